@@ -1,0 +1,69 @@
+"""Errors, named by who acts next. A refusal by policy is a value (`Verdict`), not an exception."""
+
+
+class NightshiftError(Exception):
+    """Base of our own errors. The message says what happened, to whom, and what to do."""
+
+
+class Misconfigured(NightshiftError):  # noqa: N818 — names who acts, not that it is an error
+    """The operator acts: a setting or a file is wrong. `fix` says how to mend it."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"{problem} {fix}")
+        self.problem = problem
+        self.fix = fix
+
+
+class Retryable(NightshiftError):  # noqa: N818
+    """The queue acts: nothing happened, try again after `retry_after_s` seconds (None: as it sees fit)."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ModelUnavailable(Retryable):
+    """No model answered in time. The turn waits, or a person takes it."""
+
+
+class ModelRefused(NightshiftError):  # noqa: N818
+    """A person acts: the model declined or gave no usable answer, twice."""
+
+
+class Permanent(NightshiftError):  # noqa: N818
+    """A person acts: the provider refused this message for good. `code` is the provider's."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OptedOut(Permanent):
+    """The provider says that the recipient has opted out: suppress the address."""
+
+
+class Ambiguous(NightshiftError):  # noqa: N818
+    """Nobody knows whether the provider took the message: reconcile before any resend."""
+
+
+class Fenced(NightshiftError):  # noqa: N818
+    """The conversation was taken over by another worker: write nothing."""
+
+
+class BadRequest(NightshiftError):  # noqa: N818
+    """The sender acts: the request is malformed. `status` is the HTTP status to answer with."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnknownRecipient(BadRequest):
+    """No tenant owns the address this message was sent to."""
+
+    def __init__(self, channel: str, address: str) -> None:
+        super().__init__(
+            f"No tenant has the {channel} address {address!r}; add it under `channels:` in a tenant file "
+            "and run `nightshift tenant apply`.",
+            status=404,
+        )

@@ -1,0 +1,1 @@
+"""Intelligence that needs no network: encoder, classifier, rules and their training data."""

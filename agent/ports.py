@@ -1,0 +1,215 @@
+"""What the agent needs from the outside, as protocols; `jobs/wiring.py` chooses who fulfils them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from agent.settings import Settings
+from agent.store.db import Database, Tx
+from agent.types import (
+    Channel,
+    Classification,
+    ConversationId,
+    Draft,
+    MessageId,
+    ModelCall,
+    OutboundMessage,
+    Provider,
+    Receipt,
+    Route,
+    Sources,
+    TenantId,
+    Turn,
+    Usage,
+    Verdict,
+)
+
+
+class Clock(Protocol):
+    """The time, injected so that tests own it."""
+
+    def __call__(self) -> datetime:
+        """Return now, aware, in UTC."""
+        ...
+
+
+class Queue(Protocol):
+    """Defers work inside the caller's transaction: it happens if and only if that commits."""
+
+    async def wake_turn(
+        self, tx: Tx, tenant_id: TenantId, conversation_id: ConversationId, *, delay_s: float = 0
+    ) -> None:
+        """Wake a worker for a conversation, `delay_s` seconds from now. A hint: losing it loses nothing."""
+        ...
+
+    async def deliver(
+        self, tx: Tx, tenant_id: TenantId, message_id: MessageId, *, delay_s: float = 0
+    ) -> None:
+        """Have an outbox message sent, `delay_s` seconds from now."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a channel can carry, as data."""
+
+    max_chars: int
+    """Longest text, in UTF-16 code units."""
+    reply_window_s: int | None = None
+    """Free text is allowed this long after the last inbound message; None: always."""
+
+
+class ChannelSender(Protocol):
+    """One way to reach a prospect. Translates and decides nothing."""
+
+    limits: Mapping[Channel, Limits]
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Hand a message to the provider, once.
+
+        Raises:
+            Retryable: it surely was not taken; trying again is safe.
+            Ambiguous: nobody knows; reconcile first.
+            Permanent: the provider refuses it for good (`OptedOut` where that is why).
+        """
+        ...
+
+    async def find_sent(self, message: OutboundMessage, since: datetime) -> Receipt | None:
+        """Ask the provider whether it has this message from an attempt after `since`; None: it has not.
+
+        Raises:
+            Retryable: the provider could not be asked now.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Classified:
+    """A classification and the model calls it cost (none for the local engine)."""
+
+    classification: Classification
+    calls: tuple[ModelCall, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drafted:
+    """A draft and the model calls it cost (none for the local engine)."""
+
+    draft: Draft
+    calls: tuple[ModelCall, ...] = ()
+
+
+class Models(Protocol):
+    """Understands and writes. Two implementations: Claude, and a local one that needs no network."""
+
+    async def classify(self, turn: Turn, language: str) -> Classified:
+        """Say what the turn is about.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer.
+        """
+        ...
+
+    async def draft(
+        self,
+        turn: Turn,
+        classification: Classification,
+        sources: Sources,
+        route: Route,
+        *,
+        objections: Sequence[Verdict] = (),
+        previous: Draft | None = None,
+    ) -> Drafted:
+        """Write a reply in `classification.language`; on a revision, heed `objections` to `previous`.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
+ObservationType = Literal[
+    "span", "generation", "agent", "tool", "chain", "retriever", "evaluator", "guardrail", "embedding"
+]
+
+
+class Observation(Protocol):
+    """One step of a trace, open until its `with` block ends."""
+
+    def update(
+        self,
+        *,
+        output: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        usage: Usage | None = None,
+        cost_microusd: int | None = None,
+        level: Level | None = None,
+        status_message: str | None = None,
+    ) -> None:
+        """Add what is known by now."""
+        ...
+
+
+class Tracer(Protocol):
+    """Where steps are reported. Never raises, never blocks, never slows a turn."""
+
+    def trace_id(self, turn_id: str) -> str:
+        """Return the trace id (32 hex digits) of a turn: the same at every call."""
+        ...
+
+    def turn(
+        self,
+        *,
+        trace_id: str,
+        session_id: str,
+        user_id: str,
+        tags: Sequence[str],
+        metadata: Mapping[str, str],
+        input: Any,  # noqa: A002 — Langfuse's word
+    ) -> AbstractContextManager[Observation]:
+        """Open the root observation of a turn's trace."""
+        ...
+
+    def step(
+        self,
+        name: str,
+        kind: ObservationType = "span",
+        *,
+        input: Any = None,  # noqa: A002
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AbstractContextManager[Observation]:
+        """Open a step inside the current turn (or a step of it)."""
+        ...
+
+    def shutdown(self) -> None:
+        """Send what can be sent within a bounded time (≤ 5 s) and stop. Blocks: call it in a thread."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deps:
+    """Everything the way of one message needs, passed explicitly."""
+
+    settings: Settings
+    db: Database
+    queue: Queue
+    senders: Mapping[Provider, ChannelSender]
+    models: Models
+    fallback: Models
+    """Classifies when `models` cannot: the local engine."""
+    tracer: Tracer
+    now: Clock

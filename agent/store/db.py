@@ -1,0 +1,95 @@
+"""Connections to PostgreSQL: one pool, short transactions, the tenant set for each (promise P7).
+
+Every statement about tenants' rows runs inside `Database.tenant(…)`, which sets the tenant for that
+transaction only; row level security does the rest. The pool's sessions run as `nightshift_app`, a role that
+neither owns the tables nor bypasses their policies.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from agent.errors import Misconfigured
+from agent.types import TenantId
+
+Tx = AsyncConnection[DictRow]
+"""A connection, with or without an open transaction; rows are dicts."""
+
+APP_ROLE = "nightshift_app"
+SESSION_OPTIONS = (
+    f"-c role={APP_ROLE} -c search_path=public,jobs -c timezone=UTC "
+    # A process paused inside a transaction would keep a conversation's row locked: let the server end it.
+    "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s"
+)
+KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+
+
+def require_session_mode(url: str) -> None:
+    """Refuse Supabase's transaction pooler: it has no LISTEN, SET or advisory locks.
+
+    Raises:
+        Misconfigured: the URL points at port 6543.
+    """
+    if urlsplit(url).port == 6543:
+        raise Misconfigured(
+            "DATABASE_URL points at a transaction-mode pooler (port 6543), which lacks LISTEN and session settings.",
+            "Use the direct connection or the session pooler (port 5432).",
+        )
+
+
+class Database:
+    """A pool of autocommit connections under the application role."""
+
+    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 16) -> None:
+        require_session_mode(url)
+        self.url = url
+        self.pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
+            url,
+            connection_class=AsyncConnection[DictRow],
+            kwargs={"options": SESSION_OPTIONS, "row_factory": dict_row, "autocommit": True, **KEEPALIVE},
+            min_size=min_size,
+            max_size=max_size,
+            timeout=10,
+            open=False,
+            name="nightshift",
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the pool and wait for its first connection."""
+        await self.pool.open(wait=True, timeout=30)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Tx]:
+        """Borrow a connection in autocommit mode with no tenant: it sees no tenant's rows."""
+        async with self.pool.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: TenantId) -> AsyncIterator[Tx]:
+        """Run one transaction that sees exactly one tenant's rows."""
+        async with self.pool.connection() as connection, connection.transaction():
+            await set_tenant(connection, tenant_id)
+            yield connection
+
+
+async def set_tenant(tx: Tx, tenant_id: TenantId) -> None:
+    """Scope the current transaction to a tenant."""
+    await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(tenant_id),))
+
+
+async def fetch_one(tx: Tx, query: Any, params: Any = None) -> DictRow | None:
+    """Run a query and return its first row, or None."""
+    return await (await tx.execute(query, params)).fetchone()

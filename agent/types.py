@@ -1,0 +1,469 @@
+"""The core types: frozen, fully typed, free of I/O.
+
+Times are aware datetimes in UTC. Money is an integer of minor units with an ISO 4217 code. Ids are UUIDs
+(version 7 where we make them). A word means here what the glossary in `README.md` says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any, Literal, NewType, get_args
+from uuid import UUID
+
+TenantId = NewType("TenantId", UUID)
+ContactId = NewType("ContactId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+MessageId = NewType("MessageId", UUID)
+TurnId = NewType("TurnId", UUID)
+
+Channel = Literal["whatsapp", "sms", "email"]
+Provider = Literal["twilio", "email", "simulator"]
+Direction = Literal["inbound", "outbound"]
+Author = Literal["contact", "agent", "staff", "system"]
+Intent = Literal[
+    "opt_out",
+    "complaint",
+    "human_request",
+    "ready_to_buy",
+    "negotiation",
+    "payment",
+    "scheduling",
+    "support",
+    "objection",
+    "not_interested",
+    "pricing",
+    "product_question",
+    "acknowledgement",
+    "greeting",
+    "off_topic",
+]
+INTENTS: tuple[Intent, ...] = get_args(Intent)  # in precedence order, as the labelling guide has them
+Unit = Literal["month", "course", "session", "one_time", "seat_month", "item"]
+Source = Literal["claude", "local", "rule"]
+"""Who answered: Claude, the local engine that needs no network, or a deterministic rule."""
+
+
+# --- what a tenant has published ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """One published price, valid on the days `valid_from`..`valid_to` (inclusive, tenant's time zone)."""
+
+    amount_minor: int
+    currency: str
+    unit: Unit
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instalments:
+    """How a price may be split: 2 to `max` equal parts; amounts are only stated where interest-free."""
+
+    max: int
+    interest_free: bool
+    min_amount_minor: int | None = None
+    """Least total, in the tenant's currency, that can be split."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discount:
+    """A published discount: exactly one of `percent` and `amount_minor` (tenant's currency)."""
+
+    condition: Mapping[str, str]
+    """What must hold for it, by language."""
+    percent: int | None = None
+    amount_minor: int | None = None
+    code: str | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatalogueItem:
+    """One thing the tenant sells."""
+
+    sku: str
+    name: Mapping[str, str]
+    """Name by language; always has the tenant's default language."""
+    description: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    """Other words prospects use for it, in any language."""
+    prices: tuple[Price, ...] = ()
+    instalments: Instalments | None = None
+    discounts: tuple[Discount, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passage:
+    """A published fact or policy, the unit of retrieval. `text` is by language."""
+
+    id: str
+    kind: Literal["fact", "policy"]
+    text: Mapping[str, str]
+    questions: tuple[str, ...] = ()
+    """How prospects ask for it, in any language: what retrieval compares with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpeningHours:
+    """One opening in the tenant's week: `weekday` 0 is Monday; wall-clock times, `start` < `end`."""
+
+    weekday: int
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """How the tenant wants its agent to behave. Durations carry their unit in the name."""
+
+    quiet_s: float = 3.0
+    """A turn starts when the prospect has been quiet this long …"""
+    max_wait_s: float = 12.0
+    """… or has waited this long."""
+    min_confidence: float = 0.55
+    """A draft or classification below this goes to a person."""
+    human_intents: frozenset[Intent] = frozenset({"complaint", "human_request"})
+    """Intents that always go to a person."""
+    send_hours: tuple[OpeningHours, ...] = ()
+    """When we may write, in the recipient's local time. Empty: at any hour."""
+    reply_grace_minutes: int = 0
+    """Outside `send_hours`, someone who wrote this recently may still be answered. 0: strict."""
+    max_sms_segments: int = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    """A business we answer for, with everything it has published."""
+
+    id: TenantId
+    slug: str
+    name: str
+    country: str
+    """ISO 3166 alpha-2."""
+    timezone: str
+    """IANA name."""
+    languages: tuple[str, ...]
+    default_language: str
+    currency: str
+    voice: str
+    """How the agent should sound; goes into the prompt."""
+    disclosure: Mapping[str, str]
+    """"I am an automated assistant", by language."""
+    help_text: Mapping[str, str]
+    """Answer to HELP: who we are, how to reach a person, how to stop. By language."""
+    links: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    policy: Policy = Policy()
+    catalogue: tuple[CatalogueItem, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+
+# --- what comes in -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Media:
+    """An attachment as the provider announces it. The type is a claim, not a fact."""
+
+    url: str
+    content_type: str
+    filename: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InboundMessage:
+    """One message as a provider delivered it, normalised but not yet stored."""
+
+    provider: Provider
+    channel: Channel
+    provider_id: str
+    """The provider's id, our key against duplicates (MessageSid, or Message-ID)."""
+    sender: str
+    """Address as received, without a channel prefix: E.164, a WhatsApp user id, or an e-mail address."""
+    recipient: str
+    """The tenant's own address on this channel, likewise."""
+    text: str
+    sender_name: str | None = None
+    subject: str | None = None
+    media: tuple[Media, ...] = ()
+    provider_handled_opt_out: bool = False
+    """The provider has already answered this STOP, START or HELP: we must stay silent."""
+    automatic: bool = False
+    """An auto-reply, a list or a bounce (RFC 3834): never answered."""
+    references: tuple[str, ...] = ()
+    """E-mail: message ids of the thread, oldest first."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The payload as received (JSON-safe), kept for audit and replay."""
+
+
+DeliveryState = Literal["queued", "sent", "delivered", "read", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryStatus:
+    """A provider's later word on one of our messages."""
+
+    provider: Provider
+    provider_id: str
+    state: DeliveryState
+    message_id: MessageId | None = None
+    """Our own id, when the callback carries it."""
+    error_code: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- a turn ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A stored message, either direction."""
+
+    id: MessageId
+    seq: int
+    """Commit order within the conversation."""
+    direction: Direction
+    author: Author
+    text: str
+    created_at: datetime
+    language: str | None = None
+    subject: str | None = None
+    media: tuple[Media, ...] = ()
+    provider_id: str | None = None
+    provider_handled_opt_out: bool = False
+    automatic: bool = False
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contact:
+    """A prospect."""
+
+    id: ContactId
+    name: str | None = None
+    language: str | None = None
+    timezone: str | None = None
+    """IANA name, only when the person stated it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suppression:
+    """A standing "do not write" for a contact. `since` is when it began."""
+
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """The thread of one contact on one of the tenant's channel accounts."""
+
+    id: ConversationId
+    tenant_id: TenantId
+    contact: Contact
+    provider: Provider
+    channel: Channel
+    our_address: str
+    contact_address: str
+    owner: Literal["agent", "staff"] = "agent"
+    language: str | None = None
+    language_posterior: Mapping[str, float] = field(default_factory=dict)
+    last_inbound_at: datetime | None = None
+    suppression: Suppression | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """A burst of unread inbound messages and all that is needed to answer it once."""
+
+    id: TurnId
+    tenant: Tenant
+    conversation: Conversation
+    inbound: tuple[Message, ...]
+    """The burst, oldest first; never empty."""
+    history: tuple[Message, ...]
+    """Earlier messages, oldest first, bounded."""
+    attempt: int
+    trace_id: str
+
+    @property
+    def text(self) -> str:
+        """The burst as one text, a line break between messages."""
+        return "\n".join(message.text for message in self.inbound if message.text)
+
+    @property
+    def last_seq(self) -> int:
+        """Order number of the newest message this turn answers."""
+        return self.inbound[-1].seq
+
+    @property
+    def context(self) -> str | None:
+        """The business's last message before the burst, if any."""
+        return next((m.text for m in reversed(self.history) if m.direction == "outbound"), None)
+
+    @property
+    def is_first_contact(self) -> bool:
+        """Whether nothing has been sent in this conversation yet."""
+        return all(message.direction == "inbound" for message in self.history)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectedLanguage:
+    """A guess with its posterior. `language` is None below the threshold: keep the conversation's."""
+
+    language: str | None
+    confidence: float
+    posterior: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Classification:
+    """What the turn is about. `confidence` is the probability that `intent` is right."""
+
+    intent: Intent
+    language: str
+    confidence: float
+    needs_human: bool
+    source: Source
+    secondary: tuple[Intent, ...] = ()
+    sentiment: Literal["negative", "neutral", "positive"] = "neutral"
+    complexity: Literal["low", "medium", "high"] = "low"
+    entities: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+    prompt_version: str = ""
+
+
+Tier = Literal["none", "standard", "expert", "person"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """Who answers this turn, and why. `none` needs no reply; `person` hands over."""
+
+    tier: Tier
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """What retrieval found for this turn, best first."""
+
+    items: tuple[CatalogueItem, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A checkable statement in a draft and where it comes from (`item:SKU`, `fact:ID`, `policy:ID`)."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """What a model wants to say. `text` holds `{price:…}` references, never an amount."""
+
+    text: str
+    language: str
+    confidence: float
+    needs_human: bool
+    source: Source
+    claims: tuple[Claim, ...] = ()
+    human_reason: str = ""
+    """Why the model wants a person, when `needs_human`."""
+    model: str = ""
+    prompt_version: str = ""
+
+
+Purpose = Literal["reply", "opt_out_confirmation", "opt_in_confirmation", "help"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A rendered text about to leave, as the guardrails see it."""
+
+    text: str
+    language: str
+    channel: Channel
+    purpose: Purpose = "reply"
+    author: Author = "agent"
+    confidence: float = 1.0
+    needs_human: bool = False
+
+
+Outcome = Literal["pass", "revise", "hold", "block", "delay"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """A guardrail's answer. `delay` always has `until`; anything but `pass` has a `reason`."""
+
+    rule: str
+    outcome: Outcome
+    reason: str = ""
+    evidence: str = ""
+    until: datetime | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse states that mean nothing."""
+        if (self.outcome == "delay") != (self.until is not None):
+            raise ValueError(f"rule {self.rule}: `until` belongs to the outcome `delay`, and only to it")
+        if self.outcome != "pass" and not self.reason:
+            raise ValueError(f"rule {self.rule}: the outcome {self.outcome} needs a reason")
+
+
+# --- what goes out -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboundMessage:
+    """One message for a provider. `id` is our correlation key and travels with it."""
+
+    id: MessageId
+    tenant_id: TenantId
+    provider: Provider
+    channel: Channel
+    sender: str
+    recipient: str
+    text: str
+    subject: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """A provider's immediate answer: it has the message, under this id."""
+
+    provider_id: str
+    state: DeliveryState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens of one model call; the four kinds are disjoint."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelCall:
+    """One call to a model, for accounting. Cost is in micro-dollars."""
+
+    task: Literal["classify", "draft", "revise"]
+    provider: str
+    model: str
+    prompt_version: str
+    usage: Usage
+    cost_microusd: int
+    latency_ms: int
+    outcome: Literal["ok", "refused", "invalid", "cut_off", "error"]
+    error: str = ""

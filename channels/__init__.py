@@ -1,0 +1,1 @@
+"""Talks to prospects and to staff: webhooks, providers, the simulator."""

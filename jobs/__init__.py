@@ -1,0 +1,1 @@
+"""Runs things later and starts everything: queue, worker, clock, command line, wiring."""

@@ -1,0 +1,1 @@
+"""Prompts as files that people can read and diff; see README.md in this folder."""
