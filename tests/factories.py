@@ -1,4 +1,4 @@
-"""Core values for unit tests: a small tenant, an item, a conversation, messages and turns, with explicit defaults.
+"""Core values for unit tests: a tenant, an item, a conversation, messages and turns, with explicit defaults.
 
 Every builder takes keyword overrides named after the fields. Nothing here is random, so a failing test
 always shows the same values. The clock of the tests is `NOW`.
@@ -113,7 +113,7 @@ def make_contact(**overrides: Any) -> Contact:
 
 
 def make_conversation(**overrides: Any) -> Conversation:
-    """Return a WhatsApp conversation with a Spanish number over the simulator; the last inbound was at `NOW`."""
+    """Return a simulated WhatsApp conversation with a Spanish number; the last inbound was at `NOW`."""
     conversation = Conversation(
         id=CONVERSATION_ID,
         tenant_id=TENANT_ID,
