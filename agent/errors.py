@@ -1,8 +1,13 @@
 """Errors, named by who acts next. A refusal by policy is a value (`Verdict`), not an exception."""
 
+from agent.types import ModelCall
+
 
 class NightshiftError(Exception):
     """Base of our own errors. The message says what happened, to whom, and what to do."""
+
+    calls: tuple[ModelCall, ...] = ()
+    """Model calls made before the failure: they cost money, so whoever catches this accounts for them."""
 
 
 class Misconfigured(NightshiftError):  # noqa: N818 — names who acts, not that it is an error
@@ -23,7 +28,14 @@ class Retryable(NightshiftError):  # noqa: N818
 
 
 class ModelUnavailable(Retryable):
-    """No model answered in time. The turn waits, or a person takes it."""
+    """No model answered in time. The turn waits, or a person takes it.
+
+    `spend_cap`: the provider's spending limit is reached. Waiting does not help; the operator raises it.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, spend_cap: bool = False) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.spend_cap = spend_cap
 
 
 class ModelRefused(NightshiftError):  # noqa: N818
