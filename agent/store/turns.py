@@ -1,0 +1,93 @@
+"""Turns: a burst of inbound messages and what came of it, with the saved result of each finished step."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from agent.store.conversations import Lease
+from agent.store.db import Tx, fetch_one
+from agent.types import ConversationId, TenantId, TurnId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningTurn:
+    """A turn that has begun. `steps` holds the results of an attempt that did not finish."""
+
+    id: TurnId
+    trace_id: str
+    steps: dict[str, Any]
+
+
+async def find_running(tx: Tx, conversation_id: ConversationId, last_seq: int) -> RunningTurn | None:
+    """Return the unfinished turn over exactly these messages, to resume it; one over older ones is superseded."""
+    await tx.execute(
+        """update turns set state = 'superseded', finished_at = clock_timestamp(), reason = 'newer message'
+           where conversation_id = %s and state = 'running' and last_seq <> %s""",
+        (conversation_id, last_seq),
+    )
+    row = await fetch_one(
+        tx,
+        """update turns set attempts = attempts + 1 where conversation_id = %s and state = 'running'
+           returning id, trace_id, steps""",
+        (conversation_id,),
+    )
+    return None if row is None else RunningTurn(**row)
+
+
+async def insert_turn(
+    tx: Tx,
+    turn: RunningTurn,
+    tenant_id: TenantId,
+    conversation_id: ConversationId,
+    first_seq: int,
+    last_seq: int,
+) -> None:
+    """Begin a turn."""
+    await tx.execute(
+        """insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id)
+           values (%s, %s, %s, 'running', %s, %s, %s)""",
+        (turn.id, tenant_id, conversation_id, first_seq, last_seq, turn.trace_id),
+    )
+
+
+async def save_step(tx: Tx, lease: Lease, turn_id: TurnId, name: str, result: Any) -> bool:
+    """Keep the result of a step; False: the lease was lost, nothing was written."""
+    cursor = await tx.execute(
+        """update turns set steps = steps || jsonb_build_object(%s::text, %s::jsonb)
+           where id = %s and state = 'running' and exists (
+               select from conversations where id = %s and lease_token = %s and turn_state = 'running')""",
+        (name, Jsonb(result), turn_id, lease.conversation_id, lease.token),
+    )
+    return cursor.rowcount == 1
+
+
+async def finish_turn(
+    tx: Tx,
+    turn_id: TurnId,
+    state: str,
+    *,
+    decision: str | None = None,
+    reason: str | None = None,
+    error: str | None = None,
+    steps: dict[str, Any] | None = None,
+) -> None:
+    """End a turn; `steps` adds what was decided without being a step of its own (verdicts)."""
+    await tx.execute(
+        """update turns set state = %s, decision = %s, reason = %s, error = %s, steps = steps || %s,
+               finished_at = clock_timestamp() where id = %s""",
+        (state, decision, reason, error, Jsonb(steps or {}), turn_id),
+    )
+
+
+async def get_last_seq(tx: Tx, turn_id: UUID) -> int:
+    """Return the number of the newest message a turn answers.
+
+    Raises:
+        LookupError: this tenant has no such turn.
+    """
+    row = await fetch_one(tx, "select last_seq from turns where id = %s", (turn_id,))
+    if row is None:
+        raise LookupError(f"turn {turn_id} does not exist for this tenant")
+    return int(row["last_seq"])
