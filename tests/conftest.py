@@ -1,0 +1,114 @@
+"""What tests share: one PostgreSQL for the session, a fresh migrated database for each test, a settable clock."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from agent.store import embedded
+from agent.store.db import Database
+from agent.store.migrate import ensure_app_login, migrate
+
+TEMPLATE = "nightshift_template"
+UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseUrls:
+    """One database, reached as its superuser and as the application."""
+
+    admin_url: str
+    app_url: str
+
+
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def in_database(url: str, name: str) -> str:
+    """Return the URL of another database on the same server."""
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture(scope="session")
+def postgres_home() -> Iterator[Path]:
+    """A home for the session's server, stopped and removed at the end whatever happens."""
+    home = Path(tempfile.mkdtemp(prefix="nightshift-tests-"))
+    home.chmod(0o711)  # under root the server's account passes through
+    try:
+        yield home
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_home: Path) -> str:
+    """Superuser URL of the session's server. It does not survive a power cut; chaos tests start their own."""
+    return embedded.start(postgres_home, extra_settings=UNSAFE_BUT_FAST)
+
+
+@pytest.fixture(scope="session")
+def postgres_admin(postgres: str) -> Iterator["psycopg.Connection[tuple[str]]"]:
+    """A superuser's connection that creates and drops databases."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(postgres_home: Path, postgres: str, postgres_admin: "psycopg.Connection[tuple[str]]") -> DatabaseUrls:
+    """The migrated database that each test's own is a copy of. Nobody may stay connected to it."""
+    postgres_admin.execute(f"create database {TEMPLATE}".encode())
+    admin_url = in_database(postgres, TEMPLATE)
+    migrate(admin_url)
+    return DatabaseUrls(admin_url=admin_url, app_url=ensure_app_login(admin_url, postgres_home))
+
+
+@pytest.fixture(scope="session")
+def database_names() -> Iterator[str]:
+    """Names that no test has used."""
+    return (f"test_{number}" for number in count(1))
+
+
+@pytest.fixture
+def database_urls(
+    template: DatabaseUrls,
+    postgres_admin: "psycopg.Connection[tuple[str]]",
+    database_names: Iterator[str],
+) -> Iterator[DatabaseUrls]:
+    """A fresh migrated database, dropped afterwards."""
+    name = next(database_names)
+    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
+    try:
+        yield DatabaseUrls(admin_url=in_database(template.admin_url, name), app_url=in_database(template.app_url, name))
+    finally:
+        postgres_admin.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """The application's pool on a fresh database."""
+    async with Database(database_urls.app_url, max_size=8) as database:
+        yield database
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A settable clock at Tuesday, 17 November 2026, 15:00 UTC: office hours in Madrid, São Paulo and New York."""
+    return FakeClock(datetime(2026, 11, 17, 15, 0, tzinfo=UTC))
