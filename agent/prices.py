@@ -180,7 +180,7 @@ def country_of(address: str) -> str | None:
 
 
 def choose_currency(tenant: Tenant, contact_address: str) -> str:
-    """Return the currency to quote in: that of the prospect's country if we price in it, else the tenant's."""
+    """Return the currency to quote in: that of the prospect's country if any item has it, else ours."""
     country = country_of(contact_address)
     published = {price.currency for item in tenant.catalogue for price in item.prices}
     local = get_territory_currencies(country) if country else []
@@ -261,9 +261,7 @@ def _amount(reference: PriceReference, tenant: Tenant, language: str, preferred:
             return money(price.amount_minor)
 
 
-def _price(
-    reference: PriceReference, item: CatalogueItem, tenant: Tenant, preferred: str, today: date
-) -> Price:
+def _price(reference: PriceReference, item: CatalogueItem, tenant: Tenant, preferred: str, today: date) -> Price:
     """Return the price a reference points at."""
     currency = reference.currency or item_currency(item, tenant, preferred, today)
     price = valid_price(item, currency, reference.unit, today)
@@ -303,9 +301,7 @@ def _instalments(
         raise PriceReferenceError(reference.raw, f"{exc}.") from exc
 
 
-def _discounted(
-    reference: PriceReference, item: CatalogueItem, price: Price, tenant: Tenant, today: date
-) -> int:
+def _discounted(reference: PriceReference, item: CatalogueItem, price: Price, tenant: Tenant, today: date) -> int:
     """Return a price less the discount that a reference names, in minor units."""
     named = {str(place): discount for place, discount in enumerate(item.discounts, start=1)}
     named |= {discount.code: discount for discount in item.discounts if discount.code}

@@ -1,0 +1,79 @@
+"""What changes between two versions of a tenant file, for a person to read before it is applied."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from agent.tenants import TenantFile, to_document
+
+LONGEST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that differs; `old` is None for an addition, `new` for a removal."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+    def __str__(self) -> str:
+        """Return a line such as `catalogue.EN-INT.prices[EUR/course]: 399.00 → 429.00`."""
+        if self.old is None:
+            return f"+ {self.path}: {_shortened(self.new)}"
+        if self.new is None:
+            return f"- {self.path}: {_shortened(self.old)}"
+        return f"{self.path}: {_shortened(self.old)} → {_shortened(self.new)}"
+
+
+def diff(old: TenantFile | None, new: TenantFile) -> list[Change]:
+    """Return every value that differs, in the order of the new file, removals last.
+
+    Entries are matched by what identifies them (SKU, fact id, address …), so reordering is no change.
+    """
+    before = dict(_leaves(to_document(old))) if old else {}
+    after = dict(_leaves(to_document(new)))
+    changed = [Change(path, before.get(path), value) for path, value in after.items() if before.get(path) != value]
+    return changed + [Change(path, value, None) for path, value in before.items() if path not in after]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every value of a document with its path."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                # A price is its amount: `prices[EUR/course]: 399.00`.
+                inside = path if key == "amount" and "currency" in value else f"{path}.{key}".lstrip(".")
+                yield from _leaves(inner, inside)
+        case [dict(), *_]:
+            for place, entry in enumerate(value, start=1):
+                yield from _leaves(entry, f"{path}{_key(entry, place)}")
+        case list():
+            if value:
+                yield path, ", ".join(str(each) for each in value)
+        case None:
+            return
+        case _:
+            yield path, str(value)
+
+
+def _key(entry: dict[str, Any], place: int) -> str:
+    """Return how an entry of a list is called in a path: by what identifies it, else by its place."""
+    match entry:
+        case {"sku": name} | {"id": name}:
+            return f".{name}"
+        case {"channel": channel, "address": address}:
+            return f"[{channel} {address}]"
+        case {"currency": currency, "unit": unit}:
+            since = f" from {entry['valid_from']}" if "valid_from" in entry else ""
+            return f"[{currency}/{unit}{since}]"
+        case {"days": days}:
+            return f"[{days} {entry['from']}]"
+        case _:
+            return f"[{entry.get('code', place)}]"
+
+
+def _shortened(text: str | None) -> str:
+    """Return a text on one line, bounded."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -1,0 +1,340 @@
+"""A tenant file: read, validated, written back. One document shape serves YAML, the store and diffs.
+
+Nothing about a tenant is hard-wired elsewhere: what a business sells, says and forbids comes from here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path as FilePath
+from typing import Any
+from uuid import UUID, uuid5
+
+import yaml
+
+from agent.errors import Misconfigured
+from agent.prices import to_amount, to_minor
+from agent.tenant_checks import check_shape, check_whole
+from agent.tenant_file import (
+    DAYS,
+    DiscountEntry,
+    HoursEntry,
+    InstalmentsEntry,
+    ItemEntry,
+    PassageEntry,
+    PriceEntry,
+    SettingsEntry,
+    TenantEntry,
+    expand_days,
+)
+from agent.tenant_yaml import Document, Problem, read_yaml
+from agent.types import (
+    CatalogueItem,
+    Channel,
+    Discount,
+    Instalments,
+    OpeningHours,
+    Passage,
+    Policy,
+    Price,
+    Provider,
+    Tenant,
+    TenantId,
+)
+
+NAMESPACE = UUID("6f1d3f0e-2b57-4d0c-9a3e-8c5b7a1e4d20")
+"""Of tenant ids. Never change it: ids of all tenants follow from it."""
+MAX_LISTED = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelAccount:
+    """A number or address of a tenant, and who carries it. E.164, or an e-mail address in lower case."""
+
+    channel: Channel
+    address: str
+    provider: Provider
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TenantFile:
+    """All a tenant file says."""
+
+    tenant: Tenant
+    channels: tuple[ChannelAccount, ...] = ()
+
+
+def tenant_id(slug: str) -> TenantId:
+    """Return the id of a tenant: a UUIDv5 of its slug, not a v7.
+
+    The same file must be the same tenant in every database and however often it is applied, before any row
+    exists to look the id up from.
+    """
+    return TenantId(uuid5(NAMESPACE, slug))
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def load_tenant_file(path: FilePath) -> TenantFile:
+    """Read and validate a tenant file.
+
+    Raises:
+        Misconfigured: it cannot be read, or is wrong; lists every problem with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Misconfigured(f"Cannot read {path.name}: {exc}.", "Give a readable UTF-8 file.") from exc
+    return parse_tenant_file(text, path.name)
+
+
+def parse_tenant_file(text: str, name: str = "tenant file") -> TenantFile:
+    """Read and validate the text of a tenant file; `name` is for error messages.
+
+    Raises:
+        Misconfigured: lists every problem with its line.
+    """
+    document = read_yaml(text)
+    return _validated(document, name)
+
+
+def from_document(document: Mapping[str, Any]) -> TenantFile:
+    """Read what `to_document` wrote.
+
+    Raises:
+        Misconfigured: it is not a valid tenant file.
+    """
+    return _validated(Document(data=dict(document)), "The stored tenant document")
+
+
+def _validated(document: Document, name: str) -> TenantFile:
+    """Turn a document into a tenant, or refuse it with all that is wrong."""
+    problems = list(document.problems)
+    if document.data is not None or not problems:
+        entry = check_shape(document.data)
+        problems += entry if isinstance(entry, list) else check_whole(entry)
+        if not problems and isinstance(entry, TenantEntry):
+            return _tenant_file(entry)
+    placed = [Problem(p.path, p.message, p.line or document.line_of(p.path)) for p in problems]
+    placed.sort(key=lambda problem: problem.line or 0)
+    lines = [f"  {problem}" for problem in placed[:MAX_LISTED]]
+    count = f"{len(placed)} problems" if len(placed) > 1 else "a problem"
+    raise Misconfigured("\n".join([f"{name} has {count}:", *lines]), "\nCorrect the file and apply it again.")
+
+
+def _tenant_file(entry: TenantEntry) -> TenantFile:
+    tenant = Tenant(
+        id=tenant_id(entry.slug),
+        slug=entry.slug,
+        name=entry.name,
+        country=entry.country,
+        timezone=entry.timezone,
+        languages=entry.languages,
+        default_language=entry.default_language,
+        currency=entry.currency,
+        voice=entry.voice,
+        disclosure=entry.disclosure,
+        help_text=entry.help,
+        links=entry.links,
+        forbidden=entry.forbidden,
+        policy=_policy(entry.settings, entry.hours),
+        catalogue=tuple(_item(item, entry.currency) for item in entry.catalogue),
+        passages=_passages(entry),
+    )
+    channels = tuple(
+        ChannelAccount(channel=each.channel, address=each.address, provider=each.provider) for each in entry.channels
+    )
+    return TenantFile(tenant=tenant, channels=channels)
+
+
+def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
+    openings = [
+        OpeningHours(weekday=weekday, start=each.start, end=each.end)
+        for each in hours
+        for weekday in expand_days(each.days)
+    ]
+    return Policy(
+        quiet_s=settings.quiet_s,
+        max_wait_s=settings.max_wait_s,
+        min_confidence=settings.min_confidence,
+        human_intents=frozenset(settings.human_intents),
+        send_hours=tuple(sorted(openings, key=lambda each: (each.weekday, each.start))),
+        reply_grace_minutes=settings.reply_grace_minutes,
+        max_sms_segments=settings.max_sms_segments,
+    )
+
+
+def _item(entry: ItemEntry, own_currency: str) -> CatalogueItem:
+    return CatalogueItem(
+        sku=entry.sku,
+        name=entry.name,
+        description=entry.description,
+        aliases=entry.aliases,
+        prices=tuple(_price(price) for price in entry.prices),
+        instalments=_instalments(entry.instalments, own_currency) if entry.instalments else None,
+        discounts=tuple(_discount(discount, own_currency) for discount in entry.discounts),
+    )
+
+
+def _instalments(entry: InstalmentsEntry, own_currency: str) -> Instalments:
+    return Instalments(
+        max=entry.max,
+        interest_free=entry.interest_free,
+        min_amount_minor=_minor(entry.min_amount, own_currency),
+    )
+
+
+def _price(entry: PriceEntry) -> Price:
+    return Price(
+        amount_minor=to_minor(entry.amount, entry.currency),
+        currency=entry.currency,
+        unit=entry.unit,
+        valid_from=entry.valid_from,
+        valid_to=entry.valid_to,
+    )
+
+
+def _discount(entry: DiscountEntry, own_currency: str) -> Discount:
+    return Discount(
+        condition=entry.condition,
+        percent=entry.percent,
+        amount_minor=_minor(entry.amount, own_currency),
+        code=entry.code,
+        valid_to=entry.valid_to,
+    )
+
+
+def _minor(amount: str | None, currency: str) -> int | None:
+    return None if amount is None else to_minor(amount, currency)
+
+
+def _passages(entry: TenantEntry) -> tuple[Passage, ...]:
+    """Policies, then facts. A policy that is null tells readers of the file that there is none."""
+    stated: list[tuple[str, PassageEntry]] = [(key, each) for key, each in entry.policies.items() if each]
+    policies = [Passage(id=key, kind="policy", text=each.text, questions=each.questions) for key, each in stated]
+    facts = [Passage(id=f.id, kind="fact", text=f.text, questions=f.questions) for f in entry.facts]
+    return (*policies, *facts)
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def dump_tenant_file(file: TenantFile) -> str:
+    """Write a tenant file that reads back as the same tenant (comments and null policies are not kept)."""
+    return yaml.safe_dump(to_document(file), allow_unicode=True, sort_keys=False, width=110)
+
+
+def to_document(file: TenantFile) -> dict[str, Any]:
+    """Return all a tenant file says in the file's own shape, JSON-safe: amounts and dates are text."""
+    tenant = file.tenant
+    passages = {kind: [p for p in tenant.passages if p.kind == kind] for kind in ("policy", "fact")}
+    return {
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "country": tenant.country,
+        "timezone": tenant.timezone,
+        "languages": list(tenant.languages),
+        "default_language": tenant.default_language,
+        "currency": tenant.currency,
+        "voice": tenant.voice,
+        "disclosure": dict(tenant.disclosure),
+        "help": dict(tenant.help_text),
+        "links": list(tenant.links),
+        "forbidden": list(tenant.forbidden),
+        "channels": [
+            {"channel": each.channel, "address": each.address, "provider": each.provider} for each in file.channels
+        ],
+        "hours": _hours_document(tenant.policy.send_hours),
+        "settings": _settings_document(tenant.policy),
+        "catalogue": [_item_document(item, tenant.currency) for item in tenant.catalogue],
+        "policies": {p.id: _passage_document(p) for p in passages["policy"]},
+        "facts": [{"id": p.id, **_passage_document(p)} for p in passages["fact"]],
+    }
+
+
+def _hours_document(hours: Iterable[OpeningHours]) -> list[dict[str, str]]:
+    """Return openings with equal times together, as `days`, `from` and `to`."""
+    days: dict[tuple[time, time], list[int]] = defaultdict(list)
+    for each in hours:
+        days[each.start, each.end].append(each.weekday)
+    return [
+        {"days": _days(weekdays), "from": _clock(start), "to": _clock(end)} for (start, end), weekdays in days.items()
+    ]
+
+
+def _days(weekdays: list[int]) -> str:
+    """Write weekdays as `mon-fri,sun`: the inverse of `expand_days`."""
+    runs: list[list[int]] = []
+    for day in sorted(set(weekdays)):
+        if runs and runs[-1][-1] == day - 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ",".join(DAYS[run[0]] if len(run) == 1 else f"{DAYS[run[0]]}-{DAYS[run[-1]]}" for run in runs)
+
+
+def _clock(at: time) -> str:
+    return at.isoformat("auto" if at.second or at.microsecond else "minutes")
+
+
+def _settings_document(policy: Policy) -> dict[str, Any]:
+    return {
+        "quiet_s": policy.quiet_s,
+        "max_wait_s": policy.max_wait_s,
+        "min_confidence": policy.min_confidence,
+        "human_intents": sorted(policy.human_intents),
+        "reply_grace_minutes": policy.reply_grace_minutes,
+        "max_sms_segments": policy.max_sms_segments,
+    }
+
+
+def _item_document(item: CatalogueItem, own_currency: str) -> dict[str, Any]:
+    terms = item.instalments
+    return {
+        "sku": item.sku,
+        "name": dict(item.name),
+        "description": dict(item.description),
+        "aliases": list(item.aliases),
+        "prices": [_price_document(price) for price in item.prices],
+        "instalments": terms
+        and _stated(
+            max=terms.max,
+            interest_free=terms.interest_free,
+            min_amount=_amount(terms.min_amount_minor, own_currency),
+        ),
+        "discounts": [
+            _stated(
+                condition=dict(each.condition),
+                percent=each.percent,
+                amount=_amount(each.amount_minor, own_currency),
+                code=each.code,
+                valid_to=each.valid_to and each.valid_to.isoformat(),
+            )
+            for each in item.discounts
+        ],
+    }
+
+
+def _price_document(price: Price) -> dict[str, Any]:
+    return _stated(
+        amount=_amount(price.amount_minor, price.currency),
+        currency=price.currency,
+        unit=price.unit,
+        valid_from=price.valid_from and price.valid_from.isoformat(),
+        valid_to=price.valid_to and price.valid_to.isoformat(),
+    )
+
+
+def _passage_document(passage: Passage) -> dict[str, Any]:
+    return {"text": dict(passage.text), "questions": list(passage.questions)}
+
+
+def _amount(amount_minor: int | None, currency: str) -> str | None:
+    return None if amount_minor is None else to_amount(amount_minor, currency)
+
+
+def _stated(**values: Any) -> dict[str, Any]:
+    """Leave out what is not given."""
+    return {key: value for key, value in values.items() if value is not None}
