@@ -42,12 +42,11 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     match value:
         case dict():
             for key, inner in value.items():
-                # A price is its amount: `prices[EUR/course]: 399.00`.
-                inside = path if key == "amount" and "currency" in value else f"{path}.{key}".lstrip(".")
-                yield from _leaves(inner, inside)
+                yield from _leaves(inner, f"{path}.{key}".strip("."))
         case [dict(), *_]:
             for place, entry in enumerate(value, start=1):
-                yield from _leaves(entry, f"{path}{_key(entry, place)}")
+                name, rest = _named(entry, place)
+                yield from _leaves(rest, f"{path}{name}")
         case list():
             if value:
                 yield path, ", ".join(str(each) for each in value)
@@ -57,20 +56,20 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield path, str(value)
 
 
-def _key(entry: dict[str, Any], place: int) -> str:
-    """Return how an entry of a list is called in a path: by what identifies it, else by its place."""
+def _named(entry: dict[str, Any], place: int) -> tuple[str, dict[str, Any]]:
+    """Return how an entry of a list is called in a path, and what it says besides."""
     match entry:
-        case {"sku": name} | {"id": name}:
-            return f".{name}"
-        case {"channel": channel, "address": address}:
-            return f"[{channel} {address}]"
-        case {"currency": currency, "unit": unit}:
-            since = f" from {entry['valid_from']}" if "valid_from" in entry else ""
-            return f"[{currency}/{unit}{since}]"
-        case {"days": days}:
-            return f"[{days} {entry['from']}]"
+        case {"sku": name, **rest} | {"id": name, **rest}:
+            return f".{name}", rest
+        case {"channel": channel, "address": address, "provider": provider}:
+            return f"[{channel} {address}]", {"": provider}
+        case {"currency": currency, "unit": unit, "amount": amount, **rest}:
+            since = f" from {rest.pop('valid_from')}" if "valid_from" in rest else ""
+            return f"[{currency}/{unit}{since}]", {"": amount, **rest}
+        case {"days": days, "from": start, "to": end}:
+            return f"[{days} from {start}]", {"": f"to {end}"}
         case _:
-            return f"[{entry.get('code', place)}]"
+            return f"[{entry.get('code', place)}]", entry
 
 
 def _shortened(text: str | None) -> str:
