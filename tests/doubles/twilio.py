@@ -1,0 +1,378 @@
+"""A stand-in for Twilio's Messages API on a loopback port.
+
+It checks credentials and parameters, keeps messages, lists and pages them, and reports on them through signed
+status callbacks. What a test wants to go wrong is scripted with `fail_next`. Error codes:
+https://www.twilio.com/docs/api/errors.
+"""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from secrets import compare_digest, token_hex
+from types import TracebackType
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, post_signed
+
+_ADDRESS = re.compile(r"(whatsapp:)?\+[0-9]{7,15}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
+_CALLBACK = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^ ]*)?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """How one request goes wrong. Without `status` and `dropped` it is merely slow."""
+
+    status: int | None = None
+    code: int = 0
+    message: str = "scripted"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_s: float = 0
+    """Seconds between taking the request and answering."""
+    accepted: bool = False
+    """Whether the message is taken all the same."""
+    dropped: bool = False
+    """Reset the connection instead of answering."""
+    body: str | None = None
+    """Answer this text instead of JSON."""
+    problem: bool = False
+    """Describe the error as RFC 9457 does, which the SDK raises as another exception."""
+
+
+@dataclass(kw_only=True, slots=True)
+class StoredMessage:
+    """A message that the double has taken."""
+
+    sid: str
+    params: Mapping[str, str]
+    created_at: datetime
+    status: str
+    sent_at: datetime | None = None
+    error_code: int | None = None
+    direction: str = "outbound-api"
+
+    @property
+    def status_callback(self) -> str:
+        """URL to report to, or empty."""
+        return self.params.get("StatusCallback", "")
+
+    def callback_params(self, account_sid: str) -> dict[str, str]:
+        """Return the form that reports the present state."""
+        error = {"ErrorCode": str(self.error_code)} if self.error_code else {}
+        return {
+            "AccountSid": account_sid,
+            "ApiVersion": "2010-04-01",
+            "MessageSid": self.sid,
+            "SmsSid": self.sid,
+            "MessageStatus": self.status,
+            "SmsStatus": self.status,
+            "From": self.params.get("From", ""),
+            "To": self.params["To"],
+            **error,
+        }
+
+    def as_json(self, account_sid: str) -> dict[str, Any]:
+        """Return the Message resource."""
+        uri = f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}"
+        return {
+            "account_sid": account_sid,
+            "api_version": "2010-04-01",
+            "body": self.params.get("Body", ""),
+            "date_created": format_datetime(self.created_at),
+            "date_sent": format_datetime(self.sent_at) if self.sent_at else None,
+            "date_updated": format_datetime(self.sent_at or self.created_at),
+            "direction": self.direction,
+            "error_code": self.error_code,
+            "error_message": None,
+            "from": self.params.get("From"),
+            "messaging_service_sid": self.params.get("MessagingServiceSid"),
+            "num_media": "0",
+            "num_segments": "0" if "MessagingServiceSid" in self.params else "1",
+            "price": None,
+            "price_unit": None,
+            "sid": self.sid,
+            "status": self.status,
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "to": self.params["To"],
+            "uri": f"{uri}.json",
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenRequest:
+    """A request as the double received it."""
+
+    method: str
+    path: str
+    params: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Callback:
+    """A status callback that was tried. `http_status` is None when nobody answered."""
+
+    url: str
+    params: Mapping[str, str]
+    http_status: int | None
+
+
+class TwilioDouble:
+    """The stand-in; a context manager that serves from its own thread. Read its lists from any thread."""
+
+    def __init__(
+        self,
+        *,
+        account_sid: str = ACCOUNT_SID,
+        auth_token: str = AUTH_TOKEN,
+        script: Sequence[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`script` is the statuses to report for every message, in this order, repeats included."""
+        self.account_sid = account_sid
+        self.auth_token = auth_token
+        self.script = script
+        self.now = now
+        self.messages: list[StoredMessage] = []
+        self.requests: list[SeenRequest] = []
+        self.callbacks: list[Callback] = []
+        self.opted_out: set[str] = set()
+        """Addresses, as in `To`, that answered STOP."""
+        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self._faults: dict[str, list[Fault]] = {"create": [], "list": []}
+        self._reports: set[asyncio.Task[None]] = set()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            create_app(self), http=_protocol(self.transports), ws="none", lifespan="off", log_level="warning"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="twilio-double")
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens: the value for TWILIO_BASE_URL."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()  # the socket listens already, so nobody need wait
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+
+    def fail_next(self, *, on: Literal["create", "list"] = "create", times: int = 1, **fault: Any) -> None:
+        """Script the next `times` requests of a kind; the keywords are the fields of `Fault`."""
+        self._faults[on].extend([Fault(**fault)] * times)
+
+    def next_fault(self, on: str) -> Fault:
+        """Take the next scripted fault; without one, a fault that changes nothing."""
+        return self._faults[on].pop(0) if self._faults[on] else Fault()
+
+    def take(self, params: Mapping[str, str]) -> StoredMessage:
+        """Keep a message and start reporting on it."""
+        message = StoredMessage(
+            sid=f"SM{token_hex(16)}",
+            params=params,
+            created_at=self.now().replace(microsecond=0),
+            status="accepted" if "MessagingServiceSid" in params else "queued",
+        )
+        self.messages.append(message)
+        if self.script and message.status_callback:
+            task = asyncio.get_running_loop().create_task(self._report(message))
+            self._reports.add(task)
+            task.add_done_callback(self._reports.discard)
+        return message
+
+    async def _report(self, message: StoredMessage) -> None:
+        for status in self.script:
+            await self.send_status(message, status)
+
+    async def send_status(self, message: StoredMessage, status: str, error_code: int | None = None) -> Callback:
+        """Advance a message to `status` and report it, signed, to its callback URL over the network."""
+        message.status, message.error_code = status, error_code
+        message.sent_at = message.sent_at or (self.now() if status == "sent" else None)
+        url, params = message.status_callback, message.callback_params(self.account_sid)
+        origin = urlsplit(url)._replace(path="", query="", fragment="").geturl()
+        http_status = None
+        async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
+            with suppress(httpx.TransportError):  # as with the real one, a lost report is only seen in the log
+                http_status = (await post_signed(client, url, params, self.auth_token)).status_code
+        self.callbacks.append(Callback(url=url, params=params, http_status=http_status))
+        return self.callbacks[-1]
+
+    async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
+        """Wait until the condition holds, and raise TimeoutError if it does not in time."""
+        async with asyncio.timeout(timeout_s):
+            while not condition(self):  # noqa: ASYNC110 — another thread's lists have no event to wait for
+                await asyncio.sleep(0.01)
+
+
+# --- the API -------------------------------------------------------------------------------------------------
+
+
+def create_app(double: TwilioDouble) -> FastAPI:
+    """Return the Messages API over a double's state."""
+
+    def authenticate(
+        account_sid: str, given: Annotated[HTTPBasicCredentials, Depends(HTTPBasic(auto_error=False))]
+    ) -> None:
+        known = given and compare_digest(given.password.encode(), double.auth_token.encode())
+        if not known or given.username != account_sid or account_sid != double.account_sid:
+            raise HTTPException(401)
+
+    async def refuse(request: Request, exc: Exception) -> JSONResponse:
+        status = exc.status_code if isinstance(exc, HTTPException) else 500
+        code, text = {401: (20003, "Authenticate"), 404: (20404, "The resource was not found")}[status]
+        return _error(status, code, text)
+
+    app = FastAPI(dependencies=[Depends(authenticate)], exception_handlers={HTTPException: refuse})
+    messages = "/2010-04-01/Accounts/{account_sid}/Messages"
+
+    @app.post(f"{messages}.json")
+    async def create(request: Request) -> Response:
+        params = await _seen(double, request)
+        fault = double.next_fault("create")
+        refused = None if fault.status or fault.dropped else _refusal(params, double.opted_out)
+        failed = fault.status is not None or fault.dropped or refused is not None
+        message = double.take(params) if fault.accepted or not failed else None
+        if scripted := await _misbehave(double, request, fault):
+            return scripted
+        if message is None:
+            return _error(400, *(refused or (20001, "scripted")))
+        return JSONResponse(message.as_json(double.account_sid), status_code=201)
+
+    @app.get(f"{messages}.json")
+    async def list_(request: Request) -> Response:
+        params = await _seen(double, request)
+        scripted = await _misbehave(double, request, double.next_fault("list"))
+        return scripted or JSONResponse(_page(double, params))
+
+    @app.get(f"{messages}/{{sid}}.json")
+    async def fetch(sid: str) -> Response:
+        found = [message for message in double.messages if message.sid == sid]
+        if not found:
+            raise HTTPException(404)
+        return JSONResponse(found[0].as_json(double.account_sid))
+
+    return app
+
+
+def _protocol(transports: dict[tuple[str, int], asyncio.Transport]) -> type[H11Protocol]:
+    """Return an HTTP protocol that shows its connections, so that one can be reset."""
+
+    class Protocol(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+            super().connection_made(transport)
+            if self.client:
+                transports[self.client] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            if self.client:
+                transports.pop(self.client, None)
+
+    return Protocol
+
+
+async def _seen(double: TwilioDouble, request: Request) -> dict[str, str]:
+    body = (await request.body()).decode()
+    pairs = parse_qsl(body or request.url.query, keep_blank_values=True)
+    double.requests.append(
+        SeenRequest(method=request.method, path=request.url.path, params=pairs, headers=dict(request.headers))
+    )
+    return dict(pairs)
+
+
+async def _misbehave(double: TwilioDouble, request: Request, fault: Fault) -> Response | None:
+    """Do what the script says. Returns the scripted answer; None: answer normally."""
+    await asyncio.sleep(fault.delay_s)
+    if fault.dropped and request.client:
+        double.transports[request.client.host, request.client.port].abort()
+        await request.receive()  # returns when the connection is gone; what we answer then goes nowhere
+    if fault.body is not None:
+        return Response(fault.body, status_code=fault.status or 200)
+    if fault.status is None:
+        return None
+    answer = (_problem if fault.problem else _error)(fault.status, fault.code, fault.message)
+    answer.headers.update(fault.headers)
+    return answer
+
+
+def _error(status: int, code: int, message: str) -> JSONResponse:
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return JSONResponse({"code": code, "message": message, "more_info": more, "status": status}, status_code=status)
+
+
+def _problem(status: int, code: int, message: str) -> JSONResponse:
+    kind = f"https://www.twilio.com/docs/api/errors/{code}"
+    return JSONResponse({"type": kind, "title": message, "status": status, "code": code}, status_code=status)
+
+
+def _refusal(params: Mapping[str, str], opted_out: Iterable[str]) -> tuple[int, str] | None:
+    """Return the code and text with which Twilio refuses these parameters, or None."""
+    to, sender, callback = (params.get(name, "") for name in ("To", "From", "StatusCallback"))
+    content = [params.get(name) for name in ("Body", "MediaUrl", "ContentSid")]
+    units = len(params.get("Body", "").encode("utf-16-le", "surrogatepass")) // 2
+    pair = {address.startswith("whatsapp:") for address in (to, sender) if address}
+    checks = (
+        (not to, 21604, "A 'To' phone number is required."),
+        (not _ADDRESS.fullmatch(to), 21211, "Invalid 'To' Phone Number"),
+        (not sender and "MessagingServiceSid" not in params, 21603, "A 'From' phone number is required."),
+        (sender and not _ADDRESS.fullmatch(sender), 21212, "Invalid From Number (caller ID)"),
+        (len(pair) > 1, 21910, "Invalid From and To pair. From and To should be of the same channel"),
+        (not any(content), 21602, "Message body is required."),
+        (units > 1600, 21617, "The concatenated message body exceeds the 1600 character limit"),
+        (callback and not _CALLBACK.fullmatch(callback), 21609, "The 'StatusCallback' URL is not a valid URL."),
+        (to in opted_out, 21610, "Attempt to send to unsubscribed recipient"),
+    )
+    return next(((code, text) for failed, code, text in checks if failed), None)
+
+
+def _page(double: TwilioDouble, params: Mapping[str, str]) -> dict[str, Any]:
+    """Return one page of the list, newest first."""
+    newest_first = [message for message in reversed(double.messages) if _matches(message, params)]
+    start = 0
+    if token := params.get("PageToken"):
+        start = 1 + next(i for i, message in enumerate(newest_first) if f"PA{message.sid}" == token)
+    size = min(int(params.get("PageSize", 50)), 1000)
+    found = newest_first[start : start + size]
+    number = int(params.get("Page", 0))
+    path = f"/2010-04-01/Accounts/{double.account_sid}/Messages.json"
+    following = {**params, "Page": str(number + 1), "PageToken": f"PA{found[-1].sid}" if found else ""}
+    return {
+        "end": start + len(found) - 1,
+        "first_page_uri": f"{path}?{urlencode({**params, 'Page': '0'})}",
+        "messages": [message.as_json(double.account_sid) for message in found],
+        "next_page_uri": f"{path}?{urlencode(following)}" if start + size < len(newest_first) else None,
+        "page": number,
+        "page_size": size,
+        "previous_page_uri": None,
+        "start": start,
+        "uri": f"{path}?{urlencode(params)}",
+    }
+
+
+def _matches(message: StoredMessage, params: Mapping[str, str]) -> bool:
+    if any(params.get(name, message.params.get(name)) != message.params.get(name) for name in ("To", "From")):
+        return False
+    if "DateSent>" not in params:
+        return True
+    # A message that has not been sent yet has no such date, and is missed.
+    return message.sent_at is not None and message.sent_at >= datetime.fromisoformat(params["DateSent>"])
