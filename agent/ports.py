@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from agent.guardrails.rule import Rule
+from agent.language import LanguageDetector
 from agent.settings import Settings
 from agent.store.db import Database, Tx
+from agent.store.tenants import TenantCache
 from agent.types import (
     Channel,
     Classification,
@@ -20,6 +23,7 @@ from agent.types import (
     Receipt,
     Route,
     Sources,
+    Tenant,
     TenantId,
     Turn,
     Usage,
@@ -44,9 +48,7 @@ class Queue(Protocol):
         """Wake a worker for a conversation, `delay_s` seconds from now. A hint: losing it loses nothing."""
         ...
 
-    async def deliver(
-        self, tx: Tx, tenant_id: TenantId, message_id: MessageId, *, delay_s: float = 0
-    ) -> None:
+    async def deliver(self, tx: Tx, tenant_id: TenantId, message_id: MessageId, *, delay_s: float = 0) -> None:
         """Have an outbox message sent, `delay_s` seconds from now."""
         ...
 
@@ -140,6 +142,14 @@ class Models(Protocol):
         ...
 
 
+class Retriever(Protocol):
+    """Finds what the tenant has published about a turn's subject."""
+
+    def retrieve(self, tenant: Tenant, text: str, context: str | None) -> Sources:
+        """Return the best catalogue items and passages. Computes: call it in a thread."""
+        ...
+
+
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 ObservationType = Literal[
     "span", "generation", "agent", "tool", "chain", "retriever", "evaluator", "guardrail", "embedding"
@@ -206,10 +216,15 @@ class Deps:
 
     settings: Settings
     db: Database
+    tenants: TenantCache
     queue: Queue
     senders: Mapping[Provider, ChannelSender]
     models: Models
     fallback: Models
     """Classifies when `models` cannot: the local engine."""
     tracer: Tracer
+    retriever: Retriever
+    detector: LanguageDetector
+    rules: tuple[Rule, ...]
+    """The guardrails, in order."""
     now: Clock

@@ -417,6 +417,56 @@ class Verdict:
             raise ValueError(f"rule {self.rule}: the outcome {self.outcome} needs a reason")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """A checked text that may leave, now or from `not_before` on."""
+
+    candidate: Candidate
+    source: Source
+    verdicts: tuple[Verdict, ...] = ()
+    draft: Draft | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsentChange:
+    """The prospect asked us to stop, or to come back; `evidence` is the message that says so."""
+
+    kind: Literal["opt_out", "opt_in"]
+    reason: str
+    evidence: MessageId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Send:
+    """Decision: answer."""
+
+    reply: Reply
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Escalate:
+    """Decision: ask for a person. `reply` tells the prospect so, when it may be sent."""
+
+    reason: str
+    """Why, in a few words a seller understands."""
+    detail: str = ""
+    draft: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Nothing:
+    """Decision: stay silent, for a reason."""
+
+    reason: str
+
+
+Decision = Send | Escalate | Nothing
+
+
 # --- what goes out -----------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,10 @@ def require_session_mode(url: str) -> None:
         )
 
 
+async def _autocommit(connection: Tx) -> None:
+    await connection.set_autocommit(True)
+
+
 class Database:
     """A pool of autocommit connections under the application role."""
 
@@ -52,7 +56,9 @@ class Database:
         self.pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
             connection_class=AsyncConnection[DictRow],
-            kwargs={"options": SESSION_OPTIONS, "row_factory": dict_row, "autocommit": True, **KEEPALIVE},
+            kwargs={"options": SESSION_OPTIONS, "row_factory": dict_row, **KEEPALIVE},
+            # Not in `kwargs`: procrastinate passes them on together with an `autocommit` of its own.
+            configure=_autocommit,
             min_size=min_size,
             max_size=max_size,
             timeout=10,

@@ -98,6 +98,35 @@ async def mark_unread(tx: Tx, turn_id: TurnId) -> None:
     await tx.execute("update messages set turn_id = null where turn_id = %s and direction = 'inbound'", (turn_id,))
 
 
+async def list_of_turn(tx: Tx, turn_id: TurnId) -> tuple[Message, ...]:
+    """Return the inbound messages a turn has handled, oldest first."""
+    cursor = await tx.execute(
+        f"select {_COLUMNS} from messages where turn_id = %s and direction = 'inbound' order by seq",  # noqa: S608
+        (turn_id,),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
+
+
+async def withdraw_unsent_replies(tx: Tx, conversation_id: ConversationId) -> int:
+    """Supersede answers of the agent that have not left yet, and take their turns' messages back as unread.
+
+    Notices of ours (a hand-over, an opt-out confirmation) have source `rule` and stay. Returns how many went.
+    """
+    cursor = await tx.execute(
+        """with withdrawn as (
+               update messages set state = 'superseded', error = 'newer message'
+               where tenant_id = (select current_tenant()) and conversation_id = %s and direction = 'outbound'
+                 and state = 'pending' and attempt = 0 and author = 'agent' and source <> 'rule'
+               returning turn_id),
+           reopened as (
+               update turns set state = 'superseded', reason = 'newer message' where id in (select turn_id from withdrawn))
+           update messages set turn_id = null
+           where direction = 'inbound' and turn_id in (select turn_id from withdrawn)""",
+        (conversation_id,),
+    )
+    return cursor.rowcount
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxEntry:
     """An outbound row, locked for delivery."""
@@ -110,7 +139,8 @@ class OutboxEntry:
     attempt: int
     source: Source
     not_before: datetime
-    claimed_until: datetime | None
+    is_claimed: bool
+    """Another worker is handing it over right now."""
 
 
 async def insert_outbound(
@@ -164,7 +194,7 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
     """Lock an outbound message that is still to be sent; None: nothing is left to do."""
     row = await fetch_one(
         tx,
-        """select m.*, a.provider, a.channel, a.address as our_address, p.address as contact_address,
+        """select m.*, coalesce(m.claimed_until > clock_timestamp(), false) as is_claimed, a.provider, a.channel, a.address as our_address, p.address as contact_address,
                   last.provider_id as reply_to, last.thread_references as reply_references, last.subject as reply_subject
            from messages m
            join conversations c on c.id = m.conversation_id
@@ -210,21 +240,31 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         attempt=row["attempt"],
         source=row["source"],
         not_before=row["not_before"],
-        claimed_until=row["claimed_until"],
+        is_claimed=row["is_claimed"],
     )
 
 
-async def claim_outbox_entry(tx: Tx, message_id: MessageId, token: UUID, until: datetime) -> int:
-    """Mark a message as being sent until `until`; return the number of this attempt."""
+async def claim_outbox_entry(tx: Tx, message_id: MessageId, token: UUID, claim_s: float) -> int:
+    """Mark a message as being sent for `claim_s` seconds; return the number of this attempt."""
     row = await fetch_one(
         tx,
-        """update messages set state = 'sending', claim_token = %s, claimed_until = %s, attempt = attempt + 1
+        """update messages set state = 'sending', claim_token = %s, attempt = attempt + 1,
+               claimed_until = clock_timestamp() + %s * interval '1 s'
            where id = %s returning attempt""",
-        (token, until, message_id),
+        (token, claim_s, message_id),
     )
     if row is None:
         raise LookupError(f"message {message_id} vanished while it was locked")
     return int(row["attempt"])
+
+
+async def extend_claim(tx: Tx, message_id: MessageId, token: UUID, claim_s: float) -> None:
+    """Let a claim whose outcome is still unknown lapse `claim_s` seconds from now."""
+    await tx.execute(
+        """update messages set claimed_until = clock_timestamp() + %s * interval '1 s'
+           where id = %s and state = 'sending' and claim_token = %s""",
+        (claim_s, message_id, token),
+    )
 
 
 async def close_outbox_entry(

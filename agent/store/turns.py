@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
@@ -81,13 +80,31 @@ async def finish_turn(
     )
 
 
-async def get_last_seq(tx: Tx, turn_id: UUID) -> int:
-    """Return the number of the newest message a turn answers.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnRow:
+    """What later steps need to know of a turn."""
+
+    tenant_id: TenantId
+    conversation_id: ConversationId
+    trace_id: str
+    attempts: int
+    last_seq: int
+
+
+async def get_turn(tx: Tx, turn_id: TurnId) -> TurnRow:
+    """Load a turn.
 
     Raises:
         LookupError: this tenant has no such turn.
     """
-    row = await fetch_one(tx, "select last_seq from turns where id = %s", (turn_id,))
+    row = await fetch_one(
+        tx, "select tenant_id, conversation_id, trace_id, attempts, last_seq from turns where id = %s", (turn_id,)
+    )
     if row is None:
         raise LookupError(f"turn {turn_id} does not exist for this tenant")
-    return int(row["last_seq"])
+    return TurnRow(**row)
+
+
+async def supersede_turn(tx: Tx, turn_id: TurnId, reason: str) -> None:
+    """Mark a turn whose reply was withdrawn before it left."""
+    await tx.execute("update turns set state = 'superseded', reason = %s where id = %s", (reason, turn_id))

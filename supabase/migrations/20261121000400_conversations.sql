@@ -129,7 +129,8 @@ create unique index messages_provider_id on messages (channel_account_id, provid
 create index messages_conversation on messages (tenant_id, conversation_id, seq);
 create index messages_unread on messages (conversation_id, seq) where direction = 'inbound' and turn_id is null;
 create index messages_turn on messages (turn_id) where turn_id is not null;
-create index messages_outbox on messages (coalesce(claimed_until, not_before)) where state in ('pending', 'sending');
+create index messages_pending on messages (not_before) where state = 'pending';
+create index messages_sending on messages (claimed_until) where state = 'sending';
 comment on table messages is
     'Everything said, either way. Outbound rows in state pending or sending are the outbox.';
 

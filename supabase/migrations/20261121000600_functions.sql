@@ -65,10 +65,11 @@ create function due_outbox(p_now timestamptz, p_overdue_s double precision, p_li
     returns table (due_tenant_id uuid, due_id uuid)
     language sql stable security definer set search_path = ''
 as $$
-    select tenant_id, id from public.messages
-    where state in ('pending', 'sending')
-      and coalesce(claimed_until, not_before) < p_now - p_overdue_s * interval '1 s'
-    order by coalesce(claimed_until, not_before) limit p_limit
+    (select tenant_id, id from public.messages
+     where state = 'pending' and not_before < p_now - p_overdue_s * interval '1 s' order by not_before limit p_limit)
+    union all
+    (select tenant_id, id from public.messages
+     where state = 'sending' and claimed_until < clock_timestamp() order by claimed_until limit p_limit)
 $$;
 comment on function due_outbox is 'Messages whose delivery job was lost, or whose claim has lapsed; the caller defers each again.';
 

@@ -1,0 +1,82 @@
+"""Step `gather`: take the lease and read what the turn is about, in one short transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from agent.ids import new_id
+from agent.ports import Deps
+from agent.store import conversations, messages, turns
+from agent.store.conversations import Lease
+from agent.store.db import Tx
+from agent.types import ConversationId, TenantId, Turn, TurnId
+
+HISTORY_LIMIT = 30
+"""Earlier messages a turn sees: bounded, whatever the conversation's length."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """A turn to take, the lease it is taken under, and what an earlier attempt has finished."""
+
+    turn: Turn
+    lease: Lease
+    saved: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotYet:
+    """No turn to take now. `wake_in_s` is set when one is due later."""
+
+    wake_in_s: float | None = None
+
+
+async def claim_and_gather(
+    tenant_id: TenantId, conversation_id: ConversationId, token: UUID, lease_s: float, deps: Deps
+) -> Gathered | NotYet:
+    """Claim a due conversation and load its turn; a crashed attempt over the same messages is resumed."""
+    async with deps.db.tenant(tenant_id) as tx:
+        lease = await conversations.claim(tx, tenant_id, conversation_id, token, lease_s)
+        if lease is None:
+            return NotYet(wake_in_s=await conversations.seconds_until_due(tx, conversation_id))
+        await messages.withdraw_unsent_replies(tx, conversation_id)
+        burst = await messages.list_unread(tx, conversation_id)
+        if not burst:
+            await conversations.release(tx, conversation_id)
+            return NotYet()
+        running = await turns.find_running(tx, conversation_id, burst[-1].seq)
+        if running is None:
+            turn_id = TurnId(new_id())
+            running = turns.RunningTurn(id=turn_id, trace_id=deps.tracer.trace_id(str(turn_id)), steps={})
+            await turns.insert_turn(tx, running, tenant_id, conversation_id, burst[0].seq, burst[-1].seq)
+        turn = Turn(
+            id=running.id,
+            tenant=await deps.tenants.get(tx, tenant_id),
+            conversation=await conversations.get_conversation(tx, conversation_id),
+            inbound=burst,
+            history=await messages.list_history(tx, conversation_id, burst[0].seq, HISTORY_LIMIT),
+            attempt=lease.attempt,
+            trace_id=running.trace_id,
+        )
+        return Gathered(turn=turn, lease=lease, saved=running.steps)
+
+
+async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: Deps) -> Turn:
+    """Load a finished turn as it stands now, for the last check before its reply leaves.
+
+    Raises:
+        LookupError: the turn has no inbound message left; another turn has taken them over.
+    """
+    found = await turns.get_turn(tx, turn_id)
+    burst = await messages.list_of_turn(tx, turn_id)
+    if not burst:
+        raise LookupError(f"turn {turn_id} no longer owns any inbound message")
+    return Turn(
+        id=turn_id,
+        tenant=await deps.tenants.get(tx, found.tenant_id),
+        conversation=await conversations.get_conversation(tx, found.conversation_id),
+        inbound=burst,
+        history=await messages.list_history(tx, found.conversation_id, burst[0].seq, HISTORY_LIMIT),
+        attempt=found.attempts,
+        trace_id=found.trace_id,
+    )

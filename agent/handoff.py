@@ -1,0 +1,14 @@
+"""What a prospect is told when a person takes over. Deterministic, so that it needs no model (promise P6)."""
+
+from agent.types import Tenant
+
+_TEXTS = {
+    "es": "Gracias por escribirnos. Le paso tu mensaje a una persona del equipo de {name}, que te responderá por aquí.",
+    "pt": "Obrigado pela mensagem. Vou passar para uma pessoa da equipe {name}, que responde por aqui.",
+    "en": "Thanks for your message. I am passing it on to a person on the {name} team, who will reply here.",
+}
+
+
+def handoff_text(tenant: Tenant, language: str) -> str:
+    """Return the notice that a person will answer; it promises no time."""
+    return _TEXTS.get(language, _TEXTS["en"]).format(name=tenant.name)

@@ -1,0 +1,48 @@
+"""From a draft to the text that would leave: prices rendered by code (promise P5), disclosure on first contact."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from agent.prices import choose_currency, render
+from agent.types import Candidate, Draft, Purpose, Tenant, Turn
+
+
+def local_date(tenant: Tenant, now: datetime) -> date:
+    """Return the day it is for the tenant; validity of prices is counted in it."""
+    return now.astimezone(ZoneInfo(tenant.timezone)).date()
+
+
+def with_disclosure(text: str, turn: Turn, language: str) -> str:
+    """Open the first message of a conversation by saying that an assistant is writing."""
+    if not turn.is_first_contact:
+        return text
+    disclosure = turn.tenant.disclosure.get(language) or turn.tenant.disclosure[turn.tenant.default_language]
+    return f"{disclosure} {text}"
+
+
+def render_draft(draft: Draft, turn: Turn, now: datetime) -> Candidate:
+    """Render a draft's references into today's prices.
+
+    Raises:
+        PriceReferenceError: a reference names nothing that is published.
+    """
+    text = render(
+        draft.text,
+        turn.tenant,
+        language=draft.language,
+        currency=choose_currency(turn.tenant, turn.conversation.contact_address),
+        today=local_date(turn.tenant, now),
+    )
+    return Candidate(
+        text=with_disclosure(text.strip(), turn, draft.language),
+        language=draft.language,
+        channel=turn.conversation.channel,
+        confidence=draft.confidence,
+        needs_human=draft.needs_human,
+    )
+
+
+def render_notice(text: str, turn: Turn, language: str, purpose: Purpose = "reply") -> Candidate:
+    """Wrap a deterministic text of ours; notices with a purpose of their own carry no disclosure."""
+    shown = with_disclosure(text, turn, language) if purpose == "reply" else text
+    return Candidate(text=shown, language=language, channel=turn.conversation.channel, purpose=purpose)

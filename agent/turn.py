@@ -1,0 +1,275 @@
+"""The way of one message, top to bottom: receive → take_turn → deliver → record_status.
+
+`receive` is committed before the provider gets its 2xx (P1). `take_turn` thinks with no transaction open and
+decides in one (P2, P3). `deliver` claims, calls, records, and asks the provider before it ever sends again (P2);
+what it sends has passed every guardrail twice (P4). Each step is one call; its code is one jump away.
+"""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+
+from agent.check import check, prepare, settle
+from agent.decide import Resolution, decide
+from agent.delivery import claim_delivery, hand_over, reconcile
+from agent.detect import detect_language
+from agent.errors import ModelRefused, ModelUnavailable, UnknownRecipient
+from agent.gather import Gathered
+from agent.handoff import handoff_text
+from agent.ports import Classified, Deps, Drafted
+from agent.render import render_notice
+from agent.route import choose_route
+from agent.screen import Screened, screen
+from agent.screen_texts import opt_in_text, opt_out_text
+from agent.steps import Steps
+from agent.store import deliveries, events, messages
+from agent.store.db import set_tenant
+from agent.store.inbound import Received, store_inbound
+from agent.types import (
+    Classification,
+    ConsentChange,
+    Decision,
+    DeliveryStatus,
+    Draft,
+    Escalate,
+    InboundMessage,
+    MessageId,
+    Nothing,
+    Reply,
+    Route,
+    Send,
+    Sources,
+    TenantId,
+    Turn,
+    Verdict,
+)
+
+
+async def receive(message: InboundMessage, deps: Deps) -> Received:
+    """Store an inbound message once and have its turn taken; committed when this returns.
+
+    Raises:
+        UnknownRecipient: no tenant owns the address; an event says so.
+    """
+    async with deps.db.system() as tx, tx.transaction():
+        received = await store_inbound(tx, message, deps.now())
+        if received.outcome == "unknown_recipient":
+            await events.insert_system_event(
+                tx,
+                "message.unroutable",
+                {"channel": message.channel, "recipient": message.recipient, "provider_id": message.provider_id},
+            )
+        elif received.wake_in_s is not None and received.tenant_id and received.conversation_id:
+            await deps.queue.wake_turn(tx, received.tenant_id, received.conversation_id, delay_s=received.wake_in_s)
+    if received.outcome == "unknown_recipient":
+        raise UnknownRecipient(message.channel, message.recipient)
+    return received
+
+
+async def take_turn(gathered: Gathered, deps: Deps) -> Resolution:
+    """Understand a burst, answer it once or hand it over, and commit that.
+
+    Raises:
+        Fenced: another worker has taken over; nothing was written.
+        ModelUnavailable: no model answered; the turn must be taken again later.
+    """
+    turn = gathered.turn
+    with deps.tracer.turn(
+        trace_id=turn.trace_id,
+        session_id=str(turn.conversation.id),
+        user_id=str(turn.conversation.contact.id),
+        tags=[turn.tenant.slug, turn.conversation.channel],
+        metadata={"tenant": turn.tenant.slug, "turn": str(turn.id), "attempt": str(turn.attempt)},
+        input=turn.text,
+    ) as root:
+        resolution = await think(gathered, deps)
+        with deps.tracer.step("decide") as observation:
+            committed = await decide(turn, gathered.lease, resolution, deps)
+            observation.update(output=committed)
+        root.update(output=_said(resolution.decision), metadata={"decision": committed})
+        return resolution
+
+
+async def think(gathered: Gathered, deps: Deps) -> Resolution:
+    """Everything between reading a burst and committing what to do about it."""
+    turn = gathered.turn
+    with deps.tracer.step("screen") as observation:
+        screened = screen(turn, deps.now())
+        observation.update(output=screened.kind if screened else "pass")
+    with deps.tracer.step("detect") as observation:
+        spoken = detect_language(turn, deps.detector)
+        language = spoken.language or turn.tenant.default_language
+        observation.update(output={"language": language, "confidence": spoken.confidence})
+    if screened:
+        return Resolution(
+            decision=_answer_screened(turn, screened, language, deps), spoken=spoken, consent=_consent_change(screened)
+        )
+    if turn.conversation.owner == "staff":
+        return Resolution(decision=Nothing(reason="staff answer this conversation"), spoken=spoken)
+
+    steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
+    classification, sources = await asyncio.gather(_classify(steps, language), _retrieve(turn, deps))
+    route = choose_route(classification, turn.tenant.policy)
+    with deps.tracer.step("route") as observation:
+        observation.update(output={"tier": route.tier, "reason": route.reason})
+
+    consent = _classified_opt_out(turn, classification)
+    if consent:
+        decision = _confirm_opt_out(turn, classification, language, deps)
+    elif route.tier == "none":
+        decision = Nothing(reason=route.reason)
+    elif route.tier == "person":
+        decision = Escalate(reason=route.reason, reply=handoff_notice(turn, deps, language))
+    else:
+        decision = await _write(steps, classification, sources, route)
+    return Resolution(decision=decision, spoken=spoken, consent=consent, classification=classification, route=route)
+
+
+async def deliver(tenant_id: TenantId, message_id: MessageId, deps: Deps) -> None:
+    """Send one message of the outbox: re-check, claim, call the provider, record.
+
+    Raises:
+        Retryable: the provider surely has not taken it, or could not be asked; try again later.
+        Ambiguous: nobody knows whether it was taken; the next attempt asks the provider first.
+    """
+    claimed = await claim_delivery(tenant_id, message_id, deps)
+    if claimed is None:
+        return
+    with deps.tracer.turn(
+        trace_id=claimed.trace_id,
+        session_id=str(claimed.conversation_id),
+        user_id=str(claimed.contact_id),
+        tags=[claimed.message.channel],
+        metadata={"message": str(message_id), "attempt": str(claimed.attempt)},
+        input=claimed.message.text,
+    ):
+        if claimed.must_reconcile and await reconcile(claimed, deps):
+            return
+        await hand_over(claimed, deps)
+
+
+async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps) -> bool:
+    """Log a provider's report and move the message's state forward, never back. True: it is one of ours."""
+    async with deps.db.system() as tx, tx.transaction():
+        await set_tenant(tx, tenant_id)
+        found = await messages.find_outbound(tx, status.message_id, status.provider_id)
+        if found is None:
+            return False
+        message_id, _ = found
+        if await deliveries.insert_status(tx, tenant_id, message_id, status, deps.now()):
+            moved = await messages.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
+            await events.insert_event(
+                tx,
+                tenant_id,
+                "delivery.reported",
+                actor=status.provider,
+                message_id=message_id,
+                data={"state": status.state, "error_code": status.error_code, "moved": moved},
+            )
+    return True
+
+
+# --- the steps of thinking, in order ----------------------------------------------------------------------
+
+
+def _answer_screened(turn: Turn, screened: Screened, language: str, deps: Deps) -> Decision:
+    """What deterministic screening decides without any model: confirm, help, or stay silent."""
+    texts = {"opt_out": opt_out_text, "opt_in": opt_in_text}
+    if screened.kind == "help":
+        candidate = render_notice(_help_text(turn, language), turn, language, "help")
+    elif screened.kind == "opt_out" and not screened.silent:
+        candidate = render_notice(texts["opt_out"](turn.tenant, language), turn, language, "opt_out_confirmation")
+    elif screened.kind == "opt_in" and not screened.silent:
+        candidate = render_notice(texts["opt_in"](turn.tenant, language), turn, language, "opt_in_confirmation")
+        turn = replace(turn, conversation=replace(turn.conversation, suppression=None))
+    else:
+        return Nothing(reason=screened.reason)
+    verdicts = check(candidate, turn, deps)
+    return settle(Reply(candidate=candidate, source="rule", verdicts=verdicts), screened.reason)
+
+
+def _help_text(turn: Turn, language: str) -> str:
+    return turn.tenant.help_text.get(language) or turn.tenant.help_text[turn.tenant.default_language]
+
+
+def _consent_change(screened: Screened) -> ConsentChange | None:
+    if screened.kind not in ("opt_out", "opt_in"):
+        return None
+    return ConsentChange(kind=screened.kind, reason=screened.reason, evidence=screened.evidence)
+
+
+async def _classify(steps: Steps, language: str) -> Classification:
+    """Ask the model; where it cannot answer, the local classifier does, so that urgent intents are never missed."""
+    turn, deps = steps.turn, steps.deps
+    try:
+        classified = await steps.model("classify", Classified, lambda: deps.models.classify(turn, language))
+    except (ModelUnavailable, ModelRefused):
+        classified = await deps.fallback.classify(turn, language)
+    return classified.classification
+
+
+async def _retrieve(turn: Turn, deps: Deps) -> Sources:
+    with deps.tracer.step("retrieve", "retriever", input=turn.text) as observation:
+        sources = await asyncio.to_thread(deps.retriever.retrieve, turn.tenant, turn.text, turn.context)
+        observation.update(
+            output={"items": [item.sku for item in sources.items], "passages": [p.id for p in sources.passages]}
+        )
+        return sources
+
+
+def _classified_opt_out(turn: Turn, classification: Classification) -> ConsentChange | None:
+    """An opt-out in words no keyword list knows; when in doubt a person decides instead."""
+    if classification.intent != "opt_out" or classification.confidence < turn.tenant.policy.min_confidence:
+        return None
+    return ConsentChange(kind="opt_out", reason="asked to stop, in their own words", evidence=turn.inbound[-1].id)
+
+
+def _confirm_opt_out(turn: Turn, classification: Classification, language: str, deps: Deps) -> Decision:
+    candidate = render_notice(opt_out_text(turn.tenant, language), turn, language, "opt_out_confirmation")
+    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
+    decision = settle(reply, "asked to stop")
+    if classification.needs_human and isinstance(decision, Send):
+        return Escalate(reason="Opt-out that needs a person", detail=turn.text, reply=decision.reply)
+    return decision
+
+
+def handoff_notice(turn: Turn, deps: Deps, language: str | None = None) -> Reply | None:
+    """The notice that a person will answer, or None when nothing may be sent."""
+    spoken = language or turn.conversation.language or turn.tenant.default_language
+    candidate = render_notice(handoff_text(turn.tenant, spoken), turn, spoken)
+    decision = settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), "handed over")
+    return decision.reply if isinstance(decision, Send) else None
+
+
+async def _write(steps: Steps, classification: Classification, sources: Sources, route: Route) -> Decision:
+    """Draft, check, revise once with the reason, then once with the expert; else a person."""
+    turn, deps = steps.turn, steps.deps
+    notice = partial(handoff_notice, turn, deps, classification.language)
+    objections: tuple[Verdict, ...] = ()
+    previous: Draft | None = None
+    for name, tier in (("draft", route.tier), ("revise", route.tier), ("revise_expert", "expert")):
+        write = partial(deps.models.draft, turn, classification, sources, replace(route, tier=tier))
+        try:
+            drafted = await steps.model(name, Drafted, partial(write, objections=objections, previous=previous))
+        except ModelRefused as exc:
+            return Escalate(reason="The model gave no usable answer", detail=str(exc), reply=notice())
+        previous = drafted.draft
+        candidate, verdicts = prepare(drafted.draft, turn, deps)
+        objections = tuple(verdict for verdict in verdicts if verdict.outcome == "revise")
+        if not objections:
+            reply = Reply(candidate=candidate, source=drafted.draft.source, verdicts=verdicts, draft=drafted.draft)
+            decision = settle(reply, route.reason)
+            return replace(decision, reply=notice()) if isinstance(decision, Escalate) else decision
+        if drafted.draft.source == "local":
+            break  # it has nothing better to say
+    return Escalate(reason=objections[0].reason, draft=candidate.text, verdicts=verdicts, reply=notice())
+
+
+def _said(decision: Decision) -> str:
+    match decision:
+        case Send(reply=reply):
+            return reply.candidate.text
+        case Escalate(reason=reason):
+            return f"handed to a person: {reason}"
+        case Nothing(reason=reason):
+            return f"no reply: {reason}"

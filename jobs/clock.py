@@ -1,0 +1,102 @@
+"""The clock: APScheduler decides when, one leader by advisory lock, and a tick happens once by its key.
+
+It does nothing but hand out due work; rows hold what is due. Any number of clocks may run: one leads, the others
+stand by and take over within seconds.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from agent.ports import Deps
+from agent.store import ticks
+from agent.store.db import Tx
+from jobs.queue import JobQueue
+from jobs.worker import sweep_outbox
+
+LEADER_KEY = 0x6E69676874  # "night"
+KEEP_JOBS_HOURS = 7 * 24
+
+log = structlog.get_logger(__name__)
+
+
+async def run_clock(deps: Deps, queue: JobQueue, stop: asyncio.Event) -> None:
+    """Tick while leading, stand by otherwise, until `stop` is set."""
+    while not stop.is_set():
+        try:
+            await _lead_or_stand_by(deps, queue, stop)
+        except (psycopg.Error, OSError) as exc:
+            log.warning("clock.database_away", error=type(exc).__name__)
+            await _pause(1.0, stop)
+
+
+async def _lead_or_stand_by(deps: Deps, queue: JobQueue, stop: asyncio.Event) -> None:
+    scheduler = _build_scheduler(deps, queue)
+    connection = await ticks.connect_leader(deps.db.url)
+    try:
+        scheduler.start(paused=True)
+        while not stop.is_set():
+            if await ticks.try_lead(connection, LEADER_KEY):
+                scheduler.resume()
+                log.info("clock.leading")
+                await _hold(connection, stop)
+            await _pause(1.0, stop)
+    finally:
+        scheduler.shutdown(wait=False)
+        await connection.close()
+
+
+async def _hold(connection: Tx, stop: asyncio.Event) -> None:
+    """Keep the lock's connection alive; losing it raises, and ends the lead."""
+    while not stop.is_set():
+        await connection.execute("select 1")
+        await _pause(1.0, stop)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
+    scheduler = AsyncIOScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
+    )
+
+    async def minute() -> None:
+        await _once("outbox", timedelta(minutes=1), deps, lambda: sweep_outbox(deps))
+
+    async def night() -> None:
+        await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
+
+    scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
+    scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
+    return scheduler
+
+
+async def _once(name: str, period: timedelta, deps: Deps, work: Callable[[], Awaitable[object]]) -> None:
+    """Do a tick's work unless another clock has done it: the key is the time it was due, not the time it is."""
+    due = _floor(deps.now(), period)
+    async with deps.db.system() as connection:
+        if await ticks.insert_tick(connection, f"{name}:{due:%Y-%m-%dT%H:%MZ}"):
+            await work()
+
+
+def _floor(at: datetime, period: timedelta) -> datetime:
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    return start + ((at - start) // period) * period
+
+
+async def clean_up(deps: Deps, queue: JobQueue) -> None:
+    """Delete finished jobs and old ticks; prospects' data is kept until its tenant's retention says otherwise."""
+    await queue.delete_old_jobs(hours=KEEP_JOBS_HOURS)
+    async with deps.db.system() as connection:
+        await ticks.delete_old_ticks(connection, days=7)

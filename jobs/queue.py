@@ -1,0 +1,133 @@
+"""The queue: task ids, retries, delays and a worker loop over procrastinate, of which this is the only importer.
+
+A job is a wake-up, never the truth (`reference` §B of the design): turns live in conversation rows, deliveries in
+outbox rows, and each is swept, so a lost, doubled or late job changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import UUID
+
+import procrastinate
+import structlog
+from procrastinate import exceptions
+from procrastinate.connector import Notify
+
+from agent.store.db import Database, Tx
+from agent.types import ConversationId, MessageId, TenantId
+
+TURN, DELIVER, HEARTBEAT = "turn", "deliver", "heartbeat"
+NEAR_S = 60.0
+"""Later than this stays out of the queue: rows keep their due time, and the sweep picks them up."""
+STALLED_S = 15.0
+
+RunTurn = Callable[[TenantId, ConversationId], Awaitable[None]]
+RunDelivery = Callable[[TenantId, MessageId], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class _Connector(procrastinate.PsycopgConnector):
+    """Listens again after a failed reconnect, which procrastinate 3.10 does not (issue 1597)."""
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        """Listen for ever, whatever happens to the connection."""
+        while True:
+            try:
+                await super().listen_notify(on_notification, channels)
+            except exceptions.ConnectorException as exc:
+                log.warning("queue.listener_lost", error=type(exc).__name__)
+                await asyncio.sleep(1)
+
+
+class JobQueue:
+    """Defers jobs inside the caller's transaction; implements `agent.ports.Queue`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.app = procrastinate.App(connector=_Connector())
+
+    async def open(self) -> None:
+        """Share the database's pool."""
+        await self.app.open_async(self._db.pool)
+
+    async def wake_turn(
+        self, tx: Tx, tenant_id: TenantId, conversation_id: ConversationId, *, delay_s: float = 0
+    ) -> None:
+        """Wake a worker for a conversation after `delay_s` seconds."""
+        await self._defer(tx, TURN, delay_s, tenant_id=str(tenant_id), conversation_id=str(conversation_id))
+
+    async def deliver(self, tx: Tx, tenant_id: TenantId, message_id: MessageId, *, delay_s: float = 0) -> None:
+        """Have an outbox message sent after `delay_s` seconds; what is far off is left to the sweep."""
+        if delay_s <= NEAR_S:
+            await self._defer(tx, DELIVER, delay_s, tenant_id=str(tenant_id), message_id=str(message_id))
+
+    async def _defer(self, tx: Tx, task: str, delay_s: float, **arguments: str) -> None:
+        delay = {"schedule_in": {"milliseconds": int(delay_s * 1000)}} if delay_s > 0 else {}
+        await self.app.configure_task(task, queue=task, connection=tx, **delay).defer_async(**arguments)  # type: ignore[arg-type]
+
+    async def rescue_stalled(self) -> int:
+        """Retry the jobs of dead workers; return how many. Without it they would stay `doing` for ever."""
+        manager = self.app.job_manager
+        stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S))
+        for job in stalled:
+            await manager.retry_job(job)
+        return len(stalled)
+
+    async def delete_old_jobs(self, *, hours: int) -> None:
+        """Delete finished jobs older than `hours`."""
+        await self.app.job_manager.delete_old_jobs(nb_hours=hours, include_failed=True, include_aborted=True)
+
+    async def work(self, *, turns: RunTurn, deliveries: RunDelivery, concurrency: int, stop: asyncio.Event) -> None:
+        """Run jobs until `stop` is set, then let those under way finish, for at most 20 s.
+
+        procrastinate's worker also returns when one of its side tasks fails; then it is started again.
+        """
+        self._register(turns, deliveries)
+        while not stop.is_set():
+            worker = asyncio.create_task(
+                self.app.run_worker_async(
+                    queues=[TURN, DELIVER, HEARTBEAT],
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=0.25,
+                    shutdown_graceful_timeout=20,
+                    update_heartbeat_interval=3,
+                    stalled_worker_timeout=3600,
+                    delete_jobs="successful",
+                )
+            )
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            await _end(worker, stop)
+
+    def _register(self, turns: RunTurn, deliveries: RunDelivery) -> None:
+        @self.app.task(name=TURN, queue=TURN)
+        async def run_turn(tenant_id: str, conversation_id: str) -> None:
+            await turns(TenantId(UUID(tenant_id)), ConversationId(UUID(conversation_id)))
+
+        @self.app.task(name=DELIVER, queue=DELIVER)
+        async def run_delivery(tenant_id: str, message_id: str) -> None:
+            await deliveries(TenantId(UUID(tenant_id)), MessageId(UUID(message_id)))
+
+        # With a periodic task registered, a dead side task ends the worker, and the loop above restarts it.
+        @self.app.periodic(cron="*/5 * * * *")
+        @self.app.task(name=HEARTBEAT, queue=HEARTBEAT)
+        async def heartbeat(timestamp: int) -> None:
+            log.debug("queue.heartbeat", timestamp=timestamp)
+
+
+async def _end(worker: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+    """Wait for a worker to end; one that ended by itself is reported, and started again a second later."""
+    if not worker.done():
+        worker.cancel()
+    try:
+        await worker
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+    except (exceptions.ProcrastinateException, OSError) as exc:
+        log.warning("queue.worker_ended", error=type(exc).__name__)
+    if not stop.is_set():
+        await asyncio.sleep(1)

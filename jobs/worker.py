@@ -1,0 +1,75 @@
+"""A worker process: takes turns and deliveries, renews its leases, and sweeps up after others that died."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import psycopg_pool
+import structlog
+
+from agent.ports import Deps
+from agent.store import conversations, messages
+from agent.turn import deliver
+from agent.types import MessageId, TenantId
+from jobs.queue import JobQueue
+from jobs.turns import RENEW_S, Turns
+
+SWEEP_S = 1.0
+RESCUE_S = 5.0
+OVERDUE_TURN_S = 10.0
+"""A queued turn this late has lost its job."""
+OVERDUE_DELIVERY_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(deps: Deps, queue: JobQueue, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; turns under way finish, or are given back for another worker."""
+    turns = Turns(deps)
+
+    async def run_delivery(tenant_id: TenantId, message_id: MessageId) -> None:
+        await deliver(tenant_id, message_id, deps)
+
+    async with asyncio.TaskGroup() as group:
+        beats = [
+            group.create_task(_repeat(RENEW_S, turns.renew_leases)),
+            group.create_task(_repeat(SWEEP_S, lambda: sweep_turns(deps))),
+            group.create_task(_repeat(RESCUE_S, lambda: sweep_outbox(deps))),
+            group.create_task(_repeat(RESCUE_S, queue.rescue_stalled)),
+        ]
+        await queue.work(
+            turns=turns.run,
+            deliveries=run_delivery,
+            concurrency=deps.settings.nightshift_worker_concurrency,
+            stop=stop,
+        )
+        for beat in beats:
+            beat.cancel()
+
+
+async def sweep_turns(deps: Deps) -> int:
+    """Take back turns whose worker died or whose job was lost, and wake each in the same transaction."""
+    async with deps.db.system() as tx, tx.transaction():
+        swept = await conversations.sweep(tx, overdue_s=OVERDUE_TURN_S)
+        for tenant_id, conversation_id in swept:
+            await deps.queue.wake_turn(tx, tenant_id, conversation_id)
+    return len(swept)
+
+
+async def sweep_outbox(deps: Deps) -> int:
+    """Defer deliveries whose job was lost, whose time has come, or whose claim has lapsed."""
+    async with deps.db.system() as tx, tx.transaction():
+        due = await messages.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_DELIVERY_S)
+        for tenant_id, message_id in due:
+            await deps.queue.deliver(tx, tenant_id, message_id)
+    return len(due)
+
+
+async def _repeat(every_s: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Do something at a steady pace; a database that is away is reported and tried again."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
+            log.warning("worker.database_away", error=type(exc).__name__)
