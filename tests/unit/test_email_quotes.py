@@ -1,0 +1,373 @@
+"""Quote and signature stripping, on samples written from the documented formats of the clients."""
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.email_body import html_to_text
+from channels.email_quotes import split_reply
+
+
+class Sample(NamedTuple):
+    """A mail's text and what its author wrote of it."""
+
+    text: str
+    reply: str
+
+
+OURS = "> Hola, el curso B2 empieza el lunes.\n> ¿Te reservo una plaza?\n> Lumen"
+
+PLAIN: dict[str, Sample] = {
+    # --- Gmail
+    "gmail-en-top": Sample(
+        "Yes please, book it.\n\nOn Thu, Nov 12, 2026 at 10:15 AM Lumen School <hola@lumen.example>\nwrote:\n\n" + OURS,
+        "Yes please, book it.",
+    ),
+    "gmail-es-top": Sample(
+        "Sí, resérvame una plaza.\n\nEl jue, 12 nov 2026 a las 10:15, Lumen (<hola@lumen.example>) escribió:\n\n"
+        + OURS,
+        "Sí, resérvame una plaza.",
+    ),
+    "gmail-es-419-wrapped": Sample(
+        "Perfecto, gracias!\n\nEl jue., 12 de nov. de 2026 10:15 a. m., Lumen Escuela de Idiomas <\n"
+        "hola@lumen.example> escribió:\n\n" + OURS,
+        "Perfecto, gracias!",
+    ),
+    "gmail-es-three-lines": Sample(
+        "Vale\n\nEl jueves, 12 de noviembre de 2026 a las 10:15, Lumen Escuela de Idiomas\n"
+        "Internacionales <hola.informacion.cursos@lumen.example>\nescribió:\n\n" + OURS,
+        "Vale",
+    ),
+    "gmail-pt-br-top": Sample(
+        "Quanto custa?\n\nEm qui., 12 de nov. de 2026 às 10:15, Lumen <hola@lumen.example>\nescreveu:\n\n" + OURS,
+        "Quanto custa?",
+    ),
+    "gmail-pt-pt-old": Sample(
+        "Obrigado.\n\nLumen <hola@lumen.example> escreveu (quinta, 12/11/2026 à(s) 10:15):\n\n" + OURS,
+        "Obrigado.",
+    ),
+    "gmail-pt-pt-new": Sample(
+        "Obrigado.\n\nLumen <hola@lumen.example> escreveu no dia quinta, 12/11/2026\nà(s) 10:15:\n\n" + OURS,
+        "Obrigado.",
+    ),
+    "gmail-es-bottom": Sample(
+        "El jue, 12 nov 2026 a las 10:15, Lumen (<hola@lumen.example>) escribió:\n\n"
+        + OURS
+        + "\n\nSí, por favor.\nAna",
+        "Sí, por favor.\nAna",
+    ),
+    "gmail-en-bottom": Sample(
+        "On Thu, Nov 12, 2026 at 10:15 AM Lumen <hola@lumen.example> wrote:\n" + OURS + "\n\nHow much is it per month?",
+        "How much is it per month?",
+    ),
+    "gmail-pt-bottom-with-signature": Sample(
+        "Em qui., 12 de nov. de 2026 às 10:15, Lumen <hola@lumen.example> escreveu:\n"
+        + OURS
+        + "\n\nTem aula à noite?\n\n-- \nAna Lima\n+55 11 98765-4321",
+        "Tem aula à noite?",
+    ),
+    "gmail-es-interleaved": Sample(
+        "Respondo abajo.\n\nEl jue, 12 nov 2026 a las 10:15, Lumen <hola@lumen.example> escribió:\n"
+        "> ¿Qué nivel tienes?\nB1\n> ¿Mañana o tarde?\nTarde",
+        "Respondo abajo.\n\nEl jue, 12 nov 2026 a las 10:15, Lumen <hola@lumen.example> escribió:\n"
+        "> ¿Qué nivel tienes?\nB1\n> ¿Mañana o tarde?\nTarde",
+    ),
+    "gmail-en-interleaved": Sample(
+        "On Thu, Nov 12, 2026 at 10:15 AM Lumen <hola@lumen.example> wrote:\n\n"
+        "> What is your level?\n\nB1, I think.\n\n> Mornings or evenings?\n\nEvenings.\n\n-- \nAna",
+        "On Thu, Nov 12, 2026 at 10:15 AM Lumen <hola@lumen.example> wrote:\n\n"
+        "> What is your level?\n\nB1, I think.\n\n> Mornings or evenings?\n\nEvenings.",
+    ),
+    "gmail-pt-interleaved": Sample(
+        "Em qui., 12 de nov. de 2026 às 10:15, Lumen <hola@lumen.example> escreveu:\n"
+        "> Qual é o nível?\nB1\n> Manhã ou noite?\nNoite",
+        "Em qui., 12 de nov. de 2026 às 10:15, Lumen <hola@lumen.example> escreveu:\n"
+        "> Qual é o nível?\nB1\n> Manhã ou noite?\nNoite",
+    ),
+    "gmail-signature": Sample("¿Precio?\n\n-- \nAna Ruiz\nDirectora\nwww.ruiz.example", "¿Precio?"),
+    "gmail-forward-is-its-own-text": Sample(
+        "---------- Forwarded message ---------\nFrom: Luis <luis@ruiz.example>\nDate: Thu, Nov 12, 2026\n"
+        "Subject: curso\nTo: Ana <ana@ruiz.example>\n\nQuiero el curso B2.",
+        "---------- Forwarded message ---------\nFrom: Luis <luis@ruiz.example>\nDate: Thu, Nov 12, 2026\n"
+        "Subject: curso\nTo: Ana <ana@ruiz.example>\n\nQuiero el curso B2.",
+    ),
+    "gmail-pt-forward-with-note": Sample(
+        "Veja abaixo\n\n---------- Mensagem encaminhada ---------\nDe: Luis <luis@ruiz.example>\n\nTexto",
+        "Veja abaixo",
+    ),
+    # --- Outlook
+    "outlook-desktop-en": Sample(
+        "Sounds good.\n\nFrom: Lumen <hola@lumen.example>\nSent: Thursday, November 12, 2026 10:15 AM\n"
+        "To: Ana Ruiz <ana@ruiz.example>\nSubject: RE: Course\n\nHello, the course starts on Monday.",
+        "Sounds good.",
+    ),
+    "outlook-desktop-es": Sample(
+        "De acuerdo.\n\nDe: Lumen <hola@lumen.example> \nEnviado el: jueves, 12 de noviembre de 2026 10:15\n"
+        "Para: Ana Ruiz <ana@ruiz.example>\nAsunto: RE: Curso\n\nHola, el curso empieza el lunes.",
+        "De acuerdo.",
+    ),
+    "outlook-desktop-pt-br": Sample(
+        "Combinado.\n\nDe: Lumen <hola@lumen.example> \nEnviada em: quinta-feira, 12 de novembro de 2026 10:15\n"
+        "Para: Ana Lima <ana@lima.example>\nAssunto: RES: Curso\n\nOlá, o curso começa na segunda.",
+        "Combinado.",
+    ),
+    "outlook-desktop-pt-pt": Sample(
+        "Combinado.\n\nDe: Lumen <hola@lumen.example>\nEnviada: 12 de novembro de 2026 10:15\n"
+        "Para: Ana Lima <ana@lima.example>\nAssunto: RE: Curso\n\nOlá, o curso começa na segunda.",
+        "Combinado.",
+    ),
+    "outlook-without-addresses": Sample(
+        "Vale\n\nDe: Lumen\nEnviado: jueves, 12 de noviembre de 2026 10:15\nPara: Ana Ruiz\nAsunto: RE: Curso\n\nHola",
+        "Vale",
+    ),
+    "outlook-web-es-rule": Sample(
+        "Me interesa.\n\n________________________________\nDe: Lumen <hola@lumen.example>\n"
+        "Enviado: jueves, 12 de noviembre de 2026 10:15\nPara: Ana <ana@ruiz.example>\nAsunto: Re: Curso\n\nHola",
+        "Me interesa.",
+    ),
+    "outlook-bold-labels": Sample(
+        "Ok\n\n*From:* Lumen <hola@lumen.example>\n*Sent:* Thursday, November 12, 2026 10:15\n"
+        "*To:* Ana\n*Subject:* Course\n\nHello",
+        "Ok",
+    ),
+    "outlook-old-original-en": Sample(
+        "Fine by me.\n\n-----Original Message-----\nFrom: Lumen [mailto:hola@lumen.example]\n"
+        "Sent: 12 November 2026\nTo: Ana\nSubject: Course\n\nHello",
+        "Fine by me.",
+    ),
+    "outlook-old-original-es": Sample(
+        "Adelante.\n\n-----Mensaje original-----\nDe: Lumen [mailto:hola@lumen.example]\nEnviado el: jueves\n"
+        "Para: Ana\nAsunto: Curso\n\nHola",
+        "Adelante.",
+    ),
+    "outlook-old-original-pt": Sample(
+        "Pode ser.\n\n-----Mensagem original-----\nDe: Lumen\nEnviada em: quinta\nPara: Ana\nAssunto: Curso\n\nOlá",
+        "Pode ser.",
+    ),
+    "outlook-wrapped-recipients": Sample(
+        "Gracias\n\nDe: Lumen <hola@lumen.example>\nEnviado: jueves, 12 de noviembre de 2026\n"
+        "Para: Ana Ruiz <ana@ruiz.example>; Luis Ortega\n<luis@ruiz.example>\nAsunto: Curso\n\nHola",
+        "Gracias",
+    ),
+    "outlook-mac-es": Sample(
+        "Sí\n\nDe: Lumen <hola@lumen.example>\nFecha: jueves, 12 de noviembre de 2026, 10:15\n"
+        "Para: Ana <ana@ruiz.example>\nAsunto: Curso\n\nHola",
+        "Sí",
+    ),
+    "outlook-ios-es": Sample(
+        "Sí quiero\n\nObtener Outlook para iOS<https://aka.ms/o0ukef>\n________________________________\n"
+        "De: Lumen <hola@lumen.example>\nEnviado: Thursday, November 12, 2026 10:15:00 AM\n"
+        "Para: Ana <ana@ruiz.example>\nAsunto: Curso\n\nHola",
+        "Sí quiero",
+    ),
+    "outlook-ios-pt": Sample(
+        "Quero sim\n\nObter o Outlook para iOS<https://aka.ms/o0ukef>\n________________________________\n"
+        "De: Lumen <hola@lumen.example>\nEnviado: quinta-feira, 12 de novembro de 2026\n"
+        "Para: Ana <ana@lima.example>\nAssunto: Curso\n\nOlá",
+        "Quero sim",
+    ),
+    "outlook-android-en": Sample(
+        "Yes\n\nGet Outlook for Android<https://aka.ms/AAb9ysg>\n________________________________\n"
+        "From: Lumen <hola@lumen.example>\nSent: Thursday, November 12, 2026 10:15:00 AM\n"
+        "To: Ana <ana@ruiz.example>\nSubject: Course\n\nHello",
+        "Yes",
+    ),
+    # --- Apple Mail
+    "apple-en": Sample(
+        "Great!\n\n> On Nov 12, 2026, at 10:15 AM, Lumen <hola@lumen.example> wrote:\n> \n> Hello Ana,\n> bye",
+        "Great!",
+    ),
+    "apple-es": Sample(
+        "¡Genial!\n\n> El 12 nov 2026, a las 10:15, Lumen <hola@lumen.example> escribió:\n> \n> Hola Ana",
+        "¡Genial!",
+    ),
+    "apple-pt-br": Sample(
+        "Ótimo!\n\n> Em 12 de nov. de 2026, à(s) 10:15, Lumen <hola@lumen.example> escreveu:\n> \n> Olá",
+        "Ótimo!",
+    ),
+    "apple-pt-pt": Sample(
+        "Ótimo!\n\n> No dia 12/11/2026, às 10:15, Lumen <hola@lumen.example> escreveu:\n> \n> Olá",
+        "Ótimo!",
+    ),
+    "iphone-es": Sample(
+        "Me apunto\n\nEnviado desde mi iPhone\n\n> El 12 nov 2026, a las 10:15, Lumen <hola@lumen.example>"
+        " escribió:\n> \n> Hola",
+        "Me apunto",
+    ),
+    "iphone-pt": Sample(
+        "Pode reservar\n\nEnviado do meu iPhone\n\n> Em 12 de nov. de 2026, à(s) 10:15, Lumen <hola@lumen.example>"
+        " escreveu:\n> \n> Olá",
+        "Pode reservar",
+    ),
+    "iphone-en": Sample(
+        "Book it\n\nSent from my iPhone\n\n> On Nov 12, 2026, at 10:15, Lumen <hola@lumen.example> wrote:\n> \n> Hi",
+        "Book it",
+    ),
+    "apple-bottom-en": Sample(
+        "> On Nov 12, 2026, at 10:15 AM, Lumen <hola@lumen.example> wrote:\n> \n> Hello Ana\n\nThanks, booked.",
+        "Thanks, booked.",
+    ),
+    # --- other mobile and desktop clients
+    "samsung-es": Sample(
+        "Ok gracias\n\nEnviado desde mi Galaxy\n\n-------- Mensaje original --------\nDe: Lumen "
+        "<hola@lumen.example>\nFecha: 12/11/26 10:15 (GMT+01:00)\nPara: ana@ruiz.example\nAsunto: Curso\n\nHola",
+        "Ok gracias",
+    ),
+    "samsung-pt": Sample(
+        "Ok obrigada\n\nEnviado do meu smartphone Samsung Galaxy.\n\n-------- Mensagem original --------\n"
+        "De : Lumen <hola@lumen.example>\nData : 12/11/26 10:15 (GMT-03:00)\nPara : ana@lima.example\n"
+        "Assunto : Curso\n\nOlá",
+        "Ok obrigada",
+    ),
+    "yahoo-es": Sample(
+        "Gracias\n\nEl jueves, 12 de noviembre de 2026, 10:15:22 CET, Lumen <hola@lumen.example>"
+        " escribió: \n\nHola Ana",
+        "Gracias",
+    ),
+    "yahoo-pt": Sample(
+        "Obrigada\n\nEm quinta-feira, 12 de novembro de 2026 10:15:22 BRT, Lumen <hola@lumen.example>"
+        " escreveu: \n\nOlá",
+        "Obrigada",
+    ),
+    "yahoo-android-en": Sample(
+        "Thanks\n\nSent from Yahoo Mail on Android \n \n  On Thu, Nov 12, 2026 at 10:15, Lumen<hola@lumen.example>"
+        " wrote:   Hello Ana",
+        "Thanks",
+    ),
+    "thunderbird-es": Sample("Vale\n\nEl 12/11/2026 a las 10:15, Lumen escribió:\n" + OURS, "Vale"),
+    "thunderbird-pt-br": Sample("Certo\n\nEm 12/11/2026 10:15, Lumen escreveu:\n" + OURS, "Certo"),
+    "thunderbird-pt-pt": Sample("Certo\n\nÀs 10:15 de 12/11/2026, Lumen escreveu:\n" + OURS, "Certo"),
+    "proton-en": Sample(
+        "Yes.\n\nSent with Proton Mail secure email.\n\nOn Thursday, November 12th, 2026 at 10:15, Lumen "
+        "<hola@lumen.example> wrote:\n\n" + OURS,
+        "Yes.",
+    ),
+    "zoho-es": Sample(
+        "Claro\n\n---- El jue, 12 nov 2026 10:15:22 +0100 Lumen <hola@lumen.example> escribió ----\n\nHola",
+        "Claro",
+    ),
+    "windows-mail-es": Sample(
+        "Bien\n\nEnviado desde Correo para Windows\n\nDe: Lumen\nEnviado: jueves, 12 de noviembre de 2026 10:15\n"
+        "Para: Ana\nAsunto: Curso\n\nHola",
+        "Bien",
+    ),
+    "gmail-fr": Sample(
+        "Oui\n\nLe jeu. 12 nov. 2026 à 10:15, Lumen <hola@lumen.example> a écrit :\n\n> Bonjour",
+        "Oui",
+    ),
+    # --- what must not be cut
+    "order-with-two-labels": Sample(
+        "De: 10 a 20 unidades\nPara: el lunes\n¿Es posible?",
+        "De: 10 a 20 unidades\nPara: el lunes\n¿Es posible?",
+    ),
+    "trip-with-three-labels": Sample(
+        "Quiero viajar\nDe: Lima\nPara: Cusco\nFecha: 3 de mayo\nGracias",
+        "Quiero viajar\nDe: Lima\nPara: Cusco\nFecha: 3 de mayo\nGracias",
+    ),
+    "prose-someone-wrote": Sample(
+        "El profesor del curso me escribió:\nque costaba 100 euros. ¿Es verdad?",
+        "El profesor del curso me escribió:\nque costaba 100 euros. ¿Es verdad?",
+    ),
+    "prose-dated-wrote": Sample(
+        "El 12 de mayo su compañero escribió:\nque costaba 100 euros. ¿Es verdad?",
+        "El 12 de mayo su compañero escribió:\nque costaba 100 euros. ¿Es verdad?",
+    ),
+    "dashes-in-body": Sample(
+        "Opciones:\n--\n" + "\n".join(f"línea {n}" for n in range(12)),
+        "Opciones:\n--\n" + "\n".join(f"línea {n}" for n in range(12)),
+    ),
+    "contact-form": Sample(
+        "From: Juan <juan@ruiz.example>\nSubject: Info\n\nMessage Body:\nQuiero información",
+        "From: Juan <juan@ruiz.example>\nSubject: Info\n\nMessage Body:\nQuiero información",
+    ),
+    "sent-by-mistake": Sample("Te lo mandé\nEnviado por error el martes", "Te lo mandé\nEnviado por error el martes"),
+    "question-quoted-by-hand": Sample("> ¿Qué nivel?\nB1", "> ¿Qué nivel?\nB1"),
+    "plain-sentence": Sample("hola, ¿cuánto cuesta el B2?", "hola, ¿cuánto cuesta el B2?"),
+    # --- the rest
+    "quotation-only": Sample(
+        "\nEl jue, 12 nov 2026 a las 10:15, Lumen <hola@lumen.example> escribió:\n\n" + OURS,
+        "",
+    ),
+    "trailing-quote-without-intro": Sample("Sí\n\n" + OURS, "Sí"),
+    "empty": Sample("", ""),
+}
+
+GMAIL_HTML = (
+    '<div dir="ltr">Sí, <b>resérvame</b> una.</div><br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">'
+    'El jue, 12 nov 2026 a las 10:15, Lumen (&lt;<a href="mailto:hola@lumen.example">hola@lumen.example</a>&gt;)'
+    ' escribió:<br></div><blockquote class="gmail_quote" style="margin:0px 0px 0px 0.8ex;border-left:1px solid '
+    'rgb(204,204,204);padding-left:1ex"><div>Hola</div></blockquote></div>'
+)
+OUTLOOK_HTML = (
+    '<html xmlns:o="urn:schemas-microsoft-com:office:office"><head><style>p.MsoNormal{margin:0cm}</style></head><body>'
+    '<div class="WordSection1"><p class="MsoNormal">Combinado.<o:p></o:p></p><p class="MsoNormal">&nbsp;</p>'
+    '<div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm"><p class="MsoNormal">'
+    "<b>De:</b> Lumen &lt;hola@lumen.example&gt; <br><b>Enviada em:</b> quinta-feira, 12 de novembro de 2026 10:15"
+    "<br><b>Para:</b> Ana<br><b>Assunto:</b> RES: Curso</p></div><p>Olá, o curso começa.</p></div></body></html>"
+)
+HTML: dict[str, Sample] = {
+    "gmail-es-html": Sample(GMAIL_HTML, "Sí, resérvame una."),
+    "outlook-desktop-pt-html": Sample(OUTLOOK_HTML, "Combinado."),
+    "outlook-web-es-html": Sample(
+        '<div class="elementToProof">Me interesa</div><div id="appendonsend"></div><hr><div id="divRplyFwdMsg">'
+        "<font><b>De:</b> Lumen &lt;hola@lumen.example&gt;<br><b>Enviado:</b> jueves, 12 de noviembre<br>"
+        "<b>Para:</b> Ana<br><b>Asunto:</b> Curso</font><div>&nbsp;</div></div><div>Hola</div>",
+        "Me interesa",
+    ),
+    "apple-en-html": Sample(
+        "<html><body>Great!<br><div><br><blockquote type='cite'><div>On Nov 12, 2026, at 10:15 AM, Lumen &lt;"
+        "hola@lumen.example&gt; wrote:</div><br><div>Hello</div></blockquote></div></body></html>",
+        "Great!",
+    ),
+    "yahoo-es-html": Sample(
+        '<div>Gracias</div><div class="yahoo_quoted"><div>El jueves, 12 de noviembre de 2026, 10:15:22 CET, Lumen '
+        "&lt;hola@lumen.example&gt; escribió:</div><div>Hola Ana</div></div>",
+        "Gracias",
+    ),
+    "gmail-interleaved-html": Sample(
+        "<div>El jue, 12 nov 2026 a las 10:15, Lumen &lt;hola@lumen.example&gt; escribió:<br></div>"
+        '<blockquote class="gmail_quote">¿Nivel?</blockquote><div>B1</div>'
+        '<blockquote class="gmail_quote">¿Horario?</blockquote><div>Tarde</div>',
+        "El jue, 12 nov 2026 a las 10:15, Lumen <hola@lumen.example> escribió:\n> ¿Nivel?\nB1\n> ¿Horario?\nTarde",
+    ),
+    "gmail-indent-is-not-a-quote": Sample(
+        '<blockquote style="margin:0 0 0 40px;border:none;padding:0px">Quiero dos</blockquote>',
+        "Quiero dos",
+    ),
+}
+
+
+@pytest.mark.parametrize("sample", PLAIN.values(), ids=PLAIN.keys())
+def test_plain_mail_keeps_only_what_its_author_wrote(sample: Sample) -> None:
+    assert split_reply(sample.text).reply == sample.reply
+
+
+@pytest.mark.parametrize("sample", HTML.values(), ids=HTML.keys())
+def test_html_mail_keeps_only_what_its_author_wrote(sample: Sample) -> None:
+    assert split_reply(html_to_text(sample.text)).reply == sample.reply
+
+
+def test_what_was_cut_is_kept_as_quoted() -> None:
+    split = split_reply("Sí\n\nEl jue, 12 nov 2026 a las 10:15, Lumen <hola@lumen.example> escribió:\n> Hola")
+    assert split.quoted.endswith("> Hola")
+    assert "escribió" in split.quoted
+
+
+LINES = st.sampled_from(
+    [line for text, _ in PLAIN.values() for line in text.split("\n")] + ["", ">", "--", "De:", "____________"]
+)
+
+
+@given(st.lists(LINES, max_size=40))
+def test_any_mixture_of_lines_yields_a_part_of_the_text(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    written = {line.strip() for line in lines}
+    assert all(line.strip() in written for line in split_reply(text).reply.split("\n") if line)
+
+
+@given(st.text(max_size=400))
+def test_any_text_without_marks_survives_whole(text: str) -> None:
+    letters = " ".join(part for part in text.split() if part.isalpha())
+    assert split_reply(letters).reply == letters
