@@ -18,9 +18,9 @@ from jinja2 import meta
 def data(value: object) -> str:
     """Return `value` as one line of JSON that cannot close the block around it.
 
-    Lone surrogates, which no API accepts, become question marks.
+    What JSON does not know is written as text. Lone surrogates, which no API accepts, become question marks.
     """
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    text = json.dumps(value, ensure_ascii=False, default=str).replace("<", "\\u003c")
     return text.encode("utf-8", "replace").decode()
 
 

@@ -63,9 +63,7 @@ class ModelPrices:
     def load(cls) -> Self:
         """Read the table that ships with the package."""
         text = resources.files("agent.models").joinpath("prices.toml").read_text("utf-8")
-        return cls(
-            ModelPrice(valid_from=row.pop("from", date.min), **row) for row in tomllib.loads(text)["price"]
-        )
+        return cls(ModelPrice(valid_from=row.pop("from", date.min), **row) for row in tomllib.loads(text)["price"])
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -1,0 +1,228 @@
+"""Claude as the engine behind the Models port: which prompt, which model, and what its answer means to us.
+
+One request a task, one repair if the answer cannot be used, then a person (`ModelRefused`). The total time is
+bounded; retrying a turn is the queue's business.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from agent.errors import Misconfigured, ModelRefused, NightshiftError
+from agent.models.answers import IntentAnswer, ReplyAnswer
+from agent.models.anthropic import ClaudeApi, Request
+from agent.models.briefing import (
+    MAX_BURST_CHARS,
+    MAX_HISTORY_CHARS,
+    bounded,
+    burst_text,
+    tenant_briefing,
+    turn_briefing,
+)
+from agent.models.capabilities import get_capabilities
+from agent.models.pricing import ModelPrices
+from agent.ports import Classified, Clock, Drafted
+from agent.prompts import Prompts
+from agent.settings import Settings
+from agent.types import Channel, Claim, Classification, Draft, ModelCall, Route, Sources, Turn, Verdict
+
+CLASSIFY_MAX_TOKENS = 700
+REPLY_MAX_TOKENS = 2000
+CLASSIFY = ("classify/system.md", "classify/user.md")
+REPLY = ("reply/system.md", "reply/user.md")
+REVISE = ("reply/system.md", "revise/user.md")
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class ClaudeModels:
+    """Implements `agent.ports.Models` with the Claude API.
+
+    Raises:
+        Misconfigured: there is no key, or a model is configured whose price or abilities are unknown.
+    """
+
+    def __init__(self, settings: Settings, *, prompts: Prompts, now: Clock) -> None:
+        if settings.anthropic_api_key is None:
+            raise Misconfigured("There is no key for the Claude API.", "Set ANTHROPIC_API_KEY.")
+        prices = ModelPrices.load()
+        self._fast = settings.nightshift_model_fast
+        self._standard = settings.nightshift_model_standard
+        self._expert = settings.nightshift_model_expert
+        for model in (self._fast, self._standard, self._expert):
+            get_capabilities(model)
+            prices.get_price(model, prompt_tokens=0, on=now().date())
+        self._api = ClaudeApi(
+            settings.anthropic_api_key.get_secret_value(),
+            base_url=settings.anthropic_base_url,
+            prices=prices,
+            now=now,
+        )
+        self._timeout_s = settings.nightshift_model_timeout_s
+        self._prompts = prompts
+        self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE)}
+        self._now = now
+
+    async def classify(self, turn: Turn, language: str) -> Classified:
+        """Label a turn. The language is always one of the tenant's: where Claude sees another, `language`.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer, twice.
+            Misconfigured: the API refuses us; says what to mend.
+        """
+        classified = await self._classify(
+            burst_text(turn),
+            context=turn.context,
+            channel=turn.conversation.channel,
+            language=language,
+            user_id=str(turn.conversation.contact.id),
+        )
+        if classified.classification.language in turn.tenant.languages:
+            return classified
+        return replace(classified, classification=replace(classified.classification, language=language))
+
+    async def classify_text(
+        self, text: str, *, context: str | None = None, channel: Channel = "whatsapp"
+    ) -> Classified:
+        """Label a message outside any conversation; the language is an ISO 639-1 code or `other`.
+
+        Raises: as `classify`.
+        """
+        return await self._classify(text, context=context, channel=channel)
+
+    async def draft(
+        self,
+        turn: Turn,
+        classification: Classification,
+        sources: Sources,
+        route: Route,
+        *,
+        objections: Sequence[Verdict] = (),
+        previous: Draft | None = None,
+    ) -> Drafted:
+        """Write a reply, or write `previous` anew so that it meets `objections`.
+
+        Raises: as `classify`.
+        """
+        now = self._now()
+        today = now.astimezone(ZoneInfo(turn.tenant.timezone)).date()
+        system, user = files = REPLY if previous is None else REVISE
+        values = turn_briefing(turn, classification, sources, now)
+        if previous is not None:
+            values |= {"previous": previous.text, "objections": [_objection(each) for each in objections]}
+        request = Request(
+            task="draft" if previous is None else "revise",
+            model=self._expert if route.tier == "expert" else self._standard,
+            system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
+            user=self._prompts.render(user, **values),
+            output=ReplyAnswer,
+            effort="medium",
+            max_tokens=REPLY_MAX_TOKENS,
+            prompt_version=self._versions[files],
+            user_id=str(turn.conversation.contact.id),
+        )
+        answer, calls = await self._complete(request)
+        return Drafted(draft=_draft(answer, request), calls=calls)
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        await self._api.aclose()
+
+    async def _classify(
+        self,
+        text: str,
+        *,
+        context: str | None,
+        channel: Channel,
+        language: str = "",
+        user_id: str | None = None,
+    ) -> Classified:
+        """Ask for the labels of a text."""
+        system, user = CLASSIFY
+        request = Request(
+            task="classify",
+            model=self._fast,
+            system=self._prompts.render(system),
+            user=self._prompts.render(
+                user,
+                message=bounded(text, MAX_BURST_CHARS),
+                context=bounded(context or "", MAX_HISTORY_CHARS),
+                channel=channel,
+                language=language,
+            ),
+            output=IntentAnswer,
+            effort="low",
+            max_tokens=CLASSIFY_MAX_TOKENS,
+            prompt_version=self._versions[CLASSIFY],
+            user_id=user_id,
+        )
+        answer, calls = await self._complete(request)
+        return Classified(classification=_classification(answer, request), calls=calls)
+
+    async def _complete(self, request: Request[T]) -> tuple[T, tuple[ModelCall, ...]]:
+        """Return the answer and its calls; ask once more if the first answer cannot be used."""
+        started = time.monotonic()
+        first = await self._api.complete(request, timeout_s=self._timeout_s)
+        if first.value is not None:
+            return first.value, (first.call,)
+        note = self._prompts.render("repair/user.md", problem=first.problem)
+        # Twice the room: the first answer may have been cut off.
+        repair = replace(request, user=f"{request.user}\n\n{note}", max_tokens=2 * request.max_tokens)
+        left_s = self._timeout_s - (time.monotonic() - started)
+        try:
+            second = await self._api.complete(repair, timeout_s=left_s)
+        except NightshiftError as exc:
+            exc.calls = (first.call, *exc.calls)
+            raise
+        calls = (first.call, second.call)
+        if second.value is None:
+            refused = ModelRefused(
+                f"Claude ({request.model}) gave no usable answer to {request.task} twice: first {first.problem} "
+                f"Then {second.problem} A person should take this turn."
+            )
+            refused.calls = calls
+            raise refused
+        return second.value, calls
+
+
+def _classification(answer: IntentAnswer, request: Request[IntentAnswer]) -> Classification:
+    """Return the labels in our terms."""
+    entities = answer.entities.model_dump()
+    return Classification(
+        intent=answer.intent,
+        secondary=tuple(dict.fromkeys(each for each in answer.secondary if each != answer.intent)),
+        language=answer.language,
+        confidence=answer.confidence,
+        needs_human=answer.needs_human,
+        source="claude",
+        sentiment=answer.sentiment,
+        complexity=answer.complexity,
+        entities={name: value for name, value in entities.items() if value},
+        model=request.model,
+        prompt_version=request.prompt_version,
+    )
+
+
+def _draft(answer: ReplyAnswer, request: Request[ReplyAnswer]) -> Draft:
+    """Return the reply in our terms."""
+    return Draft(
+        text=answer.text,
+        language=answer.language,
+        confidence=answer.confidence,
+        needs_human=answer.needs_human,
+        source="claude",
+        claims=tuple(Claim(text=claim.text, source=claim.source) for claim in answer.claims),
+        human_reason=answer.human_reason,
+        model=request.model,
+        prompt_version=request.prompt_version,
+    )
+
+
+def _objection(verdict: Verdict) -> dict[str, str]:
+    """Return what a refused draft's writer needs to know."""
+    return {"rule": verdict.rule, "reason": verdict.reason, "evidence": bounded(verdict.evidence, 300)}

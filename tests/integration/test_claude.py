@@ -1,0 +1,408 @@
+"""Claude behind the Models port, over HTTP to a stand-in for the API, through the official SDK."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from pydantic import SecretStr
+
+from agent.errors import Misconfigured, ModelRefused, ModelUnavailable
+from agent.models.anthropic import parse_retry_after
+from agent.models.claude import ClaudeModels
+from agent.ports import Models
+from agent.prompts import Prompts
+from agent.settings import Settings
+from agent.types import Claim, Media, Route, Sources, Verdict
+from tests.doubles.claude import (
+    API_KEY,
+    BROKEN_JSON,
+    CUT_OFF,
+    DISCONNECT,
+    HANG,
+    HTML,
+    OVERLOADED,
+    REFUSAL,
+    SERVER_ERROR,
+    ClaudeDouble,
+    Step,
+    rate_limited,
+)
+from tests.factories import NOW, make_classification, make_draft, make_message, make_turn
+
+HAIKU, SONNET, OPUS = "claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"
+STANDARD = Route(tier="standard", reason="test")
+EXPERT = Route(tier="expert", reason="test")
+
+
+def make_models(double: ClaudeDouble, **overrides: Any) -> ClaudeModels:
+    """Return the engine pointed at a double."""
+    values: dict[str, Any] = {"anthropic_api_key": SecretStr(API_KEY), "anthropic_base_url": double.base_url}
+    settings = Settings(_env_file=None, **(values | overrides))
+    return ClaudeModels(settings, prompts=Prompts.load(), now=lambda: NOW)
+
+
+@pytest.fixture
+def double() -> Iterator[ClaudeDouble]:
+    with ClaudeDouble() as double:
+        yield double
+
+
+@pytest.fixture
+async def models(double: ClaudeDouble) -> AsyncIterator[ClaudeModels]:
+    models = make_models(double)
+    yield models
+    await models.aclose()
+
+
+async def draft(models: Models, text: str = "¿Cuánto cuesta el inglés intensivo?", **given: Any) -> Any:
+    route = given.pop("route", STANDARD)
+    return await models.draft(make_turn(text), make_classification(), Sources(), route, **given)
+
+
+# --- what it answers -------------------------------------------------------------------------------------------
+
+
+async def test_turn_is_classified_by_the_fast_model(double: ClaudeDouble, models: ClaudeModels) -> None:
+    classified = await models.classify(make_turn("¿Cuánto cuesta el curso?"), "es")
+    found = classified.classification
+    assert (found.intent, found.language, found.source, found.model) == ("pricing", "es", "claude", HAIKU)
+    assert found.intent not in found.secondary
+    sent = double.requests[0].body
+    assert sent["model"] == HAIKU
+    assert sent["thinking"] == {"type": "disabled"}
+    assert sent["output_config"]["effort"] == "low"
+    assert sent["metadata"] == {"user_id": str(make_turn().conversation.contact.id)}
+
+
+async def test_language_the_tenant_does_not_speak_falls_back_to_the_detected_one(
+    double: ClaudeDouble, models: ClaudeModels
+) -> None:
+    double.when("bonjour", language="fr", intent="greeting")
+    assert (await models.classify(make_turn("bonjour"), "en")).classification.language == "en"
+    assert (await models.classify_text("bonjour")).classification.language == "fr"
+
+
+async def test_text_without_a_tenant_is_classified_in_its_context(double: ClaudeDouble, models: ClaudeModels) -> None:
+    double.when(
+        "2", intent="opt_out", needs_human=False, entities={"product": "", "quantity": "2\0", "budget": "", "date": ""}
+    )
+    classified = await models.classify_text("2", context="Responde 2 para salir", channel="sms")
+    assert classified.classification.intent == "opt_out"
+    assert classified.classification.entities == {"quantity": "2"}
+    assert "Responde 2 para salir" in double.requests[0].user
+
+
+async def test_message_without_words_is_classified_by_its_attachments(
+    double: ClaudeDouble, models: ClaudeModels
+) -> None:
+    media = (Media(url="https://x.example/1", content_type="image/jpeg"),)
+    turn = make_turn(inbound=(make_message("", media=media),))
+    await models.classify(turn, "es")
+    assert "image/jpeg" in double.requests[0].user
+
+
+async def test_draft_refers_to_prices_and_names_its_sources(double: ClaudeDouble, models: ClaudeModels) -> None:
+    drafted = await draft(models)
+    assert "{price:EN-INT}" in drafted.draft.text
+    assert drafted.draft.claims == (
+        Claim(text="El precio de Inglés intensivo es {price:EN-INT}", source="item:EN-INT"),
+    )
+    assert (drafted.draft.source, drafted.draft.model, drafted.draft.language) == ("claude", SONNET, "es")
+    assert double.requests[0].body["thinking"] == {"type": "between_tools"}
+
+
+async def test_expert_route_goes_to_the_expert_model_and_skips_its_thinking(
+    double: ClaudeDouble, models: ClaudeModels
+) -> None:
+    drafted = await draft(models, route=EXPERT)
+    assert drafted.draft.model == OPUS
+    assert drafted.draft.text.startswith("El precio")
+    assert "thinking" not in double.requests[0].body
+
+
+async def test_revision_shows_the_refused_draft_and_the_objections(double: ClaudeDouble, models: ClaudeModels) -> None:
+    objection = Verdict(rule="price", outcome="revise", reason="It types an amount.", evidence="399 €")
+    first = await draft(models)
+    revised = await draft(models, previous=make_draft("Cuesta 399 €."), objections=[objection])
+    sent = double.requests[-1].user
+    assert '"Cuesta 399 €."' in sent
+    assert '{"rule": "price", "reason": "It types an amount.", "evidence": "399 €"}' in sent
+    assert revised.calls[0].task == "revise"
+    assert revised.draft.prompt_version != first.draft.prompt_version
+
+
+async def test_lone_surrogates_from_a_prospect_do_not_break_the_request(models: ClaudeModels) -> None:
+    assert (await models.classify_text("hola \ud83d")).classification.intent == "greeting"
+
+
+async def test_draft_may_lack_a_text_only_if_a_person_is_wanted(double: ClaudeDouble, models: ClaudeModels) -> None:
+    double.script(Step(answer={"text": " "}))
+    assert len((await draft(models)).calls) == 2
+    double.script(Step(answer={"text": "", "needs_human": True, "human_reason": "refund"}))
+    drafted = await draft(models)
+    assert (drafted.draft.text, drafted.draft.human_reason, len(drafted.calls)) == ("", "refund", 1)
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------
+
+
+async def test_second_call_reads_what_the_first_wrote_to_the_cache(models: ClaudeModels) -> None:
+    (first,) = (await models.classify_text("hola")).calls
+    (second,) = (await models.classify_text("gracias")).calls
+    assert first.usage.cache_write_tokens == second.usage.cache_read_tokens > 1000
+    assert first.usage.cache_read_tokens == second.usage.cache_write_tokens == 0
+    nano = second.usage.input_tokens * 100 + second.usage.output_tokens * 500 + second.usage.cache_read_tokens * 10
+    assert second.cost_microusd == -(-nano // 1000)
+    assert second.cost_microusd < first.cost_microusd / 3
+    assert (second.task, second.provider, second.outcome) == ("classify", "anthropic", "ok")
+
+
+@pytest.mark.parametrize("step", [REFUSAL, CUT_OFF, Step(text="not JSON"), Step(answer={"confidence": 95})])
+async def test_unusable_answer_is_repaired_once_and_both_calls_are_kept(
+    double: ClaudeDouble, models: ClaudeModels, step: Step
+) -> None:
+    double.script(step)
+    drafted = await draft(models)
+    assert drafted.draft.text.startswith("El precio")
+    assert [call.outcome == "ok" for call in drafted.calls] == [False, True]
+    assert all(call.usage.output_tokens and call.cost_microusd for call in drafted.calls)
+    assert "could not be used" in double.requests[1].user
+    assert double.requests[1].body["max_tokens"] == 2 * double.requests[0].body["max_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome"),
+    [(REFUSAL, "refused"), (CUT_OFF, "cut_off"), (Step(text='{"text": "secret words"}'), "invalid")],
+)
+async def test_second_unusable_answer_is_refused_with_usage_kept(
+    double: ClaudeDouble, models: ClaudeModels, step: Step, outcome: str
+) -> None:
+    double.script(step, step)
+    with pytest.raises(ModelRefused) as caught:
+        await draft(models)
+    assert [call.outcome for call in caught.value.calls] == [outcome, outcome]
+    assert all(call.cost_microusd > 0 for call in caught.value.calls)
+    assert "secret words" not in str(caught.value)
+    assert len(double.requests) == 2
+
+
+async def test_failure_of_the_repair_keeps_the_first_call(double: ClaudeDouble, models: ClaudeModels) -> None:
+    double.script(CUT_OFF, OVERLOADED)
+    with pytest.raises(ModelUnavailable) as caught:
+        await draft(models)
+    assert [call.outcome for call in caught.value.calls] == ["cut_off", "error"]
+    assert caught.value.calls[0].usage.cache_write_tokens > 0
+
+
+# --- what fails ------------------------------------------------------------------------------------------------
+
+UNAVAILABLE = [
+    pytest.param(rate_limited("7"), 7.0, id="429"),
+    pytest.param(OVERLOADED, None, id="529"),
+    pytest.param(SERVER_ERROR, None, id="500"),
+    pytest.param(Step(status=503, headers={"retry-after-ms": "1500"}), 1.5, id="503"),
+    pytest.param(Step(status=408), None, id="408"),
+    pytest.param(Step(status=409), None, id="409"),
+    pytest.param(HTML, None, id="html-with-status-200"),
+    pytest.param(BROKEN_JSON, None, id="broken-json"),
+    pytest.param(Step(body=""), None, id="empty-body"),
+    pytest.param(Step(body="{}"), None, id="json-that-is-no-message"),
+    pytest.param(Step(body="[1]"), None, id="json-list"),
+    pytest.param(Step(body="null"), None, id="json-null"),
+    pytest.param(
+        Step(body='{"content": null, "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}}'),
+        None,
+        id="content-null",
+    ),
+    pytest.param(
+        Step(body='{"content": [], "stop_reason": "end_turn", "usage": {"input_tokens": -1, "output_tokens": 1}}'),
+        None,
+        id="negative-usage",
+    ),
+    pytest.param(DISCONNECT, None, id="disconnect-inside-the-answer"),
+]
+
+
+@pytest.mark.parametrize(("step", "retry_after_s"), UNAVAILABLE)
+async def test_outage_is_unavailable_with_the_time_to_wait(
+    double: ClaudeDouble, models: ClaudeModels, step: Step, retry_after_s: float | None
+) -> None:
+    double.script(step)
+    with pytest.raises(ModelUnavailable) as caught:
+        await models.classify_text("hola")
+    assert caught.value.retry_after_s == retry_after_s
+    assert not caught.value.spend_cap
+    assert [call.outcome for call in caught.value.calls] == ["error"]
+    assert len(double.requests) == 1  # retrying is the queue's business
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        rate_limited("60", "enforced_spend_limit_reached"),
+        rate_limited("60", "contract_spend_limit_reached"),
+        Step(status=402, error_type="billing_error"),
+    ],
+)
+async def test_spending_cap_is_marked_because_waiting_does_not_help(
+    double: ClaudeDouble, models: ClaudeModels, step: Step
+) -> None:
+    double.script(step)
+    with pytest.raises(ModelUnavailable, match="spending limit") as caught:
+        await models.classify_text("hola")
+    assert caught.value.spend_cap
+
+
+@pytest.mark.parametrize(
+    ("step", "fix"),
+    [
+        pytest.param(Step(status=400, error_type="invalid_request_error"), "report it", id="400"),
+        pytest.param(Step(status=401, error_type="authentication_error"), "ANTHROPIC_API_KEY", id="401"),
+        pytest.param(Step(status=403, error_type="permission_error"), "NIGHTSHIFT_MODEL_FAST", id="403"),
+        pytest.param(Step(status=404, error_type="not_found_error"), "ANTHROPIC_BASE_URL", id="404"),
+        pytest.param(Step(status=413, error_type="invalid_request_error"), "report it", id="413"),
+    ],
+)
+async def test_refused_request_tells_the_operator_what_to_mend(
+    double: ClaudeDouble, models: ClaudeModels, step: Step, fix: str
+) -> None:
+    double.script(step)
+    with pytest.raises(Misconfigured) as caught:
+        await models.classify_text("hola")
+    assert fix in caught.value.fix
+    assert step.error_type in caught.value.problem
+    assert [call.outcome for call in caught.value.calls] == ["error"]
+
+
+async def test_wrong_key_never_shows_in_the_error(double: ClaudeDouble) -> None:
+    models = make_models(double, anthropic_api_key=SecretStr("sk-ant-very-secret"))
+    with pytest.raises(Misconfigured, match="ANTHROPIC_API_KEY") as caught:
+        await draft(models, "mi secreto")
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.calls)
+    assert "very-secret" not in shown
+    assert "mi secreto" not in shown
+    await models.aclose()
+
+
+async def test_nobody_listening_is_unavailable(double: ClaudeDouble) -> None:
+    models = make_models(double, anthropic_base_url="http://127.0.0.1:9")
+    with pytest.raises(ModelUnavailable, match="ConnectError"):
+        await models.classify_text("hola")
+    await models.aclose()
+
+
+async def test_deadline_ends_a_hanging_request(double: ClaudeDouble) -> None:
+    double.script(HANG)
+    models = make_models(double, nightshift_model_timeout_s=0.3)
+    started = time.monotonic()
+    with pytest.raises(ModelUnavailable, match="timeout") as caught:
+        await models.classify_text("hola")
+    assert time.monotonic() - started < 2
+    assert caught.value.calls[0].latency_ms >= 290
+    await models.aclose()
+
+
+async def test_deadline_covers_the_repair_too(double: ClaudeDouble) -> None:
+    double.script(CUT_OFF, HANG)
+    models = make_models(double, nightshift_model_timeout_s=0.5)
+    started = time.monotonic()
+    with pytest.raises(ModelUnavailable) as caught:
+        await models.classify_text("hola")
+    assert time.monotonic() - started < 2
+    assert [call.outcome for call in caught.value.calls] == ["cut_off", "error"]
+    await models.aclose()
+
+
+async def test_cancelled_turn_stays_cancelled(double: ClaudeDouble, models: ClaudeModels) -> None:
+    double.script(HANG)
+    task = asyncio.create_task(models.classify_text("hola"))
+    while not double.requests:  # noqa: ASYNC110 — another thread's list has no event to wait for
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    "overrides", [{"anthropic_api_key": None}, {"nightshift_model_fast": "gpt-9"}, {"nightshift_model_expert": "x"}]
+)
+def test_wrong_settings_are_refused_at_the_start(double: ClaudeDouble, overrides: dict[str, Any]) -> None:
+    with pytest.raises(Misconfigured):
+        make_models(double, **overrides)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"retry-after": "12"}, 12.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "999999"}, 3600.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": f"{NOW + timedelta(seconds=90):%a, %d %b %Y %H:%M:%S GMT}"}, 90.0),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], expected: float | None) -> None:
+    assert parse_retry_after(httpx2.Headers(headers), NOW) == expected
+
+
+# --- the double itself, through the official SDK ------------------------------------------------------------------
+
+
+REFUSED: list[Any] = [
+    pytest.param({"extra_body": {"temperature": 1.0}}, "temperature", id="temperature"),
+    pytest.param({"model": SONNET, "thinking": {"type": "disabled"}}, "thinking", id="sonnet-thinking-disabled"),
+    pytest.param({"model": OPUS, "thinking": {"type": "disabled"}}, "thinking", id="opus-thinking-disabled"),
+    pytest.param({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "budget_tokens", id="budget"),
+    pytest.param(
+        {"thinking": {"type": "disabled"}, "output_config": {"effort": "xhigh"}}, "effort", id="no-thinking-at-xhigh"
+    ),
+    pytest.param({"model": OPUS, "tool_choice": {"type": "any"}, "tools": []}, "forced tool", id="forced-tool"),
+    pytest.param(
+        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "{"}]}, "prefill", id="prefill"
+    ),
+    pytest.param({"messages": [{"role": "user", "content": " "}]}, "non-empty", id="empty-text"),
+    pytest.param(
+        {"output_config": {"format": {"type": "json_schema", "schema": {"type": "number", "maximum": 1}}}},
+        "maximum",
+        id="schema-word",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), REFUSED)
+async def test_double_refuses_what_the_api_refuses(double: ClaudeDouble, changes: dict[str, Any], reason: str) -> None:
+    request: dict[str, Any] = {
+        "model": HAIKU,
+        "max_tokens": 10,
+        "messages": [{"role": "user", "content": "a"}],
+    } | changes
+    async with anthropic.AsyncAnthropic(
+        api_key=API_KEY, base_url=double.base_url, max_retries=0, open_telemetry=False
+    ) as sdk:
+        with pytest.raises(anthropic.BadRequestError, match=reason):
+            await sdk.messages.create(**request)
+        with pytest.raises(anthropic.NotFoundError):
+            await sdk.messages.create(**(request | {"model": "claude-9"}))
+    assert double.requests == []
+
+
+async def test_double_speaks_the_wire_format_of_the_sdk(double: ClaudeDouble) -> None:
+    async with anthropic.AsyncAnthropic(api_key=API_KEY, base_url=double.base_url, open_telemetry=False) as sdk:
+        message = await sdk.messages.create(model=OPUS, max_tokens=10, messages=[{"role": "user", "content": "a"}])
+    assert [block.type for block in message.content] == ["thinking", "text"]
+    assert message.stop_reason == "end_turn"
+    assert message.usage.output_tokens_details is not None
+    assert message._request_id is not None
+    assert message._request_id.startswith("req_")
+    assert double.requests[0].headers["anthropic-version"] == "2026-10-21"
