@@ -156,7 +156,12 @@ class TwilioDouble:
         self._reports: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            create_app(self), http=_protocol(self.transports), ws="none", lifespan="off", log_level="warning"
+            create_app(self),
+            http=_protocol(self.transports),
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            date_header=False,  # so that a test can script it
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="twilio-double")
@@ -173,9 +178,18 @@ class TwilioDouble:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self._server.should_exit = self._server.force_exit = True  # clients may hold connections open
         self._thread.join(timeout=10)
         self._socket.close()
+
+    def reset(self) -> None:
+        """Forget everything, so that tests can share one server."""
+        self.messages.clear()
+        self.requests.clear()
+        self.callbacks.clear()
+        self.opted_out.clear()
+        self._faults = {"create": [], "list": []}
+        self.script = ()
 
     def fail_next(self, *, on: Literal["create", "list"] = "create", times: int = 1, **fault: Any) -> None:
         """Script the next `times` requests of a kind; the keywords are the fields of `Fault`."""

@@ -25,10 +25,16 @@ TO = "+14155550101"
 FROM = "+14155550199"
 
 
-@pytest.fixture
-def double() -> Iterator[TwilioDouble]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[TwilioDouble]:
     with TwilioDouble() as running:
         yield running
+
+
+@pytest.fixture
+def double(server: TwilioDouble) -> TwilioDouble:
+    server.reset()
+    return server
 
 
 @pytest.fixture

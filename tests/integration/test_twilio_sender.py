@@ -1,0 +1,329 @@
+"""Sending through Twilio's API over real HTTP: what is posted, and what each outcome means for the queue."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from agent.errors import Ambiguous, Misconfigured, NightshiftError, OptedOut, Permanent, Retryable
+from agent.settings import Settings
+from agent.types import Channel, MessageId, OutboundMessage, TenantId
+from channels.twilio_inbound import callback_tenant, parse_status
+from channels.twilio_outbound import MAX_PAGES, PAGE_SIZE, TRIAL_PREFIX, TwilioSender
+from channels.twilio_signature import read_form
+from tests.doubles.twilio import StoredMessage, TwilioDouble
+from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
+
+API = json.loads((Path(__file__).parents[1] / "unit" / "data" / "twilio_messages_api.json").read_text())
+PUBLIC_URL = "https://agent.example"
+TENANT = TenantId(UUID("00000000-0000-7000-8000-000000000001"))
+MESSAGE = MessageId(UUID("00000000-0000-7000-8000-000000000002"))
+SINCE = datetime(2026, 11, 21, 12, 0, 0, 700_000, tzinfo=UTC)
+SHORT = httpx.Timeout(0.3)
+
+
+def outbound(
+    text: str = "¡Hola! ¿Qué curso?", *, channel: Channel = "whatsapp", recipient: str = "+34600000001"
+) -> OutboundMessage:
+    return OutboundMessage(
+        id=MESSAGE,
+        tenant_id=TENANT,
+        provider="twilio",
+        channel=channel,
+        sender="+14155550199",
+        recipient=recipient,
+        text=text,
+    )
+
+
+def stored(text: str, created_at: datetime, **params: str) -> StoredMessage:
+    fields = {"To": "whatsapp:+34600000001", "From": "whatsapp:+14155550199", "Body": text, **params}
+    sid = f"SM{token_hex(16)}"
+    return StoredMessage(sid=sid, params=fields, created_at=created_at.replace(microsecond=0), status="sent")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TwilioDouble]:
+    with TwilioDouble(now=lambda: SINCE) as running:
+        yield running
+
+
+@pytest.fixture
+def double(server: TwilioDouble) -> TwilioDouble:
+    server.reset()
+    return server
+
+
+def sender_for(base_url: str, **more: Any) -> TwilioSender:
+    return TwilioSender(
+        account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL, base_url=base_url, **more
+    )
+
+
+@pytest.fixture
+async def sender(double: TwilioDouble) -> AsyncIterator[TwilioSender]:
+    running = sender_for(double.base_url, timeout=SHORT)
+    yield running
+    await running.aclose()
+
+
+async def test_whatsapp_message_is_taken_with_our_ids_in_its_callback(
+    double: TwilioDouble, sender: TwilioSender
+) -> None:
+    receipt = await sender.send(outbound())
+    assert (receipt.provider_id, receipt.state) == (double.messages[0].sid, "queued")
+    assert double.messages[0].params == {
+        "To": "whatsapp:+34600000001",
+        "From": "whatsapp:+14155550199",
+        "Body": "¡Hola! ¿Qué curso?",
+        "StatusCallback": f"{PUBLIC_URL}/webhooks/twilio/status?t={TENANT}&m={MESSAGE}",
+        "ValidityPeriod": "900",
+    }
+
+
+@pytest.mark.parametrize(
+    ("channel", "recipient", "to"),
+    [
+        ("sms", "+34600000001", "+34600000001"),
+        ("whatsapp", "+34600000001", "whatsapp:+34600000001"),
+        ("whatsapp", "ES.1349120865530274", "whatsapp:ES.1349120865530274"),
+    ],
+)
+async def test_recipient_is_addressed_as_its_channel_wants(
+    double: TwilioDouble, sender: TwilioSender, channel: Channel, recipient: str, to: str
+) -> None:
+    await sender.send(outbound(channel=channel, recipient=recipient))
+    assert double.messages[0].params["To"] == to
+
+
+async def test_messaging_service_is_named_beside_the_sender(double: TwilioDouble) -> None:
+    sender = sender_for(double.base_url, messaging_service_sid="MG" + "2" * 32)
+    receipt = await sender.send(outbound(channel="sms"))
+    await sender.aclose()
+    assert receipt.state == "queued"
+    assert double.messages[0].params["MessagingServiceSid"] == "MG" + "2" * 32
+    assert double.messages[0].params["From"] == "+14155550199"
+
+
+async def test_requests_use_only_parameters_of_the_api(double: TwilioDouble) -> None:
+    sender = sender_for(double.base_url, messaging_service_sid="MG" + "2" * 32)
+    await sender.send(outbound())
+    await sender.find_sent(outbound(), SINCE)
+    await sender.aclose()
+    created, listed = double.requests
+    assert {name for name, _ in created.params} <= set(API["create"])
+    assert {name for name, _ in listed.params} <= set(API["list"])
+    assert created.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert created.headers["user-agent"].startswith("twilio-python/")
+
+
+async def test_email_is_refused_before_anything_is_sent(double: TwilioDouble, sender: TwilioSender) -> None:
+    with pytest.raises(Permanent, match="email"):
+        await sender.send(outbound(channel="email"))
+    assert double.requests == []
+
+
+FAULTS: dict[str, tuple[dict[str, Any], type[NightshiftError]]] = {
+    "opted out": ({"status": 400, "code": 21610}, OptedOut),
+    "bad address": ({"status": 400, "code": 21211}, Permanent),
+    "bad address as problem details": ({"status": 400, "code": 21211, "problem": True}, Permanent),
+    "no permission": ({"status": 401, "code": 20003}, Permanent),
+    "unknown refusal": ({"status": 400, "code": 99999}, Permanent),
+    "redirected": ({"status": 307, "headers": {"Location": "/"}}, Permanent),
+    "queue full": ({"status": 400, "code": 21611}, Retryable),
+    "too many requests": ({"status": 429, "code": 20429}, Retryable),
+    "server error": ({"status": 500, "code": 20500}, Ambiguous),
+    "server error that took it": ({"status": 503, "code": 20503, "accepted": True}, Ambiguous),
+    "server error without JSON": ({"status": 502, "body": "<html>"}, Ambiguous),
+    "success without JSON": ({"status": 201, "body": "<html>", "accepted": True}, Ambiguous),
+    "success without a body": ({"status": 201, "body": "", "accepted": True}, Ambiguous),
+    "success of another shape": ({"status": 201, "body": "[]", "accepted": True}, Ambiguous),
+    "success without a name": ({"status": 201, "body": "{}", "accepted": True}, Ambiguous),
+    "dropped": ({"dropped": True}, Ambiguous),
+    "taken, then dropped": ({"dropped": True, "accepted": True}, Ambiguous),
+    "taken, too slow": ({"delay_s": 1.0}, Ambiguous),
+}
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS.values(), ids=FAULTS.keys())
+async def test_outcome_becomes_its_error_and_is_posted_once(
+    double: TwilioDouble, sender: TwilioSender, fault: dict[str, Any], kind: type[NightshiftError]
+) -> None:
+    double.fail_next(**fault)
+    with pytest.raises(kind) as caught:
+        await sender.send(outbound("secret words"))
+    assert type(caught.value) is kind
+    assert "secret words" not in str(caught.value)
+    assert len(double.requests) == 1
+    if isinstance(caught.value, Permanent):
+        assert caught.value.code == str(fault.get("code") or fault["status"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "retry_after_s"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "999999"}, 3600.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-1"}, None),
+        (
+            {"Retry-After": "Sat, 21 Nov 2026 12:00:30 GMT", "Date": "Sat, 21 Nov 2026 12:00:00 GMT"},
+            30.0,
+        ),
+    ],
+    ids=["absent", "seconds", "bounded", "words", "negative", "date"],
+)
+async def test_too_many_requests_say_when_to_come_back(
+    double: TwilioDouble, sender: TwilioSender, headers: dict[str, str], retry_after_s: float | None
+) -> None:
+    double.fail_next(status=429, code=20429, headers=headers)
+    with pytest.raises(Retryable) as caught:
+        await sender.send(outbound())
+    assert caught.value.retry_after_s == retry_after_s
+
+
+async def test_nobody_listening_is_safe_to_retry() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    sender = sender_for(base_url)
+    with pytest.raises(Retryable, match="cannot be reached"):
+        await sender.send(outbound())
+    await sender.aclose()
+
+
+async def test_callback_of_a_lost_answer_ties_twilios_id_to_our_message(
+    double: TwilioDouble, sender: TwilioSender
+) -> None:
+    double.fail_next(accepted=True, dropped=True)
+    with pytest.raises(Ambiguous):
+        await sender.send(outbound())
+    taken = double.messages[0]
+    query = read_form(httpx.URL(taken.status_callback).query)
+    status = parse_status(list(taken.callback_params(ACCOUNT_SID).items()), query)
+    assert (status.message_id, status.provider_id, callback_tenant(query)) == (MESSAGE, taken.sid, TENANT)
+
+
+async def test_lost_answer_is_found_again(double: TwilioDouble, sender: TwilioSender) -> None:
+    double.fail_next(accepted=True, dropped=True)
+    with pytest.raises(Ambiguous):
+        await sender.send(outbound())
+    found = await sender.find_sent(outbound(), SINCE)
+    assert found is not None
+    assert found.provider_id == double.messages[0].sid
+
+
+async def test_request_that_never_arrived_is_not_found(double: TwilioDouble, sender: TwilioSender) -> None:
+    double.fail_next(dropped=True)
+    with pytest.raises(Ambiguous):
+        await sender.send(outbound())
+    assert await sender.find_sent(outbound(), SINCE) is None
+
+
+TEXT = outbound().text
+CANDIDATES: dict[str, tuple[StoredMessage, bool]] = {
+    "the same second": (stored(TEXT, SINCE), True),
+    "later": (stored(TEXT, SINCE + timedelta(minutes=2)), True),
+    "trial account": (stored(TRIAL_PREFIX + TEXT, SINCE), True),
+    "sender not chosen yet": (stored(TEXT, SINCE, From=""), True),
+    "before the attempt": (stored(TEXT, SINCE - timedelta(seconds=10)), False),
+    "other text": (stored(TEXT + "!", SINCE), False),
+    "other recipient": (stored(TEXT, SINCE, To="whatsapp:+34600000002"), False),
+    "other channel": (stored(TEXT, SINCE, To="+34600000001"), False),
+    "other sender": (stored(TEXT, SINCE, From="whatsapp:+14155550100"), False),
+}
+
+
+@pytest.mark.parametrize(("candidate", "is_it"), CANDIDATES.values(), ids=CANDIDATES.keys())
+async def test_only_the_same_message_is_found(
+    double: TwilioDouble, sender: TwilioSender, candidate: StoredMessage, is_it: bool
+) -> None:
+    double.messages.append(candidate)
+    found = await sender.find_sent(outbound(), SINCE)
+    assert (found.provider_id if found else None) == (candidate.sid if is_it else None)
+    assert found is None or found.state == "sent"
+
+
+async def test_inbound_message_with_the_same_text_is_not_taken_for_ours(
+    double: TwilioDouble, sender: TwilioSender
+) -> None:
+    echo = stored(TEXT, SINCE)
+    echo.direction = "inbound"
+    double.messages.append(echo)
+    assert await sender.find_sent(outbound(), SINCE) is None
+
+
+async def test_search_goes_on_over_pages_and_stops_at_the_attempt(double: TwilioDouble, sender: TwilioSender) -> None:
+    old = [stored("old", SINCE - timedelta(hours=1)) for _ in range(3 * PAGE_SIZE)]
+    recent = [stored("recent", SINCE) for _ in range(PAGE_SIZE)]
+    wanted = stored(TEXT, SINCE)
+    double.messages.extend([*old, wanted, *recent])
+    found = await sender.find_sent(outbound(), SINCE)
+    assert found is not None
+    assert found.provider_id == wanted.sid
+    assert await sender.find_sent(outbound("never sent"), SINCE) is None
+    assert len(double.requests) == 2 + 2
+
+
+async def test_search_without_an_end_does_not_claim_absence(double: TwilioDouble, sender: TwilioSender) -> None:
+    double.messages.extend(stored("other", SINCE) for _ in range((MAX_PAGES + 1) * PAGE_SIZE))
+    with pytest.raises(Retryable, match="console"):
+        await sender.find_sent(outbound(), SINCE)
+    assert len(double.requests) == MAX_PAGES
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500, "code": 20500},
+        {"status": 401, "code": 20003},
+        {"status": 200, "body": "<html>"},
+        {"status": 200, "body": "{}"},
+        {"dropped": True},
+        {"delay_s": 1.0},
+    ],
+    ids=["server error", "no permission", "no JSON", "other shape", "dropped", "too slow"],
+)
+async def test_search_that_fails_can_be_repeated(
+    double: TwilioDouble, sender: TwilioSender, fault: dict[str, Any]
+) -> None:
+    double.fail_next(on="list", **fault)
+    with pytest.raises(Retryable):
+        await sender.find_sent(outbound(), SINCE)
+
+
+async def test_rate_limited_search_keeps_the_waiting_time(double: TwilioDouble, sender: TwilioSender) -> None:
+    double.fail_next(on="list", status=429, code=20429, headers={"Retry-After": "4"})
+    with pytest.raises(Retryable) as caught:
+        await sender.find_sent(outbound(), SINCE)
+    assert caught.value.retry_after_s == 4
+
+
+def test_settings_without_credentials_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN", raising=False)
+    with pytest.raises(Misconfigured, match="TWILIO_AUTH_TOKEN"):
+        TwilioSender.from_settings(Settings(_env_file=None, twilio_account_sid=ACCOUNT_SID))
+
+
+async def test_sender_from_settings_sends(double: TwilioDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", ACCOUNT_SID)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+    monkeypatch.setenv("TWILIO_BASE_URL", double.base_url)
+    monkeypatch.setenv("TWILIO_REGION", "ie1")  # the SDK reads it by itself; the stand-in must still be asked
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    sender = TwilioSender.from_settings(Settings(_env_file=None))
+    receipt = await sender.send(outbound())
+    await sender.aclose()
+    assert receipt.provider_id == double.messages[0].sid
+
+
+def test_limits_leave_five_minutes_of_the_reply_window() -> None:
+    assert TwilioSender.limits["whatsapp"].reply_window_s == 24 * 3600 - 300
+    assert {limits.max_chars for limits in TwilioSender.limits.values()} == {1600}
