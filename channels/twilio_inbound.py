@@ -134,7 +134,8 @@ def callback_tenant(query: Params) -> TenantId | None:
 
 def _clean(text: str) -> str:
     """Remove NUL, which PostgreSQL cannot store, and lone surrogates, which UTF-8 cannot encode."""
-    return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = text.replace("\0", "")
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _fields(params: Params) -> Fields:

@@ -128,28 +128,24 @@ def _signs(secret: WebhookSecret, url: str, params: Params, given: bytes) -> boo
 
 
 def _variants(url: str) -> Iterator[str]:
-    """Yield the ways Twilio may have written a URL: with and without port, and connection overrides."""
+    """Yield the ways Twilio may have written a URL, likeliest first: port or not, connection overrides or not."""
     bare, _, fragment = url.partition("#")
     parts = urlsplit(bare)
     prefix = f"{parts.scheme}://"
     rest = bare[len(prefix) + len(parts.netloc) :]
     host = re.sub(r":[0-9]+$", "", parts.netloc)
-    netlocs = {parts.netloc, host, parts.netloc if host != parts.netloc else f"{host}:{_port(parts.scheme)}"}
-    for netloc in netlocs:
+    other = host if host != parts.netloc else f"{host}:{DEFAULT_PORTS.get(parts.scheme, 443)}"
+    for netloc in (parts.netloc, other):
         yield f"{prefix}{netloc}{rest}"
         if fragment:
             yield f"{prefix}{netloc}{rest}#{fragment}"
-
-
-def _port(scheme: str) -> int:
-    return DEFAULT_PORTS.get(scheme.lower(), 443)
 
 
 def _is_covered(url: str, params: Params | None, raw_body: bytes) -> bool:
     """Whether the signature, if right, vouches for the whole body."""
     if params or not raw_body:
         return True
-    query = urlsplit(url.partition("#")[0]).query
+    query = url.partition("#")[0].partition("?")[2]
     hashes = parse_qs(query).get("bodySHA256", [])
     digest = sha256(raw_body).hexdigest().encode()
     return len(hashes) == 1 and hmac.compare_digest(hashes[0].lower().encode("utf-8", "replace"), digest)

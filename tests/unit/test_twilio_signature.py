@@ -134,6 +134,7 @@ HASHED = f"{URL}?bodySHA256={VECTORS['body_hash_vectors'][0]['sha256_hex']}"
         pytest.param(URL, FORM[:2] + FORM[3:], b"f", signed(GOOD), [TOKEN], id="repeated value removed"),
         pytest.param(URL, [("Body", "\ud800")], b"f", signed(GOOD), [TOKEN], id="lone surrogate"),
         pytest.param("http://[::1/x", FORM, b"f", signed(GOOD), [TOKEN], id="impossible host"),
+        pytest.param("http://[::1/x", None, b"{}", signed(GOOD), [TOKEN], id="impossible host, JSON"),
         pytest.param(URL, None, b"{}", signed(signature(URL, [], "token")), [TOKEN], id="JSON not covered"),
         pytest.param(URL, [], b"{}", signed(signature(URL, [], "token")), [TOKEN], id="no form, not covered"),
         pytest.param(HASHED, None, b"{}", signed(signature(HASHED, [], "token")), [TOKEN], id="JSON changed"),
