@@ -14,10 +14,10 @@ from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # twilio has no type marker
-from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
-from twilio.http.response import Response  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.base.exceptions import TwilioException
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
 
 from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
 from agent.ports import Limits

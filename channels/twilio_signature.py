@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from starlette.datastructures import ImmutableMultiDict
-from twilio.request_validator import (  # type: ignore[import-untyped]  # twilio ships no type marker
+from twilio.request_validator import (
     SIGNATURE_HEADER,
     SIGNATURE_SETTINGS_HEADER,
     RequestValidator,

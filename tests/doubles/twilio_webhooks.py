@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import httpx
 from starlette.datastructures import ImmutableMultiDict
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # no type marker
+from twilio.request_validator import RequestValidator
 
 ACCOUNT_SID = "AC00000000000000000000000000000001"
 AUTH_TOKEN = "twilio-double-token"

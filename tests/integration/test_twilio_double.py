@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from twilio.base.exceptions import (  # type: ignore[import-untyped]  # twilio ships no type marker
+from twilio.base.exceptions import (
     TwilioRestException,
     TwilioServiceException,
 )
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
 
 from channels.twilio_outbound import TwilioHttpClient
 from tests.doubles.twilio import TwilioDouble
