@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 from agent.decide import give_up
 from agent.errors import Fenced, Retryable
 from agent.gather import Gathered, NotYet, claim_and_gather
-from agent.ports import Deps
+from agent.ports import AgentDeps
 from agent.store import conversations
 from agent.turn import handoff_notice, take_turn
 from agent.types import ConversationId, TenantId
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 class Turns:
     """Takes turns under a lease each. One per worker process."""
 
-    deps: Deps
+    deps: AgentDeps
     _held: "dict[UUID, asyncio.Task[Any]]" = field(default_factory=dict)
     _doubted: set[UUID] = field(default_factory=set)
     """Tokens that the last renewal did not find: lost, or just released by their own commit."""

@@ -7,7 +7,7 @@ import psycopg
 import psycopg_pool
 import structlog
 
-from agent.ports import Deps
+from agent.ports import AgentDeps, Deps
 from agent.store import conversations, messages
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
@@ -23,7 +23,7 @@ OVERDUE_DELIVERY_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(deps: Deps, queue: JobQueue, stop: asyncio.Event) -> None:
+async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> None:
     """Work until `stop` is set; turns under way finish, or are given back for another worker."""
     turns = Turns(deps)
 

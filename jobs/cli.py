@@ -1,0 +1,223 @@
+"""The command line, `nightshift`. Every error says what to do; exit code 1: refused or failed, 2: bad usage."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from agent.errors import NightshiftError
+from agent.log import configure_logging
+from agent.settings import Settings, load_settings
+from agent.store import migrate as migrations
+from agent.store.tenants import find_tenant_file, find_tenant_id, list_tenants, save_tenant_file
+from agent.tenant_diff import Change, diff
+from agent.tenants import dump_tenant_file, load_tenant_file
+from jobs import batch, processes
+from jobs.doctor import examine
+from jobs.up import run_up
+from jobs.wiring import database_urls, open_store
+
+app = typer.Typer(
+    name="nightshift",
+    help="A sales agent that a business can leave running unsupervised.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tenant_app = typer.Typer(help="Tenants: the businesses we answer for.", no_args_is_help=True)
+app.add_typer(tenant_app, name="tenant")
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+InFile = Annotated[Path, typer.Option("--in", help="JSON Lines to read.", exists=True, dir_okay=False, readable=True)]
+OutFile = Annotated[Path, typer.Option("--out", help="JSON Lines to write: the same rows with added fields.")]
+Supervised = Annotated[
+    bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends: the parent has died.")
+]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Print an expected error as one message that says what to do, and exit with 1."""
+    try:
+        yield
+    except NightshiftError as exc:
+        err.print(f"[red]Error:[/red] {escape(str(exc))}")
+        raise typer.Exit(1) from exc
+    except psycopg.OperationalError as exc:
+        err.print(
+            f"[red]Error:[/red] The database cannot be reached: {escape(str(exc).strip())}. Try `nightshift doctor`."
+        )
+        raise typer.Exit(1) from exc
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(settings.nightshift_log_level, json=not sys.stderr.isatty())
+    return settings
+
+
+def _run(work: Coroutine[object, object, None]) -> None:
+    with _explained():
+        asyncio.run(work)
+
+
+@app.command()
+def up() -> None:
+    """Start everything on this machine: database, web, worker, clock and, without a provider, the simulator."""
+    with _explained():
+        raise typer.Exit(asyncio.run(run_up(_settings(), out)))
+
+
+@app.command()
+def web(supervised: Supervised = False) -> None:
+    """Run the web process: webhooks, health, simulator."""
+    with _explained():
+        processes.run_web(_settings(), supervised=supervised)
+
+
+@app.command()
+def worker(supervised: Supervised = False) -> None:
+    """Run a worker process: turns and deliveries. Start as many as you like."""
+    with _explained():
+        asyncio.run(processes.run_worker_process(_settings(), supervised=supervised))
+
+
+@app.command()
+def clock(supervised: Supervised = False) -> None:
+    """Run the clock: schedules. One leads, others stand by."""
+    with _explained():
+        asyncio.run(processes.run_clock_process(_settings(), supervised=supervised))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date. Safe to repeat, and with several processes at once."""
+    with _explained():
+        urls = database_urls(_settings())
+        applied = migrations.migrate(urls.admin)
+    for version in applied:
+        out.print(f"applied {version}")
+    out.print("The database is up to date." if not applied else f"{len(applied)} migrations applied.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check every setting and dependency, and say what to fix."""
+    with _explained():
+        findings = asyncio.run(examine(_settings()))
+    for finding in findings:
+        mark = {"ok": "[green]ok[/green]  ", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red] "}[finding.level]
+        out.print(f"{mark} {escape(finding.subject)}: {escape(finding.text)}")
+        if finding.fix:
+            out.print(f"     → {escape(finding.fix)}")
+    if any(finding.level == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def language(source: InFile, target: OutFile) -> None:
+    """Detect the language of each row {id, text}: adds language and confidence."""
+    with _explained():
+        raise typer.Exit(batch.run_language(source, target, err))
+
+
+@app.command()
+def classify(
+    source: InFile,
+    target: OutFile,
+    engine: Annotated[Literal["local", "claude"], typer.Option(help="Who classifies.")] = "local",
+) -> None:
+    """Classify each row {id, channel, text, context?}: adds intent, language, confidence, needs_human, source."""
+    with _explained():
+        raise typer.Exit(asyncio.run(batch.run_classify(_settings(), source, target, engine, err)))
+
+
+@tenant_app.command("apply")
+def tenant_apply(
+    file: Annotated[Path, typer.Argument(help="Tenant file (YAML).", exists=True, dir_okay=False)],
+    dry_run: Annotated[bool, typer.Option(help="Show what would change, change nothing.")] = False,
+) -> None:
+    """Make the database say what a tenant file says; shows the difference. Applying it twice changes nothing."""
+    _run(_apply(file, dry_run=dry_run))
+
+
+async def _apply(path: Path, *, dry_run: bool) -> None:
+    file = load_tenant_file(path)
+    async with open_store(_settings(), connections=2) as (deps, _):
+        async with deps.db.tenant(file.tenant.id) as tx:
+            changes = diff(await find_tenant_file(tx, file.tenant.id), file)
+            if changes and not dry_run:
+                await save_tenant_file(tx, file)
+    for change in changes:
+        out.print(_coloured(change))
+    if not changes:
+        out.print(f"{file.tenant.slug}: nothing to change.")
+    elif dry_run:
+        out.print(f"{file.tenant.slug}: {len(changes)} changes, not applied (--dry-run).")
+    else:
+        out.print(f"{file.tenant.slug}: {len(changes)} changes applied.")
+
+
+def _coloured(change: Change) -> str:
+    colour = "green" if change.old is None else "red" if change.new is None else "yellow"
+    return f"[{colour}]{escape(str(change))}[/{colour}]"
+
+
+@tenant_app.command("show")
+def tenant_show(
+    slug: Annotated[str, typer.Argument(help="The tenant's slug; without one, all are listed.")] = "",
+) -> None:
+    """Show a tenant as it is stored, or list all tenants."""
+    _run(_show(slug))
+
+
+@tenant_app.command("export")
+def tenant_export(slug: str, file: Annotated[Path, typer.Argument(help="Where to write the YAML.")]) -> None:
+    """Write a tenant's file from what is stored."""
+    _run(_export(slug, file))
+
+
+async def _show(slug: str) -> None:
+    if slug:
+        out.print(await _stored_yaml(slug), markup=False)
+        return
+    async with open_store(_settings(), connections=2) as (deps, _), deps.db.system() as connection:
+        for tenant in await list_tenants(connection):
+            out.print(f"{tenant.slug}\t{tenant.name}", markup=False)
+
+
+async def _export(slug: str, file: Path) -> None:
+    text = await _stored_yaml(slug)
+    await asyncio.to_thread(file.write_text, text, encoding="utf-8")
+    out.print(f"{slug}: written to {file}")
+
+
+async def _stored_yaml(slug: str) -> str:
+    async with open_store(_settings(), connections=2) as (deps, _):
+        async with deps.db.system() as connection:
+            tenant_id = await find_tenant_id(connection, slug)
+        if tenant_id is None:
+            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        async with deps.db.tenant(tenant_id) as tx:
+            file = await find_tenant_file(tx, tenant_id)
+    if file is None:
+        raise NightshiftError(f"The tenant {slug!r} was removed a moment ago.")
+    return dump_tenant_file(file)
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

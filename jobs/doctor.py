@@ -1,0 +1,164 @@
+"""`nightshift doctor`: every setting and dependency looked at, with the fix for what is wrong."""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+import psycopg
+
+from agent.errors import Misconfigured
+from agent.settings import LOOPBACK_HOSTS, Settings
+from agent.store import embedded, migrate
+from agent.store.db import require_session_mode
+from jobs.wiring import database_urls, open_store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What was found about one thing. `bad` means that messages will not be answered."""
+
+    level: Literal["ok", "note", "bad"]
+    subject: str
+    text: str
+    fix: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Check settings, then the database, then what is in it."""
+    findings = [*_check_models(settings), *_check_providers(settings), _check_langfuse(settings)]
+    try:
+        findings += await _check_database(settings)
+    except Misconfigured as exc:
+        findings.append(Finding(level="bad", subject="database", text=exc.problem, fix=exc.fix))
+    except psycopg.OperationalError as exc:
+        findings.append(
+            Finding(
+                level="bad",
+                subject="database",
+                text=f"cannot be reached: {str(exc).strip()}",
+                fix="Check DATABASE_URL, or unset it to use the embedded database.",
+            )
+        )
+    return findings
+
+
+def _check_models(settings: Settings) -> list[Finding]:
+    if settings.anthropic_api_key:
+        models = f"{settings.nightshift_model_fast}, {settings.nightshift_model_standard}, {settings.nightshift_model_expert}"
+        return [Finding(level="ok", subject="models", text=f"Claude ({models}); not called to check")]
+    return [
+        Finding(
+            level="note",
+            subject="models",
+            text="no key: the local engine answers from the catalogue",
+            fix="Set ANTHROPIC_API_KEY to have Claude answer.",
+        )
+    ]
+
+
+def _check_providers(settings: Settings) -> list[Finding]:
+    findings = []
+    if settings.twilio_account_sid and not settings.twilio_auth_token:
+        findings.append(
+            Finding(
+                level="bad",
+                subject="twilio",
+                text="TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: webhooks cannot be verified",
+                fix="Copy the auth token from the Twilio console into TWILIO_AUTH_TOKEN.",
+            )
+        )
+    if settings.twilio_account_sid and not settings.twilio_base_url and not _is_public(settings.public_url):
+        findings.append(
+            Finding(
+                level="bad",
+                subject="public URL",
+                text=f"{settings.public_url} cannot be called by Twilio, which refuses messages with such a callback",
+                fix="Set NIGHTSHIFT_PUBLIC_URL to the https address your webhooks are reached at (no underscore).",
+            )
+        )
+    if bool(settings.smtp_url) != bool(settings.sendgrid_inbound_public_keys):
+        missing = "SENDGRID_INBOUND_PUBLIC_KEYS" if settings.smtp_url else "SMTP_URL"
+        findings.append(
+            Finding(
+                level="note",
+                subject="e-mail",
+                text=f"only one direction works: {missing} is not set",
+                fix=f"Set {missing}.",
+            )
+        )
+    if not settings.has_provider:
+        findings.append(
+            Finding(
+                level="note",
+                subject="providers",
+                text="none is configured: only the simulator can write to us",
+                fix="Set TWILIO_* and SMTP_URL to reach real people.",
+            )
+        )
+    elif settings.simulator_enabled:
+        findings.append(
+            Finding(
+                level="note",
+                subject="simulator",
+                text="it is on beside a real provider: anybody who reaches this address can play the prospect",
+                fix="Unset NIGHTSHIFT_SIMULATOR unless you mean it.",
+            )
+        )
+    return findings or [Finding(level="ok", subject="providers", text="configured")]
+
+
+def _is_public(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.hostname not in LOOPBACK_HOSTS and "_" not in (parts.hostname or "")
+
+
+def _check_langfuse(settings: Settings) -> Finding:
+    if settings.langfuse_public_key and settings.langfuse_secret_key:
+        return Finding(level="ok", subject="langfuse", text=f"traces go to {settings.langfuse_base_url}")
+    return Finding(
+        level="note",
+        subject="langfuse",
+        text="no keys: nothing is traced there (the events table is complete all the same)",
+        fix="Set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.",
+    )
+
+
+async def _check_database(settings: Settings) -> list[Finding]:
+    was_running = settings.database_url is not None or embedded.is_running(settings.nightshift_home)
+    try:
+        return await _check_running_database(settings)
+    finally:
+        if not was_running:
+            embedded.stop(settings.nightshift_home)
+
+
+async def _check_running_database(settings: Settings) -> list[Finding]:
+    urls = database_urls(settings)
+    require_session_mode(urls.app)
+    kind = "DATABASE_URL" if settings.database_url else f"embedded, in {settings.nightshift_home}"
+    findings = [Finding(level="ok", subject="database", text=kind)]
+    waiting = migrate.pending(urls.admin)
+    if waiting:
+        findings.append(
+            Finding(
+                level="bad",
+                subject="migrations",
+                text=f"{len(waiting)} are missing, the first is {waiting[0]}",
+                fix="Run `nightshift migrate`.",
+            )
+        )
+        return findings
+    findings.append(Finding(level="ok", subject="migrations", text="up to date"))
+    wrong = await migrate.check_app_role(urls.app)
+    findings += [Finding(level="bad", subject="database role", text=text) for text in wrong]
+    async with open_store(settings, connections=2) as (deps, _), deps.db.system() as connection:
+        cursor = await connection.execute("select * from list_tenants()")
+        count = len(await cursor.fetchall())
+    findings.append(
+        Finding(level="ok", subject="tenants", text=f"{count}")
+        if count
+        else Finding(
+            level="note", subject="tenants", text="none", fix="Apply one: `nightshift tenant apply tenants/lumen.yaml`."
+        )
+    )
+    return findings

@@ -1,0 +1,159 @@
+"""`nightshift up`: database, web, worker and clock on one machine, in one process group.
+
+The children stop when this process does, even when it is killed: they hold the other end of a pipe. A child that
+dies is started again.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+from rich.console import Console
+
+from agent.errors import Misconfigured
+from agent.settings import Settings
+from agent.store import embedded
+from agent.store.tenants import find_tenant_file, list_tenants, save_tenant_file
+from agent.tenants import load_tenant_file
+from jobs.processes import READY
+from jobs.wiring import example_tenants, local_url, open_store
+
+ROLES = ("web", "worker", "clock")
+RESTART_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Child:
+    """One process of ours, started again while we live."""
+
+    role: str
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    process: asyncio.subprocess.Process | None = None
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Run the process until `stop` is set, then end it."""
+        stopping = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "jobs.cli",
+                self.role,
+                "--supervised",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                # A terminal's Ctrl-C reaches the whole group: let only us act on it.
+                start_new_session=False,
+                preexec_fn=_ignore_interrupt if os.name == "posix" else None,
+            )
+            ended = asyncio.create_task(self._watch(self.process))
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await self._end(ended)
+                return
+            log.warning("up.child_died", role=self.role, code=await ended)
+            await asyncio.sleep(RESTART_S)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> int:
+        if process.stdout is None:
+            raise RuntimeError("a child was started without a pipe")
+        async for line in process.stdout:
+            if line.decode("utf-8", "replace").strip() == READY:
+                self.ready.set()
+        return await process.wait()
+
+    async def _end(self, ended: "asyncio.Task[int]") -> None:
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.terminate()
+        try:
+            async with asyncio.timeout(25):
+                await asyncio.shield(ended)
+        except TimeoutError:
+            log.warning("up.child_killed", role=self.role)
+            self.process.kill()
+            await ended
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+async def run_up(settings: Settings, out: Console) -> int:
+    """Start everything, say where to click, run until Ctrl-C or SIGTERM, and stop everything. Returns the exit code.
+
+    Raises:
+        Misconfigured: the port is taken, or the database cannot be started.
+    """
+    started_s = monotonic()
+    _require_free_port(settings)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await _prepare(settings, out)
+        children = [_Child(role) for role in ROLES]
+        async with asyncio.TaskGroup() as group:
+            for child in children:
+                group.create_task(child.keep(stop))
+            group.create_task(_greet(settings, children, stop, out, started_s))
+    finally:
+        if settings.database_url is None:
+            await asyncio.to_thread(embedded.stop, settings.nightshift_home)
+    out.print("Stopped. Everything that was said is kept.")
+    return 0
+
+
+def _require_free_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.nightshift_host, settings.nightshift_port))
+        except OSError as exc:
+            raise Misconfigured(
+                f"Port {settings.nightshift_port} is taken; is Nightshift running already?",
+                "Stop the other one, or choose another port with NIGHTSHIFT_PORT.",
+            ) from exc
+
+
+async def _prepare(settings: Settings, out: Console) -> None:
+    """Bring up the database, and the demo tenants where there is no tenant at all."""
+    async with open_store(settings, connections=2) as (deps, _):
+        async with deps.db.system() as connection:
+            if await list_tenants(connection):
+                return
+        if not settings.simulator_enabled:
+            out.print("There is no tenant yet: describe yours in a file and run `nightshift tenant apply FILE`.")
+            return
+        for path in sorted(example_tenants().glob("*.yaml")):
+            file = load_tenant_file(path)
+            async with deps.db.tenant(file.tenant.id) as tx:
+                if await find_tenant_file(tx, file.tenant.id) is None:
+                    await save_tenant_file(tx, file)
+
+
+async def _greet(
+    settings: Settings, children: list[_Child], stop: asyncio.Event, out: Console, started_s: float
+) -> None:
+    ready = asyncio.gather(*(child.ready.wait() for child in children))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({asyncio.ensure_future(ready), stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if stop.is_set():
+        ready.cancel()
+        return
+    out.print(f"\n[bold]Nightshift is ready[/bold] ({monotonic() - started_s:.1f} s).")
+    if settings.simulator_enabled:
+        out.print(f"  Talk to it:  [bold]{local_url(settings)}/simulator[/bold]")
+    else:
+        out.print(f"  Webhooks:    {settings.public_url}/webhooks/…")
+    engine = "Claude" if settings.anthropic_api_key else "the local engine (set ANTHROPIC_API_KEY for Claude)"
+    out.print(f"  Answered by: {engine}")
+    out.print("  Stop with Ctrl-C; what was said is kept.\n")
