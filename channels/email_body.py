@@ -26,6 +26,7 @@ _HIDDEN_STYLE = re.compile(
     r"display:none|visibility:hidden|mso-hide:all|opacity:0(?:\.0+)?(?:;|$|!)"
     r"|font-size:0(?:\.0+)?(?:px|pt|em|rem|%)?(?:;|$|!)|max-height:0(?:px|pt|em)?(?:;|$|!)"
 )
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _QUOTE_STYLE = re.compile(r"border-left(?:-\w+)?:(?!none|0)")
 _UNSEEN_TAGS = ("head", "script", "style", "template", "noscript", "title", "object", "iframe", "svg")
 _AS_BLOCK = ("table", "tbody", "thead", "tfoot", "tr", "caption")
@@ -132,7 +133,7 @@ def html_to_text(markup: str) -> str:
     for quote in reversed(list(tree.iter("blockquote"))):
         if _is_quote(quote):
             _mark_quote(quote)
-    return _render(tree)
+    return re.sub(r"\n\s*\n\s*\n", "\n\n", _render(tree))
 
 
 def _drop_unseen(tree: Any) -> None:
@@ -150,7 +151,7 @@ def _flatten(tree: Any) -> None:
             element.tag = "div"
         elif element.tag in {"td", "th"}:
             element.tag = "span"
-            element.tail = f" {element.tail or ''}"
+            element.tail = _legal(f" {element.tail or ''}")
 
 
 def _is_quote(element: Any) -> bool:
@@ -163,11 +164,16 @@ def _is_quote(element: Any) -> bool:
 
 def _mark_quote(element: Any) -> None:
     """Replace a quotation by its lines, each with the `> ` of plain mail."""
-    tail, element.tail = element.tail, None
-    lines = _render(element).strip().split("\n")
+    tail, element.tail = _legal(element.tail or ""), None
+    lines = _legal(_render(element)).strip().split("\n")
     element.clear()
     element.tag, element.tail = "pre", tail
     element.text = "\n".join(f"> {line}" for line in lines)
+
+
+def _legal(text: str) -> str:
+    """Without the characters lxml reads but refuses to write."""
+    return _NOT_XML.sub("", text)
 
 
 def _render(tree: Any) -> str:

@@ -11,7 +11,6 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import getaddresses
 from typing import Any
 
 from agent.errors import BadRequest
@@ -19,6 +18,8 @@ from agent.errors import BadRequest
 MAX_MIME_BYTES = 30 * 1024 * 1024
 """What SendGrid's Inbound Parse delivers at most."""
 MAX_BOUNDARY_LINES = 5_000
+MAX_LINE_VISITS = 20_000_000
+"""Every line is looked at once, and again for each multipart around it: 2 s at this limit."""
 MAX_HEADER_BYTES = 256 * 1024
 MAX_HEADER_CHARS = 8_000
 MAX_PARTS = 500
@@ -85,6 +86,8 @@ def read_mime(raw: bytes) -> EmailMessage:
         raise BadRequest(f"The mail has {len(raw)} bytes; the limit is {MAX_MIME_BYTES}.", status=413)
     if raw.count(b"\n--") > MAX_BOUNDARY_LINES:
         raise BadRequest(f"The mail has more than {MAX_BOUNDARY_LINES} boundary lines.", status=413)
+    if raw.count(b"\n") * (1 + raw.lower().count(b"multipart/")) > MAX_LINE_VISITS:
+        raise BadRequest("The mail has too many lines, or too many parts within parts.", status=413)
     if len(_header_block(raw)) > MAX_HEADER_BYTES:
         raise BadRequest(f"The mail's headers exceed {MAX_HEADER_BYTES} bytes.", status=413)
     return _parse(raw)
@@ -155,18 +158,19 @@ def mailboxes(mail: EmailMessage, name: str) -> list[Mailbox]:
     try:
         pairs = [(each.display_name, each.addr_spec) for each in value.addresses]
     except PARSER_FAULTS:
-        pairs = getaddresses([str(value)])
+        pairs = []
     found = [
         Mailbox(address=address, name=" ".join(clean_text(label).split())[:200] or None)
         for label, spec in pairs
         if (address := normalise_address(spec))
     ]
-    return found or [Mailbox(address=address) for address in _addresses_within(str(value))]
+    return found or [Mailbox(address=address) for address in _addresses_as_written(mail, name)]
 
 
-def _addresses_within(text: str) -> list[str]:
-    found = (normalise_address(match.group()) for match in _ADDRESS.finditer(text))
-    return [address for address in found if address]
+def _addresses_as_written(mail: EmailMessage, name: str) -> list[str]:
+    """Whatever looks like an address in the raw header, which no parser understood."""
+    written = next((str(value) for key, value in mail.raw_items() if key.lower() == name.lower()), "")
+    return distinct([match.group() for match in _ADDRESS.finditer(mend_header(written))])
 
 
 def normalise_address(text: str) -> str | None:

@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quotequail import quote  # type: ignore[import-untyped]  # ships no types
+from quotequail import quote
 
 _MAX_LINES = 2_000
 """Lines looked at; a longer mail is cut here before anything else."""
 _ATTRIBUTION_LINES = 3
 """Clients wrap the sentence that announces a quotation over at most so many lines."""
+_MAX_INTRO_CHARS = 400
 _HEADER_LINES = 8
 _MAX_SIGNATURE_LINES = 10
 
@@ -30,16 +31,16 @@ _ATTRIBUTIONS = (
     # … or is only a date and the writer
     re.compile(rf"^\d{{4}}[-/]\d\d?[-/]\d\d?\b{_WRITER}\s?:$"),
     # … or stands between dashes (Zoho)
-    re.compile(rf"^-{{2,}}.{{0,300}}\b{_WROTE}\b.{{0,20}}-{{2,}}$", re.IGNORECASE),
+    re.compile(rf"^-{{2,}}+.{{0,300}}?\b{_WROTE}\b.{{0,20}}-{{2,}}$", re.IGNORECASE),
 )
 _DATED = re.compile(r"@|\b\d{1,2}\s?[:.h]\s?\d{2}\b")
 _SEPARATOR = re.compile(
-    r"^-{3,}\s*(?:original (?:message|appointment)|(?:mensaje|mensagem) original|reply message"
+    r"^-{3,}+\s*(?:original (?:message|appointment)|(?:mensaje|mensagem) original|reply message"
     r"|mensaje de respuesta)\s*-{3,}$",
     re.IGNORECASE,
 )
 _FORWARD = re.compile(
-    r"^(?:-{3,}\s*)?(?:forwarded message|begin forwarded message|mensaje reenviado"
+    r"^(?:-{3,}+\s*)?(?:forwarded message|begin forwarded message|mensaje reenviado"
     r"|inicio del mensaje reenviado|mensagem (?:re)?encaminhada|in[ií]cio da mensagem reencaminhada)\s?:?"
     r"(?:\s*-{3,})?$",
     re.IGNORECASE,
@@ -140,7 +141,7 @@ def _intro_at(lines: Sequence[str], n: int) -> _Intro | None:
 
 def _bare(line: str) -> str:
     """A line without quotation marks and the asterisks of bold text."""
-    return line.lstrip("> ").strip(" *")
+    return line[:_MAX_INTRO_CHARS].lstrip("> ").strip(" *")
 
 
 def _attribution_length(lines: Sequence[str], n: int) -> int:
@@ -187,7 +188,9 @@ def _header_block_length(lines: Sequence[str], n: int) -> int:
 
 def _foreign_intro(lines: Sequence[str]) -> _Intro | None:
     """What quotequail finds in the other languages it knows, where the line bears evidence."""
-    parts = quote("\n".join(lines), limit=len(lines) + 1, quote_intro_line=True)
+    # Its patterns take quadratic time on long lines and on runs of dashes.
+    short = [re.sub(r"-{4,}", "----", line[:_MAX_INTRO_CHARS]) for line in lines]
+    parts = quote("\n".join(short), limit=len(lines) + 1, quote_intro_line=True)
     if len(parts) < 2:
         return None
     n = len(lines) - len(parts[1][1].split("\n"))

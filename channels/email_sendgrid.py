@@ -6,12 +6,16 @@ Frameworks decode form parts as UTF-8, which spoils mail in any other charset; h
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartState, parse_options_header
+from python_multipart.multipart import MultipartState, parse_options_header
 
 from agent.errors import BadRequest
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 MAX_FORM_BYTES = 30 * 1024 * 1024
 MAX_FORM_PARTS = 100
@@ -28,7 +32,8 @@ class _Form:
     disposition: bytes = b""
     content: bytearray = field(default_factory=bytearray)
 
-    def callbacks(self) -> MultipartCallbacks:
+    def callbacks(self) -> "MultipartCallbacks":
+        """What the parser is to call."""
         return {
             "on_part_begin": self._begin,
             "on_header_field": lambda data, start, end: self.header_name.extend(data[start:end]),
