@@ -1,13 +1,13 @@
 """Step `check`: all guardrails over a rendered text, each traced, and what their verdicts amount to."""
 
 from agent.guardrails import check_all
-from agent.ports import Deps
+from agent.ports import AgentDeps
 from agent.prices import PriceReferenceError
 from agent.render import render_draft
 from agent.types import Candidate, Decision, Draft, Escalate, Nothing, Reply, Send, Turn, Verdict
 
 
-def prepare(draft: Draft, turn: Turn, deps: Deps) -> tuple[Candidate, tuple[Verdict, ...]]:
+def prepare(draft: Draft, turn: Turn, deps: AgentDeps) -> tuple[Candidate, tuple[Verdict, ...]]:
     """Render a draft and check it. A reference that names nothing published asks for a revision."""
     try:
         candidate = render_draft(draft, turn, deps.now())
@@ -17,7 +17,7 @@ def prepare(draft: Draft, turn: Turn, deps: Deps) -> tuple[Candidate, tuple[Verd
     return candidate, check(candidate, turn, deps)
 
 
-def check(candidate: Candidate, turn: Turn, deps: Deps) -> tuple[Verdict, ...]:
+def check(candidate: Candidate, turn: Turn, deps: AgentDeps) -> tuple[Verdict, ...]:
     """Run every guardrail and trace each verdict."""
     verdicts = check_all(deps.rules, candidate, turn, turn.tenant, deps.now())
     for verdict in verdicts:

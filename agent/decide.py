@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from agent.errors import Fenced
 from agent.ids import new_id
-from agent.ports import Deps
+from agent.ports import AgentDeps
 from agent.store import consent, conversations, events, messages, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -50,7 +50,7 @@ class Resolution:
     route: Route | None = None
 
 
-async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: Deps) -> str:
+async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: AgentDeps) -> str:
     """Commit a turn's outcome; return `send`, `escalate`, `nothing` or `superseded`.
 
     Raises:
@@ -79,7 +79,7 @@ async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: Deps) -
     return outcome
 
 
-async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, deps: Deps) -> None:
+async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, deps: AgentDeps) -> None:
     """End a turn that keeps failing: a person gets it, and the conversation goes on.
 
     Raises:
@@ -112,7 +112,7 @@ async def _is_overtaken(tx: Tx, turn: Turn, resolution: Resolution) -> bool:
     return newer and in_a_row <= MAX_SUPERSEDED
 
 
-async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Deps) -> str:
+async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: AgentDeps) -> str:
     conversation, spoken = turn.conversation, resolution.spoken
     language = spoken.language or turn.tenant.default_language
     await conversations.set_language(tx, conversation, language, dict(spoken.posterior))
@@ -133,7 +133,7 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Deps)
     return outcome
 
 
-async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: Deps) -> None:
+async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: AgentDeps) -> None:
     if change.kind == "opt_out":
         silenced = await consent.suppress(
             tx, turn.conversation.id, reason=change.reason, evidence=change.evidence, at=deps.now()
@@ -153,7 +153,7 @@ async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: Deps)
     )
 
 
-async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: Deps) -> None:
+async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> None:
     """Ask for a person; tell the prospect once, not at every message until somebody answers."""
     already_asked = await has_open_escalation(tx, turn.conversation.id)
     await insert_escalation(
@@ -170,7 +170,7 @@ async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: Deps) -> None:
         await put_in_outbox(tx, turn, decision.reply, deps)
 
 
-async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: Deps) -> MessageId:
+async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: AgentDeps) -> MessageId:
     """Write a reply to the outbox and defer its delivery, both or neither."""
     message_id = MessageId(new_id())
     now = deps.now()

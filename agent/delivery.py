@@ -13,7 +13,7 @@ from agent.check import check, settle
 from agent.decide import MAX_SUPERSEDED
 from agent.errors import Ambiguous, OptedOut, Permanent, Retryable
 from agent.gather import load_answered_turn
-from agent.ports import Deps
+from agent.ports import AgentDeps
 from agent.store import consent, conversations, deliveries, events, messages, turns
 from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
@@ -57,7 +57,7 @@ class ClaimedDelivery:
     """An earlier attempt's outcome is unknown: ask the provider first."""
 
 
-async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Deps) -> ClaimedDelivery | None:
+async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -> ClaimedDelivery | None:
     """Check a message once more and claim it, under its conversation's lock; None: nothing to send now."""
     async with deps.db.tenant(tenant_id) as tx:
         conversation_id = await messages.find_conversation_of(tx, message_id)
@@ -89,7 +89,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Deps)
         )
 
 
-async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: Deps) -> Turn | None:
+async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn | None:
     """Whether a message may leave now; writes what becomes of it otherwise."""
     now = deps.now()
     if entry.state == "pending" and entry.not_before > now:
@@ -128,7 +128,7 @@ async def _is_stale(tx: Tx, turn: Turn) -> bool:
     return await conversations.count_superseded(tx, turn.conversation.id, superseded=True) <= MAX_SUPERSEDED
 
 
-async def _supersede(tx: Tx, entry: OutboxEntry, turn: Turn, deps: Deps) -> None:
+async def _supersede(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> None:
     """The prospect wrote again: take the answer back and have everything answered together."""
     await _withdraw(tx, entry, "newer message")
     await messages.mark_unread(tx, turn.id)
@@ -142,7 +142,7 @@ async def _withdraw(tx: Tx, entry: OutboxEntry, reason: str) -> None:
     await _record(tx, entry, "delivery.withdrawn", {"reason": reason})
 
 
-async def _defer(tx: Tx, entry: OutboxEntry, delay_s: float, deps: Deps) -> None:
+async def _defer(tx: Tx, entry: OutboxEntry, delay_s: float, deps: AgentDeps) -> None:
     await deps.queue.deliver(tx, entry.message.tenant_id, entry.message.id, delay_s=delay_s)
 
 
@@ -181,7 +181,7 @@ async def _record(tx: Tx, entry: OutboxEntry, kind: str, data: dict[str, object]
     )
 
 
-async def reconcile(claimed: ClaimedDelivery, deps: Deps) -> bool:
+async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> bool:
     """Ask the provider for a message an earlier attempt may have sent. True: it has it, and that is recorded.
 
     False means that it may be sent now. If the provider cannot be asked, the message waits: True as well.
@@ -204,7 +204,7 @@ async def reconcile(claimed: ClaimedDelivery, deps: Deps) -> bool:
     return True
 
 
-async def _recheck_before_resend(claimed: ClaimedDelivery, deps: Deps) -> bool:
+async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> bool:
     """The provider does not have it: back into the outbox, where the checks run again before it is sent."""
     async with deps.db.tenant(claimed.message.tenant_id) as tx:
         if await messages.postpone_outbox_entry(tx, claimed.message.id, deps.now(), claimed.token):
@@ -220,7 +220,7 @@ async def _recheck_before_resend(claimed: ClaimedDelivery, deps: Deps) -> bool:
     return True
 
 
-async def hand_over(claimed: ClaimedDelivery, deps: Deps) -> None:
+async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """Call the provider once and record what it said, whatever that is."""
     with deps.tracer.step("send", "tool", metadata={"attempt": claimed.attempt}) as observation:
         try:
@@ -242,7 +242,7 @@ async def hand_over(claimed: ClaimedDelivery, deps: Deps) -> None:
             await _accepted(claimed, receipt, "accepted", deps)
 
 
-async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: Deps) -> None:
+async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:
     message = claimed.message
     async with deps.db.tenant(message.tenant_id) as tx:
         await deliveries.close_delivery(
@@ -256,7 +256,7 @@ async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, de
         await _event(tx, claimed, "delivery.accepted", {"provider_id": receipt.provider_id, "outcome": outcome})
 
 
-async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: Deps) -> None:
+async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: AgentDeps) -> None:
     """Nothing was sent, or nobody could be asked: try again, later each time."""
     delay_s = error.retry_after_s or min(60.0, 2.0**claimed.attempt)
     message, now = claimed.message, deps.now()
@@ -269,7 +269,7 @@ async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: 
         await deps.queue.deliver(tx, message.tenant_id, message.id, delay_s=delay_s)
 
 
-async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous, deps: Deps) -> None:
+async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous, deps: AgentDeps) -> None:
     """Leave the claim to lapse; whoever comes then asks the provider first."""
     message = claimed.message
     async with deps.db.tenant(message.tenant_id) as tx:
@@ -278,7 +278,7 @@ async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous, deps: Deps
         await _event(tx, claimed, "delivery.ambiguous", {})
 
 
-async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: Deps) -> None:
+async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) -> None:
     message = claimed.message
     async with deps.db.tenant(message.tenant_id) as tx:
         await deliveries.close_delivery(

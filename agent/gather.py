@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from agent.ids import new_id
-from agent.ports import Deps
+from agent.ports import AgentDeps
 from agent.store import conversations, messages, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -32,7 +32,7 @@ class NotYet:
 
 
 async def claim_and_gather(
-    tenant_id: TenantId, conversation_id: ConversationId, token: UUID, lease_s: float, deps: Deps
+    tenant_id: TenantId, conversation_id: ConversationId, token: UUID, lease_s: float, deps: AgentDeps
 ) -> Gathered | NotYet:
     """Claim a due conversation and load its turn; a crashed attempt over the same messages is resumed."""
     async with deps.db.tenant(tenant_id) as tx:
@@ -61,7 +61,7 @@ async def claim_and_gather(
         return Gathered(turn=turn, lease=lease, saved=running.steps)
 
 
-async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: Deps) -> Turn:
+async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: AgentDeps) -> Turn:
     """Load a finished turn as it stands now, for the last check before its reply leaves.
 
     Raises:

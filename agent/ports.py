@@ -212,19 +212,25 @@ class Tracer(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deps:
-    """Everything the way of one message needs, passed explicitly."""
+    """What storing and reporting need, passed explicitly: enough for a web process and a clock."""
 
     settings: Settings
     db: Database
     tenants: TenantCache
     queue: Queue
+    now: Clock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentDeps(Deps):
+    """What thinking and sending need on top."""
+
     senders: Mapping[Provider, ChannelSender]
     models: Models
     fallback: Models
     """Classifies when `models` cannot: the local engine."""
-    tracer: Tracer
     retriever: Retriever
     detector: LanguageDetector
     rules: tuple[Rule, ...]
     """The guardrails, in order."""
-    now: Clock
+    tracer: Tracer

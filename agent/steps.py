@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from agent.errors import Fenced, ModelRefused, ModelUnavailable
-from agent.ports import Classified, Deps, Drafted, Observation
+from agent.errors import Fenced, NightshiftError
+from agent.ports import AgentDeps, Classified, Drafted, Observation
 from agent.store.conversations import Lease
 from agent.store.model_calls import insert_model_calls
 from agent.store.turns import save_step
@@ -29,7 +29,7 @@ class Steps:
     turn: Turn
     lease: Lease
     saved: dict[str, Any]
-    deps: Deps
+    deps: AgentDeps
 
     async def model(self, name: str, result_type: type[R], work: Callable[[], Awaitable[R]]) -> R:
         """Run a step that calls a model, or return what an earlier attempt already paid for.
@@ -44,7 +44,7 @@ class Steps:
                 return _ADAPTERS[result_type].validate_python(self.saved[name])  # type: ignore[no-any-return]
             try:
                 result = await work()
-            except (ModelUnavailable, ModelRefused) as exc:
+            except NightshiftError as exc:
                 await self._account(exc.calls)
                 raise
             _describe(observation, result)

@@ -13,10 +13,10 @@ from agent.check import check, prepare, settle
 from agent.decide import Resolution, decide
 from agent.delivery import claim_delivery, hand_over, reconcile
 from agent.detect import detect_language
-from agent.errors import ModelRefused, ModelUnavailable, UnknownRecipient
+from agent.errors import Misconfigured, ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
 from agent.handoff import handoff_text
-from agent.ports import Classified, Deps, Drafted
+from agent.ports import AgentDeps, Classified, Deps, Drafted
 from agent.render import render_notice
 from agent.route import choose_route
 from agent.screen import Screened, screen
@@ -66,7 +66,7 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
     return received
 
 
-async def take_turn(gathered: Gathered, deps: Deps) -> Resolution:
+async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
     """Understand a burst, answer it once or hand it over, and commit that.
 
     Raises:
@@ -90,7 +90,7 @@ async def take_turn(gathered: Gathered, deps: Deps) -> Resolution:
         return resolution
 
 
-async def think(gathered: Gathered, deps: Deps) -> Resolution:
+async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     """Everything between reading a burst and committing what to do about it."""
     turn = gathered.turn
     with deps.tracer.step("screen") as observation:
@@ -125,7 +125,7 @@ async def think(gathered: Gathered, deps: Deps) -> Resolution:
     return Resolution(decision=decision, spoken=spoken, consent=consent, classification=classification, route=route)
 
 
-async def deliver(tenant_id: TenantId, message_id: MessageId, deps: Deps) -> None:
+async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -> None:
     """Send one message of the outbox: re-check, claim, call the provider, record.
 
     Raises:
@@ -172,20 +172,21 @@ async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps)
 # --- the steps of thinking, in order ----------------------------------------------------------------------
 
 
-def _answer_screened(turn: Turn, screened: Screened, language: str, deps: Deps) -> Decision:
+def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentDeps) -> Decision:
     """What deterministic screening decides without any model: confirm, help, or stay silent."""
-    texts = {"opt_out": opt_out_text, "opt_in": opt_in_text}
-    if screened.kind == "help":
-        candidate = render_notice(_help_text(turn, language), turn, language, "help")
-    elif screened.kind == "opt_out" and not screened.silent:
-        candidate = render_notice(texts["opt_out"](turn.tenant, language), turn, language, "opt_out_confirmation")
-    elif screened.kind == "opt_in" and not screened.silent:
-        candidate = render_notice(texts["opt_in"](turn.tenant, language), turn, language, "opt_in_confirmation")
-        turn = replace(turn, conversation=replace(turn.conversation, suppression=None))
-    else:
-        return Nothing(reason=screened.reason)
-    verdicts = check(candidate, turn, deps)
-    return settle(Reply(candidate=candidate, source="rule", verdicts=verdicts), screened.reason)
+    match screened:
+        case Screened(kind="help"):
+            candidate = render_notice(_help_text(turn, language), turn, language, "help")
+        case Screened(kind="opt_out", confirm=True):
+            text = opt_out_text(turn.tenant, language)
+            candidate = render_notice(text, turn, language, "opt_out_confirmation")
+        case Screened(kind="opt_in", confirm=True):
+            candidate = render_notice(opt_in_text(turn.tenant, language), turn, language, "opt_in_confirmation")
+            turn = replace(turn, conversation=replace(turn.conversation, suppression=None))
+        case _:
+            return Nothing(reason=screened.reason)
+    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
+    return settle(reply, screened.reason)
 
 
 def _help_text(turn: Turn, language: str) -> str:
@@ -193,9 +194,9 @@ def _help_text(turn: Turn, language: str) -> str:
 
 
 def _consent_change(screened: Screened) -> ConsentChange | None:
-    if screened.kind not in ("opt_out", "opt_in"):
+    if screened.kind not in ("opt_out", "opt_in") or screened.message is None:
         return None
-    return ConsentChange(kind=screened.kind, reason=screened.reason, evidence=screened.evidence)
+    return ConsentChange(kind=screened.kind, reason=screened.reason, evidence=screened.message.id)
 
 
 async def _classify(steps: Steps, language: str) -> Classification:
@@ -203,12 +204,12 @@ async def _classify(steps: Steps, language: str) -> Classification:
     turn, deps = steps.turn, steps.deps
     try:
         classified = await steps.model("classify", Classified, lambda: deps.models.classify(turn, language))
-    except (ModelUnavailable, ModelRefused):
+    except (ModelUnavailable, ModelRefused, Misconfigured):
         classified = await deps.fallback.classify(turn, language)
     return classified.classification
 
 
-async def _retrieve(turn: Turn, deps: Deps) -> Sources:
+async def _retrieve(turn: Turn, deps: AgentDeps) -> Sources:
     with deps.tracer.step("retrieve", "retriever", input=turn.text) as observation:
         sources = await asyncio.to_thread(deps.retriever.retrieve, turn.tenant, turn.text, turn.context)
         observation.update(
@@ -224,7 +225,7 @@ def _classified_opt_out(turn: Turn, classification: Classification) -> ConsentCh
     return ConsentChange(kind="opt_out", reason="asked to stop, in their own words", evidence=turn.inbound[-1].id)
 
 
-def _confirm_opt_out(turn: Turn, classification: Classification, language: str, deps: Deps) -> Decision:
+def _confirm_opt_out(turn: Turn, classification: Classification, language: str, deps: AgentDeps) -> Decision:
     candidate = render_notice(opt_out_text(turn.tenant, language), turn, language, "opt_out_confirmation")
     reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
     decision = settle(reply, "asked to stop")
@@ -233,7 +234,7 @@ def _confirm_opt_out(turn: Turn, classification: Classification, language: str, 
     return decision
 
 
-def handoff_notice(turn: Turn, deps: Deps, language: str | None = None) -> Reply | None:
+def handoff_notice(turn: Turn, deps: AgentDeps, language: str | None = None) -> Reply | None:
     """The notice that a person will answer, or None when nothing may be sent."""
     spoken = language or turn.conversation.language or turn.tenant.default_language
     candidate = render_notice(handoff_text(turn.tenant, spoken), turn, spoken)
