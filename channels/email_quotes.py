@@ -28,6 +28,9 @@ _ATTRIBUTIONS = (
     ),
     # … or with the writer, as in older Portuguese Gmail: Ana (…) escreveu no dia quinta, 12/11/2026 à(s) 10:15
     re.compile(rf"^{_WRITER}.{{0,20}}\b{_WROTE}\b.{{0,80}}:$", re.IGNORECASE),
+    # … or with the writer's bare name (Thunderbird, when set so), or only names the writer (webmails)
+    re.compile(rf"^.{{1,60}}?\b{_WROTE} (?:on|el|em|no dia)\b.{{0,20}}?\d.{{0,80}}?:$", re.IGNORECASE),
+    re.compile(r"^(?:quoting|citando)\b.{1,80}@.{1,80}?:$", re.IGNORECASE),
     # … or is only a date and the writer
     re.compile(rf"^\d{{4}}[-/]\d\d?[-/]\d\d?\b{_WRITER}\s?:$"),
     # … or stands between dashes (Zoho)
@@ -48,7 +51,7 @@ _FORWARD = re.compile(
 _RULE = re.compile(r"^[_\-–—]{5,}$")
 _LABELS = {
     "from": r"from|de",
-    "sent": r"sent|date|enviado(?: (?:el|em|a))?|enviada(?: em)?|fecha|data",
+    "sent": r"sent|date|enviados?(?: (?:el|em|a))?|enviada(?: em)?|fecha|data",
     "to": r"to|para",
     "cc": r"cc|c/c",
     "subject": r"subject|asunto|assunto",

@@ -4,6 +4,7 @@ It speaks real SMTP (aiosmtpd) on a loopback port, in the test's own event loop.
 """
 
 import asyncio
+import warnings
 from collections import deque
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -100,14 +101,17 @@ class SmtpDouble:
 
     def _protocol(self) -> SMTP:
         self.connections += 1
-        protocol = SMTP(
-            self,
-            hostname="smtp.double.test",
-            loop=asyncio.get_running_loop(),
-            auth_required=self._login is not None,
-            auth_require_tls=False,
-            authenticator=self._authenticate,
-        )
+        with warnings.catch_warnings():
+            # A login without TLS is what a loopback server wants, and what aiosmtpd warns about.
+            warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS", UserWarning)
+            protocol = SMTP(
+                self,
+                hostname="smtp.double.test",
+                loop=asyncio.get_running_loop(),
+                auth_required=self._login is not None,
+                auth_require_tls=False,
+                authenticator=self._authenticate,
+            )
         self._protocols.append(protocol)
         return protocol
 

@@ -257,7 +257,25 @@ PLAIN: dict[str, Sample] = {
         "Oui\n\nLe jeu. 12 nov. 2026 à 10:15, Lumen <hola@lumen.example> a écrit :\n\n> Bonjour",
         "Oui",
     ),
+    "outlook-es-plural": Sample(
+        "Bien\n\nDe: Lumen\nEnviados: jueves, 12 de noviembre\nPara: Ana\nAsunto: Curso\n\nHola",
+        "Bien",
+    ),
+    "roundcube-es": Sample("Bien\n\nEl 2026-11-12 10:15, Lumen escribió:\n" + OURS, "Bien"),
+    "roundcube-pt": Sample("Bom\n\nEm 2026-11-12 10:15, Lumen escreveu:\n" + OURS, "Bom"),
+    "horde-es": Sample("Bien\n\nCitando Lumen <hola@lumen.example>:\n\n" + OURS, "Bien"),
+    "thunderbird-writer-first-es": Sample("Bien\n\nLumen escribió el 12/11/2026 a las 10:15:\n" + OURS, "Bien"),
+    "thunderbird-writer-first-en": Sample("Fine\n\nLumen wrote on 12.11.2026 10:15:\n" + OURS, "Fine"),
+    "notes-en": Sample(
+        'Fine\n\n-----"Lumen" <hola@lumen.example> wrote: -----\nTo: ana\nFrom: Lumen\nSubject: x\n\nHello',
+        "Fine",
+    ),
+    "samsung-brand-es": Sample("Bien\n\nEnviado desde mi dispositivo Samsung de Claro", "Bien"),
     # --- what must not be cut
+    "quote-broken-by-a-narrow-client-is-not-told-from-answers": Sample(
+        "Bien\n\nEl 12/11/2026 10:15, Lumen escribió:\n> Hola\nAna\n> adiós",
+        "Bien\n\nEl 12/11/2026 10:15, Lumen escribió:\n> Hola\nAna\n> adiós",
+    ),
     "order-with-two-labels": Sample(
         "De: 10 a 20 unidades\nPara: el lunes\n¿Es posible?",
         "De: 10 a 20 unidades\nPara: el lunes\n¿Es posible?",
