@@ -1,0 +1,186 @@
+"""A stand-in for Langfuse: takes spans (OTLP, protobuf) and scores (JSON) as its ingestion API does.
+
+Modes: `healthy`; `hang` accepts a request and never answers; `refuse` closes the connection without an answer;
+`error` answers 500.
+"""
+
+import base64
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+Mode = Literal["healthy", "hang", "refuse", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenSpan:
+    """One span as it arrived; ids in hex, `parent_id` empty for a root."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    attributes: dict[str, Any]
+    events: int
+    status: str
+
+    @property
+    def kind(self) -> str:
+        return str(self.attributes["langfuse.observation.type"])
+
+    def json(self, key: str) -> Any:
+        """The value of an attribute that carries JSON, `langfuse.observation.` being understood."""
+        return json.loads(self.attributes[f"langfuse.observation.{key}"])
+
+
+@dataclass
+class FakeLangfuse:
+    """What the server knows. `url` is its base URL; wait for arrivals with `wait_for`."""
+
+    public_key: str
+    secret_key: str
+    url: str = ""
+    mode: Mode = "healthy"
+    spans: list[SeenSpan] = field(default_factory=list)
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    """Every accepted body, decompressed."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    refused: int = 0
+    """Requests with a wrong key."""
+    requests: int = 0
+    arrival: threading.Condition = field(default_factory=threading.Condition)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def wait_for_requests(self, count: int, timeout_s: float = 30) -> bool:
+        """Wait until so many requests have begun; False when they have not in time."""
+        with self.arrival:
+            return self.arrival.wait_for(lambda: self.requests >= count, timeout_s)
+
+    def named(self, name: str) -> SeenSpan:
+        """The only span of that name."""
+        [span] = [span for span in self.spans if span.name == name]
+        return span
+
+    @property
+    def everything(self) -> str:
+        """All that was sent, as text."""
+        return b"\n".join(self.bodies).decode("utf-8", "replace")
+
+    def is_authorized(self, header: str | None) -> bool:
+        expected = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
+        return header == f"Basic {expected}"
+
+    def begin(self) -> None:
+        with self.arrival:
+            self.requests += 1
+            self.arrival.notify_all()
+
+    def accept(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        self.headers.append(headers)
+        self.bodies.append(body)
+        if path == "/api/public/otel/v1/traces":
+            self.spans.extend(_spans(ExportTraceServiceRequest.FromString(body)))
+        else:
+            self.scores.extend(json.loads(body))
+
+
+@contextmanager
+def fake_langfuse(public_key: str, secret_key: str = "sk-lf-test") -> Iterator[FakeLangfuse]:
+    """Run the server on a free port of the loopback interface."""
+    state = FakeLangfuse(public_key, secret_key)
+
+    class Handler(_Handler):
+        langfuse = state
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    langfuse: FakeLangfuse
+    paths = ("/api/public/otel/v1/traces", "/api/public/scores")
+
+    def do_POST(self) -> None:
+        self.langfuse.begin()
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.langfuse.mode == "hang":
+            self.langfuse.closing.wait()
+        if self.langfuse.mode in {"hang", "refuse"}:
+            self.close_connection = True
+        elif self.langfuse.mode == "error":
+            self._answer(500, b"{}")
+        elif self.path not in self.paths:
+            self._answer(404, b"{}")
+        elif not self.langfuse.is_authorized(self.headers.get("authorization")):
+            self.langfuse.refused += 1
+            self._answer(401, b'{"message":"Invalid credentials"}')
+        else:
+            self._take(body)
+
+    def _take(self, body: bytes) -> None:
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.langfuse.accept(self.path, headers, body)
+        if self.path.endswith("traces"):
+            self._answer(200, ExportTraceServiceResponse().SerializeToString())
+        else:
+            self._answer(200, json.dumps([{"id": score.get("id", "")} for score in json.loads(body)]).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the base class's name
+        """Stay silent."""
+
+
+def _spans(request: ExportTraceServiceRequest) -> Iterator[SeenSpan]:
+    for resource in request.resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                yield _seen(span)
+
+
+def _seen(span: Span) -> SeenSpan:
+    return SeenSpan(
+        name=span.name,
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex(),
+        attributes={pair.key: _plain(pair.value) for pair in span.attributes},
+        events=len(span.events),
+        status=span.status.message,
+    )
+
+
+def _plain(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_plain(item) for item in value.array_value.values]
+    return getattr(value, kind) if kind else None
