@@ -67,7 +67,7 @@ _MOBILE = re.compile(
     re.IGNORECASE,
 )
 _DEVICE = re.compile(
-    r"iphone|ipad|ios|android|galaxy|samsung|huawei|xiaomi|motorola|outlook|gmail|yahoo|proton|mail|correo"
+    r"iphone|ipad|\bios\b|android|galaxy|samsung|huawei|xiaomi|motorola|outlook|gmail|yahoo|proton|(?:mail|correo) (?:para|for)\b"
     r"|smartphone|celular|telem[oó]vel|m[oó]vil|mobile|blackberry|windows|tablet",
     re.IGNORECASE,
 )

@@ -301,6 +301,8 @@ PLAIN: dict[str, Sample] = {
         "From: Juan <juan@ruiz.example>\nSubject: Info\n\nMessage Body:\nQuiero información",
     ),
     "sent-by-mistake": Sample("Te lo mandé\nEnviado por error el martes", "Te lo mandé\nEnviado por error el martes"),
+    "sent-by-mail": Sample("¿Lo tienes?\nEnviado por email ayer", "¿Lo tienes?\nEnviado por email ayer"),
+    "sent-with-timetable": Sample("Va todo\nEnviado con los horarios", "Va todo\nEnviado con los horarios"),
     "question-quoted-by-hand": Sample("> ¿Qué nivel?\nB1", "> ¿Qué nivel?\nB1"),
     "plain-sentence": Sample("hola, ¿cuánto cuesta el B2?", "hola, ¿cuánto cuesta el B2?"),
     # --- the rest
