@@ -67,8 +67,8 @@ _MOBILE = re.compile(
     re.IGNORECASE,
 )
 _DEVICE = re.compile(
-    r"iphone|ipad|\bios\b|android|galaxy|samsung|huawei|xiaomi|motorola|outlook|gmail|yahoo|proton|(?:mail|correo) (?:para|for)\b"
-    r"|smartphone|celular|telem[oó]vel|m[oó]vil|mobile|blackberry|windows|tablet",
+    r"iphone|ipad|\bios\b|android|galaxy|samsung|huawei|xiaomi|motorola|outlook|gmail|yahoo|proton"
+    r"|(?:mail|correo) (?:para|for)\b|smartphone|celular|telem[oó]vel|m[oó]vil|mobile|blackberry|windows|tablet",
     re.IGNORECASE,
 )
 
