@@ -1,0 +1,83 @@
+"""What integration tests share: settings free of the machine's own, a real database, the demo tenants, the web app."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent.ports import Deps
+from agent.settings import Settings
+from agent.store.db import Database
+from agent.store.tenants import TenantCache, save_tenant_file
+from agent.tenants import TenantFile, load_tenant_file
+from channels.email_signature import generate_keypair
+from channels.twilio_signature import WebhookSecret
+from channels.web import create_app
+from channels.webhooks import EmailKey, WebhookKeys
+from jobs.queue import JobQueue
+from tests.conftest import FakeClock
+from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
+
+PUBLIC_URL = "https://agent.example"
+TENANT_FILES = Path(__file__).parents[2] / "tenants"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that owe nothing to this machine's environment: no provider, no model key."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return Settings(_env_file=None, nightshift_home=tmp_path, nightshift_public_url=PUBLIC_URL)
+
+
+@pytest.fixture
+async def deps(db: Database, clock: FakeClock, settings: Settings) -> Deps:
+    """What a web process has: the database under the application role, the real queue, a settable clock."""
+    queue = JobQueue(db)
+    await queue.open()
+    return Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=clock)
+
+
+async def save_example(db: Database, slug: str) -> TenantFile:
+    """Apply one of the tenant files that ship with Nightshift."""
+    file = load_tenant_file(TENANT_FILES / f"{slug}.yaml")
+    async with db.tenant(file.tenant.id) as tx:
+        await save_tenant_file(tx, file)
+    return file
+
+
+@pytest.fixture
+async def lumen(db: Database) -> TenantFile:
+    """The language school, in the database; its channels belong to the simulator."""
+    return await save_example(db, "lumen")
+
+
+@pytest.fixture
+async def verdesolar(db: Database) -> TenantFile:
+    """The solar installer, in the database; its channels belong to the simulator."""
+    return await save_example(db, "verdesolar")
+
+
+@pytest.fixture(scope="session")
+def mail_keypair() -> tuple[ec.EllipticCurvePrivateKey, str]:
+    """The key that signs inbound mail, and its public half as SendGrid shows it."""
+    return generate_keypair()
+
+
+@pytest.fixture
+def webhook_keys(mail_keypair: tuple[ec.EllipticCurvePrivateKey, str]) -> WebhookKeys:
+    """Keys that vouch for the simulator, whose channels the demo tenants have."""
+    return WebhookKeys(
+        twilio=(WebhookSecret(value=AUTH_TOKEN, account_sid=ACCOUNT_SID, provider="simulator"),),
+        email=(EmailKey(public_key=mail_keypair[1], provider="simulator"),),
+    )
+
+
+@pytest.fixture
+async def client(deps: Deps, webhook_keys: WebhookKeys) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the web application, in this process; an unhandled error becomes a 500, as in production."""
+    transport = httpx.ASGITransport(create_app(deps, webhook_keys), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as opened:
+        yield opened
