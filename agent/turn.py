@@ -20,7 +20,7 @@ from agent.ports import AgentDeps, Classified, Deps, Drafted
 from agent.render import render_notice
 from agent.route import choose_route
 from agent.screen import Screened, screen
-from agent.screen_texts import opt_in_text, opt_out_text
+from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.steps import Steps
 from agent.store import deliveries, events, messages
 from agent.store.db import set_tenant
@@ -176,7 +176,7 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
     """What deterministic screening decides without any model: confirm, help, or stay silent."""
     match screened:
         case Screened(kind="help"):
-            candidate = render_notice(_help_text(turn, language), turn, language, "help")
+            candidate = render_notice(help_text(turn.tenant, language), turn, language, "help")
         case Screened(kind="opt_out", confirm=True):
             text = opt_out_text(turn.tenant, language)
             candidate = render_notice(text, turn, language, "opt_out_confirmation")
@@ -187,10 +187,6 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
             return Nothing(reason=screened.reason)
     reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
     return settle(reply, screened.reason)
-
-
-def _help_text(turn: Turn, language: str) -> str:
-    return turn.tenant.help_text.get(language) or turn.tenant.help_text[turn.tenant.default_language]
 
 
 def _consent_change(screened: Screened) -> ConsentChange | None:
