@@ -1,0 +1,26 @@
+"""A reply the writer itself doubts is not sent: a person reads it first."""
+
+from datetime import datetime
+
+from agent.types import Candidate, Tenant, Turn, Verdict
+
+RULE = "confidence"
+VERSION = 1
+
+
+def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
+    """Hold the agent's replies that ask for a person or fall below the tenant's least confidence."""
+    if candidate.author == "agent" and candidate.purpose == "reply":
+        if candidate.needs_human:
+            return _hold("The agent asks for a person to answer this.", "needs_human")
+        if not candidate.confidence >= tenant.policy.min_confidence:  # also true for NaN
+            least = tenant.policy.min_confidence
+            return _hold(
+                f"The agent is {candidate.confidence:.0%} sure of this reply; you ask for {least:.0%}.",
+                f"confidence={candidate.confidence:.2f}",
+            )
+    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+
+
+def _hold(reason: str, evidence: str) -> Verdict:
+    return Verdict(rule=RULE, outcome="hold", reason=reason, evidence=evidence, version=VERSION)

@@ -1,0 +1,29 @@
+"""WhatsApp takes free text only within 24 hours of the prospect's last message; later a template is needed.
+
+Source: Twilio, "Send WhatsApp notification messages with templates" (the customer service window).
+"""
+
+from datetime import datetime, timedelta
+
+from agent.types import Candidate, Tenant, Turn, Verdict
+
+RULE = "reply_window"
+VERSION = 1
+WINDOW = timedelta(hours=24)
+MARGIN = timedelta(minutes=5)
+"""Kept back so that a text that passes still arrives inside the window after queueing."""
+
+
+def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
+    """Hold a WhatsApp text unless the contact wrote less than 24 hours, less the margin, ago."""
+    last = turn.conversation.last_inbound_at
+    if candidate.channel != "whatsapp" or (last is not None and now - last < WINDOW - MARGIN):
+        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    wrote = f"last wrote at {last:%Y-%m-%d %H:%M} UTC" if last else "has never written"
+    return Verdict(
+        rule=RULE,
+        outcome="hold",
+        reason=f"WhatsApp allows free text for 24 hours after the contact's last message; this one {wrote}.",
+        evidence=last.isoformat() if last else "",
+        version=VERSION,
+    )

@@ -1,0 +1,172 @@
+"""The first look at a turn: free, deterministic, before any model and independent of all (P4, P6, P8).
+
+It finds what must not depend on a model: opt-outs, returns, requests for help, automatic mail, loops and
+floods. It aims at precision: what it leaves, the classifier still reads (`opt_out` is an intent).
+
+Sources: FCC 47 CFR 64.1200(a)(10) (revocation by any reasonable means) and (a)(12) (one confirmation); CTIA Messaging
+Principles (HELP); Twilio's default keywords.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from agent.folding import words_of
+from agent.screen_words import (
+    ASKS_TO_KEEP_WRITING,
+    ASKS_TO_REMOVE,
+    COURTESIES,
+    HELP_WORDS,
+    NOT_AN_OPT_OUT,
+    OPT_IN_WORDS,
+    OPT_OUT_PHRASES,
+    OPT_OUT_WORDS,
+    PLAIN_NO,
+    PLAIN_YES,
+    SMS_HELP_WORDS,
+)
+from agent.types import Channel, Message, Turn
+
+MAX_CHARS = 4_000
+"""Of one message, this much is read."""
+FLOOD_WINDOW = timedelta(minutes=10)
+FLOOD_MESSAGES = 30
+"""More messages than this within the window are not answered: a loop between machines, or abuse."""
+REPEATS = 5
+"""The same text this often within the window is not answered."""
+
+Kind = Literal["opt_out", "opt_in", "help", "silent"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Screened:
+    """What a turn is, without asking a model.
+
+    `opt_out`: suppress the contact. `opt_in`: lift the suppression. `help`: send the tenant's help text.
+    `silent`: do not answer.
+    """
+
+    kind: Kind
+    reason: str
+    evidence: str = ""
+    message: Message | None = None
+    """The message that decided: the proof of an opt-out or opt-in."""
+    confirm: bool = True
+    """Whether to confirm an opt-out or opt-in: not when the provider has, nor an opt-out that already stands."""
+
+
+def screen(turn: Turn, now: datetime) -> Screened | None:
+    """Return what to do with a turn before any model sees it; None: go on.
+
+    Of several wishes in one burst the last opt-out or START counts, and either wins over everything else.
+    """
+    written = tuple(message for message in turn.inbound if not message.automatic)
+    if not written:
+        return Screened(kind="silent", reason="An automatic message (RFC 3834) is never answered.")
+    return _consent(turn, written) or _provider_answered(written) or _flood(turn, now) or _help(turn, written)
+
+
+def opt_out_evidence(text: str, context: str | None = None) -> str:
+    """Return the words with which a message asks us to stop writing; nothing if it does not.
+
+    Ambiguous words ("cancelar", "baja", "end") count only as the whole message; a plain yes or no only as the answer
+    to our own question, in `context`, whether to go on writing.
+    """
+    text = "\n".join(line for line in text[:MAX_CHARS].splitlines() if not line.lstrip().startswith(">"))
+    words = words_of(text)
+    if _without_courtesies(words) in OPT_OUT_WORDS or _answers_that_we_stop(words, context or ""):
+        return words
+    for sentence in _clauses(text):
+        found = next((match for pattern in OPT_OUT_PHRASES if (match := pattern.search(sentence))), None)
+        if found and not NOT_AN_OPT_OUT.search(sentence):
+            return found[0].strip()
+    return ""
+
+
+def _answers_that_we_stop(words: str, context: str) -> bool:
+    """Say whether a plain yes or no answers our question about writing so that we must stop."""
+    if words not in PLAIN_NO | PLAIN_YES:
+        return False
+    asked = words_of(context[:MAX_CHARS])
+    keep, remove = bool(ASKS_TO_KEEP_WRITING.search(asked)), bool(ASKS_TO_REMOVE.search(asked))
+    return keep != remove and words in (PLAIN_NO if keep else PLAIN_YES)
+
+
+def _consent(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
+    """Return the last opt-out or START of the burst; a START counts only after an opt-out."""
+    suppressed = turn.conversation.suppression is not None
+    result: Screened | None = None
+    for message in written:
+        evidence = opt_out_evidence(message.text, turn.context)
+        if evidence or _is_unknown_keyword(message, turn.conversation.channel):
+            result = Screened(
+                kind="opt_out",
+                reason="The contact asks us not to write." if evidence else "The provider stopped this contact.",
+                evidence=evidence or words_of(message.text[:MAX_CHARS])[:80],
+                message=message,
+                confirm=not (message.provider_handled_opt_out or suppressed),
+            )
+        elif _is_one_of(message, OPT_IN_WORDS) and (suppressed or result is not None):
+            result = Screened(
+                kind="opt_in",
+                reason="The contact asks to hear from us again.",
+                evidence=words_of(message.text),
+                message=message,
+                confirm=not message.provider_handled_opt_out,
+            )
+    return result
+
+
+def _is_unknown_keyword(message: Message, channel: Channel) -> bool:
+    """Say whether the provider acted on a word we do not know; then we act on the safe side and stop."""
+    known = OPT_IN_WORDS | _help_words(channel)
+    return message.provider_handled_opt_out and not _is_one_of(message, known)
+
+
+def _provider_answered(written: tuple[Message, ...]) -> Screened | None:
+    if all(message.provider_handled_opt_out for message in written):
+        return Screened(kind="silent", reason="The provider has already answered this keyword.")
+    return None
+
+
+def _flood(turn: Turn, now: datetime) -> Screened | None:
+    """Return silence for a loop or a flood: too many messages, or the same one again and again."""
+    recent = [
+        m for m in (*turn.history, *turn.inbound) if m.direction == "inbound" and now - m.created_at <= FLOOD_WINDOW
+    ]
+    if len(recent) > FLOOD_MESSAGES:
+        return Screened(kind="silent", reason=f"{len(recent)} messages within 10 minutes: a loop or abuse.")
+    texts = Counter(words_of(message.text[:MAX_CHARS]) for message in recent if message.text.strip())
+    text, times = next(iter(texts.most_common(1)), ("", 0))
+    if times >= REPEATS:
+        return Screened(kind="silent", reason=f"The same text {times} times within 10 minutes.", evidence=text[:80])
+    return None
+
+
+def _help(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
+    """Return help when the burst asks for nothing else."""
+    words = _help_words(turn.conversation.channel)
+    if all(_is_one_of(message, words) for message in written):
+        last = written[-1]
+        return Screened(kind="help", reason="The contact asks for help.", evidence=words_of(last.text), message=last)
+    return None
+
+
+def _help_words(channel: Channel) -> frozenset[str]:
+    """INFO is HELP on SMS, where carriers demand it; elsewhere a bare "info" is how sales chats begin."""
+    return HELP_WORDS | SMS_HELP_WORDS if channel == "sms" else HELP_WORDS
+
+
+def _is_one_of(message: Message, keywords: frozenset[str]) -> bool:
+    return len(message.text) <= MAX_CHARS and _without_courtesies(words_of(message.text)) in keywords
+
+
+def _without_courtesies(words: str) -> str:
+    return COURTESIES.sub("", words).strip() or words
+
+
+def _clauses(text: str) -> list[str]:
+    """Return the folded words of a text, cut where a thought ends, with a space at both ends."""
+    cut = text.replace("…", ".").replace(";", ".").replace("!", ".").replace("?", ".").replace("\n", ".")
+    return [f" {words} " for part in cut.split(".") if (words := words_of(part))]
