@@ -194,6 +194,19 @@ class Tracer(Protocol):
         """Open the root observation of a turn's trace."""
         ...
 
+    def continued(
+        self,
+        name: str,
+        *,
+        trace_id: str,
+        session_id: str,
+        user_id: str,
+        tags: Sequence[str],
+        metadata: Mapping[str, str],
+    ) -> AbstractContextManager[Observation]:
+        """Open an observation under the root of a turn taken earlier, perhaps by another process."""
+        ...
+
     def step(
         self,
         name: str,

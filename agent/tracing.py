@@ -83,6 +83,10 @@ class SilentTracer:
         """Open nothing."""
         return nullcontext(SilentObservation())
 
+    def continued(self, *_names: Any, **_attributes: Any) -> AbstractContextManager[Observation]:
+        """Open nothing."""
+        return nullcontext(SilentObservation())
+
     def step(self, *_names: Any, **_attributes: Any) -> AbstractContextManager[Observation]:
         """Open nothing."""
         return nullcontext(SilentObservation())
@@ -137,20 +141,33 @@ class LangfuseTracer:
         """Open the root observation of a turn's trace; every step inside carries its session, user and tags."""
 
         def start(stack: ExitStack) -> SdkObservation:
-            # Langfuse shows input and output of a trace only from a span without any parent: start from nothing.
-            stack.callback(detach, attach(Context()))
-            stack.enter_context(
-                propagate_attributes(
-                    session_id=_short(session_id),
-                    user_id=_short(user_id),
-                    tags=[_short(tag) for tag in tags],
-                    metadata={key: _short(value) for key, value in metadata.items()},
-                    trace_name="turn",
-                )
-            )
+            _propagate(stack, session_id, user_id, tags, metadata)
             with _trace_id(trace_id):
                 opened = self._client.start_as_current_observation(name="turn", as_type="agent", input=bounded(input))
                 return stack.enter_context(opened)
+
+        return OpenObservation(start, self._contained)
+
+    def continued(
+        self,
+        name: str,
+        *,
+        trace_id: str,
+        session_id: str,
+        user_id: str,
+        tags: Sequence[str],
+        metadata: Mapping[str, str],
+    ) -> AbstractContextManager[Observation]:
+        """Open an observation under the root of a turn taken earlier, perhaps by another process."""
+
+        def start(stack: ExitStack) -> SdkObservation:
+            _propagate(stack, session_id, user_id, tags, metadata)
+            opened = self._client.start_as_current_observation(
+                name=name,
+                as_type="tool",
+                trace_context={"trace_id": trace_id, "parent_span_id": _root_span_id(trace_id)},
+            )
+            return stack.enter_context(opened)
 
         return OpenObservation(start, self._contained)
 
@@ -267,8 +284,30 @@ class OpenObservation:
             self._sdk.update(**values)
 
 
+def _propagate(
+    stack: ExitStack, session_id: str, user_id: str, tags: Sequence[str], metadata: Mapping[str, str]
+) -> None:
+    """Start from no active span, and give every span inside the trace's attributes."""
+    # Langfuse shows input and output of a trace only from a span without any parent.
+    stack.callback(detach, attach(Context()))
+    stack.enter_context(
+        propagate_attributes(
+            session_id=_short(session_id),
+            user_id=_short(user_id),
+            tags=[_short(tag) for tag in tags],
+            metadata={key: _short(value) for key, value in metadata.items()},
+            trace_name="turn",
+        )
+    )
+
+
+def _root_span_id(trace_id: str) -> str:
+    """Return the id of a turn's root span: known to whoever knows the trace, so that a delivery finds it."""
+    return trace_id[:16]
+
+
 class TurnIdGenerator(RandomIdGenerator):
-    """Gives a turn's root span the trace id we want; every other id is random.
+    """Gives a turn's root span the trace id we want, and an id that follows from it; every other id is random.
 
     The SDK's own way, `trace_context=`, invents a parent, and Langfuse then shows the trace without input and output.
     """
@@ -277,6 +316,11 @@ class TurnIdGenerator(RandomIdGenerator):
         """Return the wanted trace id, else a random one."""
         wanted = _wanted_trace_id.get()
         return int(wanted, 16) if wanted else super().generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        """Return the root's id while a root is started, else a random one."""
+        wanted = _wanted_trace_id.get()
+        return int(_root_span_id(wanted), 16) if wanted else super().generate_span_id()
 
 
 @contextmanager

@@ -135,13 +135,13 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
     claimed = await claim_delivery(tenant_id, message_id, deps)
     if claimed is None:
         return
-    with deps.tracer.turn(
+    with deps.tracer.continued(
+        "deliver",
         trace_id=claimed.trace_id,
         session_id=str(claimed.conversation_id),
         user_id=str(claimed.contact_id),
         tags=[claimed.message.channel],
         metadata={"message": str(message_id), "attempt": str(claimed.attempt)},
-        input=claimed.message.text,
     ):
         if claimed.must_reconcile and await reconcile(claimed, deps):
             return

@@ -303,8 +303,31 @@ def test_retry_in_another_process_lands_on_the_same_trace(tracer: Tracer, server
     subprocess.run([sys.executable, "-c", RETRY, *arguments], check=True, timeout=60)
     first, second = server.spans
     assert first.trace_id == second.trace_id == Langfuse.create_trace_id(seed=TURN_ID)
-    assert first.span_id != second.span_id
+    assert first.span_id == second.span_id, "Langfuse keeps one root, as the last attempt left it"
     assert (first.parent_id, second.parent_id) == ("", "")
+
+
+def test_delivery_hangs_under_the_root_of_its_turn(tracer: Tracer, server: FakeLangfuse) -> None:
+    with Turn(tracer):
+        pass
+    with (
+        tracer.continued(
+            "deliver",
+            trace_id=tracer.trace_id(TURN_ID),
+            session_id="conversation-1",
+            user_id="contact-1",
+            tags=["whatsapp"],
+            metadata={"attempt": "1"},
+        ) as delivery,
+        tracer.step("send", "tool"),
+    ):
+        delivery.update(output="queued")
+    tracer.shutdown()
+    root, deliver, send = server.named("turn"), server.named("deliver"), server.named("send")
+    assert {span.trace_id for span in server.spans} == {tracer.trace_id(TURN_ID)}
+    assert deliver.parent_id == root.span_id
+    assert send.parent_id == deliver.span_id
+    assert deliver.attributes["session.id"] == "conversation-1"
 
 
 def test_without_keys_nothing_is_sent_logged_or_started(caplog: pytest.LogCaptureFixture) -> None:
