@@ -19,7 +19,7 @@ from agent.store.db import Tx
 from jobs.queue import JobQueue
 from jobs.worker import sweep_outbox
 
-LEADER_KEY = 0x6E69676874  # "night"
+LEADER_KEY = 0x636C6F636B  # "clock": not the key of migrations, which must not wait for the lead to end
 KEEP_JOBS_HOURS = 7 * 24
 
 log = structlog.get_logger(__name__)
