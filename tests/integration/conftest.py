@@ -6,10 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
+from agent.language import LanguageDetector
 from agent.ports import Deps
 from agent.settings import Settings
-from agent.store.db import Database
+from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, save_tenant_file
 from agent.tenants import TenantFile, load_tenant_file
 from channels.email_signature import generate_keypair
@@ -17,8 +20,9 @@ from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
-from tests.conftest import FakeClock
+from tests.conftest import DatabaseUrls, FakeClock
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
+from tests.integration.agents import Agent, build_agent
 
 PUBLIC_URL = "https://agent.example"
 TENANT_FILES = Path(__file__).parents[2] / "tenants"
@@ -81,3 +85,24 @@ async def client(deps: Deps, webhook_keys: WebhookKeys) -> AsyncIterator[httpx.A
     transport = httpx.ASGITransport(create_app(deps, webhook_keys), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as opened:
         yield opened
+
+
+@pytest.fixture
+async def admin(database_urls: DatabaseUrls) -> AsyncIterator[Tx]:
+    """The superuser's connection to the test's database: sees whatever happened, whoever's it is."""
+    async with await AsyncConnection.connect(
+        database_urls.admin_url, autocommit=True, row_factory=dict_row
+    ) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def detector() -> LanguageDetector:
+    """The real language detector, loaded once."""
+    return LanguageDetector.load()
+
+
+@pytest.fixture
+async def agent(db: Database, clock: FakeClock, detector: LanguageDetector) -> Agent:
+    """An agent with scripted models and a recording sender, for a school that answers at once."""
+    return await build_agent(db, clock, detector)

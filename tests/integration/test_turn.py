@@ -1,6 +1,6 @@
 """The promises of the turn, on a real PostgreSQL: payload in, turn taken, message out, rows as they should be."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,136 +9,14 @@ import pytest
 
 from agent.errors import Ambiguous, Fenced, ModelUnavailable, OptedOut, Permanent, Retryable, UnknownRecipient
 from agent.gather import Gathered, NotYet, claim_and_gather
-from agent.guardrails import build_rules
-from agent.language import LanguageDetector
-from agent.ports import AgentDeps
-from agent.settings import Settings
 from agent.store import conversations
-from agent.store.db import Database
-from agent.store.tenants import TenantCache, save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile, tenant_id
-from agent.tracing import SilentTracer
-from agent.turn import deliver, receive, record_status, take_turn
-from agent.types import (
-    ConversationId,
-    DeliveryStatus,
-    InboundMessage,
-    MessageId,
-    Policy,
-    Sources,
-    Tenant,
-    TenantId,
-)
-from jobs.queue import JobQueue
+from agent.turn import deliver, record_status, take_turn
+from agent.types import DeliveryStatus, MessageId
 from jobs.turns import MAX_ATTEMPTS, Turns
 from tests.conftest import FakeClock
 from tests.doubles.models import ScriptedModels
-from tests.doubles.sender import RecordingSender
-from tests.factories import make_classification, make_tenant
-
-OURS = "+34910555012"
-ANA = "+34600111222"
-
-
-class NoRetrieval:
-    """Finds nothing: the scripted models need no sources."""
-
-    def retrieve(self, tenant: Tenant, text: str, context: str | None) -> Sources:
-        return Sources()
-
-
-@dataclass(slots=True, kw_only=True)
-class Agent:
-    """The agent under test, with the hands and eyes of a test."""
-
-    deps: AgentDeps
-    models: ScriptedModels
-    sender: RecordingSender
-    tenant_id: TenantId
-
-    async def hear(
-        self, text: str, *, provider_id: str | None = None, sender: str = ANA, **fields: Any
-    ) -> ConversationId:
-        """Receive a message as a webhook would."""
-        message = InboundMessage(
-            provider="simulator",
-            channel="whatsapp",
-            provider_id=provider_id or f"SM{uuid4().hex}",
-            sender=sender,
-            recipient=OURS,
-            text=text,
-        )
-        received = await receive(replace(message, **fields), self.deps)
-        assert received.conversation_id is not None
-        return received.conversation_id
-
-    async def claim(self, conversation_id: ConversationId) -> Gathered:
-        """Claim a turn that is due."""
-        found = await claim_and_gather(self.tenant_id, conversation_id, uuid4(), 10, self.deps)
-        assert isinstance(found, Gathered)
-        return found
-
-    async def answer(self, conversation_id: ConversationId) -> None:
-        """Take the conversation's turn and send what is due."""
-        await take_turn(await self.claim(conversation_id), self.deps)
-        await self.send_all()
-
-    async def send_all(self) -> None:
-        """Run the deliveries that are pending."""
-        for row in await self.rows("select id from messages where state = 'pending' order by seq"):
-            await deliver(self.tenant_id, row["id"], self.deps)
-
-    async def rows(self, query: Any, *params: Any) -> list[dict[str, Any]]:
-        """Read rows of the tenant."""
-        async with self.deps.db.tenant(self.tenant_id) as tx:
-            return await (await tx.execute(query, params)).fetchall()
-
-    async def change(self, query: Any, *params: Any) -> None:
-        """Change rows of the tenant."""
-        async with self.deps.db.tenant(self.tenant_id) as tx:
-            await tx.execute(query, params)
-
-    async def value(self, query: Any, *params: Any) -> Any:
-        """Read one value."""
-        (row,) = await self.rows(query, *params)
-        return next(iter(row.values()))
-
-    async def lapse_claims(self) -> None:
-        """Let the time of every claim and lease run out."""
-        await self.change("update messages set claimed_until = now() - interval '1 s' where state = 'sending'")
-        await self.change("update conversations set lease_until = now() - interval '1 s' where turn_state = 'running'")
-
-
-@pytest.fixture(scope="session")
-def detector() -> LanguageDetector:
-    return LanguageDetector.load()
-
-
-@pytest.fixture
-async def agent(db: Database, clock: FakeClock, detector: LanguageDetector) -> Agent:
-    tenant = make_tenant(id=tenant_id("escuela"), policy=Policy(quiet_s=0, max_wait_s=0))
-    file = TenantFile(tenant=tenant, channels=(ChannelAccount(channel="whatsapp", address=OURS, provider="simulator"),))
-    async with db.tenant(tenant.id) as tx:
-        await save_tenant_file(tx, file)
-    queue = JobQueue(db)
-    await queue.open()
-    models = ScriptedModels(classification=make_classification(intent="pricing", confidence=0.95))
-    sender = RecordingSender()
-    deps = AgentDeps(
-        settings=Settings(_env_file=None),
-        db=db,
-        tenants=TenantCache(),
-        queue=queue,
-        now=clock,
-        senders={"simulator": sender},
-        models=models,
-        fallback=models,
-        retriever=NoRetrieval(),
-        detector=detector,
-        rules=build_rules(detector.detect),
-        tracer=SilentTracer(),
-    )
-    return Agent(deps=deps, models=models, sender=sender, tenant_id=tenant.id)
+from tests.factories import make_classification
+from tests.integration.agents import ANA, OURS, Agent
 
 
 class TestReceive:
