@@ -72,9 +72,7 @@ class Settings(BaseSettings):
     def _only_loopback(cls, value: str | None) -> str | None:
         """Credentials travel to this URL, so it may only be this machine: it exists for tests."""
         if value and urlsplit(value).hostname not in LOOPBACK_HOSTS:
-            raise ValueError(
-                "only a loopback address (127.0.0.1, localhost) is allowed; unset it to use Twilio"
-            )
+            raise ValueError("only a loopback address (127.0.0.1, localhost) is allowed; unset it to use Twilio")
         return value
 
     @property
@@ -91,9 +89,7 @@ class Settings(BaseSettings):
     @property
     def simulator_enabled(self) -> bool:
         """On by itself only while no real provider is configured."""
-        return self.nightshift_simulator == "on" or (
-            self.nightshift_simulator == "auto" and not self.has_provider
-        )
+        return self.nightshift_simulator == "on" or (self.nightshift_simulator == "auto" and not self.has_provider)
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -106,8 +102,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # names and types are checked by Pydantic itself
     except ValidationError as exc:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
-            for error in exc.errors()
+            f"{'.'.join(str(part) for part in error['loc']).upper()}: {error['msg']}" for error in exc.errors()
         )
         raise Misconfigured(
             f"Bad setting: {problems}.", "Correct it in the environment or in .env (see .env.example)."

@@ -1,0 +1,107 @@
+"""The web application: routes, error mapping, health, and headers that every page needs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import psycopg
+import psycopg_pool
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from agent.errors import BadRequest
+from agent.ports import Deps
+from agent.store.db import fetch_one
+from channels.webhooks import WebhookKeys, build_webhooks
+
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+log = structlog.get_logger(__name__)
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    deps: Deps, keys: WebhookKeys, *, pages: Sequence[APIRouter] = (), lifespan: Lifespan | None = None
+) -> FastAPI:
+    """Build the application. `pages` are routers for people; `lifespan` opens and closes what `deps` holds."""
+
+    @asynccontextmanager
+    async def live(_app: FastAPI) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+            return
+        async with lifespan():
+            yield
+
+    app = FastAPI(title="Nightshift", openapi_url=None, lifespan=live)
+    app.include_router(build_webhooks(deps, keys))
+    app.include_router(_build_health(deps))
+    for router in pages:
+        app.include_router(router)
+    app.add_exception_handler(BadRequest, _refuse)
+    for away in (psycopg.OperationalError, psycopg_pool.PoolTimeout):
+        app.add_exception_handler(away, _database_away)
+    app.middleware("http")(_add_security_headers)
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return RedirectResponse("/simulator" if pages else "/healthz")
+
+    return app
+
+
+def _build_health(deps: Deps) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def alive() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz")
+    async def ready() -> dict[str, str]:
+        async with deps.db.system() as connection:
+            await connection.execute("select 1")
+        return {"status": "ready"}
+
+    @router.get("/status")
+    async def status() -> dict[str, object]:
+        async with deps.db.system() as connection:
+            row = await fetch_one(connection, "select * from backlog()")
+        return {
+            "engine": "claude" if deps.settings.anthropic_api_key else "local",
+            "simulator": deps.settings.simulator_enabled,
+            "backlog": row,
+        }
+
+    return router
+
+
+async def _refuse(request: Request, exc: Exception) -> Response:
+    status = exc.status if isinstance(exc, BadRequest) else 400
+    log.info("webhook.refused", path=request.url.path, status=status, error=type(exc).__name__)
+    return JSONResponse({"error": str(exc)}, status_code=status)
+
+
+async def _database_away(request: Request, exc: Exception) -> Response:
+    log.error("web.database_away", path=request.url.path, error=type(exc).__name__)
+    return JSONResponse(
+        {"error": "The database cannot be reached; nothing was stored. Try again."},
+        status_code=503,
+        headers={"retry-after": "5"},
+    )
+
+
+async def _add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,145 @@
+"""Webhooks: verify, parse, receive, and only then 2xx (promise P1). Bad input gets a 4xx with a reason and leaves
+nothing behind; no body is ever logged.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from agent.errors import BadRequest, UnknownRecipient
+from agent.ports import Deps
+from agent.turn import receive, record_status
+from agent.types import InboundMessage, Provider
+from channels.email_inbound import parse_mime, recipients
+from channels.email_sendgrid import MAX_FORM_BYTES, parse_multipart, parse_sendgrid_form
+from channels.email_signature import verify_sendgrid
+from channels.twilio_inbound import callback_tenant, parse_inbound, parse_status, require_account
+from channels.twilio_signature import Params, WebhookSecret, read_form, signed_url, verify
+
+MAX_TWILIO_BYTES = 256 * 1024
+"""Twilio's largest message is 1,600 characters and ten links: far below."""
+FORM = "application/x-www-form-urlencoded"
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmailKey:
+    """A public key that signs inbound mail, and whose messages it vouches for."""
+
+    public_key: str
+    provider: Provider
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookKeys:
+    """Everybody who may call our webhooks. A provider without a key cannot."""
+
+    twilio: tuple[WebhookSecret, ...] = ()
+    email: tuple[EmailKey, ...] = ()
+
+
+def build_webhooks(deps: Deps, keys: WebhookKeys) -> APIRouter:
+    """Build the routes that providers call."""
+    router = APIRouter(prefix="/webhooks")
+
+    @router.post("/twilio/messages")
+    async def twilio_message(request: Request) -> Response:
+        params, secret = await _read_twilio(request, deps, keys.twilio)
+        await receive(parse_inbound(params, secret.provider), deps)
+        return Response(EMPTY_TWIML, media_type="text/xml")
+
+    @router.post("/twilio/status")
+    async def twilio_status(request: Request) -> Response:
+        params, secret = await _read_twilio(request, deps, keys.twilio)
+        query = read_form(request.scope["query_string"])
+        tenant_id = callback_tenant(query)
+        if tenant_id is None:
+            raise BadRequest("The callback URL lacks its parameter `t`; it was not made by this installation.")
+        if not await record_status(tenant_id, parse_status(params, query, secret.provider), deps):
+            log.warning("delivery.unknown_message", tenant=str(tenant_id))
+        return Response(status_code=204)
+
+    @router.post("/sendgrid/inbound")
+    async def sendgrid_inbound(request: Request) -> Response:
+        body = await read_body(request, MAX_FORM_BYTES)
+        provider = _email_provider(request, body, deps, keys.email)
+        content_type = request.headers.get("content-type", "")
+        await receive_any(await asyncio.to_thread(_read_mail, content_type, body, provider), deps)
+        return Response(status_code=200)
+
+    return router
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read a request's body, at most `limit` bytes.
+
+    Raises:
+        BadRequest: with status 413, as soon as it is known to be larger.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BadRequest(f"The body is larger than {limit} bytes.", status=413)
+    return bytes(body)
+
+
+async def _read_twilio(request: Request, deps: Deps, secrets: Sequence[WebhookSecret]) -> tuple[Params, WebhookSecret]:
+    body = await read_body(request, MAX_TWILIO_BYTES)
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
+        raise BadRequest(f"Expected {FORM}.", status=415)
+    params = read_form(body)
+    url = signed_url(deps.settings.public_url, request.scope["raw_path"], request.scope["query_string"])
+    secret = verify(url, params, body, request.headers, secrets)
+    if secret is None:
+        raise BadRequest(
+            "The signature is missing or wrong. Check that TWILIO_AUTH_TOKEN is the account's and that "
+            f"NIGHTSHIFT_PUBLIC_URL is the base of the URL configured at Twilio ({deps.settings.public_url}).",
+            status=403,
+        )
+    require_account(params, secret)
+    return params, secret
+
+
+def _email_provider(request: Request, body: bytes, deps: Deps, keys: Sequence[EmailKey]) -> Provider:
+    timestamp = request.headers.get("x-twilio-email-event-webhook-timestamp", "")
+    signature = request.headers.get("x-twilio-email-event-webhook-signature", "")
+    for key in keys:
+        if verify_sendgrid(key.public_key, timestamp, signature, body, now=deps.now()):
+            return key.provider
+    raise BadRequest(
+        "The signature is missing or wrong. Attach a security policy to the Inbound Parse host and put its public "
+        "key into SENDGRID_INBOUND_PUBLIC_KEYS.",
+        status=403,
+    )
+
+
+def _read_mail(content_type: str, body: bytes, provider: Provider) -> list[InboundMessage]:
+    """Return the mail once for each address it was sent to; only tenants' addresses will be accepted."""
+    raw, envelope_from, envelope_to = parse_sendgrid_form(parse_multipart(content_type, body))
+    message = parse_mime(raw, envelope_from=envelope_from, envelope_to=envelope_to)
+    addresses = recipients(raw, envelope_to) or [message.recipient]
+    return [replace(message, provider=provider, recipient=address) for address in addresses]
+
+
+async def receive_any(copies: Sequence[InboundMessage], deps: Deps) -> int:
+    """Receive one mail for every tenant it was sent to; return how many took it.
+
+    Raises:
+        UnknownRecipient: none did.
+    """
+    taken, refusal = 0, None
+    for message in copies:
+        try:
+            await receive(message, deps)
+            taken += 1
+        except UnknownRecipient as exc:
+            refusal = exc
+    if refusal is not None and not taken:
+        raise refusal
+    return taken
