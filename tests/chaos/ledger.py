@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.chaos.conftest import Store
 from tests.doubles.twilio import StoredMessage
+from tests.stores import Store
 
 Row = Mapping[str, Any]
 HANDED_OVER = frozenset({"queued", "sent", "delivered", "read"})

@@ -9,8 +9,8 @@ from random import Random
 import httpx
 
 from tests.doubles.twilio_webhooks import inbound_params, post_inbound
+from tests.stores import OUR_NUMBER
 
-OUR_NUMBER = "+34910555012"
 TEXTS = (
     "Hola, ¿cuánto cuesta el curso intensivo de inglés?",
     "¿Y se puede pagar en cuotas?",
@@ -100,7 +100,7 @@ class Prospects:
             To=f"whatsapp:{OUR_NUMBER}",
             WaId=post.sender.removeprefix("+"),
         )
-        while not await self._is_acknowledged(client, params):  # noqa: ASYNC110 — a provider polls, too
+        while not await self._is_acknowledged(client, params):
             await asyncio.sleep(RETRY_S)
         self.acknowledged.add(post.message_id)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.chaos.conftest import Fleet, Store
+from tests.chaos.conftest import Fleet
 from tests.chaos.ledger import (
     NOTHING_UNDER_WAY,
     assert_answered_once,
@@ -14,6 +14,7 @@ from tests.chaos.ledger import (
 )
 from tests.chaos.prospects import Prospects, plan
 from tests.doubles.twilio import TwilioDouble
+from tests.stores import Store
 
 MESSAGES, CONVERSATIONS, DUPLICATES = 200, 40, 30
 OVER_S = 45.0
@@ -75,7 +76,7 @@ def _make_trouble(twilio: TwilioDouble) -> None:
 async def _wreak_havoc(prospects: Prospects, fleet: Fleet, store: Store, twilio: TwilioDouble) -> None:
     """Kill as planned. Early on the provider reports nothing, so that what is in doubt must be asked for."""
     for count, victims in HAVOC:
-        while len(prospects.acknowledged) < count:  # noqa: ASYNC110 — counts, not events
+        while len(prospects.acknowledged) < count:
             await asyncio.sleep(0.02)
         processes = [victim for victim in victims if victim != POSTGRES]
         if processes:
