@@ -119,6 +119,7 @@ create table messages (
     not_before timestamptz,
     error_code text,
     error text,
+    unique (tenant_id, id),
     check ((direction = 'outbound') = (state is not null and purpose is not null and source is not null)),
     check ((state = 'sending') = (claim_token is not null and claimed_until is not null) or direction = 'inbound'),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade,
@@ -137,7 +138,7 @@ comment on table messages is
 create table deliveries (
     id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,
-    message_id uuid not null references messages (id) on delete cascade,
+    message_id uuid not null,
     attempt int not null,
     state text not null check (state in ('claimed', 'accepted', 'reconciled', 'failed', 'ambiguous')),
     provider_id text,
@@ -145,7 +146,8 @@ create table deliveries (
     error text,
     claimed_at timestamptz not null,
     finished_at timestamptz,
-    unique (message_id, attempt)
+    unique (message_id, attempt),
+    foreign key (tenant_id, message_id) references messages (tenant_id, id) on delete cascade
 );
 create index deliveries_tenant on deliveries (tenant_id, message_id);
 comment on table deliveries is 'One hand-over of a message to a provider: claimed before the call, closed after it.';
@@ -153,12 +155,13 @@ comment on table deliveries is 'One hand-over of a message to a provider: claime
 create table delivery_statuses (
     id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,
-    message_id uuid not null references messages (id) on delete cascade,
+    message_id uuid not null,
     state text not null,
     error_code text not null default '',
     raw jsonb not null default '{}',
     received_at timestamptz not null,
-    unique (message_id, state, error_code)
+    unique (message_id, state, error_code),
+    foreign key (tenant_id, message_id) references messages (tenant_id, id) on delete cascade
 );
 comment on table delivery_statuses is 'Append-only: what a provider reported later. `messages.state` is its monotonic projection.';
 
@@ -167,7 +170,7 @@ create table escalations (
     tenant_id uuid not null references tenants (id) on delete cascade,
     conversation_id uuid not null,
     turn_id uuid,
-    message_id uuid references messages (id) on delete set null,
+    message_id uuid,
     reason text not null,
     detail text not null default '',
     draft text,
@@ -175,7 +178,9 @@ create table escalations (
     state text not null default 'open' check (state in ('open', 'resolved')),
     created_at timestamptz not null default clock_timestamp(),
     resolved_at timestamptz,
-    foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade
+    foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade,
+    foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete set null (turn_id),
+    foreign key (tenant_id, message_id) references messages (tenant_id, id) on delete set null (message_id)
 );
 create index escalations_open on escalations (tenant_id, created_at) where state = 'open';
 create index escalations_conversation on escalations (tenant_id, conversation_id);
@@ -188,10 +193,12 @@ create table suppressions (
     kind text not null check (kind in ('phone', 'whatsapp_user', 'email')),
     normalised text not null,
     reason text not null,
-    evidence_message_id uuid references messages (id) on delete set null,
+    evidence_message_id uuid,
     created_at timestamptz not null,
     lifted_at timestamptz,
-    foreign key (tenant_id, contact_id) references contacts (tenant_id, id) on delete cascade
+    foreign key (tenant_id, contact_id) references contacts (tenant_id, id) on delete cascade,
+    foreign key (tenant_id, evidence_message_id) references messages (tenant_id, id)
+        on delete set null (evidence_message_id)
 );
 create unique index suppressions_active on suppressions (tenant_id, kind, normalised) where lifted_at is null;
 create index suppressions_contact on suppressions (tenant_id, contact_id) where lifted_at is null;

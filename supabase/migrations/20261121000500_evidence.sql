@@ -3,7 +3,7 @@
 create table model_calls (
     id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,
-    turn_id uuid references turns (id) on delete set null,
+    turn_id uuid,
     task text not null,
     provider text not null,
     model text not null,
@@ -16,7 +16,8 @@ create table model_calls (
     latency_ms int not null,
     outcome text not null,
     error text not null default '',
-    created_at timestamptz not null default clock_timestamp()
+    created_at timestamptz not null default clock_timestamp(),
+    foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete set null (turn_id)
 );
 create index model_calls_turn on model_calls (turn_id);
 create index model_calls_day on model_calls (tenant_id, created_at);

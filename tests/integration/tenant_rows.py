@@ -1,0 +1,168 @@
+"""One tenant with rows in every table, in every state that a query could act on, and a way to see them all."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from agent.ids import new_id
+from agent.store.conversations import Lease
+from agent.store.db import Tx, fetch_one
+from agent.types import ContactId, ConversationId, MessageId, TenantId, TurnId
+
+AT = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)
+
+INSERT_ROWS = """
+insert into tenants (id, slug, name, profile) values (%(tenant)s, %(slug)s, %(slug)s, '{}');
+insert into members (id, tenant_id, email, name, role)
+    values (gen_random_uuid(), %(tenant)s, 'staff@' || %(slug)s || '.example', 'Staff', 'reviewer');
+insert into channel_accounts (id, tenant_id, channel, address, provider)
+    values (%(account)s, %(tenant)s, 'email', 'us@' || %(slug)s || '.example', 'simulator');
+insert into catalogue_items (id, tenant_id, sku, position, content) values (%(item)s, %(tenant)s, 'SKU', 0, '{}');
+insert into price_rules (id, tenant_id, item_id, position, amount_minor, currency, unit)
+    values (gen_random_uuid(), %(tenant)s, %(item)s, 0, 39900, 'EUR', 'course');
+insert into documents (id, tenant_id, name, content_hash) values (%(document)s, %(tenant)s, 'tenant file', 'hash');
+insert into passages (id, tenant_id, document_id, position, key, kind, content)
+    values (gen_random_uuid(), %(tenant)s, %(document)s, 0, 'groups', 'fact', '{}');
+
+insert into contacts (id, tenant_id, name) values (%(contact)s, %(tenant)s, 'Prospect of ' || %(slug)s);
+insert into contact_points (id, tenant_id, contact_id, kind, address, normalised) values
+    (%(idle)s, %(tenant)s, %(contact)s, 'phone', '+34600000001', '+34600000001'),
+    (%(queued)s, %(tenant)s, %(contact)s, 'whatsapp_user', 'US.1', 'US.1'),
+    (%(running)s, %(tenant)s, %(contact)s, 'email', 'Ana@ruiz.example', 'ana@ruiz.example');
+insert into conversations (id, tenant_id, contact_id, contact_point_id, channel_account_id, turn_state, wake_at,
+                           lease_token, lease_until, superseded_in_a_row)
+    values
+    (%(idle)s, %(tenant)s, %(contact)s, %(idle)s, %(account)s, 'idle', null, null, null, 1),
+    (%(queued)s, %(tenant)s, %(contact)s, %(queued)s, %(account)s, 'queued', '2020-01-01', null, null, 1),
+    (%(running)s, %(tenant)s, %(contact)s, %(running)s, %(account)s, 'running', null, %(lease)s, '2099-01-01', 1);
+insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id, finished_at) values
+    (%(done)s, %(tenant)s, %(idle)s, 'done', 1, 1, 'trace', now()),
+    (%(turn)s, %(tenant)s, %(running)s, 'running', 1, 1, 'trace', null);
+insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, provider_id, body,
+                      turn_id, created_at)
+    values
+    (%(read)s, %(tenant)s, %(idle)s, %(account)s, 'inbound', 'contact', '<read@x>',
+     'Secret of ' || %(slug)s, %(done)s, %(at)s),
+    (%(unread)s, %(tenant)s, %(queued)s, %(account)s, 'inbound', 'contact', '<unread@x>',
+     'Secret of ' || %(slug)s, null, %(at)s),
+    (gen_random_uuid(), %(tenant)s, %(running)s, %(account)s, 'inbound', 'contact', '<third@x>',
+     'Secret of ' || %(slug)s, null, %(at)s);
+insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, turn_id, language,
+                      created_at, purpose, source, state, attempt, claim_token, claimed_until, not_before, provider_id)
+    values
+    (%(pending)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
+     'reply', 'local', 'pending', 0, null, null, %(at)s, null),
+    (%(sending)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
+     'reply', 'local', 'sending', 1, %(claim)s, '2099-01-01', %(at)s, null),
+    (%(sent)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
+     'reply', 'local', 'sent', 1, null, null, %(at)s, %(provider_id)s);
+insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
+    values (gen_random_uuid(), %(tenant)s, %(sending)s, 1, 'claimed', %(at)s);
+insert into delivery_statuses (id, tenant_id, message_id, state, received_at)
+    values (gen_random_uuid(), %(tenant)s, %(sent)s, 'sent', %(at)s);
+insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason)
+    values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
+insert into suppressions (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
+    values (gen_random_uuid(), %(tenant)s, %(contact)s, 'phone', '+34600000001', 'STOP', %(read)s, %(at)s);
+insert into simulated_messages (provider_id, tenant_id, message_id, body, accepted_at)
+    values (%(provider_id)s, %(tenant)s, %(sent)s, 'A reply', %(at)s);
+
+insert into model_calls (id, tenant_id, turn_id, task, provider, model, prompt_version, input_tokens, output_tokens,
+                         cache_read_tokens, cache_write_tokens, cost_microusd, latency_ms, outcome)
+    values (gen_random_uuid(), %(tenant)s, %(done)s, 'draft', 'anthropic', 'm', 'v', 1, 1, 0, 0, 1, 1, 'ok');
+insert into events (tenant_id, kind, actor, conversation_id)
+    values (%(tenant)s, 'message.received', 'contact', %(idle)s);
+insert into answer_cache (id, tenant_id, key, language, answer, expires_at)
+    values (gen_random_uuid(), %(tenant)s, 'key', 'es', '{}', '2099-01-01');
+insert into budgets (id, tenant_id, scope, soft_microusd, hard_microusd)
+    values (gen_random_uuid(), %(tenant)s, 'tenant_day', 1, 2);
+insert into eval_items (id, tenant_id, kind, input, expected, origin)
+    values (gen_random_uuid(), %(tenant)s, 'reply', '{}', '{}', 'test');
+insert into eval_runs (id, tenant_id, version, figures, started_at)
+    values (gen_random_uuid(), %(tenant)s, 'v', '{}', %(at)s);
+insert into rollouts (id, tenant_id, version, state, share_percent, criteria, started_at)
+    values (gen_random_uuid(), %(tenant)s, 'v', 'canary', 5, '{}', %(at)s);
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """Ids of one tenant's rows. Contact points have the ids of their conversations."""
+
+    tenant: TenantId
+    slug: str
+    account: UUID
+    contact: ContactId
+    idle: ConversationId
+    queued: ConversationId
+    running: ConversationId
+    lease: Lease
+    """Of `running`."""
+    done: TurnId
+    """A finished turn of `idle`, which read the message `read` and wrote the outbound ones."""
+    turn: TurnId
+    """The turn under way in `running`."""
+    read: MessageId
+    unread: MessageId
+    pending: MessageId
+    sending: MessageId
+    claim: UUID
+    """Token of `sending`."""
+    sent: MessageId
+    provider_id: str
+    """Of `sent`."""
+
+
+async def insert_rows(tx: Tx, slug: str) -> Rows:
+    """Insert a tenant with rows in every table, in a transaction of the application role."""
+    names = ("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn")
+    ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
+    values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
+    await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))
+    for statement in INSERT_ROWS.split(";\n"):
+        if statement.strip():
+            await tx.execute(statement.encode(), values)
+    lease = Lease(tenant_id=ids["tenant"], conversation_id=ids["running"], token=ids["lease"], attempt=0)
+    kept = {name: ids[name] for name in ids.keys() - {"item", "document", "lease"}}
+    return Rows(**kept, slug=slug, lease=lease, provider_id=f"SM-{slug}")
+
+
+async def list_tables(tx: Tx) -> list[str]:
+    """Return every table of the application's schema."""
+    cursor = await tx.execute(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') order by 1"
+    )
+    return [row["relname"] for row in await cursor.fetchall()]
+
+
+async def list_tenant_tables(tx: Tx) -> dict[str, str]:
+    """Return every table that holds tenants' rows, with the column that says whose a row is."""
+    cursor = await tx.execute(
+        """select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+           where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+             and a.attname = case relname when 'tenants' then 'id' else 'tenant_id' end order by 1"""
+    )
+    return {row["relname"]: row["attname"] for row in await cursor.fetchall()}
+
+
+async def visible_rows(tx: Tx) -> dict[str, list[dict[str, Any]]]:
+    """Return all that a transaction sees of tenants' rows, by table: to compare before and after."""
+    seen = {}
+    for table in await list_tenant_tables(tx):
+        query = sql.SQL("select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') as rows from {} t")
+        row = await fetch_one(tx, query.format(sql.Identifier(table)))
+        seen[table] = row["rows"] if row else []
+    return seen
+
+
+async def count_rows(tx: Tx) -> dict[str, int]:
+    """Count the rows of every table and of the queue, whoever they belong to: for an administrator's connection."""
+    counts = {}
+    for table in (*await list_tables(tx), "procrastinate_jobs"):
+        name = sql.Identifier("jobs" if table == "procrastinate_jobs" else "public", table)
+        row = await fetch_one(tx, sql.SQL("select count(*) as n from {}").format(name))
+        counts[table] = row["n"] if row else 0
+    return counts

@@ -1,0 +1,152 @@
+"""Promise P7 in the catalogue: what the schema must say for tenants to be isolated, whoever adds a table later."""
+
+from typing import Any
+
+import pytest
+
+from agent.store.db import APP_ROLE, Tx, fetch_one
+from tests.integration.tenant_rows import list_tables, list_tenant_tables
+
+WITHOUT_TENANT = {"system_events": ["INSERT"], "ticks": ["DELETE", "INSERT", "SELECT"]}
+"""Tables that hold no tenant's rows, and what the application may do there: `system_events` it cannot even read."""
+
+DEFINER_FUNCTIONS = {
+    "find_channel_account": "TABLE(account_id uuid, account_tenant_id uuid, account_provider text)",
+    "find_tenant_id": "uuid",
+    "list_tenants": "TABLE(tenant_id uuid, tenant_slug text, tenant_name text)",
+    "renew_leases": "SETOF uuid",
+    "sweep_conversations": "TABLE(swept_tenant_id uuid, swept_id uuid)",
+    "due_outbox": "TABLE(due_tenant_id uuid, due_id uuid)",
+    "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
+}
+"""All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
+
+ROUTER_READS = {
+    "channel_accounts": {"id", "tenant_id", "channel", "address", "provider"},
+    "tenants": {"id", "slug", "name"},
+    "messages": {"id", "tenant_id", "state", "claimed_until", "not_before"},
+    "conversations": {"id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"},
+}
+ROUTER_WRITES = {"conversations": {"turn_state", "wake_at", "lease_token", "lease_until"}}
+
+
+async def fetch_all(tx: Tx, query: str, params: Any = None) -> list[dict[str, Any]]:
+    return await (await tx.execute(query.encode(), params)).fetchall()
+
+
+async def test_every_table_has_forced_row_security_and_a_policy_of_the_application(admin: Tx) -> None:
+    tables = await fetch_all(
+        admin,
+        """select relname, relrowsecurity and relforcerowsecurity as is_forced,
+               array(select concat_ws(' / ', polcmd, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+                     from pg_policy where polrelid = c.oid and %s::regrole = any(polroles)) as policies
+           from pg_class c where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')""",
+        (APP_ROLE,),
+    )
+    owners = await list_tenant_tables(admin)
+    assert {table["relname"] for table in tables if not table["is_forced"]} == set()
+    for table in tables:
+        if (name := table["relname"]) in WITHOUT_TENANT:
+            continue
+        mine = f"({owners[name]} = ( SELECT current_tenant() AS current_tenant))"
+        assert table["policies"] == [f"* / {mine} / {mine}"], name
+
+
+async def test_only_tables_without_tenants_rows_lack_a_tenant(admin: Tx) -> None:
+    assert set(await list_tables(admin)) - set(await list_tenant_tables(admin)) == set(WITHOUT_TENANT)
+    nullable = await fetch_all(
+        admin,
+        """select table_name from information_schema.columns
+           where table_schema = 'public' and column_name = 'tenant_id' and is_nullable = 'YES'""",
+    )
+    assert nullable == []
+
+
+async def test_system_events_can_only_be_written_and_ticks_name_no_tenant(admin: Tx) -> None:
+    grants = await fetch_all(
+        admin,
+        """select table_name, array_agg(privilege_type::text order by privilege_type) as granted
+           from information_schema.role_table_grants where grantee = %s and table_name = any(%s) group by 1""",
+        (APP_ROLE, list(WITHOUT_TENANT)),
+    )
+    assert {row["table_name"]: row["granted"] for row in grants} == WITHOUT_TENANT
+    columns = await fetch_all(
+        admin, "select column_name from information_schema.columns where table_name = 'ticks' order by 1"
+    )
+    assert [row["column_name"] for row in columns] == ["at", "key"]
+
+
+async def test_nothing_in_the_schema_reads_with_its_owners_rights_but_the_known_functions(admin: Tx) -> None:
+    views = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm', 'f')"
+    assert await fetch_all(admin, views) == []
+    functions = await fetch_all(
+        admin,
+        """select proname, proowner::regrole::text as owner, proconfig, pg_get_function_result(p.oid) as result
+           from pg_proc p join pg_namespace n on n.oid = pronamespace
+           where prosecdef and nspname not in ('pg_catalog', 'information_schema')""",
+    )
+    assert {each["proname"]: each["result"] for each in functions} == DEFINER_FUNCTIONS
+    for each in functions:
+        assert (each["owner"], each["proconfig"]) == ("nightshift_router", ['search_path=""']), each["proname"]
+
+
+async def test_the_router_reads_ids_and_states_and_nobody_can_become_it(admin: Tx) -> None:
+    for privilege, expected in (("SELECT", ROUTER_READS), ("UPDATE", ROUTER_WRITES), ("INSERT", {})):
+        rows = await fetch_all(
+            admin,
+            """select table_name, array_agg(column_name::text) as columns from information_schema.column_privileges
+               where grantee = 'nightshift_router' and privilege_type = %s group by 1""",
+            (privilege,),
+        )
+        assert {row["table_name"]: set(row["columns"]) for row in rows} == expected, privilege
+    members = await fetch_all(
+        admin, "select * from pg_auth_members where member in ('nightshift_app'::regrole, 'nightshift_router'::regrole)"
+    )
+    assert members == []
+
+
+@pytest.mark.parametrize("role", ["nightshift_app", "nightshift_router"])
+async def test_roles_are_plain(admin: Tx, role: str) -> None:
+    row = await fetch_one(
+        admin,
+        """select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication as is_mighty
+           from pg_roles where rolname = %s""",
+        (role,),
+    )
+    assert row == {"is_mighty": False}
+
+
+async def test_the_application_owns_nothing(admin: Tx) -> None:
+    owned = await fetch_all(
+        admin,
+        "select classid::regclass, objid from pg_shdepend where refobjid = %s::regrole and deptype = 'o'",
+        (APP_ROLE,),
+    )
+    assert owned == []
+
+
+async def test_the_public_may_use_the_schema_and_nothing_in_it(admin: Tx) -> None:
+    granted = await fetch_all(
+        admin,
+        """select relname as name, privilege_type from pg_class, aclexplode(relacl)
+           where relnamespace in ('public'::regnamespace, 'jobs'::regnamespace) and grantee = 0
+           union all
+           select proname, privilege_type from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+           where pronamespace = 'public'::regnamespace and grantee = 0
+           union all
+           select nspname, privilege_type from pg_namespace, aclexplode(nspacl)
+           where nspname in ('public', 'jobs') and grantee = 0""",
+    )
+    assert granted == [{"name": "public", "privilege_type": "USAGE"}]
+
+
+async def test_every_reference_between_tables_stays_within_the_tenant(admin: Tx) -> None:
+    """Foreign keys are checked past row security: one without the tenant would let A hang rows on B's."""
+    keys = await fetch_all(
+        admin,
+        """select conrelid::regclass::text || ': ' || pg_get_constraintdef(oid) as definition from pg_constraint
+           where contype = 'f' and connamespace = 'public'::regnamespace and confrelid <> 'tenants'::regclass""",
+    )
+    astray = [key["definition"] for key in keys if key["definition"].count("(tenant_id, ") != 2]
+    assert keys
+    assert astray == []
