@@ -353,6 +353,8 @@ class Sources:
 
     items: tuple[CatalogueItem, ...] = ()
     passages: tuple[Passage, ...] = ()
+    similarity: Mapping[str, float] = field(default_factory=dict)
+    """How close each is to the turn, 0 to 1, by its name (`item:SKU`, `fact:ID`, `policy:ID`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

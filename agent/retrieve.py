@@ -1,0 +1,223 @@
+"""Step `retrieve`: what the tenant has published about a turn's subject, best first.
+
+Two legs. Sentence vectors compare the text with how prospects ask (`questions`) and with the published texts.
+Names and rare words ("Pix", "DELE", a SKU) count on top, because vectors hardly know them. An item that is called by
+its name beats every item that merely sounds alike. The index of a tenant is kept by tenant and content (P7).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.feature_extraction.text import HashingVectorizer
+
+from agent.folding import words_of
+from agent.local.encoder import Encoder, Kind, Vectors
+from agent.types import CatalogueItem, Passage, Sources, Tenant, TenantId
+
+TOP = 3
+"""Items, and passages, handed over at most."""
+FOUND = 0.25
+"""A source less similar than this is not about the text. Measured on `tests/unit/data/lumen_*.jsonl`."""
+MAX_CHARS = 1_000
+MAX_SENTENCES = 6
+FOLLOW_UP_WORDS = 8
+"""A text this short that names nothing is read together with our last message ("¿y cuánto dura?")."""
+MAX_INDEXES = 32
+
+_Scores = npt.NDArray[np.float64]
+_NEIGHBOURS = 3  # a source is as similar as its best few texts on average: one lucky text is not enough
+_RARE_IN = 2  # a word is rare when at most this many passages have it
+_RARE_WEIGHT = 0.12
+_SHRINKAGE = 20  # texts; below this the mean of the texts is not theirs in common but theirs alone
+
+
+class TenantRetriever:
+    """Implements `agent.ports.Retriever`. Without an encoder it compares spellings instead of meanings."""
+
+    def __init__(self, encoder: Encoder | None) -> None:
+        self._encoder = encoder or SpellingEncoder()
+        self._index = lru_cache(maxsize=MAX_INDEXES)(self._build)
+
+    def retrieve(self, tenant: Tenant, text: str, context: str | None) -> Sources:
+        """Return the best catalogue items and passages for `text`. Computes; the first time for a tenant, longer.
+
+        `context` is our last message: it says what a short text that names no item is about.
+        """
+        index = self._index(_published(tenant))
+        text = text[:MAX_CHARS]
+        named = index.named_items(text)
+        if not named and context and len(text.split()) <= FOLLOW_UP_WORDS:
+            named = index.named_items(context[:MAX_CHARS])
+            text = _with_subject(text, [tenant.catalogue[i] for i in named], tenant)
+        scores = index.score(self._encoder, text)
+        items = dict.fromkeys(named, 1.0) or _best(scores[: index.items])
+        passages = _best(scores[index.items :])
+        return Sources(
+            items=tuple(tenant.catalogue[i] for i in items),
+            passages=tuple(tenant.passages[i] for i in passages),
+            similarity={f"item:{tenant.catalogue[i].sku}": score for i, score in items.items()}
+            | {passage_source(tenant.passages[i]): score for i, score in passages.items()},
+        )
+
+    def _build(self, published: "Published") -> "Index":
+        return Index(published, self._encoder)
+
+
+class SpellingEncoder:
+    """Vectors of letter sequences: finds the same words again, whatever their ending. Needs no weights."""
+
+    name = "spelling"
+    version = "1"
+    dim = 4096
+
+    def __init__(self) -> None:
+        self._hashes = HashingVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), n_features=self.dim, alternate_sign=False, preprocessor=words_of
+        )
+
+    def embed(self, texts: Sequence[str], kind: Kind = "query") -> Vectors:  # noqa: ARG002 — one space for both
+        """Return one row per text, of length one; an empty text has the zero vector."""
+        return np.asarray(self._hashes.transform(texts).toarray(), dtype=np.float32)
+
+
+def passage_source(passage: Passage) -> str:
+    """Return the name under which claims cite a passage: `fact:ID` or `policy:ID`."""
+    return f"{passage.kind}:{passage.id}"
+
+
+# --- the index of one tenant ----------------------------------------------------------------------------------
+
+
+class Published(NamedTuple):
+    """What an index is made of, and its key in the cache: a tenant, and texts per source."""
+
+    tenant_id: TenantId
+    skus: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
+    descriptions: tuple[tuple[str, ...], ...]
+    passages: tuple[tuple[str, ...], ...]
+
+
+def _published(tenant: Tenant) -> Published:
+    return Published(
+        tenant_id=tenant.id,
+        skus=tuple(item.sku for item in tenant.catalogue),
+        names=tuple((*item.name.values(), *item.aliases) for item in tenant.catalogue),
+        descriptions=tuple(tuple(item.description.values()) for item in tenant.catalogue),
+        passages=tuple((*each.questions, *each.text.values()) for each in tenant.passages),
+    )
+
+
+class Index:
+    """Vectors, names and rare words of what one tenant has published. Items come first, then passages."""
+
+    def __init__(self, published: Published, encoder: Encoder) -> None:
+        self.items = len(published.names)
+        offered = zip(published.names, published.descriptions, strict=True)
+        texts = [*((*names, *about) for names, about in offered), *published.passages]
+        self._skus = published.skus
+        self._phrases = [frozenset(_tokens(name) for name in names if _is_telling(name)) for names in published.names]
+        self._rare = _rare_words(published.passages, first=self.items)
+        vectors = encoder.embed([text for group in texts for text in group], "document")
+        # What all texts of a tenant share (its trade, its politeness) tells none of them apart.
+        self._mean = vectors.sum(axis=0) / (len(vectors) + _SHRINKAGE)
+        ends = np.cumsum([len(group) for group in texts], dtype=int)[:-1]
+        self._vectors = np.split(_unit(vectors - self._mean), ends) if texts else []
+
+    def score(self, encoder: Encoder, text: str) -> _Scores:
+        """Return the similarity of every source, 0 to 1: of its closest texts to the closest sentence."""
+        if not self._vectors:
+            return np.zeros(0)
+        queries = _unit(encoder.embed(_sentences(text), "query") - self._mean)
+        scores = np.array([_similarity(vectors, queries) for vectors in self._vectors])
+        for word in set(words_of(text).split()):
+            for source in (found := self._rare.get(word, ())):
+                scores[source] += _RARE_WEIGHT / len(found)
+        return np.asarray(np.clip(scores, 0.0, 1.0))
+
+    def named_items(self, text: str) -> tuple[int, ...]:
+        """Return the items that `text` calls by SKU, name or alias, in the order of the catalogue.
+
+        Where one is named by words of its own, those named only by words that others share do not count.
+        """
+        words = _tokens(text)
+        exact = set(re.findall(r"[\w-]+", text))
+        found = {
+            item: [phrase for phrase in phrases if _contains(words, phrase)]
+            for item, phrases in enumerate(self._phrases)
+        }
+        own = [
+            item
+            for item, said in found.items()
+            if self._skus[item] in exact or any(self._is_own(phrase) for phrase in said)
+        ]
+        return tuple(own) or tuple(item for item, said in found.items() if said)
+
+    def _is_own(self, phrase: tuple[str, ...]) -> bool:
+        """Say whether only one item's names have all words of a phrase."""
+        owners = (set().union(*phrases) for phrases in self._phrases)
+        return sum(set(phrase) <= owner for owner in owners) == 1
+
+
+def _rare_words(groups: Iterable[Iterable[str]], first: int) -> Mapping[str, tuple[int, ...]]:
+    """Return the words that few groups have, with those groups, numbered from `first`."""
+    words = [set(words_of(" ".join(texts)).split()) for texts in groups]
+    seen = Counter(word for group in words for word in group if len(word) > 2)
+    rare = (word for word, count in seen.items() if count <= _RARE_IN)
+    return {word: tuple(i for i, group in enumerate(words, first) if word in group) for word in rare}
+
+
+def _similarity(vectors: Vectors, queries: Vectors) -> float:
+    """Return how close the closest query is to the few closest of a source's texts."""
+    if not len(vectors):
+        return 0.0
+    cosines = np.sort(vectors @ queries.T, axis=0)[-_NEIGHBOURS:]
+    return float(cosines.mean(axis=0).max())
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    """Return the vectors at length one; a zero vector stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
+
+
+def _best(scores: _Scores) -> dict[int, float]:
+    """Return places and scores of the best few that are similar enough, best first."""
+    order = np.argsort(-scores, kind="stable")[:TOP]
+    return {int(place): round(float(scores[place]), 3) for place in order if scores[place] >= FOUND}
+
+
+# --- reading a text --------------------------------------------------------------------------------------------
+
+
+def _sentences(text: str) -> list[str]:
+    """Return the text, and where it has several sentences, those that are more than a greeting."""
+    parts = [part.strip() for part in re.split(r"[.!?;\n]+", text)]
+    telling = [part for part in parts if len(part.split()) > 2]
+    return [text, *telling[:MAX_SENTENCES]] if len(parts) > 1 else [text]
+
+
+def _with_subject(text: str, items: Sequence[CatalogueItem], tenant: Tenant) -> str:
+    """Return a short text with the items it is about."""
+    return " ".join([text, *(item.name.get(tenant.default_language, "") for item in items)])
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    """Return folded words without the plural of Spanish, Portuguese and English."""
+    return tuple(re.sub(r"(?<=[lrndz])es$|(?<=\w\w)s$", "", word) for word in words_of(text).split())
+
+
+def _is_telling(name: str) -> bool:
+    """Say whether a name is long enough not to be a word of another language ("son"), or has a number."""
+    return len(name) > 3 or any(character.isdigit() for character in name)
+
+
+def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
+    """Say whether `phrase` stands in `words`, in one piece."""
+    size = len(phrase)
+    return size > 0 and any(tuple(words[i : i + size]) == tuple(phrase) for i in range(len(words) - size + 1))
