@@ -129,9 +129,10 @@ FREE = re.compile(
     r"|no pagas nada|nao (?:e|sao) cobrad[oa]s?|nao paga nada|throw(?:n)? in|waive[ds]?|for nothing)\b"
 )
 NOT_FREE = re.compile(
-    r"\b(?:feel free|[a-z]{3,12}-free|(?:interest|toll|hassle|stress|risk) free|(?:am|are|is|i'm|you're"
-    r"|be)(?: you| they| we)? free"
-    r"|free (?:time|to|slots?|spots?|space|place|seats?|on|at|this|that|day|afternoon|evening|morning|spirit))\b"
+    r"\b(?:feel free|[a-z]{3,12}-free|(?:interest|toll|hassle|stress|risk) free"
+    r"|(?:are|if|when|whenever) (?:you|they)(?: are)? free"
+    r"|(?:i'm|i am|we're|we are|you're|you are) free|free (?:time|slots?|spots?|space|place|seats?|spirit|moment)"
+    r"|free to (?:ask|write|call|reach|reply|message|contact|choose|send|come|visit|say))\b"
 )
 DEAL = re.compile(
     r"\b(?:[23] ?(?:x|por|for) ?(?:[12]|uno|um|one)\b(?! ?%)(?! ?[a-z]{2,}s\b)|half (?:the )?(?:price|off)"
@@ -198,13 +199,15 @@ _ANY_NUMBER = re.compile(rf"(?<![\w.,]){_NUMBER}")
 _LOOK_ALIKES = re.compile(r"(?<=[$€£]) ?\d[\doil]{1,9}|(?<!\w)\d[\doil]{1,9}(?= ?(?:[$€£]|eur|usd|reais|pesos|dol))")
 _SPACED_DIGITS = re.compile(r"(?<![\d.,])\d(?:[ ._*-]\d){2,8}(?![\d.,]*\d)")
 _A_DOLLAR = re.compile(r"\b(?:a|un|um|one) (?=(?:dolar|dollar|euro|buck|peso|real)\b)")
+_GLUED = re.compile(r"(?<=[a-z])(?=\d[\d.,]{0,12} ?[$€£])")
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|\n")
 _SENTENCE_CHARS = 300
 
 
 def _plain(text: str, language: str) -> str:
     """Return the folded text with numbers in digits and everything that is surely not money masked."""
-    plain = NOT_MONEY.sub(_MASK, fold(text[:MAX_CHARS]).replace("\u2019", "'"))
+    plain = _GLUED.sub(" ", fold(text[:MAX_CHARS]).replace("\u2019", "'"))
+    plain = NOT_MONEY.sub(_MASK, plain)
     plain = _LOOK_ALIKES.sub(lambda match: match[0].translate(str.maketrans("oil", "011")), plain)
     plain = digits_for_words(_A_DOLLAR.sub("1 ", plain), language)
     return _SPACED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), plain)

@@ -45,7 +45,8 @@ DECLINES = re.compile(
     r"|termin[a-z]+|acabou|encerr[a-z]+)\b"
 )
 REFUSES = re.compile(
-    r"\b(?:no|nao) (?:l[oa] |te )?(?:podemos|puedo|podria[a-z]*|conseguimos|consigo|posso|es posible|e possivel|llegamos)\b"
+    r"\b(?:no|nao) (?:l[oa] |te )?(?:podemos|puedo|podria[a-z]*|conseguimos|consigo|posso|es posible"
+    r"|e possivel|llegamos)\b"
     r"|\b(?:can't|cannot|can not|unable|not able|couldn't)\b"
 )
 SOOTHES = re.compile(
@@ -61,6 +62,10 @@ AGREES = re.compile(
 )
 _DENIAL = re.compile(r"\b(?:no|nao|not|isn't|aren't|ningun|nenhum)(?! mas\b| mais\b| more\b)(?: \w+){0,4} ?$")
 _UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as `agent.prices` renders instalments
+LOWERS_PRICE = re.compile(
+    r"\b(?:descuent|descont|discount|rebaj|promo|gratis|bonific)|\b(?:off|less|cheaper|barat[oa])\b"
+    r"|(?<!al )(?<!pelo )\bmenos\b"
+)
 FOREVER = re.compile(r"\b(?:siempre|sempre|forever|always|de por vida|vitalici[oa]|lifetime|ilimitad[oa])\b")
 INTEREST_FREE = re.compile(r"\b(?:sin interes(?:es)?|sem juros|interest[- ]free|no interest|without interest|0 ?%)")
 
@@ -178,10 +183,11 @@ def _objection(expression: MoneyExpression, reading: _Reading) -> str:
 def _is_percent_explained(expression: MoneyExpression, reading: _Reading) -> bool:
     if expression.value in published_percents(reading.items, reading.today) | {Decimal(0)}:
         return True
-    about_price = re.search(r"descuent|descont|discount|off\b|menos|less|rebaj|gratis|free", expression.sentence)
-    if expression.value == 100 and not about_price:  # "100 % online"
+    if _is_refused(expression, reading):
         return True
-    return _is_published(expression, reading) or _is_refused(expression, reading)
+    if LOWERS_PRICE.search(expression.sentence):  # a percentage of something else is no discount
+        return any(_is_same(each, expression) and LOWERS_PRICE.search(each.sentence) for each in reading.published)
+    return expression.value == 100 or _is_published(expression, reading)  # "100 % online"
 
 
 def _are_instalments_explained(expression: MoneyExpression, reading: _Reading) -> bool:
@@ -215,12 +221,15 @@ def _is_quoted_deal(expression: MoneyExpression, reading: _Reading) -> bool:
 
 def _is_published(expression: MoneyExpression, reading: _Reading) -> bool:
     """Say whether a published text has the same expression."""
-    return any(
-        each.kind == expression.kind
-        and each.value == expression.value
-        and (not each.currencies or not expression.currencies or each.currencies & expression.currencies)
-        and (expression.kind != "deal" or each.text == expression.text)
-        for each in reading.published
+    return any(_is_same(each, expression) for each in reading.published)
+
+
+def _is_same(published: MoneyExpression, expression: MoneyExpression) -> bool:
+    one, other = published.currencies, expression.currencies
+    return (
+        (published.kind, published.value) == (expression.kind, expression.value)
+        and (not one or not other or bool(one & other))
+        and (expression.kind != "deal" or published.text == expression.text)
     )
 
 

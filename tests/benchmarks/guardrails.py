@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a script, from anywhere
 
-from agent.guardrails import disclosure, format, pricing  # noqa: A004 — after the path is set
-from agent.guardrails.rule import Rule
+from agent.guardrails import build_rules
+from agent.language import LanguageDetector
 from agent.types import (
     Candidate,
     CatalogueItem,
@@ -28,9 +28,8 @@ from agent.types import (
 )
 from tests.factories import make_conversation, make_message, make_tenant, make_turn
 
-RULES = tuple(
-    Rule(name=module.RULE, version=module.VERSION, check=module.check) for module in (pricing, disclosure, format)
-)
+NOT_LABELLED = {"consent", "send_window", "reply_window", "confidence"}
+RULES = tuple(rule for rule in build_rules(LanguageDetector.load().detect) if rule.name not in NOT_LABELLED)
 
 
 def read_tenant(raw: dict[str, Any]) -> Tenant:

@@ -1,0 +1,112 @@
+"""Send windows: open when every wall clock says so, and always found again, whatever the clocks do."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.schedule import HORIZON, is_open, next_open
+from agent.types import OpeningHours
+
+MADRID = ZoneInfo("Europe/Madrid")
+ZONES = sorted(available_timezones())
+WEEKDAYS = tuple(OpeningHours(weekday=day, start=time(9), end=time(20)) for day in range(5))
+DAILY = tuple(OpeningHours(weekday=day, start=time(9), end=time(20)) for day in range(7))
+INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 — bounds are naive
+
+
+@st.composite
+def openings(draw: st.DrawFn) -> OpeningHours:
+    start, end = sorted(draw(st.lists(st.integers(0, 24 * 60 - 1), min_size=2, max_size=2, unique=True)))
+    return OpeningHours(
+        weekday=draw(st.integers(0, 6)), start=time(start // 60, start % 60), end=time(end // 60, end % 60)
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        pytest.param("2026-03-10T10:00+01:00", "2026-03-10T10:00+01:00", id="open now"),
+        pytest.param("2026-03-10T03:00+01:00", "2026-03-10T09:00+01:00", id="three at night on a Tuesday"),
+        pytest.param("2026-03-10T20:00+01:00", "2026-03-11T09:00+01:00", id="the end is excluded"),
+        pytest.param("2026-03-13T21:00+01:00", "2026-03-16T09:00+01:00", id="over a weekend"),
+        pytest.param("2026-03-27T21:00+01:00", "2026-03-30T09:00+02:00", id="over the change to summer time"),
+        pytest.param("2026-10-23T21:00+02:00", "2026-10-26T09:00+01:00", id="over the change to winter time"),
+    ],
+)
+def test_next_opening_in_madrid(after: str, expected: str) -> None:
+    assert next_open(WEEKDAYS, [MADRID], datetime.fromisoformat(after)) == datetime.fromisoformat(expected)
+
+
+def test_without_hours_any_time_is_open() -> None:
+    at = datetime(2026, 3, 10, 3, tzinfo=UTC)
+    assert is_open((), [MADRID], at)
+    assert next_open((), [MADRID], at) == at
+
+
+def test_window_must_be_open_in_every_zone() -> None:
+    zones = [ZoneInfo("America/New_York"), ZoneInfo("America/Los_Angeles")]
+    night = datetime(2026, 3, 10, 8, tzinfo=UTC)
+    assert next_open(WEEKDAYS, zones, night) == datetime(2026, 3, 10, 9, tzinfo=zones[1])
+
+
+def test_zones_that_never_overlap_give_none() -> None:
+    mornings = (OpeningHours(weekday=1, start=time(9), end=time(10)),)
+    zones = [ZoneInfo("Europe/Madrid"), ZoneInfo("America/Los_Angeles")]
+    assert next_open(mornings, zones, datetime(2026, 3, 10, tzinfo=UTC)) is None
+
+
+def test_window_that_the_clock_change_skips_opens_a_week_later() -> None:
+    skipped = (OpeningHours(weekday=6, start=time(2, 10), end=time(2, 50)),)  # 02:00-03:00 does not exist on 29 March
+    found = next_open(skipped, [MADRID], datetime(2026, 3, 28, tzinfo=UTC))
+    assert found == datetime(2026, 4, 5, 2, 10, tzinfo=MADRID)
+
+
+def test_window_that_begins_in_the_skipped_hour_opens_when_the_clock_lands_in_it() -> None:
+    hours = (OpeningHours(weekday=6, start=time(2, 30), end=time(4)),)
+    found = next_open(hours, [MADRID], datetime(2026, 3, 29, tzinfo=UTC))
+    assert found == datetime(2026, 3, 29, 3, 0, tzinfo=MADRID)
+
+
+@settings(max_examples=300, deadline=None)
+@given(zone=st.sampled_from(ZONES), after=INSTANTS)
+def test_daytime_hours_open_within_a_day_in_every_zone(zone: str, after: datetime) -> None:
+    found = next_open(DAILY, [ZoneInfo(zone)], after)
+    assert found is not None
+    assert after <= found <= after + timedelta(hours=26)
+    assert 9 <= found.astimezone(ZoneInfo(zone)).hour < 20
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=4),
+    hours=st.lists(openings(), min_size=1, max_size=4),
+    after=INSTANTS,
+)
+def test_what_is_found_is_open_and_nothing_is_missed_before_it(
+    zones: list[str], hours: list[OpeningHours], after: datetime
+) -> None:
+    places = [ZoneInfo(zone) for zone in zones]
+    after = after.replace(second=0, microsecond=0)
+    found = next_open(hours, places, after)
+    assert found is None or is_open(hours, places, found)
+    end = min(found or after + HORIZON, after + timedelta(days=2))
+    step = timedelta(minutes=7)
+    probes = [after + step * n for n in range(int((end - after) / step))]
+    assert not any(is_open(hours, places, probe) for probe in probes if probe < end)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "America/Sao_Paulo", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("around", ["2026-03-08", "2026-03-29", "2026-04-05", "2026-10-04", "2026-10-25", "2026-11-01"])
+def test_opening_is_the_first_minute_around_clock_changes(zone: str, around: str) -> None:
+    place = ZoneInfo(zone)
+    hours = tuple(OpeningHours(weekday=day, start=time(1, 15), end=time(2, 45)) for day in range(7))
+    start = datetime.fromisoformat(around).replace(tzinfo=UTC) - timedelta(hours=14)
+    minutes = [start + timedelta(minutes=n) for n in range(48 * 60)]
+    upcoming: datetime | None = None
+    for minute in reversed(minutes):
+        upcoming = minute if is_open(hours, [place], minute) else upcoming
+        if upcoming and minute.minute % 20 == 0:
+            assert next_open(hours, [place], minute) == upcoming
