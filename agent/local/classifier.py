@@ -23,7 +23,7 @@ from agent.local import kernel
 from agent.local.encoder import Encoder
 from agent.local.examples import Example, examples_digest, load_examples
 from agent.local.rules import certain_intent, chosen_option, is_grave
-from agent.local.wording import Wording
+from agent.local.wording import Wording, bounded
 from agent.types import INTENTS, Classification, Intent
 
 VERSION = 1
@@ -77,10 +77,11 @@ class LocalClassifier:
         for symmetry with other engines; the model does not need it.
         """
         del channel
-        meant = chosen_option(text, context) or text
-        scores = self._scores(meant, language, context or "")
+        asked = bounded(context or "")
+        meant = chosen_option(bounded(text), asked) or bounded(text)
+        scores = self._scores(meant, language, asked)
         chances = _softmax(scores[:_NEEDS_HUMAN] * self._model.sharpness)
-        chances = _with_rule(chances, certain_intent(meant, context))
+        chances = _with_rule(chances, certain_intent(meant, asked))
         order = [INTENTS[i] for i in np.argsort(-chances)]
         return Classification(
             intent=order[0],

@@ -29,7 +29,7 @@ _OPT_OUT = (
     ),
     r"\b(?:no|nao) (?:quiero|quero|deseo|desejo) (?:mais )?(?:recibir|receber|ser (?:\w+ad[oa]))",
     (
-        rf"\b(?:dejar?|deje[ns]?|dejad|paren?|basta|parem?|parar|deixem?|chega) (?:ya )?(?:de|com|con) {_NEAR}"
+        rf"\b(?:dejar?|deje[ns]?|dejad|paren?|para|basta|parem?|parar|deixem?|chega) (?:ya )?(?:de|com|con) {_NEAR}"
         rf"(?:escrib|escrev|mand|envi|contac|llam|ligar|molest|recib|receb|encher|spam|{_THINGS})"
     ),
     rf"\b(?:quit|borr|elimin|sac|saqu|baj|retir|exclu|remov|apag|tir|delet)\w{{0,5}} (?:ya |ai )?(?:el |o )?{_MINE}",
@@ -92,12 +92,15 @@ _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 )
 """In precedence order: the first that matches names the intent."""
 
+_WRITE = r"(?:envi|mand|recib|receb|get|send|receiv|hear|escrib|escrev)\w*"
+_NEWS = r"(?:novedades|novidades|noticias|updates|news|tips|promo\w*|ofert\w*|offers|boletin|newsletter|avisos)"
 _MAY_WE_WRITE = re.compile(
-    r"\b(?:seguir|sigamos|seguimos|continuar|continuemos|keep|still|like|gostaria de|deseas?|quieres) (?:\w+ ){0,4}?"
-    r"(?:envi\w+|mand\w+|recib\w+|receb\w+|get(?:ting)?|send(?:ing)?|receiv\w+)"
+    rf"\b(?:segu|sigamos|sigue|continu|keep|still)\w* (?:\w+ ){{0,4}}?{_WRITE}"
+    rf"|\b{_WRITE} (?:\w+ ){{0,4}}?{_NEWS}|\b{_NEWS} [^.!?]{{0,30}}?{_WRITE}"
 )
 _SHALL_WE_REMOVE = re.compile(
-    r"\b(?:elimin|borr|quit|remov|tirar|exclu|apag|unsubscrib|delet|dejar de (?:recib|envi)|stop sending)\w*"
+    r"\b(?:elimin|borr|quit|remov|tir|exclu|apag|unsubscrib|delet|dejar de|deixar de|stop)\w*[^.!?]{0,40}?"
+    r"\b(?:lista?|numero|number|contac?to|dados|datos|data|base|mensaj\w*|mensage\w*|messag\w*|avisos|emails?)\b"
 )
 _NO = re.compile(r"^\W*(?:no|nao|nope|nah|none|nel|ningun\w*|nenhum\w*|negativo)\b")
 _YES = re.compile(r"^\W*(?:si|sim|yes|yep|yeah|claro|pode|ok|dale|correcto|please|isso)\b")
