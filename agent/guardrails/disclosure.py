@@ -56,7 +56,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     words = words_of(candidate.text[:MAX_CHARS])
     if evidence := _pose(words, words_of(turn.text[:MAX_CHARS])):
         return _revise("The reply poses as a person or denies being automated; say truly what you are.", evidence)
-    if turn.is_first_contact and not _discloses(words, tenant, candidate.language):
+    if turn.is_first_contact and not _discloses(words, tenant):
         return _revise("This is the first contact: say that you are an automated assistant.", "")
     return Verdict(rule=RULE, outcome="pass", version=VERSION)
 
@@ -74,10 +74,10 @@ def _pose(words: str, inbound: str) -> str:
     return ""
 
 
-def _discloses(words: str, tenant: Tenant, language: str) -> bool:
+def _discloses(words: str, tenant: Tenant) -> bool:
     """Say whether the reply carries the tenant's disclosure, or says in other words that it is automated."""
-    own = words_of(tenant.disclosure.get(language, ""))
-    return bool(own and own in words) or bool(ADMITS_MACHINE.search(words))
+    own = (words_of(text) for text in tenant.disclosure.values())
+    return any(text and text in words for text in own) or bool(ADMITS_MACHINE.search(words))
 
 
 def _revise(reason: str, evidence: str) -> Verdict:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
 
@@ -27,14 +26,17 @@ from agent.guardrails.published import (
     passages_money,
     published_percents,
 )
+from agent.render import local_date
 from agent.types import Candidate, CatalogueItem, Tenant, Turn, Verdict
 
 RULE = "pricing"
 VERSION = 1
 MAX_COUNT = 50
 """Most people, months or sessions a total is believed for."""
-MAX_EXPRESSIONS = 60
+MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
+MAX_ROUNDS = 3
+"""So many steps of arithmetic are followed, from a price to a total of totals."""
 
 DECLINES = re.compile(
     r"\b(?:no|nao|not|never|nunca|jamas|ni|nem|tampoco|cannot|can't|cant|don't|doesn't|isn't|won't"
@@ -119,7 +121,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise the reply if any money in it does not follow from what the tenant has published."""
     if candidate.author == "staff":
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    reading = _read(candidate, turn, tenant, now.astimezone(ZoneInfo(tenant.timezone)).date())
+    reading = _read(candidate, turn, tenant, local_date(tenant, now))
     problem = next(_problems(reading), None)
     if problem is None:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
@@ -150,8 +152,9 @@ def _problems(reading: _Reading) -> Iterator[tuple[str, str]]:
     if len(reading.expressions) > MAX_EXPRESSIONS:
         yield "The reply states more prices than can be checked; name at most a few.", ""
         return
+    draft = words_of(reading.draft[:MAX_CHARS])
     for code in expired_codes(reading.tenant, reading.today):
-        if re.search(rf"\b{re.escape(code)}\b", reading.words) and not DECLINES.search(reading.words):
+        if re.search(rf"\b{re.escape(code)}\b", draft) and not DECLINES.search(draft):
             yield "This discount code has expired; do not offer it.", code
     for expression in reading.expressions:
         if reason := _objection(expression, reading):
@@ -274,9 +277,9 @@ def _after_arithmetic(left: list[MoneyExpression], known: set[_Money], reading: 
         if any((i.amount_minor, i.currency) in _readings(e, reading) for e in left)
     }
     percents = [e.value for e in reading.expressions if e.kind == "percent" and _is_percent_explained(e, reading)]
-    for _ in range(len(left)):
+    for _ in range(MAX_ROUNDS):
         derived = set(_derived(known, reading.counts, percents)) | known
-        explained = [e for e in left if e.unit != "other" and _readings(e, reading) & derived]
+        explained = [e for e in left if e.unit in {"", "month", "year"} and _readings(e, reading) & derived]
         if not explained:
             break
         left = [e for e in left if e not in explained]

@@ -94,6 +94,7 @@ def judge(text: str, language: str = "es", inbound: str = "hola", tenant: Tenant
         pytest.param("en", "50% off?", "I'm afraid there's no 50% discount.", id="declines their percentage"),
         pytest.param("es", "hacéis 2x1?", "No tenemos 2x1, lo siento.", id="declines their deal"),
         pytest.param("es", "VERANO25?", "Ese código ya no vale: VERANO25 terminó en agosto.", id="expired code"),
+        pytest.param("es", "vale VERANO25?", "El intensivo cuesta 399 €.", id="asked for an expired code"),
         pytest.param("es", "clase de prueba?", "La clase de prueba es gratis.", id="free by passage"),
         pytest.param("pt", "aula teste?", "A aula teste é de graça!", id="free by passage, other language"),
         pytest.param("en", "hi", "Feel free to ask. Are you free on Saturday? It's hands-free.", id="other senses"),
@@ -214,3 +215,10 @@ def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
     started = time.perf_counter()
     judge(hostile)
     assert time.perf_counter() - started < 3  # seconds; a quadratic pattern needs minutes
+
+
+def test_many_prices_and_counts_are_checked_in_time() -> None:
+    prices = " ".join(f"{49 * n} €" for n in range(1, 36))
+    started = time.perf_counter()
+    judge(f"{prices}. {' '.join(f'{n},' for n in range(1, 51))} Total: 12345,67 €.", "es", "club")
+    assert time.perf_counter() - started < 3  # seconds
