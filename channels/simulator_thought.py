@@ -1,0 +1,233 @@
+"""What Nightshift thought at one turn: a saved turn row, told to a newcomer.
+
+The saved steps are JSON of an earlier moment, perhaps of an earlier release: whatever is absent or odd is left
+out, nothing here raises on it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from babel import Locale, UnknownLocaleError
+
+from agent.store.simulator import Thread, ThreadTurn
+from agent.types import Source
+
+Outcome = Literal["sent", "person", "silent", "superseded", "working", "failed"]
+MAX_QUOTE_CHARS = 90
+
+OUTCOMES: Mapping[Outcome, str] = {
+    "sent": "Answered",
+    "person": "Handed to a person",
+    "silent": "Stayed silent",
+    "superseded": "Started over: you wrote again",
+    "working": "Thinking",
+    "failed": "Could not be processed",
+}
+TIERS = {
+    "none": "No reply needed",
+    "standard": "Write a reply",
+    "expert": "Write a reply, with the stronger model",
+    "person": "Ask a person",
+}
+RULES = {
+    "consent": "They have not opted out",
+    "send_window": "A time of day when we may write",
+    "reply_window": "Within the channel’s reply window",
+    "pricing": "Every price is a published one",
+    "language": "Written in their language",
+    "format": "Fits the channel",
+    "disclosure": "Says that an assistant is writing",
+    "confidence": "Sure enough to send",
+}
+VERDICTS = {
+    "pass": "passed",
+    "revise": "must be rewritten",
+    "hold": "held for a person",
+    "block": "blocked",
+    "delay": "has to wait",
+}
+DRAFT_STEPS = ("revise_expert", "revise", "draft")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One thing understood. `percent` is how sure, where that is known."""
+
+    name: str
+    value: str
+    detail: str = ""
+    percent: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """A guardrail's answer."""
+
+    label: str
+    outcome: str
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThoughtView:
+    """One turn, ready to render."""
+
+    id: str
+    quote: str
+    burst: int
+    """How many messages it answers at once."""
+    outcome: Outcome
+    outcome_label: str
+    reason: str
+    facts: tuple[Fact, ...]
+    checks: tuple[Check, ...]
+    checks_label: str
+    engine: str
+    timing: str
+    trace_id: str
+
+
+def engine_label(source: Source, model: str, *, has_model_key: bool) -> str:
+    """Say who answered, so that nobody takes the local engine for Claude."""
+    match source:
+        case "claude":
+            return f"Claude ({model})" if model else "Claude"
+        case "local":
+            return "local engine — Claude gave no answer" if has_model_key else "local engine — no model key set"
+        case "rule":
+            return "rule — no model involved"
+
+
+def language_name(code: str) -> str:
+    """Return a language's English name, or its code."""
+    try:
+        return Locale.parse(code).english_name or code
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
+def show_thoughts(thread: Thread, *, has_model_key: bool) -> Iterator[ThoughtView]:
+    """Yield the thoughts of each turn, newest first."""
+    for turn in reversed(thread.turns):
+        burst = [
+            each.body
+            for each in thread.messages
+            if each.direction == "inbound" and turn.first_seq <= each.seq <= turn.last_seq
+        ]
+        yield _show(turn, burst, _engine(thread, turn, has_model_key))
+
+
+def _show(turn: ThreadTurn, burst: list[str], engine: str) -> ThoughtView:
+    outcome = _outcome(turn)
+    checks = tuple(_checks(turn.steps))
+    quote = " · ".join(burst)
+    return ThoughtView(
+        id=str(turn.id),
+        quote=quote if len(quote) <= MAX_QUOTE_CHARS else f"{quote[:MAX_QUOTE_CHARS].rstrip()}…",
+        burst=len(burst),
+        outcome=outcome,
+        outcome_label=OUTCOMES[outcome],
+        reason="" if outcome in ("working", "superseded") else turn.reason or "",
+        facts=tuple(_facts(turn.steps)),
+        checks=checks,
+        checks_label=f"{sum(check.passed for check in checks)} of {len(checks)} checks passed" if checks else "",
+        engine=engine,
+        timing=_timing(turn),
+        trace_id=turn.trace_id,
+    )
+
+
+def _outcome(turn: ThreadTurn) -> Outcome:
+    match turn.state, turn.decision:
+        case ("running", _):
+            return "working"
+        case ("superseded", _):
+            return "superseded"
+        case ("failed", _):
+            return "failed"
+        case (_, "escalate"):
+            return "person"
+        case (_, "nothing"):
+            return "silent"
+    return "sent"
+
+
+def _engine(thread: Thread, turn: ThreadTurn, has_model_key: bool) -> str:
+    """Who wrote the reply; while there is none, who understood the message."""
+    replies = [m for m in thread.messages if m.turn_id == turn.id and m.direction == "outbound"]
+    if replies:
+        return engine_label(replies[-1].source or "rule", replies[-1].model or "", has_model_key=has_model_key)
+    for understood in (*(_draft(turn.steps, name) for name in DRAFT_STEPS), _classification(turn.steps)):
+        if understood.get("source") in ("claude", "local", "rule"):
+            return engine_label(understood["source"], str(understood.get("model", "")), has_model_key=has_model_key)
+    return "" if turn.state == "running" else engine_label("rule", "", has_model_key=has_model_key)
+
+
+def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
+    classification, spoken, route = _classification(steps), _part(steps, "language"), _part(steps, "route")
+    if language := spoken.get("language") or classification.get("language"):
+        percent = _percent(spoken.get("confidence"))
+        yield Fact(name="Language", value=language_name(str(language)), percent=percent)
+    if intent := classification.get("intent"):
+        extra = [_words(each) for each in classification.get("secondary") or ()]
+        yield Fact(
+            name="Intent",
+            value=_words(intent),
+            detail=f"also {', '.join(extra)}" if extra else "",
+            percent=_percent(classification.get("confidence")),
+        )
+        if sentiment := classification.get("sentiment"):
+            complexity = classification.get("complexity")
+            yield Fact(name="Tone", value=_words(sentiment), detail=f"{complexity} complexity" if complexity else "")
+    if tier := route.get("tier"):
+        yield Fact(name="Route", value=TIERS.get(str(tier), _words(tier)), detail=str(route.get("reason", "")))
+    drafts = sum(name in steps for name in DRAFT_STEPS)
+    if drafts:
+        yield Fact(name="Drafts", value=str(drafts), detail="rewritten after a check objected" if drafts > 1 else "")
+
+
+def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
+    for verdict in steps.get("verdicts") or ():
+        rule, outcome = str(verdict.get("rule", "")), str(verdict.get("outcome", ""))
+        yield Check(
+            label=RULES.get(rule, _words(rule)),
+            outcome=VERDICTS.get(outcome, outcome),
+            passed=outcome == "pass",
+            reason=str(verdict.get("reason") or ""),
+        )
+
+
+def _classification(steps: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was decided upon or, while the turn runs, what the finished step says."""
+    return _part(steps, "classification") or _part(_part(steps, "classify"), "classification")
+
+
+def _draft(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return _part(_part(steps, name), "draft")
+
+
+def _part(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = steps.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _percent(share: object) -> int | None:
+    return round(share * 100) if isinstance(share, int | float) else None
+
+
+def _words(name: object) -> str:
+    return str(name).replace("_", " ")
+
+
+def _timing(turn: ThreadTurn) -> str:
+    parts = []
+    if turn.finished_at:
+        parts.append(f"{(turn.finished_at - turn.created_at).total_seconds():.1f} s")
+    if turn.calls:
+        parts.append(f"{turn.calls} model call{'s' if turn.calls > 1 else ''}")
+        parts.append(f"${turn.cost_microusd // 1_000_000}.{turn.cost_microusd % 1_000_000 // 100:04d}")
+    if turn.attempts > 1:
+        parts.append(f"attempt {turn.attempts}")
+    return " · ".join(parts)
