@@ -23,6 +23,7 @@ from jobs.queue import JobQueue
 from tests.conftest import DatabaseUrls, FakeClock
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.integration.agents import Agent, build_agent
+from tests.integration.tenant_rows import Rows, insert_rows
 
 PUBLIC_URL = "https://agent.example"
 TENANT_FILES = Path(__file__).parents[2] / "tenants"
@@ -106,3 +107,17 @@ def detector() -> LanguageDetector:
 async def agent(db: Database, clock: FakeClock, detector: LanguageDetector) -> Agent:
     """An agent with scripted models and a recording sender, for a school that answers at once."""
     return await build_agent(db, clock, detector)
+
+
+@pytest.fixture
+async def a(db: Database) -> Rows:
+    """Tenant A of the tests of isolation: the attacker, with rows in every table."""
+    async with db.system() as tx, tx.transaction():
+        return await insert_rows(tx, "attacker")
+
+
+@pytest.fixture
+async def b(db: Database) -> Rows:
+    """Tenant B of the tests of isolation: the victim."""
+    async with db.system() as tx, tx.transaction():
+        return await insert_rows(tx, "victim")

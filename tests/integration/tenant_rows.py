@@ -9,7 +9,7 @@ from psycopg import sql
 
 from agent.ids import new_id
 from agent.store.conversations import Lease
-from agent.store.db import Tx, fetch_one
+from agent.store.db import Database, Tx, fetch_one
 from agent.types import ContactId, ConversationId, MessageId, TenantId, TurnId
 
 AT = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)
@@ -156,6 +156,12 @@ async def visible_rows(tx: Tx) -> dict[str, list[dict[str, Any]]]:
         row = await fetch_one(tx, query.format(sql.Identifier(table)))
         seen[table] = row["rows"] if row else []
     return seen
+
+
+async def rows_of(db: Database, tenant: Rows) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of a tenant, as it sees them."""
+    async with db.tenant(tenant.tenant) as tx:
+        return await visible_rows(tx)
 
 
 async def count_rows(tx: Tx) -> dict[str, int]:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from agent.ids import new_id
 from agent.store.db import Database, Tx, fetch_one, set_tenant
 from tests.conftest import DatabaseUrls
-from tests.integration.tenant_rows import Rows, insert_rows, list_tenant_tables, visible_rows
+from tests.integration.tenant_rows import Rows, insert_rows, list_tenant_tables, rows_of, visible_rows
 
 REFUSALS = (errors.InsufficientPrivilege, errors.ForeignKeyViolation, errors.UniqueViolation)
 COPY_CHANGED = (
@@ -45,25 +45,6 @@ ESCAPES = {
     "catalogue": "select * from pg_authid",
     "search_path": "set search_path = pg_temp, jobs, public",
 }
-
-
-@pytest.fixture
-async def a(db: Database) -> Rows:
-    """The attacker."""
-    async with db.system() as tx, tx.transaction():
-        return await insert_rows(tx, "attacker")
-
-
-@pytest.fixture
-async def b(db: Database) -> Rows:
-    """The victim."""
-    async with db.system() as tx, tx.transaction():
-        return await insert_rows(tx, "victim")
-
-
-async def rows_of(db: Database, tenant: Rows) -> dict[str, list[dict[str, Any]]]:
-    async with db.tenant(tenant.tenant) as tx:
-        return await visible_rows(tx)
 
 
 async def attempt(tx: Tx, query: sql.Composed | bytes, params: Any = None) -> int:

@@ -1,0 +1,239 @@
+"""Promise P7 through the query modules: every function of `agent.store`, called by tenant A with tenant B's ids.
+
+Each attack is first made by B on itself, to prove that it would find or change something. A new query function
+fails the first test here until it has an attack, or a reason to have none.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from psycopg import errors
+
+import agent.store
+from agent.addresses import ContactAddress
+from agent.ids import new_id
+from agent.store import (
+    consent,
+    conversations,
+    db,
+    deliveries,
+    escalations,
+    events,
+    inbound,
+    messages,
+    migrate,
+    model_calls,
+    simulator,
+    tenants,
+    ticks,
+    turns,
+)
+from agent.store.db import Database, Tx
+from agent.tenants import TenantFile
+from agent.types import Candidate, DeliveryStatus, MessageId, ModelCall, OutboundMessage, TenantId, TurnId, Usage
+from tests.factories import make_contact, make_conversation
+from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
+
+Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
+"""Calls one function with B's ids; where it also wants a tenant's id, with the one given."""
+
+LAST = 10**12
+"""Later than any message."""
+CANDIDATE = Candidate(text="Hola", language="es", channel="email")
+CALL = ModelCall(
+    task="draft",
+    provider="anthropic",
+    model="m",
+    prompt_version="v",
+    usage=Usage(),
+    cost_microusd=1,
+    latency_ms=1,
+    outcome="ok",
+)
+
+
+def conversation_of(b: Rows) -> Any:
+    return make_conversation(id=b.running, tenant_id=b.tenant, contact=make_contact(id=b.contact))
+
+
+def delivered(b: Rows) -> DeliveryStatus:
+    return DeliveryStatus(provider="simulator", provider_id=b.provider_id, state="delivered", message_id=b.sent)
+
+
+async def accept_message(tx: Tx, tenant: TenantId, b: Rows) -> None:
+    """Let the simulator take B's message; the answer is about its own log only."""
+    message = OutboundMessage(
+        id=b.pending, tenant_id=tenant, provider="simulator", channel="sms", sender="1", recipient="2", text="Hola"
+    )
+    await simulator.accept_message(tx, message, "SM-new", AT)
+
+
+def outbound_of(tx: Tx, tenant: TenantId, b: Rows) -> Awaitable[None]:
+    return messages.insert_outbound(
+        tx,
+        message_id=MessageId(new_id()),
+        tenant_id=tenant,
+        conversation_id=b.idle,
+        turn_id=b.done,
+        candidate=CANDIDATE,
+        source="local",
+        draft=None,
+        subject=None,
+        created_at=AT,
+        not_before=AT,
+    )
+
+
+ATTACKS: dict[Callable[..., Any], Attack] = {
+    consent.suppress: lambda tx, _, b: consent.suppress(tx, b.idle, reason="STOP", evidence=b.read, at=AT),
+    consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
+    conversations.claim: lambda tx, tenant, b: conversations.claim(tx, tenant, b.queued, new_id(), 30),
+    conversations.seconds_until_due: lambda tx, _, b: seconds_until_due(tx, b),
+    conversations.lock: lambda tx, _, b: conversations.lock(tx, b.lease),
+    conversations.release: lambda tx, _, b: conversations.release(tx, b.running),
+    conversations.requeue: lambda tx, _, b: conversations.requeue(tx, b.lease, delay_s=1),
+    conversations.wake_now: lambda tx, _, b: conversations.wake_now(tx, b.idle),
+    conversations.get_conversation: lambda tx, _, b: conversations.get_conversation(tx, b.idle),
+    conversations.set_language: lambda tx, _, b: conversations.set_language(tx, conversation_of(b), "pt", {"pt": 1}),
+    conversations.count_superseded: lambda tx, _, b: conversations.count_superseded(tx, b.idle, superseded=True),
+    deliveries.insert_delivery: lambda tx, tenant, b: deliveries.insert_delivery(tx, tenant, b.pending, 1, AT),
+    deliveries.close_delivery: lambda tx, _, b: deliveries.close_delivery(tx, b.sending, 1, "failed", at=AT),
+    deliveries.first_claimed_at: lambda tx, _, b: deliveries.first_claimed_at(tx, b.sending),
+    deliveries.insert_status: lambda tx, tenant, b: deliveries.insert_status(tx, tenant, b.sent, delivered(b), AT),
+    escalations.insert_escalation: lambda tx, tenant, b: escalations.insert_escalation(
+        tx, tenant_id=tenant, conversation_id=b.idle, turn_id=b.done, message_id=b.read, reason="x"
+    ),
+    escalations.has_open_escalation: lambda tx, _, b: escalations.has_open_escalation(tx, b.idle),
+    events.insert_event: lambda tx, tenant, b: events.insert_event(
+        tx, tenant, "x", actor="x", conversation_id=b.idle, turn_id=b.done, message_id=b.read
+    ),
+    messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
+    messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
+    messages.has_newer_unread: lambda tx, _, b: messages.has_newer_unread(tx, b.queued, 0),
+    messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.queued, b.done, LAST, "es"),
+    messages.mark_unread: lambda tx, _, b: messages.mark_unread(tx, b.done),
+    messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
+    messages.withdraw_unsent_replies: lambda tx, _, b: messages.withdraw_unsent_replies(tx, b.idle),
+    messages.insert_outbound: outbound_of,
+    messages.find_conversation_of: lambda tx, _, b: messages.find_conversation_of(tx, b.sent),
+    messages.lock_outbox_entry: lambda tx, _, b: messages.lock_outbox_entry(tx, b.pending),
+    messages.claim_outbox_entry: lambda tx, _, b: messages.claim_outbox_entry(tx, b.pending, new_id(), 30),
+    messages.extend_claim: lambda tx, _, b: messages.extend_claim(tx, b.sending, b.claim, 30),
+    messages.close_outbox_entry: lambda tx, _, b: messages.close_outbox_entry(tx, b.pending, "sent"),
+    messages.postpone_outbox_entry: lambda tx, _, b: messages.postpone_outbox_entry(tx, b.pending, AT),
+    messages.cancel_outbox: lambda tx, _, b: messages.cancel_outbox(tx, [b.idle], "x"),
+    messages.project_status: lambda tx, _, b: messages.project_status(tx, b.sent, "delivered", b.provider_id, None),
+    messages.find_outbound: lambda tx, _, b: messages.find_outbound(tx, b.sent, b.provider_id),
+    model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(tx, tenant, b.done, [CALL]),
+    simulator.accept_message: accept_message,
+    simulator.has_accepted: lambda tx, _, b: simulator.has_accepted(tx, b.sent),
+    simulator.list_simulated_accounts: lambda tx, _, b: addresses_of(tx, b),
+    simulator.find_conversation_id: lambda tx, _, b: simulator.find_conversation_id(
+        tx, b.account, ContactAddress(kind="phone", address="+34600000001", normalised="+34600000001")
+    ),
+    simulator.fingerprint: lambda tx, _, b: simulator.fingerprint(tx, b.idle),
+    simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
+    turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1),
+    turns.insert_turn: lambda tx, tenant, b: turns.insert_turn(
+        tx, turns.RunningTurn(id=TurnId(new_id()), trace_id="x", steps={}), tenant, b.idle, 1, 1
+    ),
+    turns.save_step: lambda tx, _, b: turns.save_step(tx, b.lease, b.turn, "draft", "x"),
+    turns.finish_turn: lambda tx, _, b: turns.finish_turn(tx, b.turn, "done"),
+    turns.get_turn: lambda tx, _, b: turns.get_turn(tx, b.turn),
+    turns.supersede_turn: lambda tx, _, b: turns.supersede_turn(tx, b.done, "x"),
+}
+
+WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
+    db.set_tenant: "is the scope",
+    db.fetch_one: "runs what it is given: test_isolation.py",
+    conversations.lock_for_delivery: "returns nothing and changes nothing: has a test of its own",
+    tenants.find_tenant_file: "needs a whole tenant file: has a test of its own",
+    tenants.get_tenant_file: "likewise",
+    tenants.TenantCache.get: "likewise",
+    tenants.save_tenant_file: "likewise; enters the scope of the file's tenant, for operators",
+    inbound.store_inbound: "finds the tenant by the address, before there is a scope: test_webhooks.py",
+    conversations.renew: "over all tenants: holding a token is the right to it",
+    conversations.sweep: "over all tenants: tells ids only (test_isolation_catalogue.py)",
+    messages.list_due_outbox: "over all tenants: tells ids only",
+    tenants.list_tenants: "over all tenants: names, for operators",
+    tenants.find_tenant_id: "over all tenants: a name's id",
+    events.insert_system_event: "belongs to no tenant",
+    ticks.connect_leader: "belongs to no tenant",
+    ticks.try_lead: "belongs to no tenant",
+    ticks.insert_tick: "belongs to no tenant",
+    ticks.delete_old_ticks: "belongs to no tenant",
+    migrate.check_app_role: "reads the catalogue only",
+}
+
+
+async def seconds_until_due(tx: Tx, b: Rows) -> bool:
+    """Whether anything is told at all: 0 seconds is an answer, too."""
+    return await conversations.seconds_until_due(tx, b.queued) is not None
+
+
+async def addresses_of(tx: Tx, b: Rows) -> list[str]:
+    accounts = await simulator.list_simulated_accounts(tx)
+    return [account.address for account in accounts if b.slug in account.address]
+
+
+def public_functions() -> Iterator[Callable[..., Any]]:
+    """Yield every public coroutine function and method of the query modules."""
+    for module in pkgutil.iter_modules(agent.store.__path__, "agent.store."):
+        members = vars(importlib.import_module(module.name))
+        own = [each for each in members.values() if getattr(each, "__module__", None) == module.name]
+        methods = [method for each in own if inspect.isclass(each) for method in vars(each).values()]
+        for function in (*own, *methods):
+            if inspect.iscoroutinefunction(function) and not function.__name__.startswith("_"):
+                yield function
+
+
+def test_every_query_function_has_an_attack_or_a_reason_to_have_none() -> None:
+    assert {*ATTACKS} & {*WITHOUT_ATTACK} == set()
+    assert {*public_functions()} == {*ATTACKS, *WITHOUT_ATTACK}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=[f"{f.__module__}.{f.__name__}" for f in ATTACKS])
+async def test_a_query_finds_and_changes_nothing_of_another_tenant(
+    db: Database, a: Rows, b: Rows, attack: Attack
+) -> None:
+    before = await rows_of(db, b)
+    async with db.tenant(b.tenant) as tx, tx.transaction(force_rollback=True):
+        found = await attack(tx, b.tenant, b)
+        assert found or await visible_rows(tx) != before, "the attack would find nothing anyway"
+    for claimed in (a.tenant, b.tenant):
+        try:
+            async with db.tenant(a.tenant) as tx:
+                assert not await attack(tx, claimed, b)
+        except (LookupError, errors.InsufficientPrivilege, errors.ForeignKeyViolation):
+            pass  # refused
+    assert await rows_of(db, b) == before
+
+
+async def test_a_lock_taken_with_another_tenants_id_holds_nobody_up(db: Database, a: Rows, b: Rows) -> None:
+    async with db.tenant(a.tenant) as ours, db.tenant(b.tenant) as theirs:
+        await conversations.lock_for_delivery(ours, b.idle)
+        await theirs.execute("select from conversations where id = %s for update nowait", (b.idle,))
+    async with db.tenant(b.tenant) as first, db.tenant(b.tenant) as second:
+        await conversations.lock_for_delivery(first, b.idle)
+        with pytest.raises(errors.LockNotAvailable):
+            await second.execute("select from conversations where id = %s for update nowait", (b.idle,))
+
+
+async def test_a_published_tenant_cannot_be_read_under_another_even_from_a_warm_cache(
+    db: Database, lumen: TenantFile, verdesolar: TenantFile
+) -> None:
+    cache = tenants.TenantCache()
+    theirs = verdesolar.tenant.id
+    async with db.tenant(theirs) as tx:
+        assert (await cache.get(tx, theirs)).slug == "verdesolar"
+    async with db.tenant(lumen.tenant.id) as tx:
+        assert await tenants.find_tenant_file(tx, theirs) is None
+        with pytest.raises(LookupError):
+            await tenants.get_tenant_file(tx, theirs)
+        with pytest.raises(LookupError):
+            await cache.get(tx, theirs)
+        assert (await cache.get(tx, lumen.tenant.id)).slug == "lumen"
