@@ -26,7 +26,7 @@ from agent.local.rules import certain_intent, chosen_option, is_grave
 from agent.local.wording import Wording, bounded
 from agent.types import INTENTS, Classification, Intent
 
-VERSION = 1
+VERSION = 2
 """Raise it when code that decides about the trained model changes: what was stored is then not used."""
 RULE_WEIGHT = 0.9
 """How much of the probability a rule decides; the rest stays with the model."""

@@ -46,6 +46,7 @@ class Fitted:
 
     vectors: Array
     contexts: Array
+    with_context: npt.NDArray[np.bool_]
     centre: Array
     context_centre: Array
     characters: NgramIndex
@@ -70,7 +71,7 @@ class Fitted:
 
     def _context_likeness(self, contexts: Array) -> tuple[Array, Array]:
         """Return how alike contexts are, where both are absent counting as alike (1), and as nothing (0)."""
-        ours, theirs = _present(contexts)[:, None], _present(self.contexts)[None, :]
+        ours, theirs = _present(contexts)[:, None], self.with_context[None, :]
         if not ours.any():
             return np.asarray(~theirs, dtype=np.float32), np.zeros(theirs.shape, dtype=np.float32)
         near = np.exp(CONTEXT_NEARNESS * (contexts @ self.contexts.T - 1))
@@ -82,6 +83,7 @@ class Fitted:
         return {
             "vectors": self.vectors,
             "contexts": self.contexts,
+            "with_context": self.with_context,
             "centre": self.centre,
             "context_centre": self.context_centre,
             "coefficients": self.coefficients,
@@ -96,6 +98,7 @@ class Fitted:
         return cls(
             vectors=arrays["vectors"],
             contexts=arrays["contexts"],
+            with_context=arrays["with_context"],
             centre=arrays["centre"],
             context_centre=arrays["context_centre"],
             coefficients=arrays["coefficients"],
@@ -110,10 +113,12 @@ def fit(inputs: Inputs, targets: Array, weights: Array) -> tuple[Fitted, Array]:
     An example of weight 0.5 is trusted half as much as one of weight 1.
     """
     centre = inputs.vectors.mean(axis=0)
-    context_centre = inputs.contexts[_present(inputs.contexts)].mean(axis=0)
+    with_context = _present(inputs.contexts)
+    context_centre = inputs.contexts[with_context].mean(axis=0)
     untrained = Fitted(
         vectors=_centred(inputs.vectors, centre),
         contexts=_centred(inputs.contexts, context_centre),
+        with_context=with_context,
         centre=centre,
         context_centre=context_centre,
         characters=NgramIndex.build(inputs.texts, character_ngrams, min_texts=2),
