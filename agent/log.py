@@ -23,15 +23,18 @@ NEVER_LOGGED = CREDENTIALS | {"text", "body"}
 
 QUIET = (
     "anthropic",
+    "apscheduler",
     "httpcore",
     "httpx",
     "httpx2",
     "langfuse",
     "opentelemetry",
+    "procrastinate",
     "twilio",
     "urllib3",
+    "uvicorn",
 )
-"""Libraries whose lower levels log requests, prompts or whole messages."""
+"""Libraries whose lower levels log requests, prompts or whole messages, or each of their own steps."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_NEWLINE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")

@@ -1,4 +1,7 @@
-"""The command line, `nightshift`. Every error says what to do; exit code 1: refused or failed, 2: bad usage."""
+"""The command line, `nightshift`. Every error says what to do; exit code 1: refused or failed, 2: bad usage.
+
+Each command imports what it runs, so that `--help` and the web process do not wait for models to load.
+"""
 
 import asyncio
 import sys
@@ -15,14 +18,7 @@ from rich.markup import escape
 from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
-from agent.store import migrate as migrations
-from agent.store.tenants import find_tenant_file, find_tenant_id, list_tenants, save_tenant_file
-from agent.tenant_diff import Change, diff
-from agent.tenants import dump_tenant_file, load_tenant_file
-from jobs import batch, processes
-from jobs.doctor import examine
-from jobs.up import run_up
-from jobs.wiring import database_urls, open_store
+from agent.tenant_diff import Change
 
 app = typer.Typer(
     name="nightshift",
@@ -73,6 +69,8 @@ def _run(work: Coroutine[object, object, None]) -> None:
 @app.command()
 def up() -> None:
     """Start everything on this machine: database, web, worker, clock and, without a provider, the simulator."""
+    from jobs.up import run_up
+
     with _explained():
         raise typer.Exit(asyncio.run(run_up(_settings(), out)))
 
@@ -80,27 +78,36 @@ def up() -> None:
 @app.command()
 def web(supervised: Supervised = False) -> None:
     """Run the web process: webhooks, health, simulator."""
+    from jobs.web_process import run_web_process
+
     with _explained():
-        processes.run_web(_settings(), supervised=supervised)
+        asyncio.run(run_web_process(_settings(), supervised=supervised))
 
 
 @app.command()
 def worker(supervised: Supervised = False) -> None:
     """Run a worker process: turns and deliveries. Start as many as you like."""
+    from jobs.worker_process import run_worker_process
+
     with _explained():
-        asyncio.run(processes.run_worker_process(_settings(), supervised=supervised))
+        asyncio.run(run_worker_process(_settings(), supervised=supervised))
 
 
 @app.command()
 def clock(supervised: Supervised = False) -> None:
     """Run the clock: schedules. One leads, others stand by."""
+    from jobs.clock_process import run_clock_process
+
     with _explained():
-        asyncio.run(processes.run_clock_process(_settings(), supervised=supervised))
+        asyncio.run(run_clock_process(_settings(), supervised=supervised))
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database up to date. Safe to repeat, and with several processes at once."""
+    from agent.store import migrate as migrations
+    from jobs.wiring import database_urls
+
     with _explained():
         urls = database_urls(_settings())
         applied = migrations.migrate(urls.admin)
@@ -112,6 +119,8 @@ def migrate() -> None:
 @app.command()
 def doctor() -> None:
     """Check every setting and dependency, and say what to fix."""
+    from jobs.doctor import examine
+
     with _explained():
         findings = asyncio.run(examine(_settings()))
     for finding in findings:
@@ -126,8 +135,10 @@ def doctor() -> None:
 @app.command()
 def language(source: InFile, target: OutFile) -> None:
     """Detect the language of each row {id, text}: adds language and confidence."""
+    from jobs import batch
+
     with _explained():
-        raise typer.Exit(batch.run_language(source, target, err))
+        raise typer.Exit(asyncio.run(batch.run_language(source, target, err)))
 
 
 @app.command()
@@ -137,6 +148,8 @@ def classify(
     engine: Annotated[Literal["local", "claude"], typer.Option(help="Who classifies.")] = "local",
 ) -> None:
     """Classify each row {id, channel, text, context?}: adds intent, language, confidence, needs_human, source."""
+    from jobs import batch
+
     with _explained():
         raise typer.Exit(asyncio.run(batch.run_classify(_settings(), source, target, engine, err)))
 
@@ -151,12 +164,16 @@ def tenant_apply(
 
 
 async def _apply(path: Path, *, dry_run: bool) -> None:
+    from agent.store.tenants import find_tenant_file, save_tenant_file
+    from agent.tenant_diff import diff
+    from agent.tenants import load_tenant_file
+    from jobs.wiring import open_store
+
     file = load_tenant_file(path)
-    async with open_store(_settings(), connections=2) as (deps, _):
-        async with deps.db.tenant(file.tenant.id) as tx:
-            changes = diff(await find_tenant_file(tx, file.tenant.id), file)
-            if changes and not dry_run:
-                await save_tenant_file(tx, file)
+    async with open_store(_settings(), connections=2) as (deps, _), deps.db.tenant(file.tenant.id) as tx:
+        changes = diff(await find_tenant_file(tx, file.tenant.id), file)
+        if changes and not dry_run:
+            await save_tenant_file(tx, file)
     for change in changes:
         out.print(_coloured(change))
     if not changes:
@@ -187,6 +204,9 @@ def tenant_export(slug: str, file: Annotated[Path, typer.Argument(help="Where to
 
 
 async def _show(slug: str) -> None:
+    from agent.store.tenants import list_tenants
+    from jobs.wiring import open_store
+
     if slug:
         out.print(await _stored_yaml(slug), markup=False)
         return
@@ -202,6 +222,10 @@ async def _export(slug: str, file: Path) -> None:
 
 
 async def _stored_yaml(slug: str) -> str:
+    from agent.store.tenants import find_tenant_file, find_tenant_id
+    from agent.tenants import dump_tenant_file
+    from jobs.wiring import open_store
+
     async with open_store(_settings(), connections=2) as (deps, _):
         async with deps.db.system() as connection:
             tenant_id = await find_tenant_id(connection, slug)

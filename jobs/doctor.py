@@ -44,7 +44,8 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def _check_models(settings: Settings) -> list[Finding]:
     if settings.anthropic_api_key:
-        models = f"{settings.nightshift_model_fast}, {settings.nightshift_model_standard}, {settings.nightshift_model_expert}"
+        names = (settings.nightshift_model_fast, settings.nightshift_model_standard, settings.nightshift_model_expert)
+        models = ", ".join(names)
         return [Finding(level="ok", subject="models", text=f"Claude ({models}); not called to check")]
     return [
         Finding(

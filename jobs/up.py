@@ -20,7 +20,7 @@ from agent.settings import Settings
 from agent.store import embedded
 from agent.store.tenants import find_tenant_file, list_tenants, save_tenant_file
 from agent.tenants import load_tenant_file
-from jobs.processes import READY
+from jobs.process import READY
 from jobs.wiring import example_tenants, local_url, open_store
 
 ROLES = ("web", "worker", "clock")
@@ -142,12 +142,12 @@ async def _prepare(settings: Settings, out: Console) -> None:
 async def _greet(
     settings: Settings, children: list[_Child], stop: asyncio.Event, out: Console, started_s: float
 ) -> None:
-    ready = asyncio.gather(*(child.ready.wait() for child in children))
+    ready = asyncio.create_task(_all_ready(children))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({asyncio.ensure_future(ready), stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    ready.cancel()
     if stop.is_set():
-        ready.cancel()
         return
     out.print(f"\n[bold]Nightshift is ready[/bold] ({monotonic() - started_s:.1f} s).")
     if settings.simulator_enabled:
@@ -157,3 +157,8 @@ async def _greet(
     engine = "Claude" if settings.anthropic_api_key else "the local engine (set ANTHROPIC_API_KEY for Claude)"
     out.print(f"  Answered by: {engine}")
     out.print("  Stop with Ctrl-C; what was said is kept.\n")
+
+
+async def _all_ready(children: list[_Child]) -> None:
+    for child in children:
+        await child.ready.wait()

@@ -1,31 +1,19 @@
-"""Builds what the entry points pass on. The only place that knows every concrete class."""
+"""Builds what the entry points pass on: store, queue, keys. What thinks and sends is built by `agent_wiring`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.errors import Misconfigured
-from agent.guardrails import build_rules
-from agent.language import LanguageDetector
-from agent.local.classifier import LocalClassifier
-from agent.local.encoder import load_encoder
-from agent.models.claude import ClaudeModels
-from agent.models.local import LocalModels
-from agent.ports import AgentDeps, ChannelSender, Deps, Models
-from agent.prompts import Prompts
-from agent.retrieve import TenantRetriever
+import agent
+from agent.ports import Deps
 from agent.settings import Settings
 from agent.store import embedded, migrate
 from agent.store.db import Database
 from agent.store.tenants import TenantCache
-from agent.tracing import build_tracer
-from agent.types import Provider
-from channels.email_outbound import SmtpSender, parse_smtp_url
-from channels.simulator import SimulatorKeys, SimulatorSender
-from channels.twilio_outbound import TwilioSender
+from channels.simulator import SimulatorKeys
 from channels.twilio_signature import twilio_secrets
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
@@ -69,58 +57,6 @@ async def open_store(settings: Settings, *, connections: int = 16) -> AsyncItera
         yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now), queue
 
 
-@asynccontextmanager
-async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQueue]]:
-    """Open everything a worker needs: models, retrieval, guardrails, senders, tracing."""
-    async with open_store(settings, connections=settings.nightshift_worker_concurrency + 8) as (store, queue):
-        detector = await asyncio.to_thread(LanguageDetector.load)
-        encoder = await asyncio.to_thread(load_encoder)
-        classifier = await asyncio.to_thread(LocalClassifier.load, settings.nightshift_home, encoder)
-        local = LocalModels(classifier)
-        models: Models = local
-        if settings.anthropic_api_key is not None:
-            models = ClaudeModels(settings, prompts=Prompts.load(), now=utc_now)
-        tracer = build_tracer(settings)
-        senders = build_senders(settings, store.db)
-        try:
-            yield (
-                AgentDeps(
-                    settings=settings,
-                    db=store.db,
-                    tenants=store.tenants,
-                    queue=queue,
-                    now=utc_now,
-                    senders=senders,
-                    models=models,
-                    fallback=local,
-                    retriever=TenantRetriever(encoder),
-                    detector=detector,
-                    rules=build_rules(detector.detect),
-                    tracer=tracer,
-                ),
-                queue,
-            )
-        finally:
-            for closable in (models, *senders.values()):
-                await closable.aclose()
-            await asyncio.to_thread(tracer.shutdown)
-
-
-def build_senders(settings: Settings, db: Database) -> Mapping[Provider, ChannelSender]:
-    """Return a sender for each provider that is configured."""
-    senders: dict[Provider, ChannelSender] = {}
-    if settings.twilio_account_sid:
-        senders["twilio"] = TwilioSender.from_settings(settings)
-    if settings.smtp_url:
-        senders["email"] = SmtpSender(parse_smtp_url(settings.smtp_url.get_secret_value()), now=utc_now)
-    if settings.simulator_enabled:
-        keys = SimulatorKeys.load(settings.nightshift_home)
-        senders["simulator"] = SimulatorSender(
-            db, keys, web_url=local_url(settings), public_url=settings.public_url, now=utc_now
-        )
-    return senders
-
-
 def build_keys(settings: Settings) -> WebhookKeys:
     """Return everybody who may call our webhooks."""
     twilio = twilio_secrets(settings)
@@ -138,13 +74,5 @@ def local_url(settings: Settings) -> str:
 
 
 def example_tenants() -> Path:
-    """Return the directory of the tenant files that ship with Nightshift.
-
-    Raises:
-        Misconfigured: they are not installed.
-    """
-    here = Path(__file__).resolve().parent.parent
-    for directory in (here / "tenants", here / "agent" / "example_tenants"):
-        if directory.is_dir():
-            return directory
-    raise Misconfigured("The example tenants are not installed.", "Apply a tenant file of your own.")
+    """Return the directory of the tenant files that ship with Nightshift."""
+    return Path(agent.__file__).parent / "example_tenants"

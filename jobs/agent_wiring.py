@@ -1,0 +1,93 @@
+"""Builds what a worker needs: models, retrieval, guardrails, senders, tracing. Knows their concrete classes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from agent.guardrails import build_rules
+from agent.language import LanguageDetector
+from agent.local.classifier import LocalClassifier
+from agent.local.encoder import load_encoder
+from agent.models.local import LocalModels
+from agent.ports import AgentDeps, ChannelSender, Models
+from agent.retrieve import TenantRetriever
+from agent.settings import Settings
+from agent.store.db import Database
+from agent.tracing import build_tracer
+from agent.types import Provider
+from channels.email_outbound import SmtpSender, parse_smtp_url
+from channels.simulator import SimulatorKeys, SimulatorSender
+from channels.twilio_outbound import TwilioSender
+from jobs.queue import JobQueue
+from jobs.wiring import local_url, open_store, utc_now
+
+if TYPE_CHECKING:
+    from agent.models.claude import ClaudeModels
+
+
+@asynccontextmanager
+async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQueue]]:
+    """Open everything a worker needs: models, retrieval, guardrails, senders, tracing."""
+    async with open_store(settings, connections=settings.nightshift_worker_concurrency + 8) as (store, queue):
+        detector = await asyncio.to_thread(LanguageDetector.load)
+        encoder = await asyncio.to_thread(load_encoder)
+        classifier = await asyncio.to_thread(LocalClassifier.load, settings.nightshift_home, encoder)
+        retriever = TenantRetriever(encoder)
+        local = LocalModels(classifier, retriever, now=utc_now)
+        models: Models = local
+        if settings.anthropic_api_key is not None:
+            models = load_claude(settings)
+        tracer = build_tracer(settings)
+        senders = build_senders(settings, store.db)
+        try:
+            yield (
+                AgentDeps(
+                    settings=settings,
+                    db=store.db,
+                    tenants=store.tenants,
+                    queue=queue,
+                    now=utc_now,
+                    senders=senders,
+                    models=models,
+                    fallback=local,
+                    retriever=retriever,
+                    detector=detector,
+                    rules=build_rules(detector.detect),
+                    tracer=tracer,
+                ),
+                queue,
+            )
+        finally:
+            await models.aclose()
+            for sender in senders.values():
+                await sender.aclose()
+            await asyncio.to_thread(tracer.shutdown)
+
+
+def build_senders(settings: Settings, db: Database) -> Mapping[Provider, ChannelSender]:
+    """Return a sender for each provider that is configured."""
+    senders: dict[Provider, ChannelSender] = {}
+    if settings.twilio_account_sid:
+        senders["twilio"] = TwilioSender.from_settings(settings)
+    if settings.smtp_url:
+        senders["email"] = SmtpSender(parse_smtp_url(settings.smtp_url.get_secret_value()), now=utc_now)
+    if settings.simulator_enabled:
+        keys = SimulatorKeys.load(settings.nightshift_home)
+        senders["simulator"] = SimulatorSender(
+            db, keys, web_url=local_url(settings), public_url=settings.public_url, now=utc_now
+        )
+    return senders
+
+
+def load_claude(settings: Settings) -> "ClaudeModels":
+    """Return Claude behind the models' port.
+
+    Raises:
+        Misconfigured: no key, or a model whose price or abilities are unknown.
+    """
+    # The SDK takes a second to import, which the local engine need not wait for.
+    from agent.models.claude import ClaudeModels  # noqa: PLC0415
+    from agent.prompts import Prompts  # noqa: PLC0415
+
+    return ClaudeModels(settings, prompts=Prompts.load(), now=utc_now)
