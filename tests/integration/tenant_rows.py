@@ -1,5 +1,7 @@
 """One tenant with rows in every table, in every state that a query could act on, and a way to see them all."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -87,6 +89,16 @@ insert into rollouts (id, tenant_id, version, state, share_percent, criteria, st
     values (gen_random_uuid(), %(tenant)s, 'v', 'canary', 5, '{}', %(at)s);
 """
 
+ONE_MESSAGE = {
+    "contacts": 1,
+    "contact_points": 1,
+    "conversations": 1,
+    "messages": 1,
+    "events": 1,
+    "procrastinate_jobs": 1,
+}
+"""The rows of a new contact's first message."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rows:
@@ -172,3 +184,12 @@ async def count_rows(tx: Tx) -> dict[str, int]:
         row = await fetch_one(tx, sql.SQL("select count(*) as n from {}").format(name))
         counts[table] = row["n"] if row else 0
     return counts
+
+
+@asynccontextmanager
+async def stores_only(admin: Tx, **expected: int) -> AsyncIterator[None]:
+    """Assert how many rows of which tables the block adds; by default none of any."""
+    before = await count_rows(admin)
+    yield
+    after = await count_rows(admin)
+    assert {table: after[table] - before[table] for table in after if after[table] != before[table]} == expected
