@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
 from agent.local import kernel
 from agent.local.encoder import Encoder
@@ -51,6 +52,7 @@ class LocalClassifier:
         self._model = model
         self._encoder = encoder
         self._wording = Wording()
+        self._blas = ThreadpoolController()
         self.name = name
 
     @classmethod
@@ -96,7 +98,8 @@ class LocalClassifier:
 
     def _scores(self, text: str, language: str, context: str) -> kernel.Array:
         example = Example(text=text, language=language, context=context, intent="off_topic", needs_human=False)
-        return np.asarray(self._model.fitted.scores(_inputs([example], self._encoder, self._wording))[0])
+        with self._blas.limit(limits=1, user_api="blas"):  # for one row, more threads only wait for each other
+            return np.asarray(self._model.fitted.scores(_inputs([example], self._encoder, self._wording))[0])
 
 
 def needs_human(intent: Intent, text: str, score: float) -> bool:

@@ -18,33 +18,44 @@ _SEND = (  # imperatives and subjunctives only: "no me mandan nada" is a complai
 _THINGS = r"(?:mensaj\w+|mensage\w+|sms|correos?|e-?mails?|publicidad\w*|propaganda\w*|promo\w*|ofertas?|boletin\w*)"
 _MINE = r"(?:(?:mi|meu|my|este|esse|this|nuestro|nosso|our) (?:numero|number|contac?to?|telefono|telefone|phone|e-?mail"
 _MINE += r"|correo|celular|cadastro|ficha|details)|mis datos|meus dados|my (?:personal )?data)"
+_NOT_OLD = r"(?! (?:old|viejo|anterior|antig\w+|y pon|e p[oõ]e|and add))"
+_NOT_A_BOOKING = (
+    r"(?!.{0,25}\b(?:class|group|course|lesson|booking|session|waitlist|clase|grupo de las|curso|reserva|cita|turma"
+    r"|aula|espera|consulta|sesion|sessao))"
+)
 
 _OPT_OUT = (
     rf"\b(?:no|nao) (?:me |nos |le |lhe )?{_SEND}\b{_FAR}\b(?:mas|mais|nunca|nada|otra vez|de novo|nov\w+|nuev\w+)\b",
     rf"\b(?:ya no|ja nao) (?:me|nos|le) {_SEND}\b",
     r"\b(?:no|nao) (?:me |nos )?(?:vuelv|volv|volt)\w+ a (?:\w+ )?(?:escrib|escrev|mand|envi|cont|llam|ligar|molest)",
     (
-        rf"\b(?:no|nao) (?:quiero|quero|deseo|desejo|pretendo)(?: ya| mais)?{_NEAR}"
-        rf"\b{_THINGS}"
+        r"\b(?:no|nao) (?:quiero|quero|deseo|desejo|pretendo)(?: ya)? "
+        rf"(?:mas|mais|recib\w+|receb\w+|seguir|nada de|ningun\w*|nenhum\w*) ?{_NEAR}\b{_THINGS}"
     ),
     r"\b(?:no|nao) (?:quiero|quero|deseo|desejo) (?:mais )?(?:recibir|receber|ser (?:\w+ad[oa]))",
     (
-        rf"\b(?:dejar?|deje[ns]?|dejad|paren?|para|basta|parem?|parar|deixem?|chega) (?:ya )?(?:de|com|con) {_NEAR}"
+        r"\b(?:(?:dejar?|deje[ns]?|dejad|paren?|para|parem?|parar|deixem?) de|(?:basta|chega|para) (?:ya )?"
+        rf"(?:de|com|con l[oa]s)) {_NEAR}"
         rf"(?:escrib|escrev|mand|envi|contac|llam|ligar|molest|recib|receb|encher|spam|{_THINGS})"
     ),
-    rf"\b(?:quit|borr|elimin|sac|saqu|baj|retir|exclu|remov|apag|tir|delet)\w{{0,5}} (?:ya |ai )?(?:el |o )?{_MINE}",
+    (
+        r"\b(?:quit|borr|elimin|sac|saqu|baj|retir|exclu|remov|apag|tir|delet)\w{0,5} (?:ya |ai )?(?:el |o )?"
+        rf"{_MINE}\b{_NOT_OLD}"
+    ),
     (
         r"\b(?:(?:quit|borr|elimin|saqu|sac|baj|retir)(?:a|e|en|an|ad)(?:me|nos)|me (?:tir|remov|exclu|descadastr)\w*)"
-        r" (?:de|d[ae]s[st][ae]|da|do|dai|ai)\b"
+        rf" (?:de|d[ae]s[st][ae]|da|do|dai|ai)\b{_NOT_A_BOOKING}"
     ),
-    r"\b(?:dame|denme|deme|dadme) de baja\b|\bdesuscri\w+|\bdescadastr\w+|\bme bloque\w+|\bunsub\w*",
+    r"\b(?:dame|denme|deme|dadme) de baja\b|\bdesuscri\w+|\bdescadastr\w+|\bunsub\w*",
+    r"\bme bloque(?:ia|ie|a|ai|en|em)\b(?! (?:l?[ao]|el|en|mi)\b)",
     r"\b(?:stop|quit) (?:\w+ ){0,2}(?:text|messag|msg|email|contact|call|send|bother|spam)(?:s|ing|in)?\b",
     (
         r"\b(?:do not|don'?t|dont|never) (?:ever )?(?:text|message|msg|email|contact|call|write)\b"
         rf"{_FAR}\b(?:again|any ?more|number)\b"
     ),
-    r"\b(?:take|get) (?:me|us|this number) off\b|\bremove (?:me|us)\b|\bopt(?:ing)? (?:me )?out\b|\blose my number\b",
-    rf"\b(?:remove|delete|erase|block|wipe) (?:all )?(?:the )?{_MINE}",
+    rf"\b(?:(?:take|get) (?:me|us|this number) off|remove (?:me|us))\b{_NOT_A_BOOKING}",
+    r"\bopt(?:ing)? (?:me )?out\b|\blose my number\b",
+    rf"\b(?:remove|delete|erase|block|wipe) (?:all )?(?:the )?{_MINE}\b{_NOT_OLD}",
     r"\bno (?:more|further) (?:texts?|messages?|emails?|calls|promos?|contact)\b|\bcease (?:all |any )?contact",
     r"\b(?:supresion|eliminacion|exclusao|apagamento|erasure|deletion) (?:\w+ ){1,5}(?:datos|dados|data)\b",
 )
