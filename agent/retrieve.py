@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import HashingVectorizer
+from wordfreq import zipf_frequency
 
 from agent.folding import words_of
 from agent.local.encoder import Encoder, Kind, Vectors
@@ -21,17 +22,24 @@ from agent.types import CatalogueItem, Passage, Sources, Tenant, TenantId
 
 TOP = 3
 """Items, and passages, handed over at most."""
-FOUND = 0.25
+FOUND = 0.2
 """A source less similar than this is not about the text. Measured on `tests/unit/data/lumen_*.jsonl`."""
+NAMED, RECALLED = 1.0, 0.9
+"""Similarity of an item that the text names, and of one that only our last message names."""
 MAX_CHARS = 1_000
 MAX_SENTENCES = 6
 FOLLOW_UP_WORDS = 8
 """A text this short that names nothing is read together with our last message ("¿y cuánto dura?")."""
 MAX_INDEXES = 32
 
+_WORD = re.compile(r"\w{3,}")
+_CONTINUES = re.compile(r"\W*(?:y|e|o|ou|and|or|so|pero|mas|but)\b", re.IGNORECASE)
+
 _Scores = npt.NDArray[np.float64]
 _NEIGHBOURS = 3  # a source is as similar as its best few texts on average: one lucky text is not enough
-_RARE_IN = 2  # a word is rare when at most this many passages have it
+_RARE_IN = 2  # a word tells passages apart when at most this many have it …
+_RARE_BELOW = 4.5  # … and it is no everyday word: Zipf frequency, 4.5 is about 30 in a million
+_LANGUAGES = ("es", "pt", "en")
 _RARE_WEIGHT = 0.12
 _SHRINKAGE = 20  # texts; below this the mean of the texts is not theirs in common but theirs alone
 
@@ -49,13 +57,13 @@ class TenantRetriever:
         `context` is our last message: it says what a short text that names no item is about.
         """
         index = self._index(_published(tenant))
-        text = text[:MAX_CHARS]
-        named = index.named_items(text)
-        if not named and context and len(text.split()) <= FOLLOW_UP_WORDS:
-            named = index.named_items(context[:MAX_CHARS])
-            text = _with_subject(text, [tenant.catalogue[i] for i in named], tenant)
+        text, context = text[:MAX_CHARS], (context or "")[:MAX_CHARS]
+        named = dict.fromkeys(index.named_items(text), NAMED)
+        if not named and len(text.split()) <= FOLLOW_UP_WORDS:
+            named = dict.fromkeys(index.named_items(context), RECALLED)
+            text = _with_subject(text, [tenant.catalogue[i] for i in named], context, tenant)
         scores = index.score(self._encoder, text)
-        items = dict.fromkeys(named, 1.0) or _best(scores[: index.items])
+        items = named or _best(scores[: index.items])
         passages = _best(scores[index.items :])
         return Sources(
             items=tuple(tenant.catalogue[i] for i in items),
@@ -165,11 +173,17 @@ class Index:
 
 
 def _rare_words(groups: Iterable[Iterable[str]], first: int) -> Mapping[str, tuple[int, ...]]:
-    """Return the words that few groups have, with those groups, numbered from `first`."""
-    words = [set(words_of(" ".join(texts)).split()) for texts in groups]
-    seen = Counter(word for group in words for word in group if len(word) > 2)
+    """Return the telling words that few groups have, with those groups, numbered from `first`."""
+    words = [{words_of(word) for word in _WORD.findall(" ".join(texts)) if _is_rare(word)} for texts in groups]
+    seen = Counter(word for group in words for word in group)
     rare = (word for word, count in seen.items() if count <= _RARE_IN)
     return {word: tuple(i for i, group in enumerate(words, first) if word in group) for word in rare}
+
+
+@lru_cache(maxsize=100_000)
+def _is_rare(word: str) -> bool:
+    """Say whether a word, as written, is in none of our languages an everyday one."""
+    return max(zipf_frequency(word, language, wordlist="small") for language in _LANGUAGES) < _RARE_BELOW
 
 
 def _similarity(vectors: Vectors, queries: Vectors) -> float:
@@ -202,9 +216,11 @@ def _sentences(text: str) -> list[str]:
     return [text, *telling[:MAX_SENTENCES]] if len(parts) > 1 else [text]
 
 
-def _with_subject(text: str, items: Sequence[CatalogueItem], tenant: Tenant) -> str:
-    """Return a short text with the items it is about."""
-    return " ".join([text, *(item.name.get(tenant.default_language, "") for item in items)])
+def _with_subject(text: str, items: Sequence[CatalogueItem], context: str, tenant: Tenant) -> str:
+    """Return a short text with what it is about: the items our last message named, else what that said."""
+    if items:
+        return " ".join([text, *(item.name.get(tenant.default_language, "") for item in items)])
+    return f"{text} {context}" if _CONTINUES.match(text) else text
 
 
 def _tokens(text: str) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ Every writer is a pure function from a scene to sentences. Where the published t
 is needed (book, enrol, agree to a price), the reply says that a person follows and asks for one.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from babel.dates import get_day_names
 
@@ -31,6 +32,9 @@ FAIR = 0.7
 _FACTUAL: frozenset[Intent] = frozenset({"pricing", "product_question", "payment"})
 _MAX_OFFERED = 5
 
+_PROMOTION = re.compile(r"\b(?:promo|ofertas?\b|descuent|descont|discount|deals?\b|rebaja)")
+_BRIEF_WORDS = 6
+
 T = TypeVar("T")
 
 
@@ -41,7 +45,7 @@ def write_reply(scene: Scene) -> Written:
         plain = classification.intent in _FACTUAL and scene.passages(SURE)
         return _answer(scene, scene.passages(SURE)) if plain else _ask_topic(scene)
     written = _WRITERS[classification.intent](scene)
-    return replace(written, confidence=min(written.confidence, classification.confidence))
+    return replace(written, confidence=round(min(written.confidence, classification.confidence), 2))
 
 
 # --- about prices and payment ------------------------------------------------------------------------------------
@@ -49,6 +53,12 @@ def write_reply(scene: Scene) -> Written:
 
 def _pricing(scene: Scene) -> Written:
     items = scene.named_items
+    if _PROMOTION.search(words_of(scene.turn.text)) and (
+        discounts := discount_list(items or scene.tenant.catalogue, scene)
+    ):
+        return Written(
+            sentences=(scene.say("published_discounts"), *discounts, *scene.ask("what_else")), confidence=FAIR
+        )
     if len(items) == 1:
         return _price_of_one(items[0], scene)
     lines = price_list(items or _likeliest_first(scene), scene)
@@ -106,7 +116,7 @@ def _payment(scene: Scene) -> Written:
 def _negotiation(scene: Scene) -> Written:
     """Tell the published discounts; without any, a person decides. Nothing is ever conceded here."""
     lines = discount_list(scene.named_items or scene.tenant.catalogue, scene)
-    if not lines:
+    if not lines or lines[0].text in (scene.turn.context or ""):
         sentence = scene.say("no_discount")
         return Written(sentences=(sentence,), confidence=FAIR, human_reason="asks for a price we have not published")
     closing = scene.say("no_other_discount", own_line=True, weight=6)
@@ -120,11 +130,12 @@ def _negotiation(scene: Scene) -> Written:
 
 
 def _answer_or_check(scene: Scene) -> Written:
-    """Quote the passage that answers; else describe the item in question; else leave it to a person."""
+    """Quote the passage that answers; describe an item that is all they ask about; else leave it to a person."""
     if passages := scene.passages():
         return _answer(scene, passages)
     items = scene.named_items
-    if len(items) == 1 and (described := _description(items[0], scene)):
+    is_brief = len(scene.turn.text.split()) <= _BRIEF_WORDS and not scene.is_recalled
+    if len(items) == 1 and is_brief and (described := _description(items[0], scene)):
         return Written(sentences=(described, *scene.ask("answered")), confidence=FAIR)
     sentence = scene.say("will_check")
     return Written(sentences=(sentence,), confidence=FAIR, human_reason="the answer is not in what is published")
@@ -212,8 +223,13 @@ def _fixed(*names: str) -> Callable[[Scene], Written]:
 
 def _ask_topic(scene: Scene) -> Written:
     """Ask which of the two likeliest topics is meant."""
-    likely = (scene.classification.intent, *scene.classification.secondary, "pricing", "product_question")
-    topics = (scene.texts.topic(intent, scene.language) for intent in likely)
+    likely: tuple[Intent | Literal["other"], ...] = (
+        scene.classification.intent,
+        *scene.classification.secondary,
+        "other",
+        "product_question",
+    )
+    topics = (scene.texts.topic(each, scene.language) for each in likely)
     first, second, *_ = dict.fromkeys(topic for topic in topics if topic)
     return Written(sentences=(scene.say("which_topic", first=first, second=second),), confidence=FAIR)
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from agent.models.local_texts import Texts
-from agent.retrieve import passage_source
+from agent.retrieve import NAMED, passage_source
 from agent.types import CatalogueItem, Classification, Passage, Sources, Tenant, Turn
 
 ANSWERS = 0.45
-"""A passage this similar answers the question: three in four times the right one, on the questions of the tests."""
+"""A passage this similar answers the question: more than four in five times, on the questions of the tests."""
 SURE = 0.65
 """A passage this similar is about nothing else."""
 
@@ -82,6 +82,11 @@ class Scene:
         """The items this turn is surely about."""
         found = self.sources
         return tuple(each for each in found.items if found.similarity.get(f"item:{each.sku}", 0.0) >= SURE)
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether the items are those of our last message: this turn itself names none."""
+        return NAMED not in self.sources.similarity.values()
 
     def passages(self, least: float = ANSWERS) -> tuple[Passage, ...]:
         """Return the passages that answer this turn, best first."""

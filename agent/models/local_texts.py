@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from agent.errors import ModelRefused
 from agent.types import Intent, Tenant, Unit
@@ -55,9 +55,9 @@ class Texts:
 
     def session_words(self, language: str) -> list[str]:
         """Return what a session may be called."""
-        return list(self.sections["session"][language])
+        return list(self.sections["session"]["words"][language])
 
-    def topic(self, intent: Intent, language: str) -> str | None:
+    def topic(self, intent: Intent | Literal["other"], language: str) -> str | None:
         """Return what an intent is about, as a noun; None for one that is about nothing."""
         topics = self.sections["topic"].get(intent)
         return str(topics[language]) if topics else None
