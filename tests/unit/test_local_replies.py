@@ -1,6 +1,7 @@
 """The local engine's replies: grounded, in the turn's language, fit to leave; a person is asked where one must act."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
