@@ -224,9 +224,7 @@ async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """Call the provider once and record what it said, whatever that is."""
     with deps.tracer.step("send", "tool", metadata={"attempt": claimed.attempt}) as observation:
         try:
-            if time.monotonic() - claimed.claimed_at_s > CLAIM_S / 2:
-                # This process was paused: another may reconcile before our call would arrive.
-                raise Retryable("the claim is too old to call the provider on it")
+            _require_fresh(claimed)
             receipt = await deps.senders[claimed.message.provider].send(claimed.message)
         except Retryable as exc:
             observation.update(level="WARNING", status_message=type(exc).__name__)
@@ -240,6 +238,12 @@ async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
         else:
             observation.update(output=receipt.state)
             await _accepted(claimed, receipt, "accepted", deps)
+
+
+def _require_fresh(claimed: ClaimedDelivery) -> None:
+    """Refuse to call the provider on an old claim: this process was paused, and another may reconcile meanwhile."""
+    if time.monotonic() - claimed.claimed_at_s > CLAIM_S / 2:
+        raise Retryable("the claim is too old to call the provider on it")
 
 
 async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:

@@ -48,7 +48,7 @@ async def claim_and_gather(
         if running is None:
             turn_id = TurnId(new_id())
             running = turns.RunningTurn(id=turn_id, trace_id=deps.tracer.trace_id(str(turn_id)), steps={})
-            await turns.insert_turn(tx, running, tenant_id, conversation_id, burst[0].seq, burst[-1].seq)
+            await turns.insert_turn(tx, running, lease, first_seq=burst[0].seq, last_seq=burst[-1].seq)
         turn = Turn(
             id=running.id,
             tenant=await deps.tenants.get(tx, tenant_id),

@@ -10,5 +10,10 @@ _TEXTS = {
 
 
 def handoff_text(tenant: Tenant, language: str) -> str:
-    """Return the notice that a person will answer; it promises no time."""
-    return _TEXTS.get(language, _TEXTS["en"]).format(name=tenant.name)
+    """Return the notice that a person will answer; it promises no time.
+
+    It always says that an assistant is writing: whoever asks "are you a bot?" is handed over with this, and must
+    get a true answer.
+    """
+    disclosure = tenant.disclosure.get(language) or tenant.disclosure[tenant.default_language]
+    return f"{disclosure} {_TEXTS.get(language, _TEXTS['en']).format(name=tenant.name)}"

@@ -43,6 +43,5 @@ def render_draft(draft: Draft, turn: Turn, now: datetime) -> Candidate:
 
 
 def render_notice(text: str, turn: Turn, language: str, purpose: Purpose = "reply") -> Candidate:
-    """Wrap a deterministic text of ours; notices with a purpose of their own carry no disclosure."""
-    shown = with_disclosure(text, turn, language) if purpose == "reply" else text
-    return Candidate(text=shown, language=language, channel=turn.conversation.channel, purpose=purpose)
+    """Wrap a deterministic text of ours, which discloses itself where it must."""
+    return Candidate(text=text, language=language, channel=turn.conversation.channel, purpose=purpose)

@@ -21,7 +21,8 @@ async def suppress(
     )
     for point in await cursor.fetchall():
         await tx.execute(
-            """insert into suppressions (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
+            """insert into suppressions
+                   (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
                values (%s, %s, %s, %s, %s, %s, %s, %s)
                on conflict (tenant_id, kind, normalised) where lifted_at is null do nothing""",
             (

@@ -23,7 +23,8 @@ async def insert_escalation(
 ) -> None:
     """Ask for a person, with what they need to decide."""
     await tx.execute(
-        """insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts)
+        """insert into escalations
+               (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts)
            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         (
             new_id(),

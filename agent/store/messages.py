@@ -119,7 +119,8 @@ async def withdraw_unsent_replies(tx: Tx, conversation_id: ConversationId) -> in
                  and state = 'pending' and attempt = 0 and author = 'agent' and source <> 'rule'
                returning turn_id),
            reopened as (
-               update turns set state = 'superseded', reason = 'newer message' where id in (select turn_id from withdrawn))
+               update turns set state = 'superseded', reason = 'newer message'
+               where id in (select turn_id from withdrawn))
            update messages set turn_id = null
            where direction = 'inbound' and turn_id in (select turn_id from withdrawn)""",
         (conversation_id,),
@@ -162,7 +163,8 @@ async def insert_outbound(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
                                  language, turn_id, created_at, purpose, source, state, draft, not_before)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
-                  %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s, %(not_before)s
+                  %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
+                  %(not_before)s
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
@@ -194,8 +196,10 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
     """Lock an outbound message that is still to be sent; None: nothing is left to do."""
     row = await fetch_one(
         tx,
-        """select m.*, coalesce(m.claimed_until > clock_timestamp(), false) as is_claimed, a.provider, a.channel, a.address as our_address, p.address as contact_address,
-                  last.provider_id as reply_to, last.thread_references as reply_references, last.subject as reply_subject
+        """select m.*, coalesce(m.claimed_until > clock_timestamp(), false) as is_claimed,
+                  a.provider, a.channel, a.address as our_address, p.address as contact_address,
+                  last.provider_id as reply_to, last.thread_references as reply_references,
+                  last.subject as reply_subject
            from messages m
            join conversations c on c.id = m.conversation_id
            join channel_accounts a on a.id = c.channel_account_id
@@ -350,8 +354,8 @@ async def project_status(
     if row is None or row["state"] == "superseded" or _RANK[state] <= _RANK[row["state"]]:
         return False
     await tx.execute(
-        """update messages set state = %s, provider_id = coalesce(provider_id, %s), error_code = coalesce(%s, error_code),
-               claim_token = null, claimed_until = null where id = %s""",
+        """update messages set state = %s, provider_id = coalesce(provider_id, %s),
+               error_code = coalesce(%s, error_code), claim_token = null, claimed_until = null where id = %s""",
         (state, provider_id, error_code, message_id),
     )
     return True

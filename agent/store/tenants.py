@@ -231,8 +231,9 @@ async def _save_catalogue(tx: Tx, tenant_id: TenantId, catalogue: list[dict[str,
 
 async def _save_passages(tx: Tx, tenant_id: TenantId, document: dict[str, Any]) -> None:
     passages = [("policy", key, content) for key, content in document["policies"].items()]
-    for fact in document["facts"]:
-        passages.append(("fact", fact["id"], {key: value for key, value in fact.items() if key != "id"}))
+    passages += [
+        ("fact", fact["id"], {key: value for key, value in fact.items() if key != "id"}) for fact in document["facts"]
+    ]
     row = await fetch_one(
         tx,
         """insert into documents (id, tenant_id, name, content_hash) values (%s, %s, %s, %s)

@@ -35,19 +35,12 @@ async def find_running(tx: Tx, conversation_id: ConversationId, last_seq: int) -
     return None if row is None else RunningTurn(**row)
 
 
-async def insert_turn(
-    tx: Tx,
-    turn: RunningTurn,
-    tenant_id: TenantId,
-    conversation_id: ConversationId,
-    first_seq: int,
-    last_seq: int,
-) -> None:
-    """Begin a turn."""
+async def insert_turn(tx: Tx, turn: RunningTurn, lease: Lease, *, first_seq: int, last_seq: int) -> None:
+    """Begin a turn over the messages numbered `first_seq` to `last_seq`."""
     await tx.execute(
         """insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id)
            values (%s, %s, %s, 'running', %s, %s, %s)""",
-        (turn.id, tenant_id, conversation_id, first_seq, last_seq, turn.trace_id),
+        (turn.id, lease.tenant_id, lease.conversation_id, first_seq, last_seq, turn.trace_id),
     )
 
 

@@ -138,8 +138,8 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     simulator.fingerprint: lambda tx, _, b: simulator.fingerprint(tx, b.idle),
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
     turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1),
-    turns.insert_turn: lambda tx, tenant, b: turns.insert_turn(
-        tx, turns.RunningTurn(id=TurnId(new_id()), trace_id="x", steps={}), tenant, b.idle, 1, 1
+    turns.insert_turn: lambda tx, _, b: turns.insert_turn(
+        tx, turns.RunningTurn(id=TurnId(new_id()), trace_id="x", steps={}), b.lease, first_seq=1, last_seq=1
     ),
     turns.save_step: lambda tx, _, b: turns.save_step(tx, b.lease, b.turn, "draft", "x"),
     turns.finish_turn: lambda tx, _, b: turns.finish_turn(tx, b.turn, "done"),
