@@ -42,7 +42,9 @@ from channels.simulator_prospect import (
     Post,
     ProspectGateway,
     WebhookRefused,
+    shown_address,
 )
+from channels.simulator_thought import language_name
 from channels.simulator_view import EMPTY, ThreadView, mail_thread, show_thread
 from channels.twilio_signature import read_form
 from channels.webhooks import read_body
@@ -113,6 +115,7 @@ class ChatPage:
     initials: str
     account: SimulatedAccount
     channel_name: str
+    address: str
     person: Person
     local_time: str
     channels: tuple[ChannelLink, ...]
@@ -215,12 +218,12 @@ class SimulatorPages:
             name=tenant.name,
             slug=tenant.slug,
             sells=", ".join(item.name[tenant.default_language] for item in tenant.catalogue[:4]),
-            languages=" · ".join(tenant.languages),
+            languages=", ".join(language_name(each) for each in tenant.languages),
             channels=tuple(
                 ChannelLink(
                     channel=each.channel,
                     name=CHANNEL_NAMES[each.channel],
-                    address=each.address,
+                    address=shown_address(each.address),
                     url=f"/simulator/{tenant.slug}/{each.channel}",
                     is_current=False,
                 )
@@ -307,6 +310,7 @@ class SimulatorPages:
             initials="".join(word[0] for word in place.tenant.name.split()[:2]).upper(),
             account=place.account,
             channel_name=CHANNEL_NAMES[channel],
+            address=shown_address(place.account.address),
             person=person,
             local_time=f"{self._deps.now().astimezone(person.country.zone):%A %H:%M}",
             channels=tuple(_channel_link(place, each) for each in place.accounts),
@@ -379,7 +383,7 @@ def _channel_link(place: Place, account: SimulatedAccount) -> ChannelLink:
     return ChannelLink(
         channel=account.channel,
         name=CHANNEL_NAMES[account.channel],
-        address=account.address,
+        address=shown_address(account.address),
         url=chat_url(place.tenant.slug, account.channel, place.person),
         is_current=account.id == place.account.id,
     )

@@ -115,8 +115,7 @@ class Person:
     @property
     def shown_number(self) -> str:
         """The number as people write it."""
-        parsed = phonenumbers.parse(self.number)
-        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        return shown_address(self.number)
 
     def address(self, channel: Channel) -> str:
         """Return where they write from on a channel."""
@@ -134,6 +133,15 @@ class Post:
     subject: str = ""
     thread: Sequence[str] = ()
     """E-mail: ids of the mails before this one, oldest first."""
+
+
+def shown_address(address: str) -> str:
+    """Return a number as people write it, anything else as it is."""
+    try:
+        parsed = phonenumbers.parse(address)
+    except phonenumbers.NumberParseException:
+        return address
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 class ProspectGateway:

@@ -1,7 +1,7 @@
 """What Nightshift thought at one turn: a saved turn row, told to a newcomer.
 
-The saved steps are JSON of an earlier moment, perhaps of an earlier release: whatever is absent or odd is left
-out, nothing here raises on it.
+The saved steps are JSON of an earlier moment, perhaps of an earlier release: whatever is absent is left out, and
+an unknown name is shown as it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from babel import Locale, UnknownLocaleError
 
 from agent.store.simulator import Thread, ThreadTurn
-from agent.types import Source
+from agent.types import INTENTS, Source
 
 Outcome = Literal["sent", "person", "silent", "superseded", "working", "failed"]
 MAX_QUOTE_CHARS = 90
@@ -84,7 +84,8 @@ class ThoughtView:
     facts: tuple[Fact, ...]
     checks: tuple[Check, ...]
     checks_label: str
-    engine: str
+    engines: tuple[Fact, ...]
+    """Who understood the message and who wrote the reply: always said."""
     timing: str
     trace_id: str
 
@@ -116,10 +117,10 @@ def show_thoughts(thread: Thread, *, has_model_key: bool) -> Iterator[ThoughtVie
             for each in thread.messages
             if each.direction == "inbound" and turn.first_seq <= each.seq <= turn.last_seq
         ]
-        yield _show(turn, burst, _engine(thread, turn, has_model_key))
+        yield _show(turn, burst, tuple(_engines(thread, turn, has_model_key)))
 
 
-def _show(turn: ThreadTurn, burst: list[str], engine: str) -> ThoughtView:
+def _show(turn: ThreadTurn, burst: list[str], engines: tuple[Fact, ...]) -> ThoughtView:
     outcome = _outcome(turn)
     checks = tuple(_checks(turn.steps))
     quote = " · ".join(burst)
@@ -129,11 +130,11 @@ def _show(turn: ThreadTurn, burst: list[str], engine: str) -> ThoughtView:
         burst=len(burst),
         outcome=outcome,
         outcome_label=OUTCOMES[outcome],
-        reason="" if outcome in ("working", "superseded") else turn.reason or "",
+        reason=_own_reason(turn, outcome),
         facts=tuple(_facts(turn.steps)),
         checks=checks,
         checks_label=f"{sum(check.passed for check in checks)} of {len(checks)} checks passed" if checks else "",
-        engine=engine,
+        engines=engines,
         timing=_timing(turn),
         trace_id=turn.trace_id,
     )
@@ -154,15 +155,34 @@ def _outcome(turn: ThreadTurn) -> Outcome:
     return "sent"
 
 
-def _engine(thread: Thread, turn: ThreadTurn, has_model_key: bool) -> str:
-    """Who wrote the reply; while there is none, who understood the message."""
+def _engines(thread: Thread, turn: ThreadTurn, has_model_key: bool) -> Iterator[Fact]:
+    """Say who understood the message and who wrote the reply."""
+    classification = _classification(turn.steps)
     replies = [m for m in thread.messages if m.turn_id == turn.id and m.direction == "outbound"]
+    drafts = [_draft(turn.steps, name) for name in DRAFT_STEPS if name in turn.steps]
+    if source := _source(classification):
+        model = str(classification.get("model") or "")
+        yield Fact(name="Understood by", value=engine_label(source, model, has_model_key=has_model_key))
+    elif turn.state != "running":
+        yield Fact(name="Understood by", value=engine_label("rule", "", has_model_key=has_model_key))
     if replies:
-        return engine_label(replies[-1].source or "rule", replies[-1].model or "", has_model_key=has_model_key)
-    for understood in (*(_draft(turn.steps, name) for name in DRAFT_STEPS), _classification(turn.steps)):
-        if understood.get("source") in ("claude", "local", "rule"):
-            return engine_label(understood["source"], str(understood.get("model", "")), has_model_key=has_model_key)
-    return "" if turn.state == "running" else engine_label("rule", "", has_model_key=has_model_key)
+        reply = replies[-1]
+        value = engine_label(reply.source or "rule", reply.model or "", has_model_key=has_model_key)
+        yield Fact(name="Reply written by", value=value)
+    elif drafts and (source := _source(drafts[0])):
+        model = str(drafts[0].get("model") or "")
+        yield Fact(name="Draft written by", value=engine_label(source, model, has_model_key=has_model_key))
+
+
+def _source(step: Mapping[str, Any]) -> Source | None:
+    match step.get("source"):
+        case "claude":
+            return "claude"
+        case "local":
+            return "local"
+        case "rule":
+            return "rule"
+    return None
 
 
 def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
@@ -178,14 +198,15 @@ def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
             detail=f"also {', '.join(extra)}" if extra else "",
             percent=_percent(classification.get("confidence")),
         )
-        if sentiment := classification.get("sentiment"):
-            complexity = classification.get("complexity")
-            yield Fact(name="Tone", value=_words(sentiment), detail=f"{complexity} complexity" if complexity else "")
+        if (sentiment := classification.get("sentiment", "neutral")) != "neutral":
+            yield Fact(name="Tone", value=_words(sentiment))
     if tier := route.get("tier"):
-        yield Fact(name="Route", value=TIERS.get(str(tier), _words(tier)), detail=str(route.get("reason", "")))
+        yield Fact(
+            name="Route", value=TIERS.get(str(tier), _words(tier)), detail=plain_reason(str(route.get("reason", "")))
+        )
     drafts = sum(name in steps for name in DRAFT_STEPS)
-    if drafts:
-        yield Fact(name="Drafts", value=str(drafts), detail="rewritten after a check objected" if drafts > 1 else "")
+    if drafts > 1:
+        yield Fact(name="Drafts", value=str(drafts), detail="rewritten after a check objected")
 
 
 def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
@@ -217,6 +238,20 @@ def _percent(share: object) -> int | None:
     return round(share * 100) if isinstance(share, int | float) else None
 
 
+def plain_reason(reason: str) -> str:
+    """Return a reason with the intents in it as words."""
+    for intent in INTENTS:
+        reason = reason.replace(intent, _words(intent))
+    return reason
+
+
+def _own_reason(turn: ThreadTurn, outcome: Outcome) -> str:
+    """Why it ended so, unless the route's reason says the same."""
+    if outcome in ("working", "superseded") or turn.reason == _part(turn.steps, "route").get("reason"):
+        return ""
+    return plain_reason(turn.reason or "")
+
+
 def _words(name: object) -> str:
     return str(name).replace("_", " ")
 
@@ -224,7 +259,8 @@ def _words(name: object) -> str:
 def _timing(turn: ThreadTurn) -> str:
     parts = []
     if turn.finished_at:
-        parts.append(f"{(turn.finished_at - turn.created_at).total_seconds():.1f} s")
+        ms = round((turn.finished_at - turn.created_at).total_seconds() * 1000)
+        parts.append(f"{ms} ms" if ms < 1000 else f"{ms / 1000:.1f} s")
     if turn.calls:
         parts.append(f"{turn.calls} model call{'s' if turn.calls > 1 else ''}")
         parts.append(f"${turn.cost_microusd // 1_000_000}.{turn.cost_microusd % 1_000_000 // 100:04d}")

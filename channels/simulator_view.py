@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from agent.store.simulator import Thread, ThreadMessage
 from agent.types import Source
-from channels.simulator_thought import ThoughtView, engine_label, show_thoughts
+from channels.simulator_thought import ThoughtView, engine_label, plain_reason, show_thoughts
 
 Tone = Literal["plain", "good", "warn", "bad"]
 HELD_S = 5
@@ -146,7 +146,7 @@ def _placed(
     yield from _escalation_lines(thread)
     for turn in thread.turns:
         if turn.decision == "nothing":
-            text = f"No reply: {turn.reason or 'none needed'}"
+            text = f"No reply: {plain_reason(turn.reason or 'none needed')}"
             yield (turn.last_seq, 1), Line(id=f"silent-{turn.id}", text=text, tone="plain", turn_id=str(turn.id))
 
 
@@ -199,15 +199,14 @@ def _escalation_lines(thread: Thread) -> Iterator[tuple[tuple[int, int], Entry]]
         elif escalation.turn_id in seq_of_turn:
             seq = seq_of_turn[escalation.turn_id]
         turn_id = str(escalation.turn_id) if escalation.turn_id else None
-        text = f"Handed to a person: {escalation.reason}"
+        text = f"Handed to a person: {plain_reason(escalation.reason)}"
         yield (seq, 1), Line(id=f"escalation-{escalation.id}", text=text, tone="warn", turn_id=turn_id)
 
 
 def _banners(thread: Thread) -> Iterator[Banner]:
     if thread.suppression:
         yield Banner(
-            text=f"You have opted out ({thread.suppression.reason}). Nothing is sent to you any more, on any channel, "
-            "until you write START.",
+            text="You have opted out. Nothing is sent to you any more, on any channel, until you write START.",
             tone="bad",
         )
     if thread.owner == "staff":

@@ -71,10 +71,9 @@ function celebrate(arrived, follow) {
 
 function showThoughts(html) {
   const region = regions.get("thoughts");
-  const earlier = [...region.querySelectorAll("details[open]")];
   const added = syncRegion(region, html);
   if (added.some((each) => each.matches("details")) && !isFirst) {
-    for (const each of earlier) each.open = false;
+    for (const each of region.querySelectorAll("details[open]")) each.open = added.includes(each);
   }
 }
 
