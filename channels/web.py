@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from agent.errors import BadRequest
 from agent.ports import Deps
 from agent.store.db import fetch_one
+from channels.pages import STATIC_PATH, static_files
 from channels.webhooks import WebhookKeys, build_webhooks
 
 SECURITY_HEADERS = {
@@ -47,6 +48,7 @@ def create_app(
     app.include_router(_build_health(deps))
     for router in pages:
         app.include_router(router)
+    app.mount(STATIC_PATH, static_files())
     app.add_exception_handler(BadRequest, _refuse)
     for away in (psycopg.OperationalError, psycopg_pool.PoolTimeout):
         app.add_exception_handler(away, _database_away)
