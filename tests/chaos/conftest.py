@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.local.classifier import LocalClassifier
+from agent.local.encoder import load_encoder
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.processes import Process, environment, free_port
@@ -82,13 +84,21 @@ class Fleet:
         return sum(path.read_text(encoding="utf-8", errors="replace").count(event) for path in self.logs.glob("*.log"))
 
 
+@pytest.fixture(scope="session")
+def agent_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The processes' home, with the local engine trained: what an installation has after its first start."""
+    home = tmp_path_factory.mktemp("home")
+    LocalClassifier.load(home, load_encoder())
+    return home
+
+
 @pytest.fixture
-async def fleet(store: Store, twilio: TwilioDouble, tmp_path: Path) -> AsyncIterator[Fleet]:
+async def fleet(store: Store, twilio: TwilioDouble, agent_home: Path, tmp_path: Path) -> AsyncIterator[Fleet]:
     """No process yet, but all settings: this database, this provider, a port of its own."""
     port = free_port()
     settings = environment(
         database_url=store.app_url,
-        nightshift_home=tmp_path / "home",
+        nightshift_home=agent_home,
         nightshift_port=port,
         nightshift_public_url=f"http://127.0.0.1:{port}",
         twilio_account_sid=ACCOUNT_SID,

@@ -33,7 +33,11 @@ HAVOC: tuple[tuple[int, tuple[str, ...]], ...] = (
     (165, ("web", "worker-1")),
     (185, EVERYTHING[:-1]),
 )
-"""Who is killed as soon as so many messages are acknowledged."""
+"""Who is killed once so many messages are acknowledged, in the middle of something."""
+UNDER_WAY = """
+    exists (select from messages where state = 'sending' and claimed_until > clock_timestamp() + interval '29 s')
+    or exists (select from conversations where turn_state = 'running')
+    or not exists (select from conversations where turn_state = 'queued')"""
 
 
 async def test_kill_of_anything_at_any_time_loses_nothing_and_answers_nothing_twice(
@@ -81,6 +85,7 @@ async def _wreak_havoc(prospects: Prospects, fleet: Fleet, store: Store, twilio:
         processes = [victim for victim in victims if victim != POSTGRES]
         if processes:
             await asyncio.to_thread(fleet.wait_ready, *processes)
+            await store.wait_until(UNDER_WAY, timeout_s=30)
             await asyncio.to_thread(fleet.kill, *processes)
         if POSTGRES in victims:
             await asyncio.to_thread(store.crash)
