@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import HashingVectorizer
 from wordfreq import zipf_frequency
 
 from agent.folding import words_of
-from agent.local.encoder import Encoder, Kind, Vectors
+from agent.local.encoder import Encoder, Vectors
 from agent.types import CatalogueItem, Passage, Sources, Tenant, TenantId
 
 TOP = 3
@@ -45,10 +44,10 @@ _SHRINKAGE = 20  # texts; below this the mean of the texts is not theirs in comm
 
 
 class TenantRetriever:
-    """Implements `agent.ports.Retriever`. Without an encoder it compares spellings instead of meanings."""
+    """Implements `agent.ports.Retriever`."""
 
-    def __init__(self, encoder: Encoder | None) -> None:
-        self._encoder = encoder or SpellingEncoder()
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
         self._index = lru_cache(maxsize=MAX_INDEXES)(self._build)
 
     def retrieve(self, tenant: Tenant, text: str, context: str | None) -> Sources:
@@ -74,23 +73,6 @@ class TenantRetriever:
 
     def _build(self, published: "Published") -> "Index":
         return Index(published, self._encoder)
-
-
-class SpellingEncoder:
-    """Vectors of letter sequences: finds the same words again, whatever their ending. Needs no weights."""
-
-    name = "spelling"
-    version = "1"
-    dim = 4096
-
-    def __init__(self) -> None:
-        self._hashes = HashingVectorizer(
-            analyzer="char_wb", ngram_range=(3, 5), n_features=self.dim, alternate_sign=False, preprocessor=words_of
-        )
-
-    def embed(self, texts: Sequence[str], kind: Kind = "query") -> Vectors:  # noqa: ARG002 — one space for both
-        """Return one row per text, of length one; an empty text has the zero vector."""
-        return np.asarray(self._hashes.transform(texts).toarray(), dtype=np.float32)
 
 
 def passage_source(passage: Passage) -> str:

@@ -1,4 +1,4 @@
-"""The schema of a tenant file: the shape of each entry. `tenants/lumen.yaml` documents the layout."""
+"""The schema of a tenant file: the shape of each entry. `agent/example_tenants/lumen.yaml` documents the layout."""
 
 import re
 import zoneinfo

@@ -159,7 +159,10 @@ async def _check_running_database(settings: Settings) -> list[Finding]:
         Finding(level="ok", subject="tenants", text=f"{count}")
         if count
         else Finding(
-            level="note", subject="tenants", text="none", fix="Apply one: `nightshift tenant apply tenants/lumen.yaml`."
+            level="note",
+            subject="tenants",
+            text="none",
+            fix="Describe one in a file like agent/example_tenants/lumen.yaml, and run `nightshift tenant apply FILE`.",
         )
     )
     return findings

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import ThreadpoolController
 
 from agent.local import kernel
 from agent.local.encoder import Encoder

@@ -26,7 +26,7 @@ from tests.integration.agents import Agent, build_agent
 from tests.integration.tenant_rows import Rows, insert_rows
 
 PUBLIC_URL = "https://agent.example"
-TENANT_FILES = Path(__file__).parents[2] / "tenants"
+TENANT_FILES = Path(__file__).parents[2] / "agent" / "example_tenants"
 
 
 @pytest.fixture

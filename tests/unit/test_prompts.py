@@ -30,7 +30,7 @@ from tests.factories import (
 
 PROMPTS = Prompts.load()
 TODAY = NOW.date()
-TENANT_FILES = sorted((Path(__file__).parents[2] / "tenants").glob("*.yaml"))
+TENANT_FILES = sorted((Path(__file__).parents[2] / "agent" / "example_tenants").glob("*.yaml"))
 TENANTS = [pytest.param(make_tenant(), id="factory")] + [
     pytest.param(load_tenant_file(path).tenant, id=path.stem) for path in TENANT_FILES
 ]

@@ -30,7 +30,7 @@ from agent.types import OpeningHours, Price
 from tests.factories import make_tenant
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted((ROOT / "tenants").glob("*.yaml"))
+SHIPPED = sorted((ROOT / "agent" / "example_tenants").glob("*.yaml"))
 
 MINIMAL = """\
 slug: school
