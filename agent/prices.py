@@ -253,8 +253,8 @@ def _amount(reference: PriceReference, tenant: Tenant, language: str, preferred:
         case "instalments":
             parts = _instalments(reference, item, price, tenant, today)
             if parts[0] == parts[-1]:
-                return f"{len(parts)} × {money(parts[0])}"
-            return f"{len(parts) - 1} × {money(parts[0])} + 1 × {money(parts[-1])}"
+                return f"{len(parts)} x {money(parts[0])}"
+            return f"{len(parts) - 1} x {money(parts[0])} + 1 x {money(parts[-1])}"
         case "discounted":
             return money(_discounted(reference, item, price, tenant, today))
         case _:

@@ -248,7 +248,7 @@ async def test_instalments_and_valid_discount_are_told_with_their_conditions(
     written = await draft(models, retriever, turn, intent="pricing", language="es")
 
     shown = render_draft(written, turn, NOW).text
-    assert "6 × 66,50 €" in shown
+    assert "6 x 66,50 €" in shown
     assert "código EARLY10, pago del curso completo hasta el 31 de diciembre de 2026" in shown
     assert "359,10 €" in shown
     assert "VERANO25" not in shown
