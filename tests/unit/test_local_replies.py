@@ -279,7 +279,7 @@ async def test_unclear_item_lists_five_prices_and_asks_which(
     written = await draft(models, retriever, about("precio?", tenants["lumen"]), intent="pricing")
 
     assert len(find_references(written.text)) == 5
-    assert written.text.endswith("¿Cuál interesa más?")
+    assert written.text.endswith("¿Sobre cuál te cuento más?")
 
 
 async def test_item_without_a_price_today_goes_to_a_person(models: LocalModels, retriever: TenantRetriever) -> None:
@@ -395,12 +395,12 @@ async def test_what_was_just_said_is_not_repeated(
 ) -> None:
     tenant = tenants["lumen"]
     said = next(passage.text["es"] for passage in tenant.passages if passage.id == "certificate")
-    turn = about("¿dan certificado?", tenant, said=f"{said} ¿Qué más hace falta saber?")
+    turn = about("¿dan certificado?", tenant, said=f"{said} ¿Alguna otra duda?")
 
     written = await draft(models, retriever, turn, intent="product_question")
 
     assert said not in written.text
-    assert "¿Qué más hace falta saber?" not in written.text
+    assert "¿Alguna otra duda?" not in written.text
 
 
 # --- doubt, languages, channels ----------------------------------------------------------------------------------
