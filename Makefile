@@ -48,6 +48,7 @@ $(RUNTIME): requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing from requirements.lock (about a minute the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/nightshift train
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUNTIME)

@@ -29,6 +29,12 @@ from jobs.agent_wiring import load_claude
 CLAUDE_CONCURRENCY = 8
 
 
+def run_training(settings: Settings, console: Console) -> None:
+    """Have the trained model ready, so that the first worker need not wait for it."""
+    classifier = LocalClassifier.load(settings.nightshift_home, load_encoder())
+    console.print(f"The local classifier is ready (version {classifier.name}).")
+
+
 async def run_language(source: Path, target: Path, console: Console) -> int:
     """Detect the language of each row; return the exit code."""
     return await _run(source, target, language_fields(LanguageDetector.load()), console)

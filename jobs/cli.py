@@ -133,6 +133,15 @@ def doctor() -> None:
 
 
 @app.command()
+def train() -> None:
+    """Train the local classifier from the shipped examples, if this version has not been trained here yet."""
+    from jobs import batch
+
+    with _explained():
+        batch.run_training(_settings(), err)
+
+
+@app.command()
 def language(source: InFile, target: OutFile) -> None:
     """Detect the language of each row {id, text}: adds language and confidence."""
     from jobs import batch

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from agent.local.classifier import LocalClassifier
+from agent.local.encoder import load_encoder
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
@@ -112,3 +114,16 @@ async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 def clock() -> FakeClock:
     """A settable clock at Tuesday, 17 November 2026, 15:00 UTC: office hours in Madrid, São Paulo and New York."""
     return FakeClock(datetime(2026, 11, 17, 15, 0, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the local classifier has been trained: once a session, because it takes seconds."""
+    home = tmp_path_factory.mktemp("trained")
+    LocalClassifier.load(home, load_encoder())
+    return home
+
+
+def share_training(trained_home: Path, home: Path) -> None:
+    """Give another home the trained classifier."""
+    shutil.copytree(trained_home / "local", home / "local")

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from agent.store import embedded
+from tests.conftest import share_training
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "agent" / "example_tenants"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Iterator[Path]:
     """A home of its own, with its embedded database stopped in the end."""
     directory = tmp_path_factory.mktemp("home")
+    share_training(trained_home, directory)
     yield directory
     embedded.stop(directory)
 

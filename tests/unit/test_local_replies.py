@@ -103,8 +103,8 @@ def retriever(encoder: Encoder) -> TenantRetriever:
 
 
 @pytest.fixture(scope="module")
-def classifier(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> LocalClassifier:
-    return LocalClassifier.load(tmp_path_factory.mktemp("home"), encoder)
+def classifier(encoder: Encoder, trained_home: Path) -> LocalClassifier:
+    return LocalClassifier.load(trained_home, encoder)
 
 
 @pytest.fixture(scope="module")
