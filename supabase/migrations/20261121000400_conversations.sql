@@ -126,7 +126,7 @@ create table messages (
     foreign key (tenant_id, channel_account_id) references channel_accounts (tenant_id, id) on delete cascade,
     foreign key (tenant_id, turn_id) references turns (tenant_id, id)
 );
-create unique index messages_provider_id on messages (channel_account_id, provider_id) where provider_id is not null;
+create unique index messages_provider_id on messages (conversation_id, provider_id) where provider_id is not null;
 create index messages_conversation on messages (tenant_id, conversation_id, seq);
 create index messages_unread on messages (conversation_id, seq) where direction = 'inbound' and turn_id is null;
 create index messages_turn on messages (turn_id) where turn_id is not null;

@@ -149,7 +149,7 @@ begin
                           subject, media, raw, automatic, provider_handled_opt_out, thread_references, created_at)
         values (p_message_id, tenant_id, conversation_id, account.account_id, 'inbound', 'contact', p_provider_id, p_body,
                 p_subject, p_media, p_raw, p_automatic, p_opt_out_handled, p_references, p_received_at)
-        on conflict (channel_account_id, provider_id) where provider_id is not null do nothing;
+        on conflict do nothing;  -- the same provider id in the same conversation
     if not found then
         outcome := 'duplicate';
         return;

@@ -194,3 +194,13 @@ async def test_other_content_type_is_refused(
     async with stores_only(admin):
         response = await client.post(PATH, content=b"{}", headers=headers)
     assert response.status_code == 415
+
+
+async def test_two_senders_that_use_one_message_id_are_both_heard(
+    client: httpx.AsyncClient, admin: Tx, key: ec.EllipticCurvePrivateKey, clock: FakeClock
+) -> None:
+    """Message-IDs are the senders' words: careless programs repeat them, and nobody's may silence another's mail."""
+    async with stores_only(admin, **{table: 2 * count for table, count in ONE_MESSAGE.items()}):
+        for sender in ("ana@ruiz.example", "eva@ruiz.example"):
+            mail = make_mail(From=sender, **{"Message-ID": "<1@localhost>"})
+            assert (await post_form(client, key, raw_form(mail, [LUMEN], sender), clock())).status_code == 200
