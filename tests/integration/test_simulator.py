@@ -19,7 +19,7 @@ from agent.store import messages
 from agent.tenants import TenantFile
 from agent.types import Candidate, Channel, MessageId, OutboundMessage
 from channels.simulator import SimulatorKeys, SimulatorSender
-from channels.simulator_page import build_simulator
+from channels.simulator_page import POLL_S, Place, SimulatorPages, build_simulator
 from channels.twilio_signature import WebhookSecret, sign
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
@@ -391,3 +391,21 @@ async def read_syncs(stream: httpx.Response) -> AsyncIterator[dict[str, str]]:
     async for line in stream.aiter_lines():
         if line.startswith("data: "):
             yield json.loads(line.removeprefix("data: "))
+
+
+async def test_nobody_asks_the_database_after_the_reader_has_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    ask = SimulatorPages._fingerprint
+
+    async def counted(pages: SimulatorPages, place: Place) -> str:
+        nonlocal asked
+        asked += 1
+        return await ask(pages, place)
+
+    monkeypatch.setattr(SimulatorPages, "_fingerprint", counted)
+    async with site.http.stream("GET", live_path("sms")) as stream:
+        await anext(read_syncs(stream))
+    await asyncio.sleep(POLL_S)  # one question may be on its way
+    after = asked
+    await asyncio.sleep(3 * POLL_S)
+    assert asked == after
