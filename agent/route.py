@@ -13,10 +13,12 @@ def choose_route(classification: Classification, policy: Policy) -> Route:
     unclear goes to the expert; the rest is the standard model's.
     """
     intent, sure = classification.intent, classification.confidence >= policy.min_confidence
+    if intent == "human_request":
+        return Route(tier="person", reason="asked for a person")
     if classification.needs_human:
         return Route(tier="person", reason=f"{intent}: an automatic reply could do harm")
     if intent in policy.human_intents:
-        return Route(tier="person", reason=f"{intent} goes to a person")
+        return Route(tier="person", reason=f"{intent}: a person answers these")
     if intent in _SILENT and sure:
         return Route(tier="none", reason=f"{intent} asks for nothing")
     if not sure:
