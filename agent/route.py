@@ -13,12 +13,8 @@ def choose_route(classification: Classification, policy: Policy) -> Route:
     unclear goes to the expert; the rest is the standard model's.
     """
     intent, sure = classification.intent, classification.confidence >= policy.min_confidence
-    if intent == "human_request":
-        return Route(tier="person", reason="asked for a person")
-    if classification.needs_human:
-        return Route(tier="person", reason=f"{intent}: an automatic reply could do harm")
-    if intent in policy.human_intents:
-        return Route(tier="person", reason=f"{intent}: a person answers these")
+    if reason := _person_because(classification, policy):
+        return Route(tier="person", reason=reason)
     if intent in _SILENT and sure:
         return Route(tier="none", reason=f"{intent} asks for nothing")
     if not sure:
@@ -26,3 +22,13 @@ def choose_route(classification: Classification, policy: Policy) -> Route:
     if intent in _HARD or classification.complexity == "high":
         return Route(tier="expert", reason=f"{intent} is hard")
     return Route(tier="standard", reason=f"{intent} is routine")
+
+
+def _person_because(classification: Classification, policy: Policy) -> str | None:
+    if classification.intent == "human_request":
+        return "asked for a person"
+    if classification.needs_human:
+        return f"{classification.intent}: an automatic reply could do harm"
+    if classification.intent in policy.human_intents:
+        return f"{classification.intent}: a person answers these"
+    return None
