@@ -89,7 +89,7 @@ async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, de
         if not await conversations.lock(tx, lease):
             raise Fenced(f"turn {turn.id} was taken over by another worker")
         await _escalate(tx, turn, Escalate(reason="Could not be processed", detail=error, reply=notice), deps)
-        await messages.mark_read(tx, turn.conversation.id, turn.id, turn.last_seq, turn.conversation.language)
+        await messages.mark_read(tx, turn.id, turn.inbound, turn.conversation.language)
         await turns.finish_turn(
             tx, turn.id, "failed", decision="escalate", reason="could not be processed", error=error
         )
@@ -102,11 +102,11 @@ async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, de
 
 
 async def _is_overtaken(tx: Tx, turn: Turn, resolution: Resolution) -> bool:
-    """Whether the prospect wrote again and the draft is still unsent: then the next turn answers everything."""
+    """Whether more is unread than the turn has seen, and nothing has left: then the next turn answers everything."""
     newer = (
         isinstance(resolution.decision, Send)
         and resolution.consent is None
-        and await messages.has_newer_unread(tx, turn.conversation.id, turn.last_seq)
+        and await messages.has_unread_beside(tx, turn.conversation.id, turn.inbound)
     )
     in_a_row = await conversations.count_superseded(tx, turn.conversation.id, superseded=newer)
     return newer and in_a_row <= MAX_SUPERSEDED
@@ -116,7 +116,7 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Agent
     conversation, spoken = turn.conversation, resolution.spoken
     language = spoken.language or turn.tenant.default_language
     await conversations.set_language(tx, conversation, language, dict(spoken.posterior))
-    await messages.mark_read(tx, conversation.id, turn.id, turn.last_seq, language)
+    await messages.mark_read(tx, turn.id, turn.inbound, language)
     if resolution.consent:
         await _change_consent(tx, turn, resolution.consent, deps)
     decision = resolution.decision

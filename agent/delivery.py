@@ -4,6 +4,7 @@ No transaction is open while a provider is called. A message whose fate is unkno
 before anything is sent again (promise P2); what the prospect wrote meanwhile makes an unsent answer stale (P3).
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +36,11 @@ from agent.types import (
 )
 
 CLAIM_S = 30.0
-"""How long a claim holds. Longer than any provider call may take (senders time out after 10 s)."""
+"""How long a claim holds. Whoever takes it over then asks the provider first."""
+CALL_S = CLAIM_S / 2
+"""How long after its claim a call to the provider is given up: the rest of the claim is time for it to show there."""
+BEHIND_S = 1.0
+"""How soon a message that must wait for an earlier one is looked at again."""
 MAX_ATTEMPTS = 6
 """Hand-overs after which a person is asked instead."""
 
@@ -91,9 +96,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
 
 async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn | None:
     """Whether a message may leave now; writes what becomes of it otherwise."""
-    now = deps.now()
-    if entry.state == "pending" and entry.not_before > now:
-        await _defer(tx, entry, (entry.not_before - now).total_seconds(), deps)
+    if await _must_wait(tx, entry, deps):
         return None
     if entry.turn_id is None:
         raise LookupError(f"message {entry.message.id} belongs to no turn, so it cannot be checked")
@@ -112,14 +115,27 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         case Send(reply=Reply(not_before=None)):
             return turn
         case Send(reply=Reply(not_before=datetime() as until)):
-            await messages.postpone_outbox_entry(tx, entry.message.id, until)
-            await _defer(tx, entry, (until - now).total_seconds(), deps)
+            await _postpone(tx, entry, until, deps)
         case Escalate(reason=reason):
             await _withdraw(tx, entry, reason)
             await _ask_person(tx, entry, reason, entry.candidate)
         case Nothing(reason=reason):
             await _withdraw(tx, entry, reason)
     return None
+
+
+async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
+    """Whether a message waits: for its time, or for an earlier one that may still have to be sent (P3)."""
+    if entry.state != "pending":
+        return False
+    now = deps.now()
+    if entry.not_before > now:
+        await _defer(tx, entry, entry.not_before, deps)
+        return True
+    if entry.is_behind:
+        await _postpone(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
+        return True
+    return False
 
 
 async def _is_stale(tx: Tx, turn: Turn) -> bool:
@@ -142,7 +158,13 @@ async def _withdraw(tx: Tx, entry: OutboxEntry, reason: str) -> None:
     await _record(tx, entry, "delivery.withdrawn", {"reason": reason})
 
 
-async def _defer(tx: Tx, entry: OutboxEntry, delay_s: float, deps: AgentDeps) -> None:
+async def _postpone(tx: Tx, entry: OutboxEntry, until: datetime, deps: AgentDeps) -> None:
+    await messages.postpone_outbox_entry(tx, entry.message.id, until)
+    await _defer(tx, entry, until, deps)
+
+
+async def _defer(tx: Tx, entry: OutboxEntry, until: datetime, deps: AgentDeps) -> None:
+    delay_s = (until - deps.now()).total_seconds()
     await deps.queue.deliver(tx, entry.message.tenant_id, entry.message.id, delay_s=delay_s)
 
 
@@ -181,30 +203,31 @@ async def _record(tx: Tx, entry: OutboxEntry, kind: str, data: dict[str, object]
     )
 
 
-async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> bool:
-    """Ask the provider for a message an earlier attempt may have sent. True: it has it, and that is recorded.
+async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
+    """Ask the provider for a message an earlier attempt may have sent, and record what it says.
 
-    False means that it may be sent now. If the provider cannot be asked, the message waits: True as well.
+    What it does not have goes back into the outbox; if it cannot be asked, the message waits.
     """
     async with deps.db.tenant(claimed.message.tenant_id) as tx:
         since = await deliveries.first_claimed_at(tx, claimed.message.id) or deps.now()
+        known = await messages.list_provider_ids(tx, claimed.conversation_id)
     with deps.tracer.step("reconcile", "tool") as observation:
         try:
             receipt = await deps.senders[claimed.message.provider].find_sent(
-                claimed.message, since - timedelta(seconds=60)
+                claimed.message, since - timedelta(seconds=60), known=known
             )
         except Retryable as exc:
             observation.update(level="WARNING", status_message="provider could not be asked")
             await _wait(claimed, exc, "ambiguous", deps)
-            return True
+            return
         observation.update(output="found" if receipt else "absent")
     if receipt is None:
-        return await _recheck_before_resend(claimed, deps)
-    await _accepted(claimed, receipt, "reconciled", deps)
-    return True
+        await _recheck_before_resend(claimed, deps)
+    else:
+        await _accepted(claimed, receipt, "reconciled", deps)
 
 
-async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> bool:
+async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """The provider does not have it: back into the outbox, where the checks run again before it is sent."""
     async with deps.db.tenant(claimed.message.tenant_id) as tx:
         if await messages.postpone_outbox_entry(tx, claimed.message.id, deps.now(), claimed.token):
@@ -217,19 +240,18 @@ async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> b
                 error="the provider never got the earlier attempt",
             )
             await deps.queue.deliver(tx, claimed.message.tenant_id, claimed.message.id)
-    return True
 
 
 async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """Call the provider once and record what it said, whatever that is."""
     with deps.tracer.step("send", "tool", metadata={"attempt": claimed.attempt}) as observation:
         try:
-            _require_fresh(claimed)
-            receipt = await deps.senders[claimed.message.provider].send(claimed.message)
+            async with asyncio.timeout(_time_left_s(claimed)):
+                receipt = await deps.senders[claimed.message.provider].send(claimed.message)
         except Retryable as exc:
             observation.update(level="WARNING", status_message=type(exc).__name__)
             await _wait(claimed, exc, "failed", deps)
-        except Ambiguous as exc:
+        except (Ambiguous, TimeoutError) as exc:
             observation.update(level="WARNING", status_message="outcome unknown")
             await _remember_doubt(claimed, exc, deps)
         except Permanent as exc:
@@ -240,10 +262,12 @@ async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
             await _accepted(claimed, receipt, "accepted", deps)
 
 
-def _require_fresh(claimed: ClaimedDelivery) -> None:
-    """Refuse to call the provider on an old claim: this process was paused, and another may reconcile meanwhile."""
-    if time.monotonic() - claimed.claimed_at_s > CLAIM_S / 2:
+def _time_left_s(claimed: ClaimedDelivery) -> float:
+    """Return how long the call may take. On an old claim none is made: another may reconcile before it arrives."""
+    left_s = claimed.claimed_at_s + CALL_S - time.monotonic()
+    if left_s <= 0:  # this process was paused
         raise Retryable("the claim is too old to call the provider on it")
+    return left_s
 
 
 async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:
@@ -273,11 +297,12 @@ async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: 
         await deps.queue.deliver(tx, message.tenant_id, message.id, delay_s=delay_s)
 
 
-async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous, deps: AgentDeps) -> None:
+async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous | TimeoutError, deps: AgentDeps) -> None:
     """Leave the claim to lapse; whoever comes then asks the provider first."""
     message = claimed.message
     async with deps.db.tenant(message.tenant_id) as tx:
-        await deliveries.close_delivery(tx, message.id, claimed.attempt, "ambiguous", at=deps.now(), error=str(error))
+        doubt = str(error) or f"no answer within {CALL_S:g} s of the claim"
+        await deliveries.close_delivery(tx, message.id, claimed.attempt, "ambiguous", at=deps.now(), error=doubt)
         await deps.queue.deliver(tx, message.tenant_id, message.id, delay_s=CLAIM_S + 1)
         await _event(tx, claimed, "delivery.ambiguous", {})
 

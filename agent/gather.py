@@ -44,7 +44,7 @@ async def claim_and_gather(
         if not burst:
             await conversations.release(tx, conversation_id)
             return NotYet()
-        running = await turns.find_running(tx, conversation_id, burst[-1].seq)
+        running = await turns.find_running(tx, conversation_id, burst[0].seq, burst[-1].seq)
         if running is None:
             turn_id = TurnId(new_id())
             running = turns.RunningTurn(id=turn_id, trace_id=deps.tracer.trace_id(str(turn_id)), steps={})

@@ -1,6 +1,6 @@
 """What the agent needs from the outside, as protocols; `jobs/wiring.py` chooses who fulfils them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,8 +78,12 @@ class ChannelSender(Protocol):
         """
         ...
 
-    async def find_sent(self, message: OutboundMessage, since: datetime) -> Receipt | None:
+    async def find_sent(
+        self, message: OutboundMessage, since: datetime, *, known: Collection[str] = ()
+    ) -> Receipt | None:
         """Ask the provider whether it has this message from an attempt after `since`; None: it has not.
+
+        `known` are the provider's ids of other messages of ours, which may say the very same.
 
         Raises:
             Retryable: the provider could not be asked now.

@@ -143,9 +143,10 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
         tags=[claimed.message.channel],
         metadata={"message": str(message_id), "attempt": str(claimed.attempt)},
     ):
-        if claimed.must_reconcile and await reconcile(claimed, deps):
-            return
-        await hand_over(claimed, deps)
+        if claimed.must_reconcile:
+            await reconcile(claimed, deps)
+        else:
+            await hand_over(claimed, deps)
 
 
 async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps) -> bool:

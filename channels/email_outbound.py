@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,7 +128,13 @@ class SmtpSender:
             await _leave(client)
         return Receipt(provider_id=mail["Message-ID"], state="sent")
 
-    async def find_sent(self, message: OutboundMessage, since: datetime) -> Receipt | None:  # noqa: ARG002 — the port's
+    async def find_sent(
+        self,
+        message: OutboundMessage,  # noqa: ARG002 — the port's
+        since: datetime,  # noqa: ARG002 — the port's
+        *,
+        known: Collection[str] = (),  # noqa: ARG002 — the port's
+    ) -> Receipt | None:
         """Return None: an SMTP server cannot be asked, so an unknown outcome is sent again.
 
         That is safe enough, because the Message-ID is the same: mailboxes show two copies of it as one.

@@ -6,7 +6,7 @@ webhooks. Its keys vouch for the provider `simulator` only, so it can never spea
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -135,7 +135,13 @@ class SimulatorSender:
             task.add_done_callback(self._reporting.discard)
         return Receipt(provider_id=provider_id, state="queued")
 
-    async def find_sent(self, message: OutboundMessage, since: datetime) -> Receipt | None:  # noqa: ARG002 — the port's
+    async def find_sent(
+        self,
+        message: OutboundMessage,
+        since: datetime,  # noqa: ARG002 — the port's
+        *,
+        known: Collection[str] = (),  # noqa: ARG002 — the port's
+    ) -> Receipt | None:
         """Look a message up; our own id finds it, so the time of the attempt does not matter."""
         async with self._db.tenant(message.tenant_id) as tx:
             if not await has_accepted(tx, message.id):

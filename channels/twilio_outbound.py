@@ -7,7 +7,7 @@ ties Twilio's id to our row even when the answer was lost.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -156,8 +156,10 @@ class TwilioSender:
             raise Ambiguous(f"Twilio took message {message.id} without naming it. Ask before sending again.")
         return _receipt(created)
 
-    async def find_sent(self, message: OutboundMessage, since: datetime) -> Receipt | None:
-        """Look for a message of ours to this recipient with this very text, created after `since`.
+    async def find_sent(
+        self, message: OutboundMessage, since: datetime, *, known: Collection[str] = ()
+    ) -> Receipt | None:
+        """Look for a message of ours to this recipient with this very text, created after `since`, not in `known`.
 
         Not filtered by date: Twilio's filter is on the sending time, which a queued message lacks. Nor by
         sender: a messaging service may not have chosen one yet.
@@ -167,7 +169,7 @@ class TwilioSender:
         """
         earliest = since.astimezone(UTC).replace(microsecond=0) - CLOCK_SKEW
         try:
-            return await self._search(message, earliest)
+            return await self._search(message, earliest, known)
         except (Ambiguous, TwilioException) as exc:
             raise Retryable(f"Twilio could not be asked about message {message.id}: {exc}") from exc
 
@@ -188,7 +190,7 @@ class TwilioSender:
             parameters["messaging_service_sid"] = self._messaging_service_sid
         return parameters
 
-    async def _search(self, message: OutboundMessage, earliest: datetime) -> Receipt | None:
+    async def _search(self, message: OutboundMessage, earliest: datetime, known: Collection[str]) -> Receipt | None:
         recipient = _address(message.channel, message.recipient)
         page = None
         for _ in range(MAX_PAGES):
@@ -197,7 +199,7 @@ class TwilioSender:
             )
             records = list(page)
             for record in records:
-                if _is_same(record, message, earliest):
+                if record.sid not in known and _is_same(record, message, earliest):
                     return _receipt(record)
             # Newest first: once a page ends before our attempt, nothing older can be it.
             if not records or not page.next_page_url or _is_before(records[-1], earliest):

@@ -91,7 +91,7 @@ async def create_store(home: Path, name: str, *, quiet_s: float, max_wait_s: flo
 
 
 def _school(quiet_s: float, max_wait_s: float) -> TenantFile:
-    file = load_tenant_file(REPOSITORY / "tenants" / "lumen.yaml")
+    file = load_tenant_file(REPOSITORY / "agent" / "example_tenants" / "lumen.yaml")
     policy = replace(file.tenant.policy, quiet_s=quiet_s, max_wait_s=max_wait_s, send_hours=())
     account = ChannelAccount(channel="whatsapp", address=OUR_NUMBER, provider="twilio")
     return replace(file, tenant=replace(file.tenant, policy=policy), channels=(account,))

@@ -82,14 +82,23 @@ async def has_newer_unread(tx: Tx, conversation_id: ConversationId, seq: int) ->
     return bool(row and row["newer"])
 
 
-async def mark_read(
-    tx: Tx, conversation_id: ConversationId, turn_id: TurnId, last_seq: int, language: str | None
-) -> None:
-    """Give a turn the inbound messages it has handled."""
+async def has_unread_beside(tx: Tx, conversation_id: ConversationId, burst: Sequence[Message]) -> bool:
+    """Whether more is unread than this burst: newer messages, or older ones whose answer was withdrawn."""
+    row = await fetch_one(
+        tx,
+        """select exists (select from messages where conversation_id = %s and direction = 'inbound'
+                          and turn_id is null and id <> all(%s)) as more""",
+        (conversation_id, [message.id for message in burst]),
+    )
+    return bool(row and row["more"])
+
+
+async def mark_read(tx: Tx, turn_id: TurnId, burst: Sequence[Message], language: str | None) -> None:
+    """Give a turn the inbound messages it has handled: those it saw, and no others."""
     await tx.execute(
         """update messages set turn_id = %s, language = %s
-           where conversation_id = %s and direction = 'inbound' and turn_id is null and seq <= %s""",
-        (turn_id, language, conversation_id, last_seq),
+           where id = any(%s) and direction = 'inbound' and turn_id is null""",
+        (turn_id, language, [message.id for message in burst]),
     )
 
 
@@ -116,7 +125,7 @@ async def withdraw_unsent_replies(tx: Tx, conversation_id: ConversationId) -> in
         """with withdrawn as (
                update messages set state = 'superseded', error = 'newer message'
                where tenant_id = (select current_tenant()) and conversation_id = %s and direction = 'outbound'
-                 and state = 'pending' and attempt = 0 and author = 'agent' and source <> 'rule'
+                 and state = 'pending' and author = 'agent' and source <> 'rule'
                returning turn_id),
            reopened as (
                update turns set state = 'superseded', reason = 'newer message'
@@ -142,6 +151,8 @@ class OutboxEntry:
     not_before: datetime
     is_claimed: bool
     """Another worker is handing it over right now."""
+    is_behind: bool
+    """An earlier message to this prospect was attempted, and is still to leave."""
 
 
 async def insert_outbound(
@@ -197,6 +208,10 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
     row = await fetch_one(
         tx,
         """select m.*, coalesce(m.claimed_until > clock_timestamp(), false) as is_claimed,
+                  exists (select from messages earlier
+                          where earlier.tenant_id = m.tenant_id and earlier.conversation_id = m.conversation_id
+                            and earlier.seq < m.seq and earlier.direction = 'outbound'
+                            and earlier.state in ('pending', 'sending') and earlier.attempt > 0) as is_behind,
                   a.provider, a.channel, a.address as our_address, p.address as contact_address,
                   last.provider_id as reply_to, last.thread_references as reply_references,
                   last.subject as reply_subject
@@ -245,6 +260,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         source=row["source"],
         not_before=row["not_before"],
         is_claimed=row["is_claimed"],
+        is_behind=row["is_behind"],
     )
 
 
@@ -319,6 +335,16 @@ async def cancel_outbox(tx: Tx, conversation_ids: Sequence[ConversationId], reas
         (reason, list(conversation_ids)),
     )
     return cursor.rowcount
+
+
+async def list_provider_ids(tx: Tx, conversation_id: ConversationId) -> frozenset[str]:
+    """Return the provider's ids of the messages we know to have left in a conversation."""
+    cursor = await tx.execute(
+        """select provider_id from messages where tenant_id = (select current_tenant()) and conversation_id = %s
+           and direction = 'outbound' and provider_id is not null""",
+        (conversation_id,),
+    )
+    return frozenset(row["provider_id"] for row in await cursor.fetchall())
 
 
 async def list_due_outbox(

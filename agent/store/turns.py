@@ -19,12 +19,15 @@ class RunningTurn:
     steps: dict[str, Any]
 
 
-async def find_running(tx: Tx, conversation_id: ConversationId, last_seq: int) -> RunningTurn | None:
-    """Return the unfinished turn over exactly these messages, to resume it; one over older ones is superseded."""
+async def find_running(tx: Tx, conversation_id: ConversationId, first_seq: int, last_seq: int) -> RunningTurn | None:
+    """Return the unfinished turn over exactly these messages, to resume it; one over others is superseded.
+
+    Newer messages may have come since, and older ones come back when their answer was withdrawn.
+    """
     await tx.execute(
         """update turns set state = 'superseded', finished_at = clock_timestamp(), reason = 'newer message'
-           where conversation_id = %s and state = 'running' and last_seq <> %s""",
-        (conversation_id, last_seq),
+           where conversation_id = %s and state = 'running' and (first_seq, last_seq) <> (%s, %s)""",
+        (conversation_id, first_seq, last_seq),
     )
     row = await fetch_one(
         tx,

@@ -1,6 +1,6 @@
 """Stand-in for a provider at the sender's port: keeps what it took, and fails as scripted."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,8 @@ class RecordingSender:
     before_send: Hook | None = None
     taken: list[OutboundMessage] = field(default_factory=list)
     asked: int = 0
+    told: frozenset[str] = frozenset()
+    """Ids that were said to be other messages' when it was asked last."""
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Take a message, or fail as scripted."""
@@ -36,9 +38,12 @@ class RecordingSender:
             raise failure
         return Receipt(provider_id=f"SM{message.id.hex}", state="queued")
 
-    async def find_sent(self, message: OutboundMessage, since: datetime) -> Receipt | None:
+    async def find_sent(
+        self, message: OutboundMessage, since: datetime, *, known: Collection[str] = ()
+    ) -> Receipt | None:
         """Say whether the message was taken."""
         self.asked += 1
+        self.told = frozenset(known)
         found = any(each.id == message.id for each in self.taken)
         return Receipt(provider_id=f"SM{message.id.hex}", state="queued") if found else None
 

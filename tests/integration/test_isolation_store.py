@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ from agent.store import (
 from agent.store.db import Database, Tx
 from agent.tenants import TenantFile
 from agent.types import Candidate, DeliveryStatus, MessageId, ModelCall, OutboundMessage, TenantId, TurnId, Usage
-from tests.factories import make_contact, make_conversation
+from tests.factories import make_contact, make_conversation, make_message
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
@@ -114,7 +115,8 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
     messages.has_newer_unread: lambda tx, _, b: messages.has_newer_unread(tx, b.queued, 0),
-    messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.queued, b.done, LAST, "es"),
+    messages.has_unread_beside: lambda tx, _, b: messages.has_unread_beside(tx, b.queued, ()),
+    messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.done, [replace(make_message(), id=b.unread)], "es"),
     messages.mark_unread: lambda tx, _, b: messages.mark_unread(tx, b.done),
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
     messages.withdraw_unsent_replies: lambda tx, _, b: messages.withdraw_unsent_replies(tx, b.idle),
@@ -126,6 +128,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.close_outbox_entry: lambda tx, _, b: messages.close_outbox_entry(tx, b.pending, "sent"),
     messages.postpone_outbox_entry: lambda tx, _, b: messages.postpone_outbox_entry(tx, b.pending, AT),
     messages.cancel_outbox: lambda tx, _, b: messages.cancel_outbox(tx, [b.idle], "x"),
+    messages.list_provider_ids: lambda tx, _, b: messages.list_provider_ids(tx, b.idle),
     messages.project_status: lambda tx, _, b: messages.project_status(tx, b.sent, "delivered", b.provider_id, None),
     messages.find_outbound: lambda tx, _, b: messages.find_outbound(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(tx, tenant, b.done, [CALL]),
@@ -137,9 +140,13 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     ),
     simulator.fingerprint: lambda tx, _, b: simulator.fingerprint(tx, b.idle),
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
-    turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1),
-    turns.insert_turn: lambda tx, _, b: turns.insert_turn(
-        tx, turns.RunningTurn(id=TurnId(new_id()), trace_id="x", steps={}), b.lease, first_seq=1, last_seq=1
+    turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1, 1),
+    turns.insert_turn: lambda tx, tenant, b: turns.insert_turn(
+        tx,
+        turns.RunningTurn(id=TurnId(new_id()), trace_id="x", steps={}),
+        replace(b.lease, tenant_id=tenant, conversation_id=b.idle),
+        first_seq=1,
+        last_seq=1,
     ),
     turns.save_step: lambda tx, _, b: turns.save_step(tx, b.lease, b.turn, "draft", "x"),
     turns.finish_turn: lambda tx, _, b: turns.finish_turn(tx, b.turn, "done"),

@@ -220,6 +220,13 @@ async def test_lost_answer_is_found_again(double: TwilioDouble, sender: TwilioSe
     assert found.provider_id == double.messages[0].sid
 
 
+async def test_message_known_to_be_another_is_not_taken_for_it(double: TwilioDouble, sender: TwilioSender) -> None:
+    earlier = await sender.send(outbound())
+    assert await sender.find_sent(outbound(), SINCE, known={earlier.provider_id}) is None
+    again = await sender.send(outbound())
+    assert await sender.find_sent(outbound(), SINCE, known={earlier.provider_id}) == again
+
+
 async def test_request_that_never_arrived_is_not_found(double: TwilioDouble, sender: TwilioSender) -> None:
     double.fail_next(dropped=True)
     with pytest.raises(Ambiguous):
