@@ -9,6 +9,9 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
 from agent.check import check, prepare, settle
 from agent.decide import Resolution, decide
 from agent.delivery import claim_delivery, hand_over, reconcile
@@ -51,6 +54,21 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
     Raises:
         UnknownRecipient: no tenant owns the address; an event says so.
     """
+    try:
+        received = await _store(message, deps)
+    except PoolTimeout:
+        raise
+    except OperationalError:
+        # The server was restarted and this connection is a dead one of before. Storing is idempotent: once more.
+        await deps.db.pool.check()
+        received = await _store(message, deps)
+    if received.outcome == "unknown_recipient":
+        raise UnknownRecipient(message.channel, message.recipient)
+    return received
+
+
+async def _store(message: InboundMessage, deps: Deps) -> Received:
+    """One transaction: the message, its conversation, and the job that wakes a worker."""
     async with deps.db.system() as tx, tx.transaction():
         received = await store_inbound(tx, message, deps.now())
         if received.outcome == "unknown_recipient":
@@ -61,8 +79,6 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
             )
         elif received.wake_in_s is not None and received.tenant_id and received.conversation_id:
             await deps.queue.wake_turn(tx, received.tenant_id, received.conversation_id, delay_s=received.wake_in_s)
-    if received.outcome == "unknown_recipient":
-        raise UnknownRecipient(message.channel, message.recipient)
     return received
 
 

@@ -1,6 +1,6 @@
 """The web application: routes, error mapping, health, and headers that every page needs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import psycopg
@@ -8,6 +8,8 @@ import psycopg_pool
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import BadRequest
 from agent.ports import Deps
@@ -52,7 +54,7 @@ def create_app(
     app.add_exception_handler(BadRequest, _refuse)
     for away in (psycopg.OperationalError, psycopg_pool.PoolTimeout):
         app.add_exception_handler(away, _database_away)
-    app.middleware("http")(_add_security_headers)
+    app.add_middleware(_SecurityHeaders)
 
     @app.get("/", include_in_schema=False)
     async def home() -> Response:
@@ -102,8 +104,20 @@ async def _database_away(request: Request, exc: Exception) -> Response:
     )
 
 
-async def _add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+class _SecurityHeaders:
+    """Adds the headers every answer needs, where the route has not set its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; headers are added as the answer starts."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

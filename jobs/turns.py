@@ -13,7 +13,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from agent.decide import give_up
-from agent.errors import Fenced, Retryable
+from agent.errors import Fenced, NightshiftError, Retryable
 from agent.gather import Gathered, NotYet, claim_and_gather
 from agent.ports import AgentDeps
 from agent.store import conversations
@@ -73,7 +73,14 @@ class Turns:
 
     async def _failed(self, gathered: Gathered, error: Exception) -> None:
         attempt = gathered.lease.attempt
-        log.warning("turn.failed", turn=str(gathered.turn.id), attempt=attempt, exc_info=error)
+        expected = isinstance(error, NightshiftError)
+        log.warning(
+            "turn.failed",
+            turn=str(gathered.turn.id),
+            attempt=attempt,
+            error=str(error) if expected else type(error).__name__,
+            exc_info=None if expected else error,
+        )
         if attempt < MAX_ATTEMPTS:
             wait_s = error.retry_after_s if isinstance(error, Retryable) else None
             await self._requeue(gathered, delay_s=wait_s or min(60.0, 2.0**attempt))

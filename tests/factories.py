@@ -179,9 +179,7 @@ def make_inbound(text: str = "Hola", **overrides: Any) -> InboundMessage:
 
 def make_classification(**overrides: Any) -> Classification:
     """Return a confident local classification: a Spanish question about prices."""
-    classification = Classification(
-        intent="pricing", language="es", confidence=0.9, needs_human=False, source="local"
-    )
+    classification = Classification(intent="pricing", language="es", confidence=0.9, needs_human=False, source="local")
     return replace(classification, **overrides)
 
 

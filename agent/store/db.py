@@ -61,7 +61,7 @@ class Database:
             configure=_autocommit,
             min_size=min_size,
             max_size=max_size,
-            timeout=10,
+            timeout=5,
             open=False,
             name="nightshift",
         )

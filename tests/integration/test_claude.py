@@ -342,7 +342,7 @@ async def test_deadline_covers_the_repair_too(double: ClaudeDouble) -> None:
 async def test_cancelled_turn_stays_cancelled(double: ClaudeDouble, models: ClaudeModels) -> None:
     double.script(HANG)
     task = asyncio.create_task(models.classify_text("hola"))
-    while not double.requests:  # noqa: ASYNC110 — another thread's list has no event to wait for
+    while not double.requests:
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -124,7 +124,10 @@ def rules(detector: LanguageDetector) -> tuple[Rule, ...]:
 
 @pytest.fixture(scope="module")
 def tenants() -> dict[str, Tenant]:
-    return {slug: load_tenant_file(ROOT / "agent" / "example_tenants" / f"{slug}.yaml").tenant for slug in ("lumen", "verdesolar")}
+    return {
+        slug: load_tenant_file(ROOT / "agent" / "example_tenants" / f"{slug}.yaml").tenant
+        for slug in ("lumen", "verdesolar")
+    }
 
 
 def about(
