@@ -1,0 +1,65 @@
+"""Promise P9: a turn is one trace with a step for everything, and the events table says the same without it."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from agent.tracing import LangfuseTracer
+from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
+from tests.integration.agents import Agent
+
+
+@pytest.fixture
+def langfuse() -> Iterator[FakeLangfuse]:
+    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
+        yield server
+
+
+@pytest.fixture
+def traced(agent: Agent, langfuse: FakeLangfuse) -> Agent:
+    tracer = LangfuseTracer(
+        public_key=langfuse.public_key, secret_key=langfuse.secret_key, base_url=langfuse.url, environment="test"
+    )
+    return replace(agent, deps=replace(agent.deps, tracer=tracer))
+
+
+async def test_answered_turn_is_one_trace_from_screen_to_send(traced: Agent, langfuse: FakeLangfuse) -> None:
+    await traced.answer(await traced.hear("¿cuánto cuesta el intensivo?"))
+    await asyncio.to_thread(traced.deps.tracer.shutdown)
+
+    trace_id = await traced.value("select trace_id from turns")
+    assert {span.trace_id for span in langfuse.spans} == {trace_id}
+    root = langfuse.named("turn")
+    for name in ("screen", "detect", "classify", "retrieve", "route", "draft", "decide", "deliver", "consent"):
+        assert langfuse.named(name) is not None, name
+    assert [langfuse.named(name).kind for name in ("classify", "draft", "retrieve", "send")] == [
+        "generation",
+        "generation",
+        "retriever",
+        "tool",
+    ]
+    assert langfuse.named("deliver").parent_id == root.span_id
+
+
+async def test_generations_carry_what_the_accounting_says(traced: Agent, langfuse: FakeLangfuse) -> None:
+    await traced.answer(await traced.hear("¿cuánto cuesta el intensivo?"))
+    await asyncio.to_thread(traced.deps.tracer.shutdown)
+
+    (accounted,) = await traced.rows(
+        "select sum(cost_microusd)::int as cost, sum(input_tokens + output_tokens)::int as tokens from model_calls"
+    )
+    generations = [langfuse.named(name) for name in ("classify", "draft")]
+    assert sum(span.json("cost_details")["total"] for span in generations) * 1_000_000 == (
+        pytest.approx(accounted["cost"])
+    )
+    assert sum(span.json("usage_details")["total"] for span in generations) == accounted["tokens"]
+
+
+async def test_events_tell_the_story_without_any_text(agent: Agent) -> None:
+    await agent.answer(await agent.hear("¿cuánto cuesta el intensivo?"))
+    rows = await agent.rows("select kind, data::text as data from events order by id")
+    assert [row["kind"] for row in rows] == ["message.received", "turn.decided", "delivery.accepted"]
+    assert all("intensivo" not in row["data"] for row in rows)
