@@ -408,6 +408,9 @@ class Verdict:
     outcome: Outcome
     reason: str = ""
     evidence: str = ""
+    """What in the text, or in the facts, decided it: shown to staff."""
+    span: tuple[int, int] | None = None
+    """Where in the text: first character and the one after the last; None when it is about the whole."""
     until: datetime | None = None
     version: int = 1
 
