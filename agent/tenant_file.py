@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from agent.prices import to_minor
-from agent.types import Channel, Intent, Policy, Provider, Unit
+from agent.types import Channel, ContentRule, Intent, Policy, Provider, Strictness, Unit
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DEFAULT = Policy()
@@ -178,6 +178,8 @@ class SettingsEntry(Entry):
     human_intents: tuple[Intent, ...] = tuple(sorted(_DEFAULT.human_intents))
     reply_grace_minutes: int = Field(default=_DEFAULT.reply_grace_minutes, ge=0, le=1440)
     max_sms_segments: int = Field(default=_DEFAULT.max_sms_segments, ge=1, le=10)
+    strictness: dict[ContentRule, Strictness] = {}
+    demand_judging: bool = _DEFAULT.demand_judging
 
     @model_validator(mode="after")
     def _waits(self) -> Self:

@@ -41,6 +41,22 @@ INTENTS: tuple[Intent, ...] = get_args(Intent)  # in precedence order, as the la
 Unit = Literal["month", "course", "session", "one_time", "seat_month", "item"]
 Source = Literal["claude", "local", "rule"]
 """Who answered: Claude, the local engine that needs no network, or a deterministic rule."""
+ContentRule = Literal[
+    "pricing",
+    "promises",
+    "grounding",
+    "pii",
+    "leakage",
+    "links",
+    "language",
+    "tone",
+    "disclosure",
+    "format",
+]
+CONTENT_RULES: tuple[ContentRule, ...] = get_args(ContentRule)
+"""The rules about what a text says, in the order in which they run."""
+Strictness = Literal["revise", "hold"]
+"""What a tenant wants done with a text a redraft could mend: redraft it, or have a person see it at once."""
 
 
 # --- what a tenant has published ---------------------------------------------------------------------------
@@ -131,6 +147,10 @@ class Policy:
     reply_grace_minutes: int = 0
     """Outside `send_hours`, someone who wrote this recently may still be answered. 0: strict."""
     max_sms_segments: int = 3
+    strictness: Mapping[ContentRule, Strictness] = field(default_factory=dict)
+    """Rules that are stricter than usual. No rule can be made laxer or turned off."""
+    demand_judging: bool = False
+    """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
