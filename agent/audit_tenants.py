@@ -52,7 +52,9 @@ def _said(value: object) -> object:
 
 
 def _by_language(value: object, info: ValidationInfo) -> object:
-    """Read a text that stands alone as one in the tenant's first language."""
+    """Read a text that stands alone as one in the tenant's first language, and null as none."""
+    if value is None or value in ({}, ""):
+        return {}
     if isinstance(value, dict) and value and all(len(str(key)) == 2 for key in value):
         return {key: _said(each) for key, each in value.items() if each is not None}
     if isinstance(value, dict) and set(value) == {"text"}:
@@ -188,7 +190,9 @@ def _tenant(key: str, entry: _TenantEntry) -> Tenant:
 
 def _passages(entry: _TenantEntry) -> tuple[Passage, ...]:
     """Return facts and policies; a null policy says nothing."""
-    facts = (Passage(id=f"fact-{place}", kind="fact", text=text) for place, text in enumerate(entry.facts, start=1))
+    facts = (
+        Passage(id=f"fact-{place}", kind="fact", text=text) for place, text in enumerate(entry.facts, start=1) if text
+    )
     policies = (Passage(id=key, kind="policy", text=text) for key, text in entry.policies.items() if text)
     return (*facts, *policies)
 

@@ -247,5 +247,5 @@ def _require_texts(row: Row, *names: str) -> None:
 
 
 def _require_channel(row: Row) -> None:
-    if row.get("channel") not in {None, *CHANNELS}:
+    if row.get("channel") not in (None, *CHANNELS):  # a tuple: what JSON holds may not be hashable
         raise BadRow(f'"channel" must be one of {", ".join(CHANNELS)}')
