@@ -15,6 +15,7 @@ from agent.guardrails import (
     consent,
     disclosure,
     format,  # noqa: A004 — the rule's name
+    frequency,
     pricing,
     reply_window,
     send_window,
@@ -33,6 +34,7 @@ LEGAL_RULES: tuple[Rule, ...] = (
     Rule.of(consent),
     Rule.of(send_window),
     Rule.of(reply_window),
+    Rule.of(frequency),
 )
 """What also binds texts that staff wrote. No tenant can change them."""
 
@@ -58,7 +60,7 @@ def check_all(
     rules: Sequence[Rule], candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime
 ) -> tuple[Verdict, ...]:
     """Return the verdict of every rule, in order, as strict as the tenant wants it. `now` is aware, in UTC."""
-    return tuple(_as_strict(_check(rule, candidate, turn, tenant, now), tenant.policy) for rule in rules)
+    return tuple(as_strict(_check(rule, candidate, turn, tenant, now), tenant.policy) for rule in rules)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
@@ -70,6 +72,12 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     if not verdicts:
         raise ValueError("no verdicts: no rule has checked this text, so it must not leave")
     return max(verdicts, key=lambda v: (SEVERITY.index(v.outcome), v.until.timestamp() if v.until else 0))
+
+
+def as_strict(verdict: Verdict, policy: Policy) -> Verdict:
+    """Hold at once what could be redrafted, where the tenant wants that. Only content rules, and only upwards."""
+    wanted = {name for name in CONTENT_RULES if policy.strictness.get(name) == "hold"}
+    return replace(verdict, outcome="hold") if verdict.outcome == "revise" and verdict.rule in wanted else verdict
 
 
 def _check(rule: Rule, candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
@@ -84,9 +92,3 @@ def _check(rule: Rule, candidate: Candidate, turn: Turn, tenant: Tenant, now: da
             evidence=f"{UNCHECKED}{type(exc).__name__}",
             version=rule.version,
         )
-
-
-def _as_strict(verdict: Verdict, policy: Policy) -> Verdict:
-    """Hold at once what could be redrafted, where the tenant wants that. Only content rules, and only upwards."""
-    wanted = {name for name in CONTENT_RULES if policy.strictness.get(name) == "hold"}
-    return replace(verdict, outcome="hold") if verdict.outcome == "revise" and verdict.rule in wanted else verdict

@@ -56,7 +56,7 @@ def test_rules_come_in_order_and_all_of_them_run() -> None:
 
 def test_legal_rules_come_first_then_the_content_rules_by_their_published_names() -> None:
     names = [rule.name for rule in build_rules(detect)]
-    assert names[:3] == ["consent", "send_window", "reply_window"] == [rule.name for rule in LEGAL_RULES]
+    assert names[:4] == ["consent", "send_window", "reply_window", "frequency"] == [rule.name for rule in LEGAL_RULES]
     assert [rule.name for rule in content_rules(detect)] == [name for name in CONTENT_RULES if name in names]
     assert len(set(names)) == len(names)
 
@@ -67,7 +67,7 @@ def test_rule_that_raises_holds_and_the_others_still_run() -> None:
     verdicts = check_all(rules, REPLY, turn, turn.tenant, NOW)
     assert (verdicts[0].rule, verdicts[0].outcome, verdicts[0].version) == ("odd", "hold", 7)
     assert "could not be checked" in verdicts[0].reason
-    assert len(verdicts) == 4
+    assert len(verdicts) == 5
 
 
 # --- the worst -------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_explanations_differ_between_languages() -> None:
 
 def test_worst_verdict_is_the_one_explained_and_a_pass_has_no_explanation() -> None:
     held = [verdict("revise", rule="tone"), verdict("block", rule="consent"), verdict("hold", rule="pricing")]
-    assert why_held(held, "en") == "This person asked us not to write any more."
+    assert why_held(held, "en") == "We have no permission to write to this person."
     assert why_held([verdict("pass")], "es") == ""
 
 
