@@ -16,6 +16,8 @@ from agent.guardrails import (
     disclosure,
     format,  # noqa: A004 — the rule's name
     frequency,
+    links,
+    pii,
     pricing,
     reply_window,
     send_window,
@@ -45,6 +47,8 @@ def content_rules(detect: Detect) -> tuple[Rule, ...]:
     """Return the rules about what a text says, in order. `detect` is the language detector's question."""
     return (
         Rule.of(pricing),
+        Rule.of(pii),
+        Rule.of(links),
         make_language_rule(detect),
         Rule.of(disclosure),
         Rule.of(format),
