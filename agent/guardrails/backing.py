@@ -37,6 +37,7 @@ _ANCHOR = re.compile(
     r"\b(?:despues|depois|after|tras|antes|before|desde|since|from|following|prior to|of)"
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
+_PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 _CONTENT = re.compile(
     r"\b(?!(?:semana|meses|month|minut|horas|hours|years|precio|sobre|desde|hasta|about|after|before|depois|antes|client|nuestr|nosso|todos|todas|puede|would|could)\w*)[a-z]{5,}"
@@ -210,13 +211,15 @@ def _gives_guarantee(statement: Statement, said: _Said) -> bool:
 
 
 def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
-    """Yield each span of the sentence with the things it is said of: those before it, or all if none are."""
-    pieces = re.split(r" (?:,|y|e|and|con) (?=[^,]*\d)|;", said.sentence.text.replace(",", " ,"))
-    things: frozenset[str] = frozenset()
-    for piece in pieces:
-        things = things_of(piece) or things
-        for span in spans_of(piece, "") & said.spans:
-            yield span, things
+    """Yield each span of the sentence with the things it is said of: those just before it, or around it."""
+    waiting: frozenset[str] = frozenset()
+    told = True
+    for piece in _PIECE_END.split(said.sentence.text):
+        things, spans = things_of(piece), spans_of(piece, "") & said.spans
+        waiting = things if told and things else waiting | things
+        told = bool(spans)
+        for span in spans:
+            yield span, waiting
 
 
 def _belongs(span: Term, things: frozenset[str], statement: Statement) -> bool:

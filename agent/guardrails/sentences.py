@@ -51,6 +51,8 @@ _DENIED_AFTER = re.compile(
 _CARRIED = re.compile(r"^(?:ni|nem|nor|or|o|ou) ")
 _HEDGED_BEFORE = re.compile(
     r"\bwhether\b[^,]{0,40}$"
+    r"|\b(?:lo del?|tema del?|sobre|acerca del?|about|regarding|quanto ao?|respecto a|a questao d[aoe]|question on)"
+    r"(?: (?:el|la|tu|su|the|your|a|o|sua|seu|al|un|una|any))? $"
     r"|\b(?:consult|averig|pregunt|confirm|verific|revis|check|ask|see|find out|ver|veo|saber|sabe|sei|know|mira|dizer"
     r"|decir|say|tell|perguntar|pergunt|cheque|conferir)\w{0,6}(?: [^, ]{1,15}){0,4} (?:si|se|if|whether)\b.{0,60}$"
     r"|\b(?:quien|quienes|quem|anyone who|anybody who|whoever|those who|alguien que|alguem que|people who|cualquiera que"

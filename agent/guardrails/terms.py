@@ -54,6 +54,9 @@ _DAY = re.compile(
     r"|fin de mes|final de mes|fim do mes|end of (?:the )?month|month end|fin de semana|fim de semana|(?:the|next) weekend"
     r"|next (?:week|month|year)|(?:la )?semana que v(?:iene|em)|(?:la )?proxima semana|(?:el )?(?:proximo mes|mes que vem)"
     r"|(?:el )?mes que viene|ano que v(?:iene|em)|esta semana|this week|payday|quincena|navidad|natal|christmas"
+    r"|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
+    r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
+    rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)"
     r"|de inmediato|imediat\w+|inmediat\w+|immediately|right away|overnight|na hora|al instante|instant\w*)"
     r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b(?! (?:de|primer|class|dias)))\b"
 )

@@ -29,6 +29,8 @@ REASONS = {
 """One sentence for the seller per kind."""
 
 _WORDS = load_patterns("tone_words")
+_SYMPATHY = _WORDS.pop("talk")["sympathy"]
+"""How one says sorry for what the prospect has been through."""
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
@@ -52,6 +54,14 @@ def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str
     for kind in REASONS:
         for list_, pattern in _WORDS[kind].items():
             for match in pattern.finditer(sentence.words):
-                excused = list_ != "always" and (is_denied(sentence, match) or is_hedged(sentence, match))
-                if not excused and not (list_ == "scarce" and backing_of(tenant).states(sentence.words)):
+                if not _is_excused(list_, sentence, match, tenant):
                     yield kind, match
+
+
+def _is_excused(list_: str, sentence: Sentence, match: Match[str], tenant: Tenant) -> bool:
+    """Say whether the words are denied, sympathy with what others did, or published scarcity."""
+    if list_ == "always":
+        return False
+    if is_denied(sentence, match) or is_hedged(sentence, match) or _SYMPATHY.search(sentence.words[: match.start()]):
+        return True
+    return list_ == "scarce" and backing_of(tenant).states(sentence.words)
