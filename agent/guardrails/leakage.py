@@ -69,6 +69,8 @@ def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines:
 
     `said` is the sentence up to the name and with it.
     """
+    ambiguous = _SAYS["ambiguous_model"].search(name)
+    name = ambiguous[0] if ambiguous else name
     tells_nothing = declines or bool(_SAYS["denies_being"].search(said))
     if publications_of(tenant).says(name) and not _SAYS["runs_on"].search(said):
         return True
@@ -78,12 +80,13 @@ def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines:
 def _quotations(folded: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield runs of words that stand in our prompts or in the tenant's advice on tone."""
     words = list(_WORD.finditer(folded))
+    texts = [word[0] for word in words]
     internal = _runs(tenant.voice) | _prompt_runs()
     public = publications_of(tenant).word_lines
-    for first, last in zip(words, words[QUOTED_WORDS - 1 :], strict=False):
-        run = words_of(folded[first.start() : last.end()])
+    for index in range(len(words) - QUOTED_WORDS + 1):
+        run = " ".join(texts[index : index + QUOTED_WORDS])
         if run in internal and run not in public:
-            yield first.start(), last.end()
+            yield words[index].start(), words[index + QUOTED_WORDS - 1].end()
 
 
 @lru_cache(maxsize=1)
