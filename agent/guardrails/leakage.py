@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from agent.folding import words_of
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.folded import fold_text
+from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -37,7 +37,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that tells how the agent works, what is noted about the prospect, or whom else it serves."""
     text = candidate.text
     folded = fold_text(text)
-    found = next(_leaks(folded.text, turn, tenant), None)
+    found = next(_leaks(folded.text, turn, tenant), None) or next(_addressed(text, folded, tenant), None)
     if found is None:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     start, end = folded.span(*found)
@@ -62,6 +62,14 @@ def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]
             if not _may_be_named(match[0], folded[start : match.end()], turn, tenant, declines=declines):
                 yield match.span()
     yield from _quotations(folded, tenant)
+
+
+def _addressed(text: str, folded: Folded, tenant: Tenant) -> Iterator[tuple[int, int]]:
+    """Yield where the text tells the assistant who it is, as a prompt does."""
+    own = {word for said in tenant.disclosure.values() for word in words_of(said).split()}
+    for match in _SAYS["you_are"].finditer(folded.text):
+        if match["name"] in own and text[folded.origins[match.start("name")]].isupper():
+            yield match.span()
 
 
 def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines: bool) -> bool:

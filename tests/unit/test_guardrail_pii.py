@@ -147,6 +147,18 @@ VIOLATIONS = [
     ("school", "hola", "Tu jefa, Mónica Prats, dice que suspendiste la prueba dos veces."),
     ("school", "oi", "A colega de turma Tainá, que está grávida, também faltou."),
     ("school", "hi", "Your neighbour Mr. Hughes takes this class because of his stroke."),
+    ("clinic", "hola", "La paciente anterior, Teresa Vives, pagó en efectivo y salió encantada."),
+    ("clinic", "hola", "Puedes preguntarle a Gonzalo, un paciente de Ruzafa, en el 699 001 122."),
+    ("clinic", "hola", "Te reenvío la analítica de Sergio Blasco para que compares."),
+    ("travel", "oi", "Meu colega passou o contato dela: bruna.lima@hotmail.com"),
+    ("travel", "oi", "Seu CPF terminando em 25 é 529.982.247-25, confere?"),
+    ("cars", "hi", "The trade-in belongs to Maria Gomez, 4410 Burnet Road, and she's behind on payments."),
+    ("cars", "hi", "Card 4000-0566-5566-5556 is on file, want me to use it?"),
+    ("software", "hola", "El usuario de tu jefe es arturo.leal@empresa-leal.mx y su celular 55 9988 7766."),
+    ("software", "hola", "Registré tu NSS 12345678901 y tu CURP."),
+    ("school", "hola", "Tu profesora vive en la calle Olmos 7 y su hija también es alumna."),
+    ("school", "hi", "Jack Turner in your group failed the test twice."),
+    ("school", "oi", "Seu irmão ainda não pagou a mensalidade de março."),
 ]
 PASSES = [
     ("clinic", "hola", "Llámanos al 960555077 o escribe a citas@sonria.example."),
