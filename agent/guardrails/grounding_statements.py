@@ -44,7 +44,7 @@ class Clause:
 
 
 _WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
-_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
+_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+(?!\w)|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
 _ABBREVIATION = re.compile(
     r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
 )
