@@ -15,6 +15,8 @@ from agent.guardrails.required_words import Starts, required_starts
 
 _WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
 _GAP = rf"(?:(?: {_WORD}){{0,5}}? |(?<= )(?:{_WORD} ){{0,5}}?)"
+_BOUNDED = {r"\w+": r"\w{1,30}", r"\w*": r"\w{0,30}", r"\d+": r"\d{1,9}", ")*": "){0,6}"}
+"""Nobody writes longer words or more fillers. Without an end, a text of one endless word is read again and again."""
 _COMMENT = re.compile(r"^#.*\n?", re.MULTILINE)
 _GOES_ON = re.compile(r"\n(?=\|)")
 
@@ -66,6 +68,8 @@ def load_patterns(name: str) -> dict[str, PatternList]:
 def _patterns(lines: str, words: Mapping[str, str]) -> list[str]:
     """Return the patterns in a text of lines, with gaps and named lists filled in."""
     joined = _GOES_ON.sub("", _COMMENT.sub("", lines)).strip().replace("~", _GAP)
+    for unbounded, bounded in _BOUNDED.items():
+        joined = joined.replace(unbounded, bounded)
     for name, alternatives in words.items():
         joined = joined.replace(f"<{name}>", alternatives)
     return joined.split("\n")
