@@ -10,14 +10,15 @@ import pytest
 from agent.guardrails import LEGAL_RULES, UNCHECKED, build_rules, check_all, content_rules, worst
 from agent.guardrails.explain import LANGUAGES, why_held
 from agent.guardrails.rule import Rule
+from agent.injection import screen_injection
 from agent.language import LanguageDetector
 from agent.types import CONTENT_RULES, Candidate, DetectedLanguage, Outcome, Policy, Tenant, Turn, Verdict
 from tests.factories import NOW, make_message, make_tenant, make_turn
 
 REPLY = Candidate(text="Hola, el intensivo cuesta 399,00 €.", language="es", channel="whatsapp")
 HOSTILE_CHARS = 100_000
-MOST_CPU_S = 3.0
-"""Of processor time for one rule on a hostile text: what is quadratic takes minutes."""
+MOST_CPU_S = 5.0
+"""Of processor time for one rule on a hostile text, on a busy machine: what is quadratic takes minutes."""
 
 
 def detect(text: str, *, languages: tuple[str, ...]) -> DetectedLanguage:
@@ -194,6 +195,18 @@ HOSTILE = {
     "guarantees": "garantizado " * (HOSTILE_CHARS // 12),
     "full width": "３９９" * (HOSTILE_CHARS // 3),
     "emoji": "👍🏽" * (HOSTILE_CHARS // 2),
+    "short sentences": "Sí. " * (HOSTILE_CHARS // 4),
+    "backticks": "`" * HOSTILE_CHARS,
+    "asterisks": "*" * HOSTILE_CHARS,
+    "code fences": "```a" * (HOSTILE_CHARS // 4),
+    "apostrophes": "'" * HOSTILE_CHARS,
+    "commas": "a, " * (HOSTILE_CHARS // 3),
+    "fillers": "se te lo va a la " * (HOSTILE_CHARS // 17),
+    "questions": "¿sí? " * (HOSTILE_CHARS // 5),
+    "weekdays": "lunes a viernes de 9 a 18 " * (HOSTILE_CHARS // 26),
+    "long numbers": "4111111111111111 " * (HOSTILE_CHARS // 17),
+    "phones": "+34 600 000 000 " * (HOSTILE_CHARS // 16),
+    "homoglyphs": "а" * HOSTILE_CHARS,
 }
 
 
@@ -212,3 +225,10 @@ def test_hostile_text_is_read_in_bounded_time_by_every_rule(rules: tuple[Rule, .
         taken = time.process_time() - began
         assert not found.evidence.startswith(UNCHECKED)
         assert taken < MOST_CPU_S, f"{rule.name} took {taken:.1f} s"
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
+def test_hostile_inbound_is_screened_in_bounded_time(text: str) -> None:
+    began = time.process_time()
+    screen_injection(text)
+    assert time.process_time() - began < MOST_CPU_S
