@@ -1,290 +1,292 @@
 """Reads money out of a text as a prospect would read it: amounts, percentages, instalments, "free", deals (P5).
 
-Spanish, Portuguese and English; digits in any notation or script, and in words. The text is folded first, so the
-evidence is what was read, not always what was typed. Every pattern is bounded: reading takes linear time.
+Spanish, Portuguese and English; digits in any notation or script, and in words. Every pattern is bounded: reading
+takes linear time.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from agent.folding import fold
-from agent.guardrails.mentions import MONTHS
-from agent.guardrails.number_words import digits_for_words
-
-MAX_CHARS = 20_000
-"""Longer texts are cut here before they are read; the channel limits of `format` are what stops them."""
+from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
+from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
+from agent.guardrails.number_words import EITHER, parse_digits
+from agent.guardrails.offers import read_deals, read_fractions, read_free, read_taxes
+from agent.guardrails.plain_text import Plain, read_plain
+from agent.guardrails.unit_cues import UnitCue, read_people, read_unit
 
 Kind = Literal["amount", "percent", "instalments", "free", "deal", "tax"]
-UnitCue = Literal["month", "course", "session", "year", "other", ""]
+Hedge = Literal["about", "from", ""]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MoneyExpression:
-    """One money statement. `value` is in whole units, a percentage, or a number of instalments."""
+    """One money statement of a text."""
 
     kind: Kind
     text: str
+    """As it was read."""
+    span: tuple[int, int]
+    """Where it is in the original."""
     sentence: str
     """The folded sentence it stands in."""
-    value: Decimal = Decimal(0)
+    sentence_span: tuple[int, int]
+    """Where that sentence is in the original."""
+    start: int
+    """Where it begins in the text that was read, to compare it with others of the same text."""
+    end: int
+    place: int
+    """Where in `sentence` it begins."""
+    values: tuple[Decimal, ...] = (Decimal(0),)
+    """Whole units, a percentage or a number of instalments; several where the words may mean several."""
     currencies: frozenset[str] = frozenset()
     """ISO codes the notation may stand for; empty: not stated, any."""
     unit: UnitCue = ""
     """What it is said to be the price of; "other" is a unit nobody publishes, such as a day."""
+    unit_words: str = ""
+    people: int = 0
+    """Of how many people or sessions it is said to be the price; 0: not said."""
+    hedge: Hedge = ""
+    deal: str = ""
+    """Which kind of deal."""
+
+    @property
+    def value(self) -> Decimal:
+        """The first of `values`."""
+        return self.values[0]
+
+    @property
+    def before(self) -> str:
+        """The part of its sentence before it."""
+        return self.sentence[: self.place]
+
+    @property
+    def after(self) -> str:
+        """The part of its sentence after it."""
+        return self.sentence[self.place + len(self.text) :]
 
 
-# --- currencies -------------------------------------------------------------------------------------------
-
-_DOLLARS = "USD MXN COP ARS CLP UYU CAD AUD"
-_PESOS = "MXN COP ARS CLP UYU DOP"
-_CODES = "eur usd brl mxn cop ars clp pen gbp uyu cad aud dop chf"
-_SYMBOLS = {
-    "us$": "USD",
-    "u$s": "USD",
-    "u$d": "USD",
-    "mx$": "MXN",
-    "r$": "BRL",
-    "ar$": "ARS",
-    "$": _DOLLARS,
-    "€": "EUR",
-    "£": "GBP",
-    "s/": "PEN",
-}
-_NAMES = {
-    r"eur(?:os?|itos?)": "EUR",
-    r"pavos?": "EUR USD",
-    r"dolar(?:es)? americanos?|us dollars?|american dollars?": "USD",
-    r"dolar(?:es)?|dollars?|bucks?": "USD CAD AUD",
-    r"reais|real|reaizinhos|contos?|pilas?": "BRL",
-    r"pes(?:os|itos) mexicanos|mexican pesos|varos": "MXN",
-    r"pes(?:os?|itos?|otes?)|lucas?": _PESOS,
-    r"libras?|pounds?|quid": "GBP",
-    r"soles": "PEN",
-}
-_BEFORE = "|".join(map(re.escape, _SYMBOLS)) + "|" + _CODES.replace(" ", "|")
-_AFTER_NAME = "|".join(_NAMES)
-_AFTER_SIGN = rf"(?:us\$|mx\$|r\$|[$€£]|(?:{_CODES.replace(' ', '|')})(?!\w))(?! ?\d)"
-
-
-def _currencies(notation: str) -> frozenset[str]:
-    """Return the codes that one notation may stand for; none for an empty one."""
-    notation = notation.strip()
-    if not notation:
-        return frozenset()
-    if notation in _SYMBOLS:
-        return frozenset(_SYMBOLS[notation].split())
-    named = next((codes for name, codes in _NAMES.items() if re.fullmatch(name, notation)), notation.upper())
-    return frozenset(named.split())
-
-
-# --- what is not money ------------------------------------------------------------------------------------
-
-_MONTH = rf"(?:{'|'.join(' '.join(MONTHS).split())})\b"
-_DAY = r"(?:3[01]|[12]\d|0?[1-9])"
-_PRICED = rf"(?! ?(?:[€$£]|(?:{_AFTER_NAME}|{_CODES.replace(' ', '|')})\b))"
-_UNITS_OF_MEASURE = r"(?:kwh?|w|v|m2|km|kg|g|l|gb|mb|cm|mm|ml)"
-NOT_MONEY = re.compile(
-    r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}"
-    r"|\+\d[\d ()-]{6,18}\d|(?<![\d.,$€£])\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d.,])"
-    r"|(?<!\d)\d{1,2}(?::\d{2}|h\d{2})(?!\d)(?: ?(?:hs?|hrs|am|pm)\b)?|(?<!\d)\d{1,2} ?(?:am|pm|hs?|hrs)\b"
-    r"|(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)|(?<![\d$€£])\d{1,2}/\d{1,2}(?:/\d{2,4})?(?![\d/])"
-    rf"|(?<![\d.,]){_DAY}(?:st|nd|rd|th|o)?(?: de| of)? {_MONTH}(?:(?: de|,)? \d{{4}}\b{_PRICED})?"
-    rf"|\b{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?![.,]\d){_PRICED}(?:,? \d{{4}}\b{_PRICED})?"
-    rf"|(?<![\d.,])\d{{1,6}}(?:[.,]\d{{1,2}})? ?{_UNITS_OF_MEASURE}\b"
-    rf"|\b(?!(?:{_CODES.replace(' ', '|')})\d)[a-z]{{1,12}}-?\d[\w.]{{0,12}}(?![\w.]){_PRICED}"
+_SEPARATED = r"\d{1,3}(?:[.,']\d{3}){1,4}(?:[.,]\d{1,2})?|\d{1,3}(?: \d{3}){1,4}(?:[.,]\d{1,2})?"
+NUMBER = (
+    rf"(?:\d{{1,6}}(?:{EITHER}\d{{2}})+|{_SEPARATED}|\d{{1,12}}(?:[.,']\d{{1,2}})?)"
+    r"(?![\d%])(?![.,]\d)(?! ?(?:%|por ?cient|por ?cento|por cien\b|por 100\b|per ?cent|pct|puntos porcent"
+    r"|pontos porcent))"
 )
-_MASK = "□"
-
-# --- numbers and amounts ----------------------------------------------------------------------------------
-
-_NUMBER = (
-    r"(?:\d{1,3}(?:[.,']\d{3}){1,4}(?:[.,]\d{1,2})?|\d{1,3}(?: \d{3}){1,4}(?:[.,]\d{1,2})?|\d{1,12}(?:[.,']\d{1,2})?)"
-    r"(?![\d%])(?![.,]\d)(?! ?(?:%|por ?cient|por ?cento|per ?cent))"
+_AMOUNT = re.compile(
+    rf"(?:(?<![a-z])(?P<before>{BEFORE}) {{0,2}}|(?<![\w.,/#-]))(?P<number>{NUMBER})(?:[.,]-)?"
+    rf"(?: ?(?P<sign>{AFTER})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?:(?:son|sao|de|in|en|em|redondos|contantes|limpios) )?"
+    rf"(?P<name>{NAME})\b)?"
 )
-AMOUNT = re.compile(
-    rf"(?:(?<![a-z])(?P<before>{_BEFORE}) {{0,2}}|(?<![\w.,/#-]))(?P<number>{_NUMBER})(?:\.-)?"
-    rf"(?: ?(?P<sign>{_AFTER_SIGN})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?:(?:son|sao|de|in|en|em) )?"
-    rf"(?P<name>{_AFTER_NAME})\b)?"
+_RANGE = re.compile(
+    rf" ?(?:a|al|to|y|e|and|o|u|ou|or|-|hasta|ate) (?P<before>(?:{BEFORE})?) ?{NUMBER}(?: ?(?P<sign>{AFTER})"
+    rf"| (?P<name>{NAME})\b)?"
 )
-PERCENT = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?) ?(?:%|por ?ciento|por ?cento|per ?cent)")
-INSTALMENTS = re.compile(
-    r"(?<![\w.,])(\d{1,3}) ?(?:[x×]|veces|vezes)(?![a-z\d])(?! ?\d{1,3}\b(?![.,]))"
-    r"|(?<![\w.,])(\d{1,3}) (?:(?:interest[- ]free|monthly|equal|comod[oa]s|iguales|iguais|mensuales"
-    r"|mensais|easy) ){0,2}"
-    r"(?:cuotas|plazos|mensualidades|pagos|parcelas|prestac[a-z]{2,4}s|instal?lments|payments"
-    r"|meses sin intereses|msi)\b"
+_ANY_NUMBER = re.compile(rf"(?<![\w.,]){NUMBER}")
+_PERCENT = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?) ?(?:%|por ?ciento|por ?cento|por (?:cien|100)\b|per ?cent|pct\b"
+    r"|puntos porcent"
+    r"|pontos porcent)"
 )
-FREE = re.compile(
-    r"\b(?:gratis|gratuit[oa]s?(?:mente)?|de graca|sin (?:ningun )?(?:costo|coste|cargo|pagar)\b(?! de)"
-    r"|no (?:tiene|tienen|lleva) (?:costo|coste)|sem (?:nenhum |qualquer )?(?:custo|cobranca|pagar)|nao tem custo"
-    r"|de regalo|(?:te|lo|la|se lo) regal[a-z]+|de brinde|por (?:nuestra cuenta|nossa conta"
-    r"|cuenta de la casa|conta da casa)"
-    r"|cortesia|free(?: of charge)?|complimentary|(?:no|zero|without|free of) (?:extra |additional |any )?"
-    r"(?:charge|cost)s?"
-    r"|(?:is|it's|are) on us|on the house|(?:costo|coste|custo) (?:cero|zero|0)|no (?:se|te) (?:cobra"
-    r"|cobramos|paga)n?"
-    r"|no pagas nada|nao (?:e|sao) cobrad[oa]s?|nao paga nada|throw(?:n)? in|waive[ds]?|for nothing)\b"
+_WHOLE_PERCENT = re.compile(r"\b(?:un|al|em|um) 100\b(?= (?:de descuento|off))")
+_PARTS = re.compile(
+    r"(?P<number>\d(?<![\w.,].)\d{0,2})(?:"
+    r"(?P<times> ?(?:[x×]|(?:veces|vezes)(?= (?:sin|sem|de|con|com|iguais|iguales|fix\w+|fij\w+"
+    r"|na cartao)\b))(?![a-z\d])(?! ?\d{1,3}\b(?![.,])))"
+    r"|(?P<count> (?:(?:interest[- ]free|monthly|equal|comod[oa]s|iguales|iguais|mensuales|mensais|easy|fij[oa]s"
+    r"|fix[oa]s|pequen[oa]s) ){0,2}"
+    r"(?:cuotas?|cuotitas|plazos?|mensualidad(?:es)?|pagos|parcel(?:as?|inhas)|prestac[a-z]{2,4}s|prestacao"
+    r"|instal?l?ments?|payments?"
+    r"|meses sin intereses|meses sem juros|msi)\b)"
+    r"|(?P<term>[ -](?:months?|mes(?:es)?)\b(?= (?:\w+ )?(?:financ|loan|plan\b|terms|installment|credit)))"
+    r"|(?P<months>[ -](?:meses|months?|month)\b(?=[^.!?\n]{0,40}(?:financ|credit|cuota|parcel|plazo|mensualidad"
+    r"|install?ment|payment|interes|juros"
+    r"|apr\b)))"
+    r"|(?P<split> (?:veces|vezes)\b(?! (?:por|al|a la|na|ao|n[ao]|cada)\b)|(?: equal| iguales)? (?:partes|parts)\b))"
 )
-NOT_FREE = re.compile(
-    r"\b(?:feel free|[a-z]{3,12}-free|(?:interest|toll|hassle|stress|risk) free"
-    r"|(?:are|if|when|whenever) (?:you|they)(?: are)? free"
-    r"|(?:i'm|i am|we're|we are|you're|you are) free|free (?:time|slots?|spots?|space|place|seats?|spirit|moment)"
-    r"|free to (?:ask|write|call|reach|reply|message|contact|choose|send|come|visit|say))\b"
+_INTO = re.compile(r"\b(?:en|in|em|into|hasta|ate|up to) $")
+_FOR_MONTHS = re.compile(r"\b(?:a|en|in|em|hasta|ate|over|for|up to|de) $")
+_FINANCED = re.compile(r"financ[a-z]{0,6}[^.!?\n\d]{0,30}\b(?P<number>\d{1,3})[ -](?:meses|months?)\b")
+_SOME_PARTS = re.compile(
+    r"(?<!\w)(?:(?:en|a|em|in|por|con) (?:cuotas|plazos|cuotitas|parcelas|mensualidades|instal?lments|pagos parciales"
+    r"|prestaciones|prestacoes)"
+    r"|parcelad[oa]|fraccionad[oa]|parcelamos|monthly payments|pay (?:monthly|in parts)|(?:sin|con 0"
+    r"|0 ?%(?: de)?) interes(?:es)?|sem juros"
+    r"|interest[- ]free|0 ?% (?:de )?(?:interest|interes|intereses|juros|apr|tae|financing)|no interest"
+    r"|without interest|cero interes(?:es)?"
+    r"|juros? zero)\b"
 )
-DEAL = re.compile(
-    r"\b(?:[23] ?(?:x|por|for) ?(?:[12]|uno|um|one)\b(?! ?%)(?! ?[a-z]{2,}s\b)|half (?:the )?(?:price|off)"
-    r"|half-price|mitad del? precio"
-    r"|por la mitad|pela metade|metade do preco|paga(?:s|n)? (?:solo|so) (?:uno?|um|la mitad|a metade)"
-    r"|buy one,? get one)"
+_ZERO = re.compile(r"0(?<![\d.,].)(?:[.,]00?)?(?![\d.,]*\d)(?! ?%)")
+_CURRENCY_BEFORE = re.compile(rf"(?:{BEFORE}) ?$")
+_CURRENCY_BEHIND = re.compile(rf" ?(?:{AFTER}|{NAME}\b)")
+_ABOUT = re.compile(
+    r"(?:\b(?:un[oa]s|umas?|uns|cerca de|casi|quase|aproximadamente|aprox\.?|alrededor de|en torno a|em torno de"
+    r"|por volta de"
+    r"|mas o menos|mais ou menos|about|around|roughly|nearly|almost|approx(?:imately)?\.?|circa|ronda|rondando|rondan"
+    r"|na faixa de"
+    r"|sobre|tirando a|(?:just |a bit |a little |un poco |um pouco |algo )?(?:under|over|below|menos de|mas de"
+    r"|mais de|less than"
+    r"|por debajo de|abaixo de|por encima de|acima de)|no llega a|nao chega a|in the region of|somewhere near|close to)"
+    r"|[~≈±])(?: (?:los|las|de|the|a|some|solo|apenas))? ?$"
 )
-TAX = re.compile(
-    r"(?:\bmas|\+|\bplus|\bmais|\bsin|\bsem|\bexcluding|\bnot including) ?(?:el |o |os )?(?:iva|vat"
-    r"|impuestos?|impostos?|tax(?:es)?)\b"
+_ABOUT_BEHIND = re.compile(
+    r"^ ?(?:y pico|y algo|y tantos|e pouco|e tanto|e alguma coisa|or so|ish\b|-ish|-odd|odd\b|something|mas o menos"
+    r"|mais ou menos|aprox|approx|roughly|give or take|o asi|por ahi|por ai|o algo asi)"
 )
-
-# A number without a currency is money only behind such a word, and not before a noun it counts.
-_PRICE_WORD = re.compile(
-    r"(?:\b(?:cuesta[ns]?|costar[a-z]+|cost[oe]s?|vale[ns]?|precios?|sale[ns]?|saldria[ns]?|queda[ns]?"
-    r"|quedaria[ns]?|pag[a-z]{1,5}"
-    r"|ahorr[a-z]{1,4}|total|suma[ns]?|cuota|importe|tarifa|dej[a-z]{1,5}|cobr[a-z]{1,5}|rebaj[a-z]{1,4}"
-    r"|descuentos?|ofert[a-z]{1,4}"
-    r"|custa[mr]?|precos?|valor|sai|saem|sairia|fica[mr]?|ficaria[m]?|fac[ao]|faz[a-z]{0,4}|deix[a-z]{1,4}"
-    r"|economiz[a-z]{1,3}"
-    r"|descontos?|mensalidade|costs?|prices?|priced|pay[a-z]{0,4}|saves?|comes? to|charge[ds]?|discount"
-    r"|fee|call it|(?:that'd|it'd|would) be|serian?|por|for|do|just|only)\b)"
-    r"[^\d.!?□]{0,25}$"
+_FROM = re.compile(
+    r"\b(?:desde|a partir de|a partir dos|from|starting (?:at|from)|starts? (?:at|from)|partiendo de|parten de"
+    r"|as low as"
+    r"|as little as|begins? at|empiezan? en|arrancan? en|comecam? em|minimo|minimum)(?: solo| los| just| only| unos"
+    r"| apenas)? ?$"
 )
-_COUNTED = re.compile(
-    r"^(?:[-‐]| )(?!(?:al|por|per|a|each|cada|en|em|in|on|at|de|total|para|pra|for|if|si|se|y|e|and|or|o|ou|con|com"
-    r"|with|instead|hoy|hoje|today|todo|tudo|ya|ja|nada|no|nao|not|by|until|hasta|ate|es|is|as|iva|te|you|me|mas|mais|menos"
-    r"|less|off|apiece|una?|uma?|dia|diario)\b)[a-z]"
-)
-_LEAST_BARE = 10
-
-_A = r"(?:\b(?:al|por|la|a|per|each|cada|every|the)|/)"
-_WHOLE_COURSE = (
-    r"\b(?:el|por el|o|pelo|por o|for the|for a|the) (?:whole |full |entire |complete )?(?:\d+-week )?(?:curso|course)"
-    r"|\btodo el curso|\bcurso (?:completo|inteiro)"
-)
-_CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"{_A} ?(?:dia|day|semana|week|hora|hour|watt?|w)|\b(?:diarios?|daily|weekly)",
-    "month": rf"{_A} ?(?:mes|month|mo)|\b(?:mensual(?:es)?|mensa(?:l|is)|monthly)",
-    "year": rf"{_A} ?(?:ano|year)",
-    "session": rf"{_A} ?(?:clase|aula|lesson|class|sesion|sessao|session|visita|visit)",
-    "course": rf"{_WHOLE_COURSE}|\b(?:por las|pelas|for the|for all) \d+ (?:semanas|weeks)",
-}
-_UNIT_CUES = {cue: re.compile(rf"^.{{0,12}}?(?:{words})\b") for cue, words in _CUE_WORDS.items()}
-
-
-def read_money(text: str, language: str) -> tuple[MoneyExpression, ...]:
-    """Return the money expressions of a text written in `language` (es, pt, en), kind by kind."""
-    plain = _plain(text, language)
-    return tuple(
-        replace(expression, text=plain[start:end].strip(), sentence=_sentence_around(plain, start, end))
-        for reader in (_amounts, _percentages, _instalments, _phrases)
-        for start, end, expression in reader(plain)
-    )
-
-
-def read_numbers(text: str, language: str) -> frozenset[Decimal]:
-    """Return every number of a text, in digits or words, that is not part of a date, a time, a phone or a measure."""
-    return frozenset(_value(match[0]) for match in _ANY_NUMBER.finditer(_plain(text, language)))
-
-
-_Found = tuple[int, int, MoneyExpression]
-_ANY_NUMBER = re.compile(rf"(?<![\w.,]){_NUMBER}")
-_LOOK_ALIKES = re.compile(r"(?<=[$€£]) ?\d[\doil]{1,9}|(?<!\w)\d[\doil]{1,9}(?= ?(?:[$€£]|eur|usd|reais|pesos|dol))")
-_SPACED_DIGITS = re.compile(r"(?<![\d.,])\d(?:[ ._*-]\d){2,8}(?![\d.,]*\d)")
-_A_DOLLAR = re.compile(r"\b(?:a|un|um|one) (?=(?:dolar|dollar|euro|buck|peso|real)\b)")
-_GLUED = re.compile(r"(?<=[a-z])(?=\d[\d.,]{0,12} ?[$€£])")
+_AND_TO = re.compile(r"^[^.!?\n]{0,20}\b(?:a|to|hasta|ate|till|until)\b ?(?:[$€£]|r\$|us\$)? ?\d")
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|\n")
 _SENTENCE_CHARS = 300
 
 
-def _plain(text: str, language: str) -> str:
-    """Return the folded text with numbers in digits and everything that is surely not money masked."""
-    plain = _GLUED.sub(" ", fold(text[:MAX_CHARS]).replace("\u2019", "'"))
-    plain = NOT_MONEY.sub(_MASK, plain)
-    plain = _LOOK_ALIKES.sub(lambda match: match[0].translate(str.maketrans("oil", "011")), plain)
-    plain = digits_for_words(_A_DOLLAR.sub("1 ", plain), language)
-    return _SPACED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), plain)
+def read_money(text: str, language: str) -> tuple[MoneyExpression, ...]:
+    """Return the money expressions of a text written in `language` (es, pt, en), kind by kind."""
+    return money_in(read_plain(text, language))
 
 
-def _sentence_around(plain: str, start: int, end: int) -> str:
-    """Return the sentence that plain[start:end] stands in, of at most `_SENTENCE_CHARS` to either side."""
+def money_in(plain: Plain, *, about_prices: bool = False) -> tuple[MoneyExpression, ...]:
+    """Return the money expressions of a text that has been read as `Plain`, kind by kind.
+
+    `about_prices`: the conversation is about prices, so that a number which counts nothing is one.
+    """
+    readers = (
+        _amounts(plain.text, about_prices),
+        _percentages(plain.text),
+        _instalments(plain.text),
+        _phrases(plain.text),
+    )
+    return tuple(_expression(plain, start, end, fields) for reader in readers for start, end, fields in reader)
+
+
+def read_numbers(text: str, language: str) -> frozenset[Decimal]:
+    """Return every number of a text, in digits or words, that is not part of a date, a time, a phone or a measure."""
+    return numbers_in(read_plain(text, language))
+
+
+def numbers_in(plain: Plain) -> frozenset[Decimal]:
+    """Return every number of a text that has been read as `Plain`."""
+    return frozenset(value for match in _ANY_NUMBER.finditer(plain.text) for value in _values(match[0]))
+
+
+_Fields = Mapping[str, Any]
+_Found = Iterator[tuple[int, int, _Fields]]
+
+
+def _expression(plain: Plain, start: int, end: int, fields: _Fields) -> MoneyExpression:
+    begin, stop = sentence_around(plain.text, start, end)
+    return MoneyExpression(
+        text=plain.text[start:end],
+        span=plain.span(start, end),
+        sentence=plain.text[begin:stop],
+        sentence_span=plain.span(begin, stop),
+        start=start,
+        end=end,
+        place=start - begin,
+        **fields,
+    )
+
+
+def sentence_around(plain: str, start: int, end: int) -> tuple[int, int]:
+    """Return where the sentence of plain[start:end] is, of at most `_SENTENCE_CHARS` to either side."""
     least = max(0, start - _SENTENCE_CHARS)
     begin = max((match.end() for match in _SENTENCE_END.finditer(plain, least, start)), default=least)
+    while begin < start and plain[begin].isspace():
+        begin += 1
     stop = _SENTENCE_END.search(plain, end, end + _SENTENCE_CHARS)
-    return plain[begin : stop.start() if stop else end + _SENTENCE_CHARS].strip()
+    return begin, stop.start() if stop else min(len(plain), end + _SENTENCE_CHARS)
 
 
-def _amounts(plain: str) -> Iterator[_Found]:
-    for match in AMOUNT.finditer(plain):
-        before, after = match["before"] or "", match["sign"] or match["name"] or ""
-        value = _value(match["number"])
-        if not (before or after) and not _is_bare_money(plain, match, value):
+# --- amounts ----------------------------------------------------------------------------------------------------
+
+
+def _amounts(plain: str, about_prices: bool) -> _Found:
+    done = 0
+    for match in _AMOUNT.finditer(plain):
+        start, end = match.span()
+        factor = factor_of(match["name"] or "")
+        values = tuple(value * factor for value in _values(match["number"]))
+        currencies = _stated(match) or _stated_by_range(plain, end)
+        if not currencies and is_counted(plain, end):
             continue
-        stated = [codes for codes in (_currencies(before), _currencies(after)) if codes]
-        currencies = frozenset.intersection(*stated) if stated else frozenset()
-        if stated and not currencies:  # "R$ 20 USD": nothing can imply that
-            currencies = frozenset({"XXX"})
-        yield (
-            match.start(),
-            match.end(),
-            MoneyExpression(
-                kind="amount",
-                text="",
-                sentence="",
-                value=value,
-                currencies=currencies,
-                unit=_unit(plain[match.end() :][:60]),
-            ),
-        )
+        unit, unit_end, words = read_unit(plain, done, start, end)
+        if not currencies and not is_price(
+            plain, start, values[0], "" if values[0] < LEAST and unit_end == end else unit, about_prices=about_prices
+        ):
+            continue
+        done = max(end, unit_end)
+        if values[0] == 0:
+            continue  # "0 €" is read as free
+        fields = {"kind": "amount", "values": values, "currencies": currencies, "unit": unit, "unit_words": words}
+        yield start, end, {**fields, "hedge": _hedge(plain, start, end), "people": read_people(plain, start, end)}
 
 
-def _value(number: str) -> Decimal:
-    """Return the value of digits with separators: exactly three after the last one are thousands."""
-    *head, tail = re.split(r"[.,' ]", number)
-    if head and len(tail) != 3:
-        return Decimal(f"{''.join(head)}.{tail}")
-    return Decimal("".join([*head, tail]))
+def _values(number: str) -> tuple[Decimal, ...]:
+    """Return what digits may mean: one value, or two where they were told in groups ("three ninety nine")."""
+    if EITHER not in number:
+        return (parse_digits(number),)
+    *head, tail = number.split(EITHER)
+    return Decimal("".join([*head, tail])), Decimal(f"{''.join(head)}.{tail}")
 
 
-def _is_bare_money(plain: str, match: re.Match[str], value: Decimal) -> bool:
-    """Say whether a number without a currency is meant as a price."""
-    is_year = match["number"].isdigit() and 1990 <= value <= 2040
-    after = plain[match.end() : match.end() + 40]
-    if value < _LEAST_BARE or is_year:
-        return False
-    if _unit(after) in {"month", "year"} and not _COUNTED.match(after):
-        return True
-    return bool(_PRICE_WORD.search(plain[max(0, match.start() - 50) : match.start()])) and not _COUNTED.match(after)
+def _stated(match: re.Match[str]) -> frozenset[str]:
+    """Return the currencies that the notation of one amount may stand for."""
+    return both([currencies_of(match["before"] or ""), currencies_of(match["sign"] or match["name"] or "")])
 
 
-def _unit(after: str) -> UnitCue:
-    """Return what the words behind an amount say it is the price of."""
-    return next((cue for cue, pattern in _UNIT_CUES.items() if pattern.match(after)), "")
+def _stated_by_range(plain: str, end: int) -> frozenset[str]:
+    """Return the currency of the amount that ends a range which begins before `end`: "300 a 400 €"."""
+    match = _RANGE.match(plain, end)
+    return _stated(match) if match else frozenset()
 
 
-def _percentages(plain: str) -> Iterator[_Found]:
-    for match in PERCENT.finditer(plain):
-        value = Decimal(match[1].replace(",", "."))
-        yield match.start(), match.end(), MoneyExpression(kind="percent", text="", sentence="", value=value)
+def _hedge(plain: str, start: int, end: int) -> Hedge:
+    before = plain[max(0, start - 30) : start]
+    if _ABOUT.search(before) or _ABOUT_BEHIND.match(plain[end : end + 20]):
+        return "about"
+    return "from" if _FROM.search(before) and not _AND_TO.match(plain[end : end + 40]) else ""
 
 
-def _instalments(plain: str) -> Iterator[_Found]:
-    for match in INSTALMENTS.finditer(plain):
-        value = Decimal(match[1] or match[2])
-        yield match.start(), match.end(), MoneyExpression(kind="instalments", text="", sentence="", value=value)
+# --- the rest ---------------------------------------------------------------------------------------------------
 
 
-def _phrases(plain: str) -> Iterator[_Found]:
-    kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (("free", FREE), ("deal", DEAL), ("tax", TAX))
-    not_free = [match.span() for match in NOT_FREE.finditer(plain)]
-    for kind, pattern in kinds:
-        for match in pattern.finditer(plain):
-            if kind != "free" or not any(start <= match.start() < end for start, end in not_free):
-                yield match.start(), match.end(), MoneyExpression(kind=kind, text="", sentence="")
+def _percentages(plain: str) -> _Found:
+    for match in _PERCENT.finditer(plain):
+        yield match.start(), match.end(), {"kind": "percent", "values": (Decimal(match[1].replace(",", ".")),)}
+    for start, end, percent in read_fractions(plain):
+        yield start, end, {"kind": "percent", "values": (percent,), "deal": "fraction"}
+
+
+def _instalments(plain: str) -> _Found:
+    """Yield numbers of instalments; 0 where no number is said."""
+    for match in (*_PARTS.finditer(plain), *_FINANCED.finditer(plain)):
+        name = match.lastgroup or ""
+        before = plain[max(0, match.start() - 7) : match.start()]
+        needs = {"split": _INTO, "months": _FOR_MONTHS}.get(name)
+        if needs is None or needs.search(before):
+            fields = {
+                "kind": "instalments",
+                "values": (Decimal(match["number"]),),
+                "deal": "financed" if name == "number" else name,
+            }
+            yield match.start(), match.end(), fields
+    for match in _SOME_PARTS.finditer(plain):
+        yield match.start(), match.end(), {"kind": "instalments", "deal": "some"}
+
+
+def _phrases(plain: str) -> _Found:
+    for start, end in read_free(plain):
+        yield start, end, {"kind": "free"}
+    for match in _ZERO.finditer(plain):
+        before = _CURRENCY_BEFORE.search(plain, max(0, match.start() - 6), match.start())
+        if before or _CURRENCY_BEHIND.match(plain, match.end()):
+            yield before.start() if before else match.start(), match.end(), {"kind": "free"}
+    for start, end in read_taxes(plain):
+        yield start, end, {"kind": "tax"}
+    for start, end, deal in read_deals(plain):
+        yield start, end, {"kind": "deal", "deal": deal}

@@ -1,118 +1,380 @@
 """Numbers in words, in Spanish, Portuguese and English, read as digits: "mil doscientos" → "1200".
 
-Works on folded text (`agent.folding.fold`). Digits told one by one and hundreds left out are read as people
-mean them: "one-two-nine" is 129, "three ninety nine" is 399.
+Works on folded text (`agent.guardrails.folded`). The words of the text's own language come first; those of the other
+two count as well where they mean nothing else. Digits told one by one and hundreds left out are read as people mean
+them: "one-two-nine" is 129. What may be two amounts keeps both, parted by `EITHER`: "three ninety nine" is "3¦99",
+399 or 3.99.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
+from typing import Literal
+
+EITHER = "¦"
+
+Edit = tuple[int, int, str]
+"""Start, end and what to write there."""
 
 _VALUES: Mapping[str, str] = {
-    "es": "cero=0 un=1 uno=1 una=1 dos=2 tres=3 cuatro=4 cinco=5 seis=6 siete=7 ocho=8 nueve=9 diez=10 once=11 "
+    "es": "cero=0 dos=2 tres=3 cuatro=4 cinco=5 seis=6 siete=7 ocho=8 nueve=9 diez=10 once=11 "
     "doce=12 trece=13 catorce=14 quince=15 dieciseis=16 diecisiete=17 dieciocho=18 diecinueve=19 veinte=20 "
     "veintiun=21 veintiuno=21 veintiuna=21 veintidos=22 veintitres=23 veinticuatro=24 veinticinco=25 veintiseis=26 "
     "veintisiete=27 veintiocho=28 veintinueve=29 treinta=30 cuarenta=40 cincuenta=50 sesenta=60 setenta=70 "
     "ochenta=80 noventa=90 cien=100 ciento=100 doscientos=200 doscientas=200 trescientos=300 trescientas=300 "
     "cuatrocientos=400 cuatrocientas=400 quinientos=500 quinientas=500 seiscientos=600 seiscientas=600 "
     "setecientos=700 setecientas=700 ochocientos=800 ochocientas=800 novecientos=900 novecientas=900",
-    "pt": "zero=0 um=1 uma=1 dois=2 duas=2 tres=3 quatro=4 cinco=5 seis=6 sete=7 oito=8 nove=9 dez=10 onze=11 "
+    "pt": "zero=0 dois=2 duas=2 tres=3 quatro=4 cinco=5 seis=6 sete=7 oito=8 nove=9 dez=10 onze=11 "
     "doze=12 treze=13 quatorze=14 catorze=14 quinze=15 dezesseis=16 dezasseis=16 dezessete=17 dezassete=17 "
-    "dezoito=18 dezenove=19 dezanove=19 vinte=20 trinta=30 quarenta=40 cinquenta=50 sessenta=60 setenta=70 "
-    "oitenta=80 noventa=90 cem=100 cento=100 duzentos=200 duzentas=200 trezentos=300 trezentas=300 "
+    "dezoito=18 dezenove=19 dezanove=19 vinte=20 trinta=30 quarenta=40 cinquenta=50 cincoenta=50 sessenta=60 "
+    "setenta=70 oitenta=80 noventa=90 cem=100 cento=100 duzentos=200 duzentas=200 trezentos=300 trezentas=300 "
     "quatrocentos=400 quatrocentas=400 quinhentos=500 quinhentas=500 seiscentos=600 seiscentas=600 "
     "setecentos=700 setecentas=700 oitocentos=800 oitocentas=800 novecentos=900 novecentas=900",
     "en": "zero=0 oh=0 one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10 eleven=11 twelve=12 "
     "thirteen=13 fourteen=14 fifteen=15 sixteen=16 seventeen=17 eighteen=18 nineteen=19 twenty=20 thirty=30 "
     "forty=40 fourty=40 fifty=50 sixty=60 seventy=70 eighty=80 ninety=90",
 }
-_SCALES: Mapping[str, str] = {
-    "es": "mil=1000 millon=1000000 millones=1000000",
-    "pt": "mil=1000 milhao=1000000 milhoes=1000000",
-    "en": "hundred=100 thousand=1000 grand=1000 million=1000000",
+_TENS: Mapping[str, str] = {
+    "es": "treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
+    "en": "twenty thirty forty fifty sixty seventy eighty ninety",
 }
-_CONNECTORS: Mapping[str, str] = {"es": "y", "pt": "e", "en": "and"}
-_HALF_A_DOZEN = re.compile(r"\b(?:media docena(?: de)?|meia duzia(?: de)?|half a dozen)\b")
-_DOZEN = re.compile(r"\b(?:una docena(?: de)?|uma duzia(?: de)?|a dozen)\b")
-_A_HUNDRED = re.compile(r"\ba (hundred|thousand|grand|million)\b")
-_ROUND_THOUSANDS = re.compile(r"\b(\d{1,6}(?:[.,]\d{1,2})?)(?: ?k| (?:mil|thousand|grand))\b(?! (?:y |e |and )?\w*\d)")
-_ARTICLES = frozenset({"un", "uno", "una", "um", "uma", "one"})
+_UNITS: Mapping[str, str] = {
+    "es": "uno un una dos tres cuatro cinco seis siete ocho nueve",
+    "pt": "um uma dois duas tres quatro cinco seis sete oito nove",
+    "en": "one two three four five six seven eight nine",
+}
+_SCALES: Mapping[str, str] = {
+    "es": "mil=1000 millar=1000 millares=1000 miles=1000 millon=1000000 millones=1000000 cientos=100 cientas=100 "
+    "centenar=100 centenares=100 docena=12 docenas=12",
+    "pt": "mil=1000 milhar=1000 milhares=1000 milhao=1000000 milhoes=1000000 milao=1000 centos=100 centena=100 "
+    "centenas=100 duzia=12 duzias=12",
+    "en": "hundred=100 hundreds=100 thousand=1000 thousands=1000 grand=1000 million=1000000 millions=1000000 dozen=12 "
+    "dozens=12",
+}
+_STARTS_ALONE = frozenset({"mil", "hundred", "thousand"})
+"""Scales that are a number by themselves; any other needs a number before it ("a grand", "dos docenas")."""
+_ONES = frozenset({"un", "uno", "una", "um", "uma", "a", "one"})
+_MASCULINE_ONES = frozenset({"un", "uno", "um", "one"})
+_SAID_AS_DIGIT = frozenset({"uno", "one"})
+_HALVES = frozenset({"medio", "media", "meio", "meia", "half"})
+_COUPLES = frozenset({"par", "couple"})
+_CONNECTORS = frozenset({"y", "e", "and"})
+_FILLERS = frozenset({"de", "of"})
+_AMBIGUOUS = frozenset({"once", "dos", "ten", "oh", "one", "tres", "cem", "sete", "mil", "miles", "par", "grand"})
+"""Words that mean something else in another of the three languages: read in their own only."""
+
+_TOKEN = re.compile(r"(?<![\w.,])\d{1,12}(?:[.,]\d{1,3}){0,4}(?: ?k(?!\w)|(?!\w))|(?<!\w)[a-z]+(?!\w)")
+_LETTERS = re.compile(r"[a-z]+")
+_THOUSANDS_SIGN = re.compile(r"\d ?k(?!\w)")
+_STRONG_GAPS = frozenset({" ", "-", " - "})
+_WEAK_GAP = re.compile(r"\s?(?:[.,]{1,3}|…)\s{1,2}")
+_HALF = Decimal("0.5")
 _MAX_DIGITS = 12
+_MAX_RUN = 40
+"""Longer rows of number words are read in parts; nobody says such an amount."""
+
+_Kind = Literal["value", "one", "scale", "half", "join", "digits"]
 
 
-def _table(pairs: str) -> dict[str, int]:
-    return {word: int(value) for word, value in (pair.split("=") for pair in pairs.split())}
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A word or digits that may be part of a number."""
+
+    kind: _Kind
+    value: Decimal
+    word: str
+    start: int
+    end: int
+    weak: bool = False
+    """Whether punctuation stands before it."""
 
 
-def _run_pattern(language: str) -> re.Pattern[str]:
-    """Return the pattern of one run of number words; digits count beside a scale only ("2 mil 390")."""
-    values, scales = "|".join(_table(_VALUES[language])), "|".join(_table(_SCALES[language]))
-    opening = "|mil" if language != "en" else ""
-    digits_before = rf"\d{{1,3}}(?= (?:{scales})\b)"
-    digits_after = r"(?<=\bmil )\d{1,3}\b" if language != "en" else r"(?<=\bthousand )\d{1,3}\b"
-    join = rf"(?:[ -]{_CONNECTORS[language]}[ -]|[ -])"
-    return re.compile(
-        rf"(?<![\w.,])(?:{values}{opening}|{digits_before})\b(?:{join}(?:{values}|{scales}|{digits_before}|{digits_after})\b)*"
-    )
+@dataclass(slots=True)
+class _Sum:
+    """A number while it is being read: what is settled, and the groups told since ("three", "ninety nine")."""
 
-
-_WORDS = {language: _table(_VALUES[language]) for language in _VALUES}
-_FACTORS = {language: _table(_SCALES[language]) for language in _SCALES}
-_RUNS = {language: _run_pattern(language) for language in _VALUES}
+    start: int
+    end: int
+    total: Decimal = Decimal(0)
+    groups: list[Decimal] = field(default_factory=list)
+    factor: Decimal = Decimal(0)
+    """The last scale."""
+    worded: bool = False
+    """Whether anything in it is a word."""
 
 
 def digits_for_words(text: str, language: str) -> str:
-    """Return folded `text` with every number word of `language` (es, pt or en) replaced by digits.
+    """Return folded `text` with every number word replaced by digits.
 
     A run of number words becomes one number; `k` and "mil" after digits multiply them. A lone "one" stays: it is
-    mostly an article. Text in another language is returned as it is.
+    mostly an article. What may be two amounts is the larger. Text in another language is returned as it is.
     """
-    if language not in _RUNS:
-        return text
-    text = _A_HUNDRED.sub(r"one \1", _DOZEN.sub("12", _HALF_A_DOZEN.sub("6", text)))
-    text = _ROUND_THOUSANDS.sub(lambda match: _plain(Decimal(match[1].replace(",", ".")) * 1000), text)
-    return _RUNS[language].sub(lambda match: _read_run(match[0], language), text)
+    parts: list[str] = []
+    done = 0
+    for start, end, digits in number_edits(text, language):
+        parts += (text[done:start], digits.replace(EITHER, ""))
+        done = end
+    return "".join([*parts, text[done:]])
 
 
-def _plain(value: Decimal) -> str:
-    return f"{value.normalize():f}"
+def number_edits(text: str, language: str) -> Iterator[Edit]:
+    """Yield, in order, what `digits_for_words` replaces."""
+    if language not in _VALUES or not _may_have_numbers(text, language):
+        return
+    for run in _runs(text, language):
+        for number in _read_run(run):
+            if number.worded:
+                yield number.start, number.end, _written(number)
 
 
-def _read_run(run: str, language: str) -> str:
-    """Return the digits of a run; two numbers that do not add up ("two and three") stay two."""
-    if run in _ARTICLES:
-        return run
-    numbers: list[str] = []
-    total, group, connected = 0, 0, False
-    for word in re.split(r"[ -]", run):
-        if word == _CONNECTORS[language]:
-            connected = True
+def _may_have_numbers(text: str, language: str) -> bool:
+    """Say quickly whether any word of `text` is a number by itself, or multiplies one."""
+    return not _telling(language).isdisjoint(_LETTERS.findall(text)) or bool(_THOUSANDS_SIGN.search(text))
+
+
+def parse_digits(digits: str) -> Decimal:
+    """Return the value of digits with separators: exactly three after the last one are thousands."""
+    *head, tail = re.split(r"[.,' ]", digits)
+    if head and len(tail) != 3:
+        return Decimal(f"{''.join(head)}.{tail}")
+    return Decimal("".join([*head, tail]))
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _lexicon(language: str) -> Mapping[str, tuple[_Kind, Decimal]]:
+    """Return the number words to read in a text of `language`."""
+    words: dict[str, tuple[_Kind, Decimal]] = {}
+    for other in (*(each for each in _VALUES if each != language), language):
+        for word, kind, value in _words_of_language(other):
+            if other == language or word not in _AMBIGUOUS:
+                words[word] = (kind, value)
+    words |= dict.fromkeys(_HALVES, ("half", _HALF))
+    words |= dict.fromkeys(_CONNECTORS, ("join", Decimal(0)))
+    return words | dict.fromkeys(_ONES, ("one", Decimal(1)))
+
+
+def _words_of_language(language: str) -> Iterator[tuple[str, _Kind, Decimal]]:
+    values = dict(_pairs(_VALUES[language]))
+    for word, value in values.items():
+        yield word, "value", value
+    for ten in _TENS[language].split():  # "treintaycinco", "thirtyfive"
+        for unit in _UNITS[language].split():
+            for glue in ("y", "i", "e", ""):
+                yield f"{ten}{glue}{unit}", "value", values[ten] + values.get(unit, Decimal(1))
+    for word, factor in _pairs(_SCALES[language]):
+        yield word, "scale", factor
+
+
+def _pairs(text: str) -> Iterator[tuple[str, Decimal]]:
+    for pair in text.split():
+        word, _, value = pair.partition("=")
+        yield word, Decimal(value)
+
+
+@cache
+def _telling(language: str) -> frozenset[str]:
+    """Return the number words that need no other."""
+    return frozenset(word for word, (kind, _) in _lexicon(language).items() if kind in {"value", "scale"})
+
+
+# --- runs -------------------------------------------------------------------------------------------------------
+
+
+def _runs(text: str, language: str) -> Iterator[list[_Token]]:
+    """Yield the rows of tokens that stand close enough together to be one number, or a few."""
+    lexicon = _lexicon(language)
+    run: list[_Token] = []
+    for match in _TOKEN.finditer(text):
+        if not run and match[0] not in lexicon and not match[0][0].isdigit() and match[0] not in _COUPLES:
+            continue  # most words
+        token = _token(match, lexicon)
+        if token is None and run and match[0] in _FILLERS:  # "un par de cientos"
             continue
-        factor = _FACTORS[language].get(word, 0)
-        value = _WORDS[language].get(word) if not word.isdigit() else int(word)
-        if factor == 100:
-            group = max(group, 1) * 100
-        elif factor:
-            total, group = total + max(group, 1) * factor, 0
-        elif value is not None and connected and not _adds_up(group, value):
-            numbers.append(f"{total + group} {_CONNECTORS[language]}")
-            total, group = 0, value
-        elif value is not None:
-            group = group + value if _adds_up(group, value) else _told_in_digits(group, value)
-        connected = False
-    return " ".join([*numbers, str(total + group)])
+        if token and run and _is_close(text, run[-1], token):
+            weak = text[run[-1].end : token.start] not in _STRONG_GAPS
+            run.append(_Token(token.kind, token.value, token.word, token.start, token.end, weak))
+        else:
+            if run:
+                yield run
+            run = [token] if token else []
+        if len(run) >= _MAX_RUN:
+            yield run
+            run = []
+    if run:
+        yield run
 
 
-def _adds_up(group: int, value: int) -> bool:
-    """Say whether `value` fits behind `group` as in "ninety nine": a smaller place that is still free."""
-    if group == 0:
+def _token(match: re.Match[str], lexicon: Mapping[str, tuple[_Kind, Decimal]]) -> _Token | None:
+    word = match[0]
+    if word[0].isdigit():
+        thousands = word.endswith("k")
+        value = parse_digits(word.rstrip("k ")) * (1000 if thousands else 1)
+        return _Token("digits", value, word, match.start(), match.end())
+    known = lexicon.get(word)
+    if known:
+        return _Token(known[0], known[1], word, match.start(), match.end())
+    if word in _COUPLES:
+        return _Token("value", Decimal(2), word, match.start(), match.end())
+    return None
+
+
+def _is_close(text: str, before: _Token, after: _Token) -> bool:
+    gap = text[before.end : after.start]
+    if gap in _STRONG_GAPS or gap in {" de ", " of "}:
         return True
-    if value == 0:
+    return bool(_WEAK_GAP.fullmatch(gap)) and before.kind in {"value", "scale"} and after.kind in {"value", "scale"}
+
+
+# --- sums -------------------------------------------------------------------------------------------------------
+
+
+def _read_run(run: Sequence[_Token]) -> Iterator[_Sum]:
+    """Yield the numbers of a run; two that do not add up ("two and three") stay two."""
+    number: _Sum | None = None
+    for place, token in enumerate(run):
+        following = run[place + 1 :]
+        if token.kind == "join":
+            continue
+        before = [each.kind for each in run[:place] if each.word != "a"]
+        joined = bool(before) and before[-1] == "join"
+        if number and _continues(number, token, following, joined=joined):
+            _take(number, token)
+            continue
+        if number and _is_number(number):
+            yield number
+        number = _begin(token, following)
+    if number and _is_number(number):
+        yield number
+
+
+def _begin(token: _Token, following: Sequence[_Token]) -> _Sum | None:
+    """Return the number that a token opens, or None if it is only a word beside numbers."""
+    next_kind = following[0].kind if following else None
+    match token.kind:
+        case "value" if token.word in _COUPLES and next_kind != "scale":
+            return None
+        case "half" if next_kind not in {"scale", "one"}:
+            return None
+        case "digits" if next_kind != "scale" and not token.word.endswith("k"):
+            return None
+        case "scale" if token.word not in _STARTS_ALONE:
+            return None
+        case "one" if not _opens_with_one(token, following):
+            return None
+    number = _Sum(token.start, token.end)
+    _take(number, token)
+    return number
+
+
+def _opens_with_one(token: _Token, following: Sequence[_Token]) -> bool:
+    """Say whether an article is a number: "un mil", "one fifty", "um dois nove"; not "un cinco por ciento"."""
+    if not following or following[0].weak:
+        return False
+    if following[0].kind == "scale" or any(each.kind == "half" for each in following[1:3]):
+        return True
+    if token.word == "a":
+        return False
+    said = [each for each in following[:2] if not each.weak and (each.kind == "value" or each.word in _MASCULINE_ONES)]
+    if token.word in _SAID_AS_DIGIT:
+        return following[0] in said
+    return len(said) == 2 and all(each.value < 10 for each in said)
+
+
+def _continues(number: _Sum, token: _Token, following: Sequence[_Token], *, joined: bool) -> bool:
+    """Say whether a token belongs to the number before it."""
+    last = number.groups[-1] if number.groups else None
+    match token.kind:
+        case "scale":
+            return not joined and (last is not None or token.value > number.factor)
+        case "half":
+            return joined and (last is None or bool(following and following[0].kind == "scale"))
+        case "digits":
+            whole = token.value == int(token.value) and token.value < number.factor
+            return last is None and whole and not token.weak
+        case "one":
+            return _continues_with_one(number, token, following, joined=joined)
+        case _:
+            fits = last is None or _adds_up(last, token.value)
+            return (fits and (last is None or last >= 100)) if token.weak else fits or not joined
+
+
+def _continues_with_one(number: _Sum, token: _Token, following: Sequence[_Token], *, joined: bool) -> bool:
+    """Say whether an article goes on a number: "two and a half", "mil y un", "twenty-one"; not "cien una vez"."""
+    last = number.groups[-1] if number.groups else None
+    next_kind = following[0].kind if following else ""
+    if token.word == "a":
+        return last == _HALF or next_kind == "half"
+    if last == _HALF or (last is None and next_kind == "scale"):
+        return True
+    if last is not None and not (joined or token.weak) and max(number.groups) < 10 and token.word in _MASCULINE_ONES:
+        return True  # digit by digit
+    by_itself = token.word == "one" or (token.word in _MASCULINE_ONES and (last is None or last >= 100))
+    return (last is None or _adds_up(last, token.value)) and (joined or by_itself)
+
+
+def _take(number: _Sum, token: _Token) -> None:
+    """Add a token to a number."""
+    number.end = token.end
+    number.worded = number.worded or token.kind != "digits" or token.word.endswith("k")
+    last = number.groups[-1] if number.groups else None
+    if token.kind == "half":
+        if last is not None:
+            number.groups[-1] = last + token.value
+        elif number.factor:
+            number.total += number.factor / 2
+        else:
+            number.groups.append(token.value)
+    elif token.kind == "scale" and token.value == 100:
+        number.groups[-1:] = [(last if last is not None else Decimal(1)) * 100]
+    elif token.kind == "scale":
+        told = _told(number.groups) if number.groups else None
+        number.total = _scaled(number.total, told, token.value)
+        number.groups, number.factor = [], token.value
+    elif token.kind == "one" and (last == _HALF or (token.word == "a" and _is_number(number))):
+        return  # "half a million", "two and a half"
+    elif last is not None and _adds_up(last, token.value):
+        number.groups[-1] = last + token.value
+    else:
+        number.groups.append(token.value)
+
+
+def _scaled(total: Decimal, told: Decimal | None, factor: Decimal) -> Decimal:
+    """Return the total after a scale: "dos mil millones" multiplies what is there, "un millón mil" adds."""
+    if told is None:
+        return total * factor if total and total < factor else total + factor
+    return (total + told) * factor if total and total < factor else total + told * factor
+
+
+def _is_number(number: _Sum) -> bool:
+    return bool(number.groups or number.total)
+
+
+def _told(groups: Sequence[Decimal]) -> Decimal:
+    """Return what groups mean when said one after the other: "three", "fifty" is 350."""
+    if len(groups) == 1:
+        return groups[0]
+    return Decimal("".join(str(int(group)) for group in groups)[:_MAX_DIGITS])
+
+
+def _written(number: _Sum) -> str:
+    """Return a number in digits, with `EITHER` where it may also be an amount and its cents."""
+    groups = number.groups
+    if len(groups) > 1 and not number.total and 10 <= groups[-1] < 100:
+        return f"{_told(groups[:-1]):f}{EITHER}{int(groups[-1])}"
+    value = number.total + (_told(groups) if groups else 0)
+    return f"{value.normalize():f}" if value % 1 else str(int(value))
+
+
+def _adds_up(group: Decimal, value: Decimal) -> bool:
+    """Say whether `value` fits behind `group` as in "ninety nine": a smaller place that is still free."""
+    if value == 0 or group == 0:
         return False
     place = 10 if value < 10 else 100 if value < 100 else 1000
     teen = place == 10 and 10 <= group % 100 < 20
     return group % place == 0 and not teen
-
-
-def _told_in_digits(group: int, value: int) -> int:
-    return int(f"{group}{value}"[:_MAX_DIGITS])

@@ -6,309 +6,120 @@ explained amounts of the same reply. One that nothing explains makes the reply b
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from functools import cached_property
-
-from babel.numbers import get_currency_precision
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
 
 from agent.folding import words_of
-from agent.guardrails.mentions import items_named
-from agent.guardrails.money_text import MAX_CHARS, MoneyExpression, read_money, read_numbers
-from agent.guardrails.published import (
-    Implied,
-    expired_codes,
-    implied_amounts,
-    implied_sums,
-    is_free,
-    passages_money,
-    published_percents,
-)
+from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.own_figures import AGREEMENT, BARGAINS, is_declined
+from agent.guardrails.pricing_amounts import amount_objections
+from agent.guardrails.pricing_free import false_inclusion
+from agent.guardrails.pricing_reading import Reading, read
+from agent.guardrails.pricing_terms import objection, readings
+from agent.guardrails.published import expired_codes, known_codes
 from agent.render import local_date
-from agent.types import Candidate, CatalogueItem, Tenant, Turn, Verdict
+from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pricing"
-VERSION = 1
-MAX_COUNT = 50
-"""Most people, months or sessions a total is believed for."""
+VERSION = 2
 MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
-MAX_ROUNDS = 3
-"""So many steps of arithmetic are followed, from a price to a total of totals."""
+MAX_EVIDENCE = 120
 
-DECLINES = re.compile(
-    r"\b(?:no|nao|not|never|nunca|jamas|ni|nem|tampoco|cannot|can't|cant|don't|doesn't|isn't|won't"
-    r"|couldn't|unable|infelizmente"
-    r"|lamento|lamentablemente|sorry|afraid|unfortunately|desculpe|entiendo|entendo|understand|hear you"
-    r"|tentador|tempting|under"
-    r"|below|less than|por debajo|debajo|abaixo|lejos|longe|instead|ended|expir[a-z]+|venci[a-z]+"
-    r"|termin[a-z]+|acabou|encerr[a-z]+)\b"
+_Problem = tuple[str, tuple[int, int] | None]
+"""What is wrong in a sentence, and where in the reply."""
+
+_NO_LONGER = re.compile(
+    r"\b(?:ended|expired?|expir\w+|venci\w*|caduc\w*|termin\w*|acab\w*|encerr\w*|ya no|no longer|no more|nao vale"
+    r"|not valid|invalid\w*"
+    r"|no (?:es|esta|e|vale|funciona|aplica|sirve)|nao (?:e|esta|funciona|serve)|isn't|is not|doesn't|does not|can't"
+    r"|cannot|finished|over"
+    r"|(?:hasta|ate|until) \w+)\b"
 )
-REFUSES = re.compile(
-    r"\b(?:no|nao) (?:l[oa] |te )?(?:podemos|puedo|podria[a-z]*|conseguimos|consigo|posso|es posible"
-    r"|e possivel|llegamos)\b"
-    r"|\b(?:can't|cannot|can not|unable|not able|couldn't)\b"
+_CODE = re.compile(
+    r"\b(?:codigo|code|cupon|cupom|coupon|voucher|use|usa|usando|con|with|com|aplica"
+    r"|type)\b(?: \w{1,12}){0,2} ?:? ?[\"'«“]?$",
+    re.IGNORECASE,
 )
-SOOTHES = re.compile(
-    r"\b(?:no te preocupes|no se preocupe|nao se preocupe|no hay problema|no problem|no worries|sem problema|not only"
-    r"|no pasa nada|por que no|por que nao|why not|no solo|nao so|no doubt|sin duda)\b"
-)
-AGREES = re.compile(
-    r"^\W*(?:si|sim|yes|ok|okay|sure|deal|dale|listo|vale|claro|perfecto|perfeito|hecho|fechado|done|great|genial)\b"
-    r"|(?<!no )(?<!nao )\b(?:te l[oa] (?:dejo|puedo dejar|dejamos)|l[oa] dejamos en|trato hecho|cerramos"
-    r"|aceptamos|acepto"
-    r"|fechamos|fechado|fa[cz](?:o|emos) por|(?:i|we) can do|works for us|you have a deal|it's yours"
-    r"|tuyo por|seu por)\b"
-)
-_DENIAL = re.compile(r"\b(?:no|nao|not|isn't|aren't|ningun|nenhum)(?! mas\b| mais\b| more\b)(?: \w+){0,4} ?$")
-_UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as `agent.prices` renders instalments
-LOWERS_PRICE = re.compile(
-    r"\b(?:descuent|descont|discount|rebaj|promo|gratis|bonific)|\b(?:off|less|cheaper|barat[oa])\b"
-    r"|(?<!al )(?<!pelo )\bmenos\b"
-)
-FOREVER = re.compile(r"\b(?:siempre|sempre|forever|always|de por vida|vitalici[oa]|lifetime|ilimitad[oa])\b")
-INTEREST_FREE = re.compile(r"\b(?:sin interes(?:es)?|sem juros|interest[- ]free|no interest|without interest|0 ?%)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Reading:
-    """A reply beside everything it is judged by."""
-
-    expressions: tuple[MoneyExpression, ...]
-    items: tuple[CatalogueItem, ...]
-    """What draft, inbound and our last message name; everything when they name nothing."""
-    names_items: bool
-    tenant: Tenant
-    today: date
-    language: str
-    words: str
-    """Folded words of draft and inbound."""
-    draft: str
-    inbound: str
-
-    @cached_property
-    def counts(self) -> frozenset[int]:
-        """Numbers that a total may be of: those that draft or inbound mention, and the smallest."""
-        last_part_differs = {Decimal(n) + 1 for n in _UNEVEN_PARTS.findall(self.draft)}
-        numbers = read_numbers(self.draft, self.language) | self.asked | last_part_differs
-        return frozenset(int(n) for n in numbers if 1 <= n <= MAX_COUNT and n == int(n)) | {1, 2, 3}
-
-    @cached_property
-    def implied(self) -> frozenset[Implied]:
-        """Amounts that follow from the catalogue."""
-        return implied_amounts(self.items, self.tenant, self.today, words=self.words, counts=self.counts)
-
-    @cached_property
-    def sums(self) -> frozenset[Implied]:
-        """Totals over two named items."""
-        return implied_sums(self.items, self.today, self.counts) if self.names_items else frozenset()
-
-    @cached_property
-    def published(self) -> tuple[MoneyExpression, ...]:
-        """Money in the tenant's texts."""
-        return passages_money(self.tenant)
-
-    @cached_property
-    def asked(self) -> frozenset[Decimal]:
-        """Numbers the prospect wrote, percentages included."""
-        written = (e.value for e in read_money(self.inbound, self.language))
-        return read_numbers(self.inbound, self.language) | frozenset(written)
+_CODE_LIKE = r"(?<![\w.-])[A-ZÁÉÍÓÚÑ]{4,15}\d{1,3}(?![\w-])"
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
     """Revise the reply if any money in it does not follow from what the tenant has published."""
     if candidate.author == "staff":
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    reading = _read(candidate, turn, tenant, local_date(tenant, now))
+    if len(candidate.text) > MAX_CHARS:
+        return _revise("The reply is too long for its prices to be checked; shorten it.", candidate.text, None)
+    reading = read(candidate, turn, tenant, local_date(tenant, now))
     problem = next(_problems(reading), None)
     if problem is None:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    reason, evidence = problem
-    return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=evidence[:120], version=VERSION)
+    return _revise(problem[0], candidate.text, problem[1])
 
 
-def _read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> _Reading:
-    inbound = turn.text[:MAX_CHARS]
-    words = f"{words_of(candidate.text[:MAX_CHARS])} {words_of(inbound)}"
-    context = words_of((turn.context or "")[:MAX_CHARS])
-    named = items_named(tenant.catalogue, words) or items_named(tenant.catalogue, context)
-    return _Reading(
-        expressions=read_money(candidate.text, candidate.language),
-        items=named or tenant.catalogue,
-        names_items=bool(named),
-        tenant=tenant,
-        today=today,
-        language=candidate.language,
-        words=words,
-        draft=candidate.text,
-        inbound=inbound,
-    )
+def _revise(reason: str, text: str, span: tuple[int, int] | None) -> Verdict:
+    evidence = text[slice(*span)].strip()[:MAX_EVIDENCE] if span else ""
+    return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=evidence, span=span, version=VERSION)
 
 
-def _problems(reading: _Reading) -> Iterator[tuple[str, str]]:
-    """Yield (reason, evidence) for every statement that nothing published explains."""
+def _problems(reading: Reading) -> Iterator[_Problem]:
+    """Yield what nothing published explains."""
     if len(reading.expressions) > MAX_EXPRESSIONS:
-        yield "The reply states more prices than can be checked; name at most a few.", ""
+        yield "The reply states more prices than can be checked; name at most a few.", None
         return
-    draft = words_of(reading.draft[:MAX_CHARS])
-    for code in expired_codes(reading.tenant, reading.today):
-        if re.search(rf"\b{re.escape(code)}\b", draft) and not DECLINES.search(draft):
-            yield "This discount code has expired; do not offer it.", code
+    yield from _codes(reading)
     for expression in reading.expressions:
-        if reason := _objection(expression, reading):
-            yield reason, expression.text
-    for amount in _unexplained([e for e in reading.expressions if e.kind == "amount"], reading):
-        yield "This amount does not follow from the catalogue; use a price reference.", amount.text
+        if expression.kind != "amount" and (reason := objection(expression, reading)):
+            yield reason, expression.span
+    yield from ((reason, expression.span) for expression, reason in amount_objections(reading))
+    if included := false_inclusion(reading):
+        yield "This is sold on its own; nothing published says that it is included.", included[1]
+    yield from _agreements(reading)
 
 
-def _objection(expression: MoneyExpression, reading: _Reading) -> str:
-    """Return what is wrong with an expression that is not an amount; nothing if it is explained."""
-    match expression.kind:
-        case "percent":
-            return "" if _is_percent_explained(expression, reading) else "This percentage is not published."
-        case "instalments":
-            return "" if _are_instalments_explained(expression, reading) else "These instalments are not published."
-        case "free":
-            return "" if _is_free_explained(expression, reading) else "Nothing published says that this is free."
-        case "deal":
-            return "" if _is_quoted_deal(expression, reading) else "This deal is not published."
-        case "tax":
-            return "" if _is_published(expression, reading) else "Nothing published says that tax is added."
-        case "amount":
-            return ""
+def _codes(reading: Reading) -> Iterator[_Problem]:
+    """Yield discount codes that have expired or never existed, unless the reply says so."""
+    known, expired = known_codes(reading.tenant), expired_codes(reading.tenant, reading.today)
+    for match in _code_like(known).finditer(reading.draft):
+        code = match[0].upper()
+        around = words_of(reading.draft[max(0, match.start() - 80) : match.end() + 90])
+        if code in expired and not _NO_LONGER.search(around.replace(code.lower(), "")):
+            yield "This discount code has expired; do not offer it.", match.span()
+        elif (
+            code not in known
+            and _CODE.search(reading.draft[max(0, match.start() - 40) : match.start()])
+            and not _NO_LONGER.search(around)
+        ):
+            yield "There is no such discount code.", match.span()
 
 
-# --- what explains an expression --------------------------------------------------------------------------
+@lru_cache(maxsize=64)
+def _code_like(known: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern of what looks like a discount code, and of the known ones in any case."""
+    ours = "|".join(re.escape(code) for code in sorted(known, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?i:{ours})(?!\w)|{_CODE_LIKE}" if known else _CODE_LIKE)
 
 
-def _is_percent_explained(expression: MoneyExpression, reading: _Reading) -> bool:
-    if expression.value in published_percents(reading.items, reading.today) | {Decimal(0)}:
-        return True
-    if _is_refused(expression, reading):
-        return True
-    if LOWERS_PRICE.search(expression.sentence):  # a percentage of something else is no discount
-        return any(_is_same(each, expression) and LOWERS_PRICE.search(each.sentence) for each in reading.published)
-    return expression.value == 100 or _is_published(expression, reading)  # "100 % online"
+def _agreements(reading: Reading) -> Iterator[_Problem]:
+    """Yield words that accept a price which the prospect has named and nobody has published."""
+    if not BARGAINS.search(reading.inbound):
+        return
+    for match in AGREEMENT.finditer(reading.plain.text):
+        sentence = reading.plain.text[max(0, match.start() - 60) : match.end() + 60]
+        if _asks_for_another_price(reading) and not is_declined(sentence.replace(match[0], " ")):
+            yield "This accepts a price that is not published.", reading.plain.span(*match.span())
 
 
-def _are_instalments_explained(expression: MoneyExpression, reading: _Reading) -> bool:
-    if expression.value == 1 or _is_refused(expression, reading):
-        return True
-    terms = [item.instalments for item in reading.items if item.instalments]
-    free_of_interest = bool(INTEREST_FREE.search(expression.sentence))
-    return any(expression.value <= each.max and (each.interest_free or not free_of_interest) for each in terms)
-
-
-def _is_free_explained(expression: MoneyExpression, reading: _Reading) -> bool:
-    if _says_no(expression):
-        return True
-    if FOREVER.search(expression.sentence):
-        return False
-    return is_free(reading.tenant, reading.items if reading.names_items else (), reading.today, reading.words)
-
-
-def _says_no(expression: MoneyExpression) -> bool:
-    """Say whether the words right before deny the expression: "no es gratis"."""
-    before = expression.sentence.partition(expression.text)[0]
-    return bool(_DENIAL.search(before)) and not SOOTHES.search(before)
-
-
-def _is_quoted_deal(expression: MoneyExpression, reading: _Reading) -> bool:
-    half = "half" in expression.text or "mitad" in expression.text or "metade" in expression.text
-    if half and Decimal(50) in published_percents(reading.items, reading.today):
-        return True
-    return _says_no(expression) or _is_published(expression, reading)
-
-
-def _is_published(expression: MoneyExpression, reading: _Reading) -> bool:
-    """Say whether a published text has the same expression."""
-    return any(_is_same(each, expression) for each in reading.published)
-
-
-def _is_same(published: MoneyExpression, expression: MoneyExpression) -> bool:
-    one, other = published.currencies, expression.currencies
-    return (
-        (published.kind, published.value) == (expression.kind, expression.value)
-        and (not one or not other or bool(one & other))
-        and (expression.kind != "deal" or published.text == expression.text)
+def _asks_for_another_price(reading: Reading) -> bool:
+    """Say whether the prospect has named an amount or a percentage that no item has."""
+    implied = {
+        (each.amount_minor, each.currency)
+        for item in range(len(reading.tenant.catalogue))
+        for each in reading.implied(item)
+        if each.role == "price"
+    }
+    return any(
+        each.kind == "percent" or (each.kind == "amount" and not readings(each, reading) & implied)
+        for each in reading.asked
     )
-
-
-def _is_refused(expression: MoneyExpression, reading: _Reading) -> bool:
-    """Say whether an expression repeats the prospect's figure without agreeing to it, or is denied outright."""
-    if _says_no(expression):
-        return True
-    if expression.value not in reading.asked:
-        return False
-    sentence = SOOTHES.sub("", expression.sentence)
-    return bool(REFUSES.search(sentence) or (DECLINES.search(sentence) and not AGREES.search(sentence)))
-
-
-# --- amounts ----------------------------------------------------------------------------------------------
-
-_Money = tuple[int, str]
-"""Minor units and currency."""
-
-
-def _unexplained(amounts: Sequence[MoneyExpression], reading: _Reading) -> list[MoneyExpression]:
-    """Return the amounts that neither the catalogue, a text, the prospect nor arithmetic explains."""
-    left: list[MoneyExpression] = []
-    known: set[_Money] = set()
-    for expression in amounts:
-        readings = _readings(expression, reading)
-        found = {
-            (i.amount_minor, i.currency)
-            for i in reading.implied
-            if (i.amount_minor, i.currency) in readings and expression.unit in i.units
-        }
-        known |= found
-        if not found and not _is_published(expression, reading) and not _is_refused(expression, reading):
-            left.append(expression)
-    return _after_arithmetic(left, known, reading) if left else []
-
-
-def _after_arithmetic(left: list[MoneyExpression], known: set[_Money], reading: _Reading) -> list[MoneyExpression]:
-    """Return what is left when sums, multiples and percentages of explained amounts are explained too."""
-    known = known | {
-        (i.amount_minor, i.currency)
-        for i in reading.sums
-        if any((i.amount_minor, i.currency) in _readings(e, reading) for e in left)
-    }
-    percents = [e.value for e in reading.expressions if e.kind == "percent" and _is_percent_explained(e, reading)]
-    for _ in range(MAX_ROUNDS):
-        derived = set(_derived(known, reading.counts, percents)) | known
-        explained = [e for e in left if e.unit in {"", "month", "year"} and _readings(e, reading) & derived]
-        if not explained:
-            break
-        left = [e for e in left if e not in explained]
-        known |= {money for e in explained for money in _readings(e, reading) & derived}
-    return left
-
-
-def _derived(known: Iterable[_Money], counts: Iterable[int], percents: Iterable[Decimal]) -> Iterator[_Money]:
-    """Yield multiples, published shares, and sums and differences of two multiples of explained amounts."""
-    multiples = {(amount * count, currency) for amount, currency in known for count in counts}
-    for amount, currency in multiples:
-        yield amount, currency
-        for percent in percents:
-            share = int((amount * percent / 100).quantize(Decimal(1)))
-            yield share, currency
-            yield amount - share, currency
-    for amount, currency in multiples:
-        for other, other_currency in known:
-            if currency == other_currency:
-                yield amount + other, currency
-                yield abs(amount - other), currency
-
-
-def _readings(expression: MoneyExpression, reading: _Reading) -> set[_Money]:
-    """Return the money an amount may mean: one entry per currency its notation may stand for."""
-    published = {price.currency for item in reading.tenant.catalogue for price in item.prices}
-    currencies = expression.currencies & published if expression.currencies else published
-    return {
-        (int(minor), currency)
-        for currency in currencies
-        if (minor := expression.value.scaleb(get_currency_precision(currency))) == minor.to_integral_value()
-    }

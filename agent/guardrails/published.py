@@ -1,162 +1,132 @@
-"""What a tenant's catalogue implies on one day: the amounts, percentages and free things a reply may state (P5)."""
+"""What a tenant has published as text about money: amounts, percentages, terms, what is free (P5)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from importlib.resources import files
 
 from agent.folding import words_of
-from agent.guardrails.mentions import mentions_discount, says_date, shares_topic
-from agent.guardrails.money_text import MoneyExpression, UnitCue, read_money
-from agent.prices import less_percent, valid_discounts, valid_prices
-from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
+from agent.guardrails.mentions import stem
+from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
+from agent.guardrails.plain_text import read_plain
+from agent.guardrails.unit_cues import priced_units
+from agent.guardrails.word_lists import load_words
+from agent.prices import valid_discounts
+from agent.types import Tenant
 
-MAX_NAMED = 6
-"""Sums over more items than this are not worked out."""
+_TOPICS: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})(?!\w)")
+    for name, lines in tomllib.loads(files("agent.guardrails").joinpath("giveaways.toml").read_text("utf-8")).items()
+}
+_ASIDE = frozenset({"period", "seats"})
+"""Topics that say how much, never what is given away."""
+_GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
+_UNIT = r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min)\b"
+_PERIOD = re.compile(
+    rf"\b(\d{{1,3}})(?: (?:primeros|primeiros|first))? ?-?{_UNIT}|\b(?:primer|primeir[oa]|primera|first|un|um|uma|una"
+    rf"|a|one) {_UNIT}"
+)
+_UNIT_NAMES = {
+    "me": "month",
+    "mo": "month",
+    "mi": "minute",
+    "an": "year",
+    "ye": "year",
+    "se": "week",
+    "we": "week",
+    "di": "day",
+    "da": "day",
+    "ho": "hour",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Implied:
-    """An amount that follows from the catalogue, and what it may be said to be the price of."""
+class FreeThing:
+    """Something a text calls free."""
 
-    amount_minor: int
-    currency: str
-    units: frozenset[UnitCue]
-
-
-_UNITS: Mapping[Unit, frozenset[UnitCue]] = {
-    "month": frozenset({"", "month"}),
-    "seat_month": frozenset({"", "month"}),
-    "course": frozenset({"", "course"}),
-    "session": frozenset({"", "session"}),
-    "one_time": frozenset({"", "session"}),
-    "item": frozenset({""}),
-}
-_PARTS: frozenset[UnitCue] = frozenset({"", "month"})
-_YEAR: frozenset[UnitCue] = frozenset({"", "year"})
+    topics: frozenset[str]
+    stems: frozenset[str]
+    periods: frozenset[tuple[str, str]]
+    """How long it says: number and unit."""
 
 
-def implied_amounts(
-    items: Sequence[CatalogueItem], tenant: Tenant, today: date, *, words: str, counts: frozenset[int]
-) -> frozenset[Implied]:
-    """Return what the prices of `items` imply on `today`, in the tenant's time zone.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedTexts:
+    """The money in everything a tenant has published as text."""
 
-    That is: prices; totals of a number in `counts`; published discounts whose percentage, code or condition is
-    mentioned; interest-free instalments. A future price counts only when its first day is said. `words` are the folded
-    words of draft and inbound.
-    """
-    return frozenset(
-        implied
-        for item in items
-        for price in _quotable_prices(item, today, words)
-        for implied in _of_price(price, item, tenant, today, words=words, counts=counts)
+    money: tuple[MoneyExpression, ...]
+    numbers: frozenset[Decimal]
+    free: tuple[FreeThing, ...]
+    units: frozenset[str]
+    """Units that prices are published by and the catalogue has no word for: the night, the hour."""
+
+    def of_kind(self, kind: str) -> tuple[MoneyExpression, ...]:
+        """Return the statements of one kind."""
+        return tuple(each for each in self.money if each.kind == kind)
+
+
+def published_texts(tenant: Tenant) -> PublishedTexts:
+    """Return what facts, policies and descriptions state; read once as long as they stay the same."""
+    texts = [passage.text for passage in tenant.passages]
+    texts += [item.description for item in tenant.catalogue]
+    texts += [discount.condition for item in tenant.catalogue for discount in item.discounts]
+    return _read(tuple(version for text in texts for version in text.items()))
+
+
+def free_thing(sentence: str) -> FreeThing:
+    """Return what a folded sentence that calls something free is about."""
+    words = words_of(sentence)
+    return FreeThing(
+        topics=frozenset(name for name, pattern in _TOPICS.items() if pattern.search(words)),
+        stems=frozenset(stem(word) for word in words.split() if len(word) > 4) - _GENERIC,
+        periods=frozenset(_periods(sentence)),
     )
 
 
-def _quotable_prices(item: CatalogueItem, today: date, words: str) -> tuple[Price, ...]:
-    future = (p for p in item.prices if p.valid_from and p.valid_from > today and says_date(words, p.valid_from))
-    return (*valid_prices(item, today), *future)
+def _periods(sentence: str) -> Iterator[tuple[str, str]]:
+    for number, unit, one in _PERIOD.findall(sentence):
+        yield number or "1", _UNIT_NAMES[(unit or one)[:2]]
 
 
-def _of_price(
-    price: Price, item: CatalogueItem, tenant: Tenant, today: date, *, words: str, counts: frozenset[int]
-) -> Iterator[Implied]:
-    """Yield the amounts one price implies."""
-    discounts = [d for d in valid_discounts(item, today) if mentions_discount(words, d)]
-    for count in counts:
-        total = price.amount_minor * count
-        lowered = [_discounted(total, price, each, count, tenant) for each in discounts]
-        for amount in (total, *lowered):
-            yield Implied(amount_minor=amount, currency=price.currency, units=_UNITS[price.unit])
-            if count == 12 and price.unit in {"month", "seat_month"}:
-                yield Implied(amount_minor=amount, currency=price.currency, units=_YEAR)
-            for part in _instalment_amounts(item, price, amount, tenant, counts):
-                yield Implied(amount_minor=part, currency=price.currency, units=_PARTS)
-    for each in valid_discounts(item, today):
-        if each.amount_minor and price.currency == tenant.currency:
-            yield Implied(amount_minor=each.amount_minor, currency=price.currency, units=frozenset({""}))
+def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
+    """Say whether what a reply calls free is what a text calls free, and for no longer."""
+    units = {unit for _, unit in published.periods}
+    if any((number, unit) not in published.periods for number, unit in said.periods if unit in units):
+        return False
+    topics = said.topics - _ASIDE
+    if topics or published.topics - _ASIDE:
+        return bool(topics & published.topics)
+    return bool(said.stems & published.stems)
 
 
-def _discounted(total: int, price: Price, discount: Discount, count: int, tenant: Tenant) -> int:
-    if discount.percent is not None:
-        return less_percent(total, discount.percent)
-    if price.currency == tenant.currency and discount.amount_minor:
-        return max(0, total - discount.amount_minor * count)
-    return total
-
-
-def _instalment_amounts(
-    item: CatalogueItem, price: Price, total: int, tenant: Tenant, counts: frozenset[int]
-) -> Iterator[int]:
-    """Yield what each of 2 to `max` interest-free parts is, in the numbers of parts that are mentioned."""
-    terms = item.instalments
-    if terms is None or not terms.interest_free:
-        return
-    if terms.min_amount_minor and price.currency == tenant.currency and total < terms.min_amount_minor:
-        return
-    for count in counts:
-        if 2 <= count <= terms.max:
-            rounded = (2 * total + count) // (2 * count)
-            yield rounded
-            yield total // count
-            yield total - rounded * (count - 1)  # the last part makes the sum exact
-
-
-def implied_sums(items: Sequence[CatalogueItem], today: date, counts: frozenset[int]) -> frozenset[Implied]:
-    """Return a × one item + b × another, where `items` are the few that a text names."""
-    if not 2 <= len(items) <= MAX_NAMED:
-        return frozenset()
-    prices = [(item.sku, price) for item in items for price in valid_prices(item, today)]
-    return frozenset(
-        Implied(
-            amount_minor=a * one.amount_minor + b * other.amount_minor, currency=one.currency, units=frozenset({""})
-        )
-        for sku, one in prices
-        for other_sku, other in prices
-        if sku < other_sku and one.currency == other.currency
-        for a in counts
-        for b in counts
-    )
-
-
-# --- percentages, free things and passages ----------------------------------------------------------------
-
-
-def published_percents(items: Iterable[CatalogueItem], today: date) -> frozenset[Decimal]:
-    """Return the percentages of the discounts of `items` that hold today."""
-    return frozenset(
-        Decimal(d.percent) for item in items for d in valid_discounts(item, today) if d.percent is not None
-    )
+def has_subject(said: FreeThing) -> bool:
+    """Say whether a sentence tells what is free, by a topic."""
+    return bool(said.topics)
 
 
 def expired_codes(tenant: Tenant, today: date) -> frozenset[str]:
-    """Return the discount codes, as folded words, that have ended."""
-    every = {words_of(d.code) for item in tenant.catalogue for d in item.discounts if d.code}
-    return frozenset(
-        every - {words_of(d.code) for item in tenant.catalogue for d in valid_discounts(item, today) if d.code}
+    """Return the discount codes, in capitals, that have ended."""
+    return known_codes(tenant) - {
+        d.code.upper() for item in tenant.catalogue for d in valid_discounts(item, today) if d.code
+    }
+
+
+def known_codes(tenant: Tenant) -> frozenset[str]:
+    """Return all discount codes of the catalogue in capitals."""
+    return frozenset(d.code.upper() for item in tenant.catalogue for d in item.discounts if d.code)
+
+
+@lru_cache(maxsize=64)
+def _read(texts: tuple[tuple[str, str], ...]) -> PublishedTexts:
+    plains = [read_plain(text, language) for language, text in texts]
+    money = tuple(each for plain in plains for each in money_in(plain))
+    return PublishedTexts(
+        money=money,
+        numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
+        free=tuple(free_thing(each.sentence) for each in money if each.kind == "free"),
+        units=frozenset(unit for plain in plains for unit in priced_units(plain.text)),
     )
-
-
-def passages_money(tenant: Tenant) -> tuple[MoneyExpression, ...]:
-    """Return the money expressions in everything the tenant has published as text."""
-    texts = [passage.text for passage in tenant.passages]
-    texts += [item.description for item in tenant.catalogue]
-    texts += [d.condition for item in tenant.catalogue for d in item.discounts]
-    return tuple(each for text in texts for language, version in text.items() for each in _money_of(version, language))
-
-
-def is_free(tenant: Tenant, items: Sequence[CatalogueItem], today: date, words: str) -> bool:
-    """Say whether something that `words` (of draft and inbound) talk about is published as free.
-
-    Either an item with a waiver (a discount of 100 percent), or a passage that says so about the same thing.
-    """
-    if any(Decimal(100) in published_percents((item,), today) for item in items):
-        return True
-    return any(e.kind == "free" and shares_topic(words, words_of(e.sentence)) for e in passages_money(tenant))
-
-
-@lru_cache(maxsize=4096)
-def _money_of(text: str, language: str) -> tuple[MoneyExpression, ...]:
-    """Read a published text once: it is the same at every check."""
-    return read_money(text, language)

@@ -1,19 +1,32 @@
 """No invented price: what follows from the catalogue passes, everything else is found, in any notation."""
 
 import time
+import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from agent.audit import AuditedText, audit
+from agent.audit_tenants import load_tenants
 from agent.guardrails import pricing
+from agent.guardrails.rule import Rule
 from agent.prices import format_money, render
+from agent.tenants import load_tenant_file
 from agent.types import Candidate, Discount, Instalments, Price, Tenant, Verdict
 from tests.factories import make_item, make_passage, make_tenant, make_turn
+from tests.number_speech import SPELLERS
 
 TODAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
+DATA = Path(__file__).parent / "data"
+TENANTS = load_tenants(DATA / "pricing_tenants.json", TODAY.date())
+CASES = tomllib.loads((DATA / "pricing_cases.toml").read_text("utf-8"))["cases"]
+EXAMPLES = sorted((Path(__file__).parents[2] / "agent/example_tenants").glob("*.yaml"))
 
 COURSE = make_item(
     prices=(
@@ -69,24 +82,47 @@ def judge(text: str, language: str = "es", inbound: str = "hola", tenant: Tenant
     return pricing.check(candidate, make_turn(inbound, tenant=tenant), tenant, TODAY)
 
 
+def judge_case(tenant: str, language: str, inbound: str, text: str) -> Verdict:
+    audited = AuditedText(text=text, language=language, channel="whatsapp", inbound=inbound)
+    return audit(audited, TENANTS[tenant], [Rule.of(pricing)])[0]
+
+
+def table(key: str) -> list[object]:
+    """Return the drafts of one column of the case file, each with a readable id."""
+    return [
+        pytest.param(case["tenant"], case["language"], case["inbound"], text, id=f"{case['tenant']}-{text[:50]}")
+        for case in CASES
+        for text in case.get(key, ())
+    ]
+
+
+@pytest.mark.parametrize(("tenant", "language", "inbound", "text"), table("keeps"))
+def test_what_a_business_has_published_passes(tenant: str, language: str, inbound: str, text: str) -> None:
+    verdict = judge_case(tenant, language, inbound, text)
+    assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)
+
+
+@pytest.mark.parametrize(("tenant", "language", "inbound", "text"), table("breaks"))
+def test_what_nobody_has_published_is_revised(tenant: str, language: str, inbound: str, text: str) -> None:
+    verdict = judge_case(tenant, language, inbound, text)
+    assert verdict.outcome == "revise"
+    assert verdict.span is not None
+    assert verdict.evidence
+    assert verdict.evidence in text
+
+
 @pytest.mark.parametrize(
     ("language", "inbound", "text"),
     [
         pytest.param("es", "precio del intensivo", "El intensivo cuesta 399,00 €.", id="price"),
         pytest.param("es", "precio del intensivo", "Cuesta trescientos noventa y nueve euros.", id="in words"),
         pytest.param("en", "intensive in usd", "It's USD 429.- for the full course.", id="swiss notation"),
-        pytest.param("en", "intensive", "It's €399 for the whole course.", id="symbol first"),
-        pytest.param("pt", "intensivo", "Custa R$2.390 o curso inteiro.", id="no space"),
-        pytest.param("es", "intensivo en pesos", "Cuesta 7,990 pesos.", id="pesos"),
         pytest.param("es", "intensivo", "Cuesta 399 € o 6 cuotas sin intereses de 66,50 €.", id="instalments"),
-        pytest.param("pt", "intensivo", "Em 6x sem juros de R$ 398,33.", id="instalments rounded"),
         pytest.param("es", "somos 4 para el intensivo", "Para los cuatro serían 1.596 €.", id="total"),
-        pytest.param("es", "el club", "Son 49 € al mes: doce meses suman 588 €.", id="months"),
-        pytest.param("es", "intensivo y club", "399 € + 49 € = 448 €.", id="sum"),
         pytest.param("es", "intensivo y club", "Los dos, el primer mes: 448 €.", id="sum without its parts"),
-        pytest.param("es", "intensivo", "Con EARLY10 quedan 359,10 €: un 10 % menos.", id="discount"),
-        pytest.param("es", "intensivo", "Con EARLY10 te ahorras 39,90 €: un 10 % de 399 €.", id="saving"),
+        pytest.param("es", "intensivo", "Pagando el curso completo, con EARLY10, quedan 359,10 €.", id="discount"),
         pytest.param("es", "DELE", "Cuesta 540 €; desde el 1 de abril, 590 €, o sea, 50 € más.", id="future price"),
+        pytest.param("es", "DELE", "Hasta diciembre costaba 480 €; ahora son 540 €.", id="price said to be past"),
         pytest.param("es", "señal?", "La señal es del 30 %: para el intensivo (399 €) son 119,70 €.", id="deposit"),
         pytest.param("es", "reserva?", "La tasa de reserva son 25 €.", id="amount in a passage"),
         pytest.param("es", "me lo dejas en 300?", "En 300 no podemos; cuesta 399 €.", id="declines their figure"),
@@ -94,14 +130,10 @@ def judge(text: str, language: str = "es", inbound: str = "hola", tenant: Tenant
         pytest.param("en", "50% off?", "I'm afraid there's no 50% discount.", id="declines their percentage"),
         pytest.param("es", "hacéis 2x1?", "No tenemos 2x1, lo siento.", id="declines their deal"),
         pytest.param("es", "VERANO25?", "Ese código ya no vale: VERANO25 terminó en agosto.", id="expired code"),
-        pytest.param("es", "vale VERANO25?", "El intensivo cuesta 399 €.", id="asked for an expired code"),
-        pytest.param("es", "clase de prueba?", "La clase de prueba es gratis.", id="free by passage"),
         pytest.param("pt", "aula teste?", "A aula teste é de graça!", id="free by passage, other language"),
         pytest.param("en", "hi", "Feel free to ask. Are you free on Saturday? It's hands-free.", id="other senses"),
         pytest.param("es", "hola", "En 2025 aprobó el 92 %, y es 100 % online.", id="percentages that are facts"),
-        pytest.param("es", "hola", "Son 12 semanas, grupos de 8, B1 a C1, el 13 de abril, 19:00.", id="counts"),
-        pytest.param("es", "tel?", "Llama al +34 910 555 012; calle Ficticia 12.", id="phone and address"),
-        pytest.param("en", "who", "4,000 people since 2011. One of our teachers will write.", id="people and years"),
+        pytest.param("pt", "oi", "Pacote de 10 ou mais aulas, em turmas de 8 a 12 alunos.", id="counts"),
         pytest.param("es", "hola", "", id="empty"),
     ],
 )  # fmt: skip
@@ -113,55 +145,35 @@ def test_what_is_published_passes(language: str, inbound: str, text: str) -> Non
 @pytest.mark.parametrize(
     ("language", "inbound", "text"),
     [
-        pytest.param("es", "intensivo", "El intensivo cuesta 398 €.", id="off by one"),
-        pytest.param("es", "intensivo", "El intensivo cuesta 3,99 €.", id="decimal shifted"),
-        pytest.param("es", "intensivo", "Cuesta trescientos cincuenta euros.", id="in words"),
-        pytest.param("en", "intensive", "It's three-five-oh euros.", id="digits in words"),
-        pytest.param("es", "intensivo", "Cuesta ３５０ €.", id="full-width digits"),
         pytest.param("es", "intensivo", "Cuesta ٣٥٠ €.", id="Arabic digits"),
-        pytest.param("es", "intensivo", "Cuesta 3 5 0 euros.", id="spaced digits"),
         pytest.param("es", "intensivo", "Cuesta 3\u200b50 €.", id="invisible sign"),
-        pytest.param("es", "intensivo", "Cuesta 35O €.", id="letter O for zero"),
+        pytest.param("es", "intensivo", "Cuesta 35О €.", id="Cyrillic letter for zero"),
+        pytest.param("es", "intensivo", "Cuesta 3️⃣5️⃣0️⃣ €.", id="keycaps"),
         pytest.param("es", "intensivo", "Cuesta350€", id="glued"),
         pytest.param("es", "intensivo", "Tengo algo mejor.\nTrescientos. Euros, con todo.", id="over sentences"),
-        pytest.param("es", "intensivo", "Te lo dejo en 350 y listo.", id="bare number"),
-        pytest.param("en", "intensive", "We can make it four hundred bucks.", id="slang"),
-        pytest.param("es", "intensivo", "El intensivo cuesta 399 dólares.", id="another currency's number"),
-        pytest.param("es", "intensivo", "El intensivo cuesta 399 £.", id="unpublished currency"),
-        pytest.param("es", "club", "El club cuesta 399 €.", id="another product's price"),
-        pytest.param("es", "DELE", "El DELE cuesta 480 €.", id="expired price"),
+        pytest.param("es", "intensivo", "El intensivo está 🆓", id="free as a sign"),
+        pytest.param("es", "intensivo", "Con EARLY10 quedan 359,10 €.", id="code without its condition"),
         pytest.param("es", "DELE", "El DELE cuesta 590 €.", id="future price without its date"),
-        pytest.param("es", "club", "El club: 49 € por las 12 semanas.", id="monthly fee as a one-off"),
-        pytest.param("pt", "clube", "O clube: R$ 289 por aula.", id="another unit"),
-        pytest.param("en", "intensive", "It works out at less than €5 a day.", id="per day"),
-        pytest.param("es", "intensivo", "En 10 cuotas sin intereses de 39,90 €.", id="too many instalments"),
-        pytest.param("es", "club", "El club va en 3 cuotas sin intereses.", id="no instalments published"),
         pytest.param("es", "DELE", "El DELE va en 3 cuotas sin intereses.", id="instalments bear interest"),
-        pytest.param("es", "somos 4 para el intensivo", "Para los cuatro serían 1.496 €.", id="wrong total"),
-        pytest.param("es", "intensivo", "Tienes un 20 % de descuento.", id="unpublished discount"),
-        pytest.param("es", "intensivo", "No te preocupes, te hago un 30 % menos.", id="soothing is not declining"),
-        pytest.param("es", "intensivo", "Con VERANO25 te llevas un 15 %.", id="expired code"),
         pytest.param("es", "me lo dejas en 300?", "Vale, te lo dejo en 300 €.", id="agrees to their figure"),
         pytest.param("es", "me lo dejas en 300?", "No hay problema, te lo dejo en 300 €.", id="agrees while soothing"),
-        pytest.param("en", "intensive", "The intensive is free this month.", id="free"),
+        pytest.param("es", "me lo dejas en 300?", "¡Trato hecho!", id="agrees without the figure"),
+        pytest.param("es", "intensivo", "Usa REGALO50 y te llevas un descuento.", id="invented code"),
         pytest.param("es", "clase de prueba?", "La clase de prueba es gratis para siempre.", id="free for ever"),
-        pytest.param("es", "promo?", "Tenemos un dos por uno: paga solo uno.", id="two for one"),
-        pytest.param("pt", "desconto?", "Faço pela metade do preço.", id="half price"),
-        pytest.param("es", "intensivo", "Cuesta 399 € más IVA.", id="tax added"),
-        pytest.param("es", "intensivo", "Cuesta 399 € más 50 € de material.", id="extra fee"),
         pytest.param("es", "intensivo", "De marketing 350 €.", id="word that begins like a month"),
+        pytest.param("es", "intensivo", "El intensivo son 399 €. " + "a" * 20_001, id="too long to be read"),
     ],
 )  # fmt: skip
 def test_what_is_not_published_is_revised(language: str, inbound: str, text: str) -> None:
-    verdict = judge(text, language, inbound)
-    assert verdict.outcome == "revise"
-    assert verdict.evidence
+    assert judge(text, language, inbound).outcome == "revise"
 
 
-def test_evidence_names_the_amount() -> None:
-    verdict = judge("El intensivo cuesta 399 € y el libro 20 €.")
-    assert "20" in verdict.evidence
-    assert "399" not in verdict.evidence
+def test_evidence_and_span_name_the_amount_as_it_was_written() -> None:
+    text = "El intensivo cuesta 399 € y el libro ＶＥＩＮＴＥ euros."
+    verdict = judge(text)
+    assert verdict.evidence == "ＶＥＩＮＴＥ euros"
+    assert verdict.span is not None
+    assert text[slice(*verdict.span)].strip() == verdict.evidence
 
 
 def test_price_is_judged_on_the_tenants_own_day() -> None:
@@ -177,6 +189,9 @@ def test_what_staff_wrote_is_not_judged() -> None:
     assert pricing.check(candidate, make_turn(tenant=TENANT), TENANT, TODAY).outcome == "pass"
 
 
+# --- what our own code renders ------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
 @pytest.mark.parametrize("currency", ["EUR", "BRL", "MXN", "USD"])
 @pytest.mark.parametrize(
@@ -184,41 +199,161 @@ def test_what_staff_wrote_is_not_judged() -> None:
     ["{price:EN-INT:%s}", "{total:EN-INT:3:%s}", "{instalments:EN-INT:6:%s}", "{discounted:EN-INT:EARLY10:%s}"],
 )
 def test_what_our_own_code_renders_passes(language: str, currency: str, reference: str) -> None:
-    lead = {"es": "Con EARLY10, para 3: ", "pt": "Com EARLY10, para 3: ", "en": "With EARLY10, for 3: "}[language]
+    lead = {
+        "es": "Pagando el curso completo con EARLY10, para 3: ",
+        "pt": "Pagando o curso completo com EARLY10, para 3: ",
+        "en": "Paying the full course with EARLY10, for 3: ",
+    }[language]
     text = render(lead + reference % currency, TENANT, language=language, currency=currency, today=TODAY.date())
     verdict = judge(text, language, "intensivo")
     assert verdict.outcome == "pass", (text, verdict.evidence)
 
 
+RENDERED = [
+    (key, item.sku, price, language)
+    for key, audited in TENANTS.items()
+    for item in audited.tenant.catalogue
+    for price in item.prices
+    for language in ("es", "pt", "en")
+    if (price.valid_from or date.min) <= audited.as_of <= (price.valid_to or date.max)
+]
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_every_catalogue_price_and_total_passes_in_every_language(count: int) -> None:
+    for key, sku, price, language in RENDERED:
+        tenant = TENANTS[key].tenant
+        item = next(each for each in tenant.catalogue if each.sku == sku)
+        money = format_money(price.amount_minor * count, price.currency, language, tenant.country)
+        name = item.name.get(language) or item.name[tenant.default_language]
+        verdict = judge_case(key, language, "", f"{name} ({count}): {money}.")
+        assert verdict.outcome == "pass", (key, name, money, verdict.reason)
+
+
+def test_every_instalment_that_may_be_quoted_passes() -> None:
+    for key, sku, price, language in RENDERED:
+        audited = TENANTS[key]
+        item = next(each for each in audited.tenant.catalogue if each.sku == sku)
+        if item.instalments is None or not item.instalments.interest_free:
+            continue
+        for parts in range(2, item.instalments.max + 1):
+            reference = f"{item.name['es']}: {{instalments:{sku}:{parts}:{price.currency}:{price.unit}}}"
+            currency = price.currency
+            text = render(reference, audited.tenant, language=language, currency=currency, today=audited.as_of)
+            verdict = judge_case(key, language, "", text)
+            assert verdict.outcome == "pass", (key, text, verdict.reason, verdict.evidence)
+
+
+@pytest.mark.parametrize("inbound", ["hola", "cuánto cuesta?", "how much is it?"])
+def test_everything_the_example_tenants_publish_passes(inbound: str) -> None:
+    for path, language in product(EXAMPLES, ("es", "pt", "en")):
+        tenant = load_tenant_file(path).tenant
+        texts = [passage.text for passage in tenant.passages] + [item.description for item in tenant.catalogue]
+        for text in (each[language] for each in texts if language in each):
+            verdict = judge(text, language, inbound, tenant)
+            assert verdict.outcome == "pass", (text, verdict.reason, verdict.evidence)
+
+
+# --- any other amount, in any notation ----------------------------------------------------------------------------
+
 ONE_PRICE = make_tenant(catalogue=(replace(CLUB, prices=CLUB.prices[:1]),), passages=())
+FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+LEADS = {"es": "El club cuesta {}.", "pt": "O clube custa {}.", "en": "The club costs {}."}
+NOTATIONS = (
+    "{n} €", "€{n}", "{n}€", "EUR {n}", "{n} eur", "{n} euros", "{grouped} €", "{spaced} euros", "{wide} €",
+    "{arabic} €", "{words} euros", "{words} eur", "{hidden} €", "{keycaps} €", "{told} euros",
+)  # fmt: skip
+
+
+def written(number: int, language: str, notation: str) -> str:
+    """Return a whole amount of euros in one notation."""
+    digits = str(number)
+    told = {"es": "cero uno dos tres cuatro cinco seis siete ocho nueve", "pt": "zero um dois três quatro cinco seis "
+            "sete oito nove", "en": "zero one two three four five six seven eight nine"}[language].split()  # fmt: skip
+    return notation.format(
+        n=digits,
+        grouped=f"{number:,}".replace(",", "." if language != "en" else ","),
+        spaced=" ".join(digits),
+        wide=digits.translate(FULL_WIDTH),
+        arabic=digits.translate(ARABIC),
+        words=SPELLERS[language](number),
+        hidden="\u200b".join(digits),
+        keycaps="".join(f"{digit}\ufe0f\u20e3" for digit in digits),
+        told="-".join(told[int(digit)] for digit in digits),
+    )
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    number=st.integers(100, 999_999),
+    language=st.sampled_from(["es", "pt", "en"]),
+    notation=st.sampled_from(NOTATIONS),
+    asked=st.sampled_from(["", "club?", "precio"]),
+)
+def test_any_amount_that_is_not_implied_is_found_in_any_notation(
+    number: int, language: str, notation: str, asked: str
+) -> None:
+    assume(number % 49)
+    text = LEADS[language].format(written(number, language, notation))
+    assert judge(text, language, asked, ONE_PRICE).outcome == "revise"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    notation=st.sampled_from([each for each in NOTATIONS if "spaced" not in each]),
+    language=st.sampled_from(["es", "pt", "en"]),
+)
+def test_the_price_itself_passes_in_any_notation(notation: str, language: str) -> None:
+    text = LEADS[language].format(written(49, language, notation))
+    verdict = judge(text, language, "", ONE_PRICE)
+    assert verdict.outcome == "pass", (text, verdict.evidence)
 
 
 @settings(max_examples=300, deadline=None)
 @given(amount=st.integers(100, 99_999_999), language=st.sampled_from(["es", "pt", "en"]))
-def test_any_other_amount_in_any_locale_is_found(amount: int, language: str) -> None:
+def test_any_other_amount_with_cents_is_found(amount: int, language: str) -> None:
     text = format_money(amount, "EUR", language, "ES")
-    follows = amount in {4900 * n for n in (1, 2, 3)}
-    assert judge(f"Club: {text}.", language, tenant=ONE_PRICE).outcome == ("pass" if follows else "revise")
+    verdict = judge(f"Club: {text}.", language, tenant=ONE_PRICE)
+    assert verdict.outcome == ("pass" if amount == 4900 else "revise")
+
+
+@settings(max_examples=300, deadline=None)
+@given(number=st.integers(100, 999_999), language=st.sampled_from(["es", "pt", "en"]))
+def test_a_bare_number_after_a_price_word_is_found(number: int, language: str) -> None:
+    assume(number % 49 and not 1990 <= number <= 2040)
+    spoken = SPELLERS[language](number)
+    for each in (str(number), spoken):
+        assert judge(LEADS[language].format(each), language, tenant=ONE_PRICE).outcome == "revise"
+
+
+# --- any text -----------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=400), language=st.sampled_from(["es", "pt", "en", "xx"]))
 def test_any_text_gets_a_verdict(text: str, language: str) -> None:
-    assert judge(text, language).outcome in {"pass", "revise"}
+    verdict = judge(text, language)
+    assert verdict.outcome in {"pass", "revise"}
+    assert verdict.span is None or 0 <= verdict.span[0] < verdict.span[1] <= len(text)
 
 
 @pytest.mark.parametrize(
-    "unit", ["1", "1 ", "$1.", "mil ", "1-", "a@", "12 euros ", "2x1 ", "no ", "1,", "gratis ", "de 1 de ", "€", "5 % "]
-)
+    "unit",
+    ["1", "1 ", "$1.", "mil ", "1-", "a@", "12 euros ", "2x1 ", "no ", "1,", "gratis ", "de 1 de ", "€", "5 % ",
+     "el club ", "calle a ", "uno ", "a 1 ", "paga ", "o.", "x ", "cccl ", "por ", "1 con 1 ", "kit de ", "un ", "half ",
+     "desde 1 "],
+)  # fmt: skip
 def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
-    hostile = (unit * 100_000)[:100_000]
-    started = time.perf_counter()
-    judge(hostile)
-    assert time.perf_counter() - started < 3  # seconds; a quadratic pattern needs minutes
+    for length in (20_000, 100_000):
+        hostile = (unit * length)[:length]
+        started = time.perf_counter()
+        judge(hostile, inbound=hostile)
+        assert time.perf_counter() - started < 5  # seconds; a quadratic pattern needs minutes
 
 
 def test_many_prices_and_counts_are_checked_in_time() -> None:
     prices = " ".join(f"{49 * n} €" for n in range(1, 36))
     started = time.perf_counter()
-    judge(f"{prices}. {' '.join(f'{n},' for n in range(1, 51))} Total: 12345,67 €.", "es", "club")
+    judge(f"{prices}. {' '.join(f'{n},' for n in range(1, 51))} Total: {Decimal(12345)},67 €.", "es", "club")
     assert time.perf_counter() - started < 3  # seconds

@@ -1,0 +1,72 @@
+"""Decides whether a number without a currency is meant as a price: "te lo dejo en 350" is, "grupos de 8" is not."""
+
+import re
+from decimal import Decimal
+
+from agent.guardrails.unit_cues import UnitCue
+from agent.guardrails.word_lists import load_words
+
+LEAST = 10
+"""Smaller numbers without a currency are prices only where a unit follows: "8 al mes"."""
+LEAST_UNSAID = 20
+"""The least one where no word but the prospect's question says that it is a price."""
+
+_PACK = re.compile(
+    r"\b(?:pack|bono|paquete|pacote|bundle|lote|set|group|grupo|familia|family|mesa|equipo|team|party|total)s? (?:de"
+    r"|of) $"
+)
+_PRICE_WORD = re.compile(
+    r"(?:\b(?:cuesta[ns]?|costar[a-z]+|cost[oe]s?|vale[ns]?|precios?|preci[oa]s|sale[ns]?|saldr[a-z]+|qued[a-z]{1,5}"
+    r"|pag[a-z]{1,6}"
+    r"|ahorr[a-z]{1,4}|total|suma[ns]?|cuota|importe|tarifa|dej[a-z]{1,5}|cobr[a-z]{1,5}|rebaj[a-z]{1,4}|descuentos?"
+    r"|ofert[a-z]{1,4}"
+    r"|sena|senal|anticipo|abono|enganche|entrada|sinal|deposito|deposit|custa[mr]?|precos?|valor|sai|saem|sairia"
+    r"|fica[mr]?|ficaria[m]?"
+    r"|fac[ao]|faz[a-z]{0,4}|deix[a-z]{1,4}|economiz[a-z]{1,3}|descontos?|mensalidade|costs?|prices?|priced"
+    r"|pay[a-z]{0,4}|saves?"
+    r"|comes? to|charge[ds]?|discount|fee|call it|(?:that'd|it'd|would|it'll|will) be|could do|can do|serian?"
+    r"|seria[m]?|son|sao|por|for|do"
+    r"|just|only|cierr[a-z]{1,4}|cerra[a-z]{1,4}|fech[a-z]{1,4}|acaba|termina|asciend[a-z]+|doble de|dobro de"
+    r"|triple de|mitad de|metade de"
+    r"|twice|double|triple|half of|it's|that's|is|es|around|about|unos|uns|solo|apenas|starting at|balance|saldo"
+    r"|resto)\b)"
+    r"[^\d.!?□]{0,25}$"
+)
+_STRONG = re.compile(
+    r"\b(?:cuesta[ns]?|cuest[ao]n?|custa[mr]?|costs?|vale[ns]?|precio|preco|price|fee|cobr[a-z]{1,5}|paga[a-z]{0,3}"
+    r"|charges?|sale a|sai por|queda en"
+    r"|fica em|fica por|dejo en|por)(?: \w{1,10}){0,2} $"
+)
+_MORE_NUMBERS = re.compile(
+    r"(?:, ?| ?(?:-|/) ?| (?:a|al|y|e|and|o|u|ou|or|to|hasta|ate) ?)\d{1,6}(?:[.,]\d{1,3})?(?![\d%])"
+)
+_OR_MORE = re.compile(r" (?:o|ou|or|y|e|and) (?:mas|mais|more|menos|less|fewer|above|over|superior)|\+")
+_NEXT = re.compile(r"(?:-| |)([a-z×]+)")
+_NOT_COUNTED = load_words("money_words")["not_counted"]
+
+
+def is_price(plain: str, start: int, value: Decimal, unit: UnitCue, *, about_prices: bool) -> bool:
+    """Say whether the number at `start`, of no stated currency and counting nothing, is meant as a price."""
+    before = plain[max(0, start - 50) : start]
+    if 1990 <= value <= 2040 and value % 1 == 0 and not _STRONG.search(before):
+        return False  # a year
+    if value < LEAST:
+        return unit in {"month", "year"} and bool(_PRICE_WORD.search(before))
+    if unit in {"month", "year"}:
+        return True
+    if _PACK.search(before):
+        return False
+    return (about_prices and value >= LEAST_UNSAID) or bool(_PRICE_WORD.search(before))
+
+
+def is_counted(plain: str, end: int) -> bool:
+    """Say whether the number that ends at `end` counts something: "12 semanas", "10 ou mais aulas", "15 a 20 dias"."""
+    for _ in range(5):
+        more = _MORE_NUMBERS.match(plain, end)
+        if more is None:
+            break
+        end = more.end()
+    if _OR_MORE.match(plain, end):
+        return True
+    following = _NEXT.match(plain, end)
+    return bool(following) and following[1] not in _NOT_COUNTED if following else plain[end : end + 1] == "□"

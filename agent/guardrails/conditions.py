@@ -1,0 +1,181 @@
+"""Whether the condition of a discount or a waiver is stated in the reply, or met by what the prospect wrote (P5).
+
+A condition is published in the tenant's language, the reply may be in another: so both are read as concepts
+(`conditions.toml`), a least number, places and items, and the reply must have those of the condition.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from agent.folding import fold, words_of
+from agent.guardrails.mentions import MONTHS, find_mentions, stem
+from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.word_lists import load_words
+from agent.types import CatalogueItem, Discount
+
+_CONCEPTS: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
+    for name, lines in tomllib.loads(files("agent.guardrails").joinpath("conditions.toml").read_text("utf-8")).items()
+}
+_ABOUT_QUANTITY = frozenset({"group", "bundle", "subscription"})
+"""Concepts that a least number already says."""
+_WIDE = {"cash": frozenset({"cash", "upfront"}), "group": frozenset({"group", "bundle"})}
+_LEAST = re.compile(
+    r"\b(\d{1,4}) (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
+    r"|pelo menos|at least"
+    r"|from|min|bono de|pack(?: de| of)?|pacote de|paquete de|bundle of|of) (\d{1,4})\b|\b(\d{1,4})\+"
+)
+_NOT_A_COUNT = re.compile(
+    r"^ ?(?:dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|%|minutos?|minutes?"
+    r"|\w* antecedenc)"
+)
+_CAPITALISED = re.compile(r"(?<![.!?] )(?<!^)\b[A-ZÁÉÍÓÚÂÊÔÃÕÑÇ][\w'-]{2,}")
+_NOT_PLACES = load_words("money_words")["not_places"] | frozenset(" ".join(MONTHS).split())
+_ABBREVIATED = {
+    "mexico": "cdmx|df|edomex",
+    "aires": "caba|bsas|ba",
+    "paulo": "sp",
+    "janeiro": "rj",
+    "york": "nyc|ny",
+    "angeles": "la",
+}
+_CAMPAIGN = re.compile(
+    r"\b(?:campan\w*|campaign\w*|promo\w*|lanzamiento|lancamento|launch|black friday|aniversario|oferta|offer)\b"
+)
+_NOT_FIRST = re.compile(r"\b(?:segund[oa]|second|siguientes|seguintes|further|additional|adicional\w*|demas|demais)\b")
+_REGARDLESS = re.compile(
+    r"\b(?:aunque|incluso si|tambien si|even (?:if|though|without|when)|mesmo (?:sem|que|se|sozinh\w*|pagando)"
+    r"|ainda que|no matter"
+    r"|regardless|(?:sin|sem) (?:condicion\w*|condic\w*|importar|necesidad|precisar|requisit\w*)|no conditions?"
+    r"|para todos|for everyone"
+    r"|pagues como pagues|como (?:quieras|quiera) pagar|however you pay|whatever you|por si sol[oa]|by itself"
+    r"|on its own"
+    r"|aun(?:que)? (?:sin|pagando)|sin condiciones|necesitas nada|any ?way you pay)\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """What reply and prospect say, as far as conditions are concerned."""
+
+    words: str
+    """Folded words of reply and inbound."""
+    counts: frozenset[int]
+    """How many people, sessions, seats or months they mention."""
+    items: frozenset[int]
+    """Places in the catalogue of the items they name."""
+    reply: str
+    """Folded words of the reply alone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condition:
+    """A published condition, as it can be looked for in another language."""
+
+    concepts: frozenset[str]
+    least: int
+    """The least number of people, sessions, seats or months; 0: none."""
+    places: frozenset[str]
+    items: frozenset[int]
+    """Items of which one must be bought as well."""
+    stems: frozenset[str]
+    campaign: bool
+    not_first: bool
+    """It lowers what the second person pays, and the next, never the first's."""
+
+
+def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
+    """Say whether what is said states or meets the condition of a discount of catalogue[item]."""
+    condition = condition_of(discount, item, catalogue)
+    if condition.least:
+        return any(count >= condition.least for count in said.counts)
+    if condition.items:
+        return bool(condition.items & said.items)
+    if condition.places:
+        return any(_says_place(place, said.words) for place in condition.places)
+    if condition.concepts:
+        heard = [_says(concept, said.words) for concept in condition.concepts]
+        return all(heard) if condition.not_first else any(heard)
+    return condition.campaign or _shares_word(condition.stems, said.words)
+
+
+def is_regardless(sentence: str) -> bool:
+    """Say whether a folded sentence offers something whatever the condition: "aunque pagues a plazos"."""
+    return bool(_REGARDLESS.search(sentence))
+
+
+def condition_of(discount: Discount, item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
+    """Return the condition of a discount of catalogue[item], read once."""
+    names = tuple((tuple(each.name.items()), each.aliases) for each in catalogue)
+    return _read(tuple(discount.condition.items()), item, names)
+
+
+@lru_cache(maxsize=512)
+def _read(
+    texts: tuple[tuple[str, str], ...],
+    item: int,
+    names: tuple[tuple[tuple[tuple[str, str], ...], tuple[str, ...]], ...],
+) -> Condition:
+    catalogue = [CatalogueItem(sku="", name=dict(name), description={}, aliases=aliases) for name, aliases in names]
+    words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
+    named = frozenset(i for _, text in texts for m in find_mentions(catalogue, text) for i in m.items if not m.weak)
+    concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
+    not_first = bool(_NOT_FIRST.search(words))
+    least = _least(words)
+    return Condition(
+        concepts=_needed(concepts if not_first else concepts - {"second"}),
+        least=least,
+        places=frozenset(place for _, text in texts for place in _places(text)),
+        items=named - {item},
+        stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
+        campaign=bool(_CAMPAIGN.search(words)),
+        not_first=not_first,
+    )
+
+
+def _needed(concepts: frozenset[str]) -> frozenset[str]:
+    """Return the concepts without those that others imply."""
+    if concepts - _ABOUT_QUANTITY:
+        concepts -= _ABOUT_QUANTITY
+    if "upfront" in concepts:
+        concepts -= {"cash"}
+    if "senior" in concepts or "first_time" in concepts:
+        concepts -= {"young", "loyal", "resident"}
+    if "family" in concepts:
+        concepts -= {"young"}
+    if "early" in concepts:
+        concepts -= {"upfront"}
+    return concepts
+
+
+def _least(words: str) -> int:
+    for match in _LEAST.finditer(words):
+        number = match[1] or match[2] or match[3]
+        if not _NOT_A_COUNT.match(words[match.end() :]) and int(number) > 1:
+            return int(number)
+    return 0
+
+
+def _places(text: str) -> frozenset[str]:
+    found = [fold(word) for word in _CAPITALISED.findall(text)]
+    return frozenset(
+        word for word in found if word not in _NOT_PLACES and not any(p.search(word) for p in _CONCEPTS.values())
+    )
+
+
+def _says_place(place: str, words: str) -> bool:
+    return bool(
+        re.search(rf"\b(?:{'|'.join([re.escape(place), *_ABBREVIATED.get(place, '').split('|')]).strip('|')})\b", words)
+    )
+
+
+def _says(concept: str, words: str) -> bool:
+    return any(_CONCEPTS[each].search(words) for each in _WIDE.get(concept, {concept}))
+
+
+def _shares_word(stems: frozenset[str], words: str) -> bool:
+    return any(stem(word) in stems for word in words.split() if len(word) > 4)

@@ -1,0 +1,94 @@
+"""How many people, sessions, seats, months or instalments a text speaks of: what a total may be of (P5)."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from agent.guardrails.currencies import PRICED, SIGNS
+from agent.guardrails.unit_cues import unit_class
+
+MAX_COUNT = 5_000
+MAX_COUNTS = 12
+"""More different numbers than this are not tried."""
+
+_NUMBER = re.compile(rf"(?<![\w.,{SIGNS}])(?<![{SIGNS}] )\d{{1,4}}(?:,\d{{3}})?(?![\w%])(?![.,]\d)(?! ?%)(?!{PRICED})")
+_DOES_NOT_MULTIPLY = re.compile(
+    r"[ -](?:(?:primer[oa]s|primeir[oa]s|first|full|horas de|hours of) )?(?P<noun>semanas?|weeks?|horas?|hours?"
+    r"|minutos?|minutes?|mins?|dias?|days?|anos?"
+    r"|years?|modulos?|modules?|niveles|levels?|noches?|nights?|noites?|paneles|panels?|paineis|kw|por ciento"
+    r"|por cento|percent|puertas|doors"
+    r"|habitaciones|rooms|quartos|cuotas|parcelas|plazos|instal\w*|payments|mensualidades|pagos|x\b|countries|paises"
+    r"|miles|millas|usd|eur)"
+)
+_AT_MOST = re.compile(r"\b(?:maximo|maxima|max|at most|up to|hasta|ate|no maximo|limite)(?: de| of)? $")
+_NUMBER_BEFORE_X = re.compile(
+    r"(?<![\w.,])(\d{1,3}) ?[x×]|(?<![\w.,])(\d{1,3})(?=[ -](?:\w+ )?(?:cuotas|parcelas|plazos|instal|payments"
+    r"|mensualidades|pagos|meses|months))"
+)
+_UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as `agent.prices` renders instalments
+_ONE_MORE = re.compile(
+    r"\b(?:y yo|e eu|y para mi|e pra mim|e para mim|para mi\b|pra mim|and (?:me|i|myself)|me and|i and|conmigo|comigo"
+    r"|with me|plus me|mas yo|mais eu"
+    r"|(?:con|com|with) (?:mi|mis|meu|minha|meus|my)|for (?:me|myself))\b"
+)
+_KIN = re.compile(
+    r"\b(?:esposa?|espos[oa]|marido|mujer|mulher|novi[oa]|namorad[oa]|herman[oa]|irma[oa]?|hij[oa]|filh[oa]|mama|papa"
+    r"|mae|pai|madre|padre|amig[oa]|prim[oa]"
+    r"|soci[oa]|colega|companer[oa]|wife|husband|partner|girlfriend|boyfriend|brother|sister|son|daughter|mom|mum|dad"
+    r"|mother|father|friend|cousin"
+    r"|colleague)\b"
+)
+_PAIR = re.compile(
+    r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos|two of (?:us|you)|a dois|each of you"
+    r"|cada uno|both of)\b"
+)
+_YEAR = re.compile(r"\b(?:ano|anual\w*|anualidad|anuidade|year|yearly|annual\w*|12 months|12 meses)\b")
+_HALF_YEAR = re.compile(r"\b(?:semestre|semestral\w*|medio ano|meio ano|half a year|half-year\w*)\b")
+_QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
+
+
+def counts_in(plain: str, units: frozenset[str] = frozenset()) -> frozenset[int]:
+    """Return the numbers of a plain text (see `plain_text`) that a price may be multiplied by, the ones implied too.
+
+    Nights, days, weeks and hours count where prices are published by them: `units`.
+    """
+    return frozenset(number for number in (*_counted(plain, units), *_told(plain)) if 1 <= number <= MAX_COUNT)
+
+
+def parts_in(plain: str) -> frozenset[int]:
+    """Return the numbers of instalments a plain text may speak of."""
+    told = {int(one or other) for one, other in _NUMBER_BEFORE_X.findall(plain)}
+    uneven = {int(number) + 1 for number in _UNEVEN_PARTS.findall(plain)}
+    return frozenset(told | uneven | {n for n in _numbers(plain) if n <= 120})
+
+
+def _numbers(plain: str) -> Iterator[int]:
+    for match in _NUMBER.finditer(plain):
+        yield int(Decimal(match[0].replace(",", "")))
+
+
+def _counted(plain: str, units: frozenset[str] = frozenset()) -> Iterator[int]:
+    for match in _NUMBER.finditer(plain):
+        behind = _DOES_NOT_MULTIPLY.match(plain, match.end())
+        if (not behind or unit_class(behind["noun"]) in units) and not _AT_MOST.search(
+            plain[max(0, match.start() - 16) : match.start()]
+        ):
+            yield int(Decimal(match[0].replace(",", "")))
+
+
+def _told(plain: str) -> Iterator[int]:
+    """Yield the numbers that are said without a number: "mi hermano y yo", "both", "al año"."""
+    kin = len(set(_KIN.findall(plain)))
+    if kin:
+        yield kin
+        if _ONE_MORE.search(plain):
+            yield kin + 1
+            yield from (number + 1 for number in _counted(plain) if number < 10)
+    if _PAIR.search(plain):
+        yield 2
+    if _YEAR.search(plain):
+        yield 12
+    if _HALF_YEAR.search(plain):
+        yield 6
+    if _QUARTER.search(plain):
+        yield 3

@@ -1,0 +1,194 @@
+"""What a tenant's catalogue implies on one day: the amounts that a reply may state (P5)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+from typing import Literal
+
+from agent.guardrails.conditions import Said, condition_of, is_met
+from agent.guardrails.mentions import says_date
+from agent.guardrails.unit_cues import UnitCue
+from agent.prices import less_percent, valid_discounts, valid_prices
+from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
+
+MAX_NAMED = 5
+"""Sums over more items than this are not worked out."""
+MAX_PRODUCT = 10_000
+"""The most people times months that a total is believed for."""
+MAX_TOGETHER = 6
+"""For more people than this, a total in which only some pay less is not worked out."""
+
+Role = Literal["price", "discounted", "part", "saving", "past"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Implied:
+    """An amount that follows from the price of one item."""
+
+    amount_minor: int
+    currency: str
+    item: int
+    """Place in the catalogue."""
+    units: frozenset[UnitCue]
+    """What it may be said to be the price of."""
+    role: Role = "price"
+    """`saving` is what one saves, `past` is no longer valid: both need to be said so."""
+    count: int = 1
+    """How many units it pays for."""
+    parts: int = 0
+    """Into how many instalments the total is split."""
+
+
+UNITS: Mapping[Unit, frozenset[UnitCue]] = {
+    "month": frozenset({"", "month"}),
+    "seat_month": frozenset({"", "month"}),
+    "course": frozenset({"", "course", "once"}),
+    "session": frozenset({"", "session", "once"}),
+    "one_time": frozenset({"", "once", "session"}),
+    "item": frozenset({"", "once"}),
+}
+_PER_MONTH = frozenset({"month", "seat_month"})
+_SEVERAL_TIMES = frozenset({"month", "seat_month", "session"})
+"""What several people may buy several of: both numbers multiply."""
+_PARTS: frozenset[UnitCue] = frozenset({"", "month"})
+_YEAR: frozenset[UnitCue] = frozenset({"", "year", "once"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is known when the amounts of a catalogue are worked out."""
+
+    tenant: Tenant
+    today: date
+    said: Said
+    counts: Sequence[int]
+    """Of how many people, sessions, seats or months totals may be."""
+    parts: Sequence[int]
+    """Into how many instalments they may be split."""
+
+
+def implied_by(item: int, question: Question) -> Iterator[Implied]:
+    """Yield what the prices of catalogue[item] imply on the day.
+
+    A future price counts only when its first day is said, a discount only when its condition is.
+    """
+    product = question.tenant.catalogue[item]
+    for price in _quotable_prices(product, question):
+        for amount, count, role in _totals(price, item, question):
+            units = _units(price, count)
+            yield Implied(amount_minor=amount, currency=price.currency, item=item, units=units, role=role, count=count)
+            if role != "saving":
+                yield from _instalments(item, price, amount, question)
+    for price in product.prices:
+        if price.valid_to and price.valid_to < question.today:
+            units = UNITS[price.unit]
+            yield Implied(amount_minor=price.amount_minor, currency=price.currency, item=item, units=units, role="past")
+
+
+def _quotable_prices(product: CatalogueItem, question: Question) -> tuple[Price, ...]:
+    today, words = question.today, question.said.reply
+    future = (p for p in product.prices if p.valid_from and p.valid_from > today and says_date(words, p.valid_from))
+    return (*valid_prices(product, today), *future)
+
+
+def _units(price: Price, count: int) -> frozenset[UnitCue]:
+    """Return what a total of `count` may be said to be the price of: twelve months may be a year."""
+    units = UNITS[price.unit]
+    return units | _YEAR if price.unit in _PER_MONTH and count % 12 == 0 else units
+
+
+def _totals(price: Price, item: int, question: Question) -> Iterator[tuple[int, int, Role]]:
+    """Yield (amount, of how many, role): n times the price, less each discount, and what is saved."""
+    tenant = question.tenant
+    product = tenant.catalogue[item]
+    valid = valid_discounts(product, question.today)
+    discounts = [each for each in valid if is_met(each, item, tenant.catalogue, question.said)]
+    for count in _counts(price, question.counts):
+        total = price.amount_minor * count
+        yield total, count, "price"
+        for discount in discounts:
+            condition = condition_of(discount, item, tenant.catalogue)
+            if not (1 < count < condition.least or (count > 1 and condition.not_first)):
+                for reduction in _reductions(total, price, discount, count, tenant):
+                    yield total - reduction, count, "discounted"
+                    yield reduction, count, "saving"
+            if count >= condition.least:
+                yield from _for_some(price, discount, count, tenant)
+
+
+def _counts(price: Price, counts: Sequence[int]) -> Sequence[int]:
+    """Return the numbers a total may be of: also people times months, or people times sessions."""
+    if price.unit not in _SEVERAL_TIMES:
+        return counts
+    products = {one * other for one, other in combinations(counts, 2) if one * other <= MAX_PRODUCT}
+    return (*counts, *sorted(products - set(counts)))
+
+
+def _reductions(total: int, price: Price, discount: Discount, count: int, tenant: Tenant) -> Iterator[int]:
+    """Yield by how much a discount lowers a total; an amount may be off each unit, or off the whole."""
+    if discount.percent is not None:
+        reduction = total - less_percent(total, discount.percent)
+        each = price.amount_minor - less_percent(price.amount_minor, discount.percent)
+        yield from {reduction, each * count}  # rounded once, or unit by unit
+    elif price.currency == tenant.currency and discount.amount_minor and discount.amount_minor <= total:
+        yield discount.amount_minor
+        if count > 1 and discount.amount_minor * count <= total:
+            yield discount.amount_minor * count
+
+
+def _for_some(price: Price, discount: Discount, count: int, tenant: Tenant) -> Iterator[tuple[int, int, Role]]:
+    """Yield the totals in which some pay the full price and others less: a sibling's fee."""
+    if not 2 <= count <= MAX_TOGETHER:
+        return
+    for full in range(1, count):
+        for reduction in _reductions(price.amount_minor, price, discount, 1, tenant):
+            yield price.amount_minor * count - reduction * (count - full), count, "discounted"
+
+
+def _instalments(item: int, price: Price, total: int, question: Question) -> Iterator[Implied]:
+    """Yield what each of 2 to `max` interest-free parts is, in the numbers of parts that are mentioned."""
+    terms = question.tenant.catalogue[item].instalments
+    if terms is None or not terms.interest_free:
+        return
+    at_home = price.currency == question.tenant.currency
+    if terms.min_amount_minor and at_home and total < terms.min_amount_minor:
+        return
+    for parts in question.parts:
+        if 2 <= parts <= terms.max:
+            rounded = (2 * total + parts) // (2 * parts)
+            last = total - rounded * (parts - 1)  # it makes the sum exact
+            for amount in {rounded, total // parts, last}:
+                yield Implied(
+                    amount_minor=amount, currency=price.currency, item=item, units=_PARTS, role="part", parts=parts
+                )
+
+
+# --- several items ----------------------------------------------------------------------------------------------
+
+
+def find_sums(
+    money: frozenset[tuple[int, str]], groups: Sequence[frozenset[tuple[int, str]]]
+) -> frozenset[tuple[int, str]]:
+    """Return which of `money` (minor units, currency) are sums over 2 or 3 items of what each may cost.
+
+    `groups` has, for each item that the text names, the amounts it may cost.
+    """
+    if not 2 <= len(groups) <= MAX_NAMED:
+        return frozenset()
+    return frozenset(each for each in money if _is_sum(each, groups))
+
+
+def _is_sum(money: tuple[int, str], groups: Sequence[frozenset[tuple[int, str]]]) -> bool:
+    total, currency = money
+    for one, other in combinations(groups, 2):
+        if any((total - amount, currency) in other for amount, its in one if its == currency):
+            return True
+    return any(
+        (total - first - second, currency) in last
+        for one, other, last in combinations(groups, 3)
+        for first, its in one
+        if its == currency
+        for second, also in other
+        if also == currency
+    )

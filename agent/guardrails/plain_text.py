@@ -1,0 +1,129 @@
+"""A text as a prospect hears it: numbers in digits, and what is surely no money masked, with the way back.
+
+Everything here works on folded text and takes linear time: every repetition in a pattern is bounded.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from agent.guardrails.currencies import PRICED, SIGNS
+from agent.guardrails.folded import MAX_CHARS, fold_text
+from agent.guardrails.not_money import not_money_edits
+from agent.guardrails.number_words import Edit, number_edits
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text that knows where each of its characters came from; `origins` has one entry more than characters."""
+
+    text: str
+    origins: tuple[int, ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where `text[start:end]` was in the original."""
+        return self.origins[start], max(self.origins[end], self.origins[start] + 1)
+
+    def edited(self, edits: Iterable[Edit]) -> "Plain":
+        """Return the text with pieces replaced, given in order; what is new comes from where the old one began."""
+        pieces: list[str] = []
+        origins: list[int] = []
+        done = 0
+        for start, end, new in edits:
+            pieces += (self.text[done:start], new)
+            origins += self.origins[done:start]
+            origins += [self.origins[start]] * len(new)
+            done = end
+        if not done:
+            return self
+        return Plain("".join([*pieces, self.text[done:]]), (*origins, *self.origins[done:]))
+
+    def sub(self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> "Plain":
+        """Return the text with every match replaced."""
+        return self.edited((m.start(), m.end(), replace(m)) for m in pattern.finditer(self.text))
+
+
+# --- spelling ---------------------------------------------------------------------------------------------------
+
+_ODD_SIGNS = re.compile("[\u20e3\U0001f193\u0437]")  # 3⃣, 🆓, the Cyrillic letter that looks like a 3
+_ODD_SIGN_MEANS = {"\u20e3": "", "\U0001f193": " free ", "\u0437": "3"}
+_GLUED = re.compile(rf"\d(?<=[a-z].)(?=[\d.,]{{0,12}} ?[{SIGNS}])|[{SIGNS}](?<=[a-z]{{3}}.)(?=\d)")
+_LOOK_ALIKES = re.compile(
+    rf"[\doilsbz](?<![\w.,].)(?=[oilsbz.,]{{0,6}}\d|(?<=\d))[\doilsbz]{{1,11}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}"
+    rf"(?:(?={PRICED})|(?<=\doo)(?!\w))"
+)
+_LOOK_ALIKES_BEHIND = re.compile(
+    rf"[{SIGNS}] ?(?=[oilsbz.,]{{0,6}}\d)[\doilsbz]{{2,12}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}(?![a-z])"
+)
+_MEANT_DIGITS = str.maketrans("oilsbz", "011582")
+_SPACED_DIGITS = re.compile(rf"\d(?<![\d.,].)(?:(?:[ ._*|/-]\d){{2,8}}(?![\d.,]*\d)|(?:[.,] ?\d){{2,8}}(?={PRICED}))")
+_NOT_DIGIT = re.compile(r"\D")
+_RANGE_DASH = re.compile(rf"(?:(?<=\d)| (?<=\d ))- ?(?=[{SIGNS}]? ?\d)")
+_AND_CENTS = re.compile(
+    rf"\d(?<![\w.,].)(\d{{0,5}}) (?:con|com|coma|virgula|point) (\d{{1,2}})(?=\s*(?:[.,;!?)]|$)|{PRICED}| (?:al|por|a"
+    rf"|per|cada|la|el|los|las|o|y|e|and)\b)(?![.,]\d)"
+)
+_CENTS_BEHIND = re.compile(
+    rf"\d(?<![\w.,].)(\d{{0,8}})({PRICED}) (?:(?:con|com) (\d{{2}})\b(?! ?%)(?: ?(?:centimos|centavos|cents))?"
+    r"|(?:y |e |and )?(\d{1,2}) (?:centimos|centavos|cents)\b)"
+)
+_MILLIONS = re.compile(rf"[{SIGNS}] ?(\d{{1,4}})(?:[.,](\d{{1,3}}))? ?mm?(?!\w)")
+_A_UNIT = re.compile(
+    r"\b(?:an?|un[oa]?|uma?|one) (?=(?:dolar|dollar|euro|buck|peso|real|reais|libra|pound|luca|tenner|fiver|quid|palo"
+    r"|conto)\b)"
+)
+_ROMAN = re.compile(rf"(?<!\w)[mdclxvi]{{2,9}}(?={PRICED})")
+_IS_ROMAN = re.compile(r"m{0,3}(?:c[md]|d?c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})")
+_ROMAN_VALUES = {"m": 1000, "d": 500, "c": 100, "l": 50, "x": 10, "v": 5, "i": 1}
+_PORTUGUESE_IN_THE = re.compile(r"\bno\b")
+
+
+def read_plain(text: str, language: str) -> Plain:
+    """Return what a text of `language` (es, pt, en) says, as far as money is concerned.
+
+    Only the first `MAX_CHARS` are read.
+    """
+    folded = fold_text(text)
+    plain = Plain(folded.text, (*folded.origins, min(len(text), MAX_CHARS)))
+    plain = plain.sub(_ODD_SIGNS, lambda match: _ODD_SIGN_MEANS[match[0]])
+    for pattern in (_LOOK_ALIKES, _LOOK_ALIKES_BEHIND):
+        plain = plain.sub(pattern, lambda match: match[0].translate(_MEANT_DIGITS))
+    if language == "pt":  # "no Pix" denies nothing
+        plain = plain.sub(_PORTUGUESE_IN_THE, lambda _: "na")
+    plain = (
+        plain.sub(_ROMAN, _from_roman)
+        .sub(_GLUED, lambda match: f" {match[0]}")
+        .sub(_MILLIONS, _in_full)
+        .sub(_A_UNIT, lambda _: "1 ")
+    )
+    plain = plain.edited(number_edits(plain.text, language))
+    plain = plain.edited(not_money_edits(plain.text))
+    plain = plain.sub(_SPACED_DIGITS, lambda match: _NOT_DIGIT.sub("", match[0]))
+    plain = plain.sub(_RANGE_DASH, lambda _: " a ").sub(_AND_CENTS, _with_cents)
+    has_cents = any(word in plain.text for word in ("cent", " con ", " com "))
+    return plain.sub(_CENTS_BEHIND, _with_cents_behind) if has_cents else plain
+
+
+def _in_full(match: re.Match[str]) -> str:
+    """Write "$1.2m" as "$1200000"."""
+    fraction = match[2] or ""
+    return f"{match[0][0]}{match[1]}{fraction:0<6}"
+
+
+def _from_roman(match: re.Match[str]) -> str:
+    """Write "cccl" as 350."""
+    if not _IS_ROMAN.fullmatch(match[0]):
+        return match[0]
+    values = [_ROMAN_VALUES[letter] for letter in match[0]]
+    signed = [-one if one < other else one for one, other in zip(values, [*values[1:], 0], strict=True)]
+    return str(sum(signed))
+
+
+def _with_cents(match: re.Match[str]) -> str:
+    """Write "39 con 90" as "39.90"."""
+    return f"{match[0][0]}{match[1]}.{match[2]:0<2}"
+
+
+def _with_cents_behind(match: re.Match[str]) -> str:
+    """Write "39 euros con 90" as "39.90 euros"."""
+    return f"{match[0][0]}{match[1]}.{match[3] or match[4]:0>2}{match[2]}"

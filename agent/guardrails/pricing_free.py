@@ -1,0 +1,152 @@
+"""Whether what a reply calls free, or included, is published so (P5)."""
+
+import re
+from dataclasses import replace
+
+from agent.folding import fold
+from agent.guardrails.conditions import is_met, is_regardless
+from agent.guardrails.mentions import Mention, find_mentions
+from agent.guardrails.money_text import MoneyExpression
+from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.own_figures import is_denied
+from agent.guardrails.pricing_reading import Bound, Reading
+from agent.guardrails.published import FreeThing, free_thing, is_same_thing
+from agent.prices import valid_discounts, valid_prices
+
+_FOREVER = re.compile(
+    r"\b(?:cuando (?:quieras|sea|quiera)|en cualquier (?:momento|lugar)|any ?(?:time|where)|whenever|everywhere"
+    r"|worldwide|a qualquer (?:momento|hora)"
+    r"|quando quiser|vespera|ultima hora|last minute|(?:en|a|n?o) todo (?:el|o)? ?(?:pais|mundo|brasil|mexico)"
+    r"|unlimited|(?:sin|sem) limites?"
+    r"|para todos|todo el mundo|toda la gente|everyone|everybody|siempre|sempre|forever|always|de por vida"
+    r"|vitalici[oa]|lifetime|ilimitad[oa]s?|for life)\b"
+)
+_CLAUSE_END = re.compile(r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b")
+_TOO = re.compile(r"\b(?:y|e|and|ni|,) [^.;!?]{3,60}\b(?:tambien|tambem|too|also|as well|igual|igualmente)\b")
+_MAY_INCLUDE = re.compile(
+    r"\b(?:no|nao|sin|sem|without|zero|skip|inclu|comes? with|viene con|vem com|va con|anad|agreg|acresc|met[eo]|ganh"
+    r"|te llevas|throw|jog|sum|de paso)"
+)
+_INCLUDES_AMONG = re.compile(
+    r"\b(?:incluy\w+|inclui(?!d)\w*|includ(?:es|ing)|comes? with|viene con|vem com)\b[^.;:!?]{0,40}(?:,| y| e"
+    r"| and)(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an))? $"
+)
+_NONE_OF = re.compile(
+    r"\b(?:(?:no|nao) (?:hay|tiene[ns]?|ha|tem|existe|cobramos|se paga|se cobra)|there(?:'s| is) no|no|sin|sem"
+    r"|without|zero|skip|saltate)"
+    r"(?: (?:la|el|a|o|any|the|de|your|tu))? ?$"
+)
+_FEE = re.compile(r"matric|inscri|enrol|fee|tasa|taxa|cargo|gasto|tarifa|cuota|regist|adesao|comision|deposit")
+_INCLUDED_AFTER = re.compile(
+    r"^[^.,;!?]{0,14}?\b(?:(?:va|van|viene|vienen|vai|vem|esta|is|are|comes?|queda|fica) )?(?:ya |ja |tambien |also "
+    r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
+)
+_INCLUDES = re.compile(
+    r"\b(?:incluy\w+|inclui(?!d)\w*|includ(?:es|ing)|comes? with|viene con|vem com|va con|anad\w+|agreg\w+"
+    r"|acrescent\w+|meto|metemos|ganh(?:a|as|e|am)|te llevas"
+    r"|throw(?:ing)? in|jog\w+|sum\w+)(?: (?:tambien|ademas|ainda|tambem|also|encima|even))?(?: (?:la|el|los|las|un"
+    r"|una|o|a|os|as|um|uma|the|an|your))?(?: \w+)? ?$"
+)
+
+
+def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether what is called free is published as free, or waived under a condition that is said."""
+    if is_denied(expression.before) and not expression.text.startswith(("no ", "nao ")):
+        return True
+    if _FOREVER.search(expression.sentence) or is_regardless(expression.sentence):
+        return False
+    thing = free_thing(_clause(expression))
+    if about.explicit:
+        return _are_all_waived(expression, about, thing, reading)
+    if _is_published_free(thing, reading) or thing.topics:
+        return _is_published_free(thing, reading)
+    if about.named and any(_is_waived(item, thing, reading) for item in about.items):
+        return True
+    context = free_thing(f"{reading.inbound} {_text_before(expression, reading)}")
+    return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
+    return any(is_same_thing(thing, each) for each in reading.published.free)
+
+
+def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether the items a sentence calls free are, also those it adds with "too"."""
+    added = _added_items(expression, reading)
+    if any(not _is_waived(item, thing, reading) for item in added):
+        return False
+    if any(_is_waived(item, thing, reading) for item in about.items):
+        return True
+    return bool(thing.topics) and _is_published_free(thing, reading)
+
+
+def _added_items(expression: MoneyExpression, reading: Reading) -> frozenset[int]:
+    if not _TOO.search(expression.after):
+        return frozenset()
+    start, end = expression.span[1], expression.sentence_span[1]
+    return frozenset(item for m in reading.mentions if start <= m.start and m.end <= end for item in m.items)
+
+
+def _is_waived(item: int, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether an item costs nothing, or has a waiver whose condition is said, for no longer than published."""
+    product = reading.tenant.catalogue[item]
+    if any(price.amount_minor == 0 for price in valid_prices(product, reading.today)):
+        return True
+    for discount in valid_discounts(product, reading.today):
+        if discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said):
+            periods = free_thing(" ".join(discount.condition.values())).periods
+            if not (periods and thing.periods - periods):
+                return True
+    return False
+
+
+def _clause(expression: MoneyExpression) -> str:
+    """Return the part of its sentence in which something is called free."""
+    start = max((match.end() for match in _CLAUSE_END.finditer(expression.before)), default=0)
+    end = _CLAUSE_END.search(expression.after)
+    after = expression.after[: end.start()] if end else expression.after
+    return f"{expression.before[start:]}{expression.text}{after}"
+
+
+def _text_before(expression: MoneyExpression, reading: Reading) -> str:
+    return reading.plain.text[max(0, expression.start - 160) : expression.start]
+
+
+def false_inclusion(reading: Reading) -> tuple[str, tuple[int, int]] | None:
+    """Return the words, and where they are, by which a reply includes an item that is sold on its own; None if none."""
+    if not _MAY_INCLUDE.search(reading.plain.text):
+        return None
+    for mention in reading.mentions:
+        if not mention.weak and len(mention.items) == 1 and _says_included(mention, reading):
+            (item,) = mention.items
+            if not _is_waived(item, free_thing(_around(mention, reading)), reading) and not _is_published_inclusion(
+                item, reading
+            ):
+                return reading.draft[mention.start : mention.end], (mention.start, mention.end)
+    return None
+
+
+def _says_included(mention: Mention, reading: Reading) -> bool:
+    before = fold(reading.draft[max(0, mention.start - 70) : mention.start])
+    after = fold(reading.draft[mention.end : mention.end + 50])
+    if _NONE_OF.search(before):
+        return bool(_FEE.search(fold(reading.draft[mention.start : mention.end])))
+    verb = _INCLUDES.search(before) or _INCLUDES_AMONG.search(before)
+    if verb:
+        own = any(m.items & mention.items for m in reading.mentions if m.end <= mention.start)
+        return not own and not is_denied(before[: verb.start()])
+    return bool(_INCLUDED_AFTER.match(after)) and not is_denied(after[:12])
+
+
+def _around(mention: Mention, reading: Reading) -> str:
+    return digits_for_words(
+        fold(reading.draft[max(0, mention.start - 60) : mention.end + 60]), reading.tenant.default_language
+    )
+
+
+def _is_published_inclusion(item: int, reading: Reading) -> bool:
+    """Say whether a published text speaks of the item as included."""
+    texts = [text for passage in reading.tenant.passages for text in passage.text.values()]
+    texts += [text for each in reading.tenant.catalogue for text in each.description.values()]
+    told = (text for text in texts if "inclu" in fold(text))
+    return any(item in mention.items for text in told for mention in find_mentions(reading.tenant.catalogue, text))

@@ -1,0 +1,221 @@
+"""A reply beside everything its money is judged by: what it states, about which items, what the prospect wrote (P5)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+from agent.folding import words_of
+from agent.guardrails.conditions import Said
+from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
+from agent.guardrails.folded import MAX_CHARS, fold_text
+from agent.guardrails.implied import Implied, Question, implied_by
+from agent.guardrails.mentions import Mention, find_mentions
+from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
+from agent.guardrails.not_money import MASK
+from agent.guardrails.plain_text import Plain, read_plain
+from agent.guardrails.published import PublishedTexts, published_texts
+from agent.types import Candidate, Message, Tenant, Turn
+
+MAX_EARLIER = 4
+"""So many earlier messages of the prospect are read for what they said."""
+MAX_CONTEXT_CHARS = 2_000
+
+_ABOUT_PRICES = re.compile(
+    r"\b(?:cuant\w*|quant\w*|how much|preci\w*|preco\w*|price\w*|pricing|cost\w*|cuesta\w*|custa\w*|vale|valor\w*"
+    r"|tarifa\w*|fee|rate|quote|cotiz\w*"
+    r"|presupuest\w*|orcament\w*|budget|descuent\w*|descont\w*|discount\w*|promo\w*|oferta\w*|deal|caro|cara"
+    r"|expensive|barat\w*|cheap\w*|pag\w{1,6}|pay\w*"
+    r"|dejas?|deixa|rebaj\w*|cuota\w*|parcel\w*|instal\w*|\d{3,})\b"
+)
+_TIGHT = re.compile(
+    r"^(?:,? ?)[(–-]? ?(?:(?:al mes|a month|per month|por mes|por persona|por pessoa|each|cada un[oa]|per person|the"
+    r"|el|la|los|las|o|a|os|as) )?"
+    r"(?:(?:por|pelo|pela|for|del?|do|da|of|on|para|pra|en|em|no|na|in) )?(?:(?:el|la|los|las|o|a|os|as|the|your|tu"
+    r"|su|un|una|um|uma|each|every|cada|paquete|pacote|curso|plan"
+    r"|plano|kit|de|del|do|da) ){0,3}$"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """The items a statement is about."""
+
+    items: tuple[int, ...]
+    """Places in the catalogue."""
+    explicit: bool
+    """Whether its own sentence names them."""
+    named: bool
+    """Whether anything names them; otherwise they are all there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A reply, read once."""
+
+    tenant: Tenant
+    today: date
+    draft: str
+    plain: Plain
+    expressions: tuple[MoneyExpression, ...]
+    mentions: tuple[Mention, ...]
+    """In the reply."""
+    asked: tuple[MoneyExpression, ...]
+    """The money in what the prospect wrote."""
+    asked_numbers: frozenset[Decimal]
+    asked_items: frozenset[int]
+    context_items: frozenset[int]
+    """What our last message named."""
+    said: Said
+    counts: tuple[int, ...]
+    parts: tuple[int, ...]
+    inbound: str
+    """Folded."""
+    published: PublishedTexts
+    _implied: dict[int, tuple[Implied, ...]] = field(default_factory=dict)
+
+    def implied(self, item: int) -> tuple[Implied, ...]:
+        """Return the amounts that catalogue[item] implies."""
+        if item not in self._implied:
+            self._implied[item] = tuple(implied_by(item, self._question))
+        return self._implied[item]
+
+    @cached_property
+    def _question(self) -> Question:
+        return Question(tenant=self.tenant, today=self.today, said=self.said, counts=self.counts, parts=self.parts)
+
+    @cached_property
+    def amounts(self) -> tuple[MoneyExpression, ...]:
+        """The amounts, in order."""
+        return tuple(sorted((e for e in self.expressions if e.kind == "amount"), key=lambda e: e.start))
+
+    @cached_property
+    def named_items(self) -> frozenset[int]:
+        """What reply and prospect name."""
+        return frozenset(i for m in self.mentions for i in m.items) | self.asked_items
+
+    def about(self, expression: MoneyExpression) -> Bound:
+        """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
+        own, aside = _beside(expression, self.mentions, self.amounts)
+        if own and not aside:
+            return Bound(items=tuple(sorted(own)), explicit=True, named=True)
+        earlier = _in_last_sentence(expression, self.mentions) | self.asked_items or self.context_items
+        if earlier or own:
+            return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True)
+        return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
+
+
+def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Reading:
+    """Read a reply and what it answers."""
+    inbound = read_plain(turn.text, candidate.language)
+    earlier = _earlier(turn.history)
+    draft = read_plain(candidate.text, candidate.language)
+    mentions = find_mentions(tenant.catalogue, candidate.text)
+    asked_items = _items(find_mentions(tenant.catalogue, turn.text))
+    about_prices = bool(_ABOUT_PRICES.search(inbound.text))
+    expressions = money_in(draft, about_prices=about_prices)
+    asked = money_in(inbound, about_prices=True)
+    told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
+    published = published_texts(tenant)
+    counts = counts_in(told, published.units) | {1}
+    reply = words_of(candidate.text[:MAX_CHARS])
+    return Reading(
+        tenant=tenant,
+        today=today,
+        draft=candidate.text,
+        plain=draft,
+        expressions=expressions,
+        mentions=mentions,
+        asked=asked,
+        asked_numbers=numbers_in(inbound),
+        asked_items=asked_items,
+        context_items=_items(find_mentions(tenant.catalogue, (turn.context or "")[:MAX_CONTEXT_CHARS])),
+        said=Said(
+            words=f"{reply} {words_of(f'{turn.text[:MAX_CHARS]} {earlier}')}",
+            reply=reply,
+            counts=counts,
+            items=_items(mentions) | asked_items,
+        ),
+        counts=tuple(sorted(counts)[:MAX_COUNTS]),
+        parts=tuple(sorted(parts_in(f"{draft.text}\n{inbound.text}"))[: 2 * MAX_COUNTS]),
+        inbound=fold_text(turn.text).text,
+        published=published,
+    )
+
+
+def _items(mentions: Sequence[Mention]) -> frozenset[int]:
+    """Return the items that mentions name; weak ones count where nothing else is named."""
+    strong = [each for each in mentions if not each.weak]
+    return frozenset(item for each in strong or mentions for item in each.items)
+
+
+def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:
+    """Return a text with the amounts whose currency is stated masked: they count nothing."""
+    stated = [(e.start, e.end, MASK) for e in expressions if e.kind == "amount" and e.currencies]
+    return plain.edited(sorted(stated)).text
+
+
+def _earlier(history: Sequence[Message]) -> str:
+    """Return what the prospect wrote in the last few messages before this burst."""
+    theirs = [message.text for message in history if message.direction == "inbound" and message.text]
+    return "\n".join(text[:MAX_CONTEXT_CHARS] for text in theirs[-MAX_EARLIER:])
+
+
+# --- which item -------------------------------------------------------------------------------------------------
+
+
+def _beside(
+    expression: MoneyExpression, mentions: Sequence[Mention], amounts: Sequence[MoneyExpression]
+) -> tuple[frozenset[int], bool]:
+    """Return the items that the expression's own sentence names for it, if any, and whether only in passing.
+
+    Those named since the amount before it; else those close behind it; else those of the amount before it.
+    """
+    start, end = expression.span
+    first, last = expression.sentence_span
+    here = [m for m in mentions if first <= m.start and m.end <= last and not _in_unit(m, expression)]
+    before = [m for m in here if m.end <= start]
+    cuts = [a.span[1] for a in amounts if first <= a.span[0] and a.span[1] <= start]
+    tight = _close_behind(expression, here)
+    run = [m for m in before if m.start >= max(cuts, default=first)]
+    while cuts and not run and (not tight or expression.kind == "free"):
+        cut = cuts.pop()
+        run = [m for m in before if max(cuts, default=first) <= m.start and m.end <= cut]
+    if not run and not tight:
+        run = [m for m in here if m.start >= end and _leads_to(m, expression, amounts)][:1]
+    return _items(run) | tight, all(m.is_aside for m in run) and not tight
+
+
+def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
+    """Say whether a mention is only the unit of the amount: "28 € por clase"."""
+    end = expression.span[1]
+    return bool(expression.unit_words) and end <= mention.start <= end + 16 and mention.is_unit
+
+
+def _close_behind(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:
+    """Return the item right behind an expression, as in "399 € (inglés intensivo)"."""
+    following = next((m for m in mentions if m.start >= expression.span[1]), None)
+    if following is None:
+        return frozenset()
+    between = following.start - expression.span[1]
+    if between > 30 or not _TIGHT.match(expression.after[:between]):
+        return frozenset()
+    return following.items
+
+
+def _leads_to(mention: Mention, expression: MoneyExpression, amounts: Sequence[MoneyExpression]) -> bool:
+    """Say whether a sentence goes from an amount to an item behind it: "por 399 € tienes el intensivo"."""
+    start, end = expression.span[1], mention.start
+    between = expression.after[: end - start]
+    return not any(start <= a.span[0] < end for a in amounts) and not re.search(r"[;:(]|, ", between)
+
+
+def _in_last_sentence(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:
+    """Return the items of the nearest earlier sentence that names any."""
+    before = [m for m in mentions if m.end <= expression.sentence_span[0]]
+    if not before:
+        return frozenset()
+    last = before[-1].end
+    return _items([m for m in before if last - m.end <= 120])

@@ -1,0 +1,232 @@
+"""Whether a percentage, instalments, something free, a deal or a tax on top follows from what is published (P5)."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from babel.numbers import get_currency_precision
+
+from agent.guardrails.conditions import is_met, is_regardless
+from agent.guardrails.mentions import find_mentions
+from agent.guardrails.money_text import MoneyExpression
+from agent.guardrails.own_figures import is_acknowledged, is_declined, is_denied, is_offered
+from agent.guardrails.pricing_free import is_free_explained
+from agent.guardrails.pricing_reading import Bound, Reading
+from agent.prices import valid_discounts
+
+_WINDOW = 45
+_LOWERS = re.compile(
+    r"\b(?:descuent|descont|discount|rebaj|promo|bonific|oferta)|\b(?:off|less|cheaper|barat[oa]|reduc)\b"
+    r"|(?<!al )(?<!pelo )\bmenos\b|\bhalf\b|\bmitad\b|\bmetade\b"
+)
+_DEPOSIT = re.compile(
+    r"\b(?:anticipo|senal|deposit[oa]?|retainer|sinal|entrada|enganche|abono|inicial|down ?payment|prepayment"
+    r"|adelanto|reserva|upfront|up front|down\b|de inicio|primer pago)"
+)
+_INTEREST_FREE = re.compile(
+    r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
+    r"|without interest|zero interest|0 ?% (?:interest|apr|tae|intereses"
+    r"|juros|financing)|msi)\b"
+)
+_LOANS = frozenset({"months", "term", "financed"})
+"""Ways to name instalments that mean a loan."""
+_UNSURE = re.compile(
+    r"\b(?:confirm\w*|consult\w*|averigu\w*|revis\w*|verific\w*|check\w*|pregunt\w*|pergunt\w*|ask\w*|find out"
+    r"|se puede\?|depende|depends)\b"
+)
+
+
+def objection(expression: MoneyExpression, reading: Reading) -> str:
+    """Return what is wrong with an expression that is not an amount; nothing if it is explained."""
+    about = reading.about(expression)
+    explained, reason = _CHECKS[expression.kind]
+    return "" if explained(expression, about, reading) else reason
+
+
+def is_published(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a published text states the same."""
+    same = (each for each in reading.published.of_kind(expression.kind) if _is_same(each, expression))
+    return any(expression.kind != "amount" or is_alike(each, expression, reading) for each in same)
+
+
+def is_own_figure(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an expression repeats the prospect's figure without agreeing to it, or is denied outright."""
+    if is_denied(expression.before):
+        return True
+    asked = reading.asked_numbers | {value for each in reading.asked for value in each.values}
+    if not asked.intersection(expression.values):
+        return False
+    if is_declined(expression.sentence) or is_acknowledged(expression.sentence, expression.before):
+        return True
+    return expression.kind == "amount" and not is_offered(expression.sentence, expression.before)
+
+
+def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage is a discount whose condition is stated, or a published fact."""
+    if expression.value == 0 or is_own_figure(expression, reading):
+        return True
+    kind = percent_kind(expression)
+    if kind != "deposit" and _is_discount(expression, about, reading):
+        return True
+    if kind == "" and expression.value == 100:
+        return True  # "100 % online"
+    if kind == "deposit":
+        return expression.value in deposit_percents(about, reading)
+    same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
+    return any(is_alike(each, expression, reading) for each in same)
+
+
+def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a reply calls an amount what the text that has it does: a discount, a deposit, or neither."""
+    kind = percent_kind(expression)
+    return percent_kind(published) == kind or (not kind and _speaks_like(published, reading))
+
+
+def deposit_percents(about: Bound, reading: Reading) -> frozenset[Decimal]:
+    """Return the published percentages of a deposit; where there are several, those of the items spoken of."""
+    published = [each for each in reading.published.of_kind("percent") if percent_kind(each) == "deposit"]
+    if about.named and len({each.value for each in published}) > 1:
+        published = [each for each in published if _is_of(each, about, reading)]
+    return frozenset(each.value for each in published)
+
+
+def _is_of(published: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether the item that a published text names next to a statement, if any, is among those spoken of."""
+    mentions = find_mentions(reading.tenant.catalogue, published.sentence)
+    end = published.place + len(published.text)
+    nearest = min(
+        mentions, key=lambda m: m.start - end if m.start >= end else published.place - m.end + 20, default=None
+    )
+    return nearest is None or bool(nearest.items.intersection(about.items))
+
+
+def _speaks_like(published: MoneyExpression, reading: Reading) -> bool:
+    """Say whether the reply may mean a published figure that it calls nothing: of a deposit only beside such a word."""
+    return percent_kind(published) != "deposit" or bool(
+        _DEPOSIT.search(reading.plain.text) or _DEPOSIT.search(reading.inbound)
+    )
+
+
+def percent_kind(expression: MoneyExpression) -> str:
+    """Return whether a percentage is called a discount or a deposit, by the nearest such word."""
+    before, after = expression.before[-_WINDOW:], expression.after[:_WINDOW]
+    clause_before, clause_after = re.split(r"[;.!?]", before)[-1], re.split(r"[;.!?,]", after)[0]
+    near = {
+        "discount": _distance(_LOWERS, clause_before, clause_after),
+        "deposit": _distance(_DEPOSIT, clause_before, clause_after),
+    }
+    if expression.deal == "fraction":
+        near["discount"] = 0
+    kind = min(near, key=lambda each: near[each])
+    return kind if near[kind] < _WINDOW else ""
+
+
+def _distance(pattern: re.Pattern[str], before: str, after: str) -> int:
+    behind = pattern.search(after)
+    ahead = max((len(before) - match.end() for match in [*pattern.finditer(before)][-1:]), default=_WINDOW)
+    return min(ahead, behind.start() if behind else _WINDOW)
+
+
+def _is_discount(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether an item that the expression is about has this discount, and its condition is said."""
+    if is_regardless(expression.sentence):
+        return False
+    catalogue = reading.tenant.catalogue
+    return any(
+        discount.percent is not None
+        and Decimal(discount.percent) == expression.value
+        and is_met(discount, item, catalogue, reading.said)
+        for item in about.items
+        for discount in valid_discounts(catalogue[item], reading.today)
+    )
+
+
+# --- instalments ------------------------------------------------------------------------------------------------
+
+
+def _are_instalments_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    if (
+        expression.value == 1
+        or is_own_figure(expression, reading)
+        or (not expression.value and _UNSURE.search(expression.sentence))
+    ):
+        return True
+    claims_free = bool(_INTEREST_FREE.search(expression.text + expression.after[:40]))
+    terms = [reading.tenant.catalogue[item].instalments for item in about.items]
+    if any(each and expression.value <= each.max and (each.interest_free or not claims_free) for each in terms):
+        return True
+    if expression.deal == "times" and _multiplies_price(expression, about, reading):
+        return True
+    published = [
+        e for e in reading.published.of_kind("instalments") if bool(_INTEREST_FREE.search(e.sentence)) >= claims_free
+    ]
+    financed = expression.deal in _LOANS
+    return any(expression.value <= each.value and (each.deal in _LOANS) == financed for each in published)
+
+
+def _multiplies_price(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether "2 x 65 €" only multiplies a price."""
+    following = next((each for each in reading.amounts if each.start >= expression.end), None)
+    if following is None or following.start - expression.end > 3 or "×" in following.text:
+        return False
+    money = readings(following, reading)
+    return any(
+        (each.amount_minor, each.currency) in money and each.role in {"price", "discounted"}
+        for item in about.items
+        for each in reading.implied(item)
+    )
+
+
+def readings(expression: MoneyExpression, reading: Reading) -> frozenset[tuple[int, str]]:
+    """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
+    published = {price.currency for item in reading.tenant.catalogue for price in item.prices} | {
+        reading.tenant.currency
+    }
+    currencies = expression.currencies & published if expression.currencies else published
+    return frozenset(
+        (minor, currency)
+        for value in expression.values
+        for currency in currencies
+        if (minor := _minor(value, currency)) is not None
+    )
+
+
+def _minor(value: Decimal, currency: str) -> int | None:
+    minor = value.scaleb(get_currency_precision(currency))
+    return int(minor) if minor == minor.to_integral_value() else None
+
+
+# --- deals and taxes --------------------------------------------------------------------------------------------
+
+
+def _is_deal_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
+    if is_denied(expression.before) or is_published(expression, reading):
+        return True
+    if expression.deal == "vague_discount":
+        return any(
+            e.kind == "percent" and is_percent_explained(e, reading.about(e), reading) for e in reading.expressions
+        )
+    asked = any(each.deal == expression.deal for each in reading.asked if each.kind == "deal")
+    return asked and is_declined(expression.sentence)
+
+
+def _is_tax_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
+    return is_denied(expression.before) or is_published(expression, reading)
+
+
+def _is_same(published: MoneyExpression, expression: MoneyExpression) -> bool:
+    one, other = published.currencies, expression.currencies
+    return (
+        (published.kind, published.deal) == (expression.kind, expression.deal)
+        and bool(set(published.values) & set(expression.values))
+        and (not one or not other or bool(one & other))
+    )
+
+
+_CHECKS: Mapping[str, tuple[Callable[[MoneyExpression, Bound, Reading], bool], str]] = {
+    "percent": (is_percent_explained, "This percentage is not published, or its condition is not said."),
+    "instalments": (_are_instalments_explained, "These instalments are not published."),
+    "free": (is_free_explained, "Nothing published says that this is free, or its condition is not said."),
+    "deal": (_is_deal_explained, "This offer is not published."),
+    "tax": (_is_tax_explained, "Nothing published says that tax is added."),
+}

@@ -1,0 +1,142 @@
+"""What the words around an amount say it is the price of: a month, a session, the whole, or something unpublished."""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+UnitCue = Literal["month", "year", "session", "course", "once", "other", ""]
+
+_A = r"(?:\b(?:al|por|la|el|a|an|per|each|cada|every|the|pro|p)|/|\bpor cada|\bof) ?(?:l[ao] )?"
+_SESSION = (
+    r"(?:clase|aula|lesson|class|sesion|sessao|session|visita|visit|cita|consulta|appointment|control|limpieza|passeio"
+    r"|trip)"
+)
+_WHOLE_COURSE = (
+    r"\b(?:el|por el|o|pelo|por o|for the|for a|the|del|do) (?:whole |full |entire |complete )?(?:\d+-week )?"
+    r"(?:curso|course)|\btodo el curso|\bcurso (?:completo|inteiro)"
+    r"|\b(?:por las|pelas|for the|for all) \d+ (?:semanas|weeks)"
+)
+_OTHERS = (
+    r"(?:dia|day|diaria|semana|week|wk|quinzena|quincena|hora|hour|hr|minuto|minute|watt?|w|kwh?|kilometro|km|mile"
+    r"|milla"
+    r"|noche|night|noite|pareja|casal|couple|familia|family|grupo|group|empresa|company|equipo|team|habitacion|quarto"
+    r"|room|tooth|diente|dente|panel|painel|pagina|page|palabra|word|modulo|module|trimestre|quarter|semestre|semester"
+    r"|bimestre)"
+)
+_CUE_WORDS: Mapping[UnitCue, str] = {
+    "other": rf"{_A}{_OTHERS}s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
+    r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
+    r"|\b(?:o|el|la|a|the) (?:semestre|trimestre|quarter|bimestre|semana|dia|noche|noite|hora|week|night|day)\b"
+    r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
+    "month": rf"{_A}(?:mes|month|mo|mth)\b(?! (?:que|proxim|pasad))"
+    r"|\b(?:mensual(?:es|mente)?|mensa(?:l|is|lmente)|monthly|mensualidad(?:es)?)\b",
+    "year": rf"{_A}(?:ano|year|yr|anualidad)\b|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
+    r"|\b12 (?:meses|months)\b|\b(?:todo el ano|o ano (?:todo|inteiro)|the whole year|for the year|pelo ano)\b",
+    "session": rf"{_A}{_SESSION}s?\b",
+    "course": _WHOLE_COURSE,
+    "once": r"\b(?:una (?:sola|unica) vez|uma (?:so|unica) vez|once (?:and for all|only)|just once|one[- ]time"
+    r"|one[- ]off"
+    r"|(?:un )?unico pago|pago unico|unico pagamento|pagamento unico|un solo pago|single payment|de por vida"
+    r"|vitalici[oa]|lifetime|for life|para siempre|pra sempre|forever)\b",
+}
+_AFTER = {cue: re.compile(words) for cue, words in _CUE_WORDS.items()}
+_ANY_AFTER = re.compile("|".join(_CUE_WORDS.values()))
+_CLAUSE = re.compile(r"[^\d.;!?()\n□]{0,34}(?:\d{1,2} (?:semanas|weeks)\b)?")
+_BEFORE = re.compile(
+    r"\b(?P<month>al mes|por mes|mensual(?:mente)?|mensualidad|cuota mensual|mensalidade|monthly|per month|a month"
+    r"|cada mes)"
+    r"[^\d.;!?,□]{0,20}$"
+    r"|\b(?P<year>al ano|por ano|cada ano|anual(?:mente)?|anualidade?|per year|a year|yearly"
+    r"|annual(?:ly)?)[^\d.;!?,□]{0,20}$"
+    r"|\b(?P<session>por (?:clase|aula|sesion|sessao|cita|visita)|per (?:class|lesson|session|visit)|cada (?:clase"
+    r"|aula))[^\d.;!?,□]{0,20}$"
+    r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
+    r"|daily)[^\d.;!?,□]{0,20}$"
+)
+_UNIT_CLASSES = {
+    "di": "day", "da": "day", "se": "week", "we": "week", "wk": "week", "no": "night", "ni": "night", "ho": "hour",
+    "hr": "hour", "ki": "kilometre", "km": "kilometre", "mi": "mile", "pa": "couple", "ca": "couple", "co": "couple",
+    "fa": "family", "gr": "group", "ha": "room", "qu": "room", "ro": "room", "to": "tooth", "de": "tooth",
+}  # fmt: skip
+_PRICED_BY = re.compile(
+    rf"\b(?:preci\w+|precos?|prices?|priced|rates?|tarifas?|valor\w*|charged|billed"
+    rf"|cobra\w*)\b[^.\n]{{0,25}}?{_A}(?P<unit>{_OTHERS})s?\b"
+)
+_PEOPLE = re.compile(
+    r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
+    r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
+    r"| os| as)? ?)(?P<count>\d{1,2})\b(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
+    r"|parcel|instal|pagos"
+    r"|payments))"
+)
+
+_MANY = re.compile(
+    r"(?<![\w.,])(?:(?:pack|bono|paquete|pacote|bundle) (?:de |of ))?(?P<count>[2-9]|[1-9]\d)"
+    r"(?: (?!semana|week|modul|nivel|level|hora|hour|minut|dia|day|noche|noite|night|cuota|parcel|instal|pago|payment"
+    r"|plazo|mes|month|kw|ano|year|panel)[a-z]{3,15}){0,3}"
+    r" (?:son|cost|cuestan|custam|sao|are|is|es|come to|comes to|salen|saem|ficam|serian|seriam|would be"
+    r"|quedan)(?: en| por| a)? ?$"
+)
+_EACH = re.compile(r"^[^\d.;!?]{0,16}\b(?:each|cada|por|per|apiece)\b")
+_SINGLE = re.compile(
+    r"^[^\d.;!?\n□]{0,14}\b(?:for|por|para) (?:a single|just one|only one|(?:una?|solo una?) sol[oa]|uma so|um so"
+    r"|un[oa]? unic[oa])\b"
+)
+_EVERYONE = re.compile(
+    r"^[^\d.;!?\n□]{0,30}\b(?:para|for|pra) (?:todos|tod[oa] (?:el|la|o|a)|everyone|everybody|(?:your|the|tu"
+    r"|su) (?:whole|entire)"
+    r"|(?:el|the|o) (?:grupo|group|equipo|team|whole team)|unlimited|usuarios ilimitados|toda tu|toda su)\b"
+)
+
+
+def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int, str]:
+    """Return what plain[start:end] is said to be the price of, where those words end, and the words.
+
+    The words behind an amount count before those in front of it; `done` is where the words of the amount before end.
+    """
+    clause = _CLAUSE.match(plain, end)
+    stop = clause.end() if clause else end
+    match = _ANY_AFTER.search(plain, end, stop)
+    if match and not _is_next_statement(plain[end : match.start()]):
+        cue = next(cue for cue, pattern in _AFTER.items() if pattern.match(plain, match.start(), stop))
+        return cue, match.end(), match[0]
+    before = _BEFORE.search(plain, max(done, start - 50), start)
+    if before and before.lastgroup:
+        return _CUES[before.lastgroup], end, before[0]
+    return "", end, ""
+
+
+_CUES: Mapping[str, UnitCue] = {cue: cue for cue in _CUE_WORDS}
+
+
+def _is_next_statement(between: str) -> bool:
+    """Say whether the words between an amount and a unit already speak of something else: "399 €, y al mes …"."""
+    return bool(re.search(r",.{12}|\b(?:y|e|and|pero|but|mas|o|ou|or) ", between))
+
+
+def unit_class(words: str) -> str:
+    """Return what kind of unit the words of an "other" cue name: "por noche" and "a night" are both `night`."""
+    last = re.split(r"[ /]", words)[-1]
+    return _UNIT_CLASSES.get(last[:2], last)
+
+
+def priced_units(plain: str) -> frozenset[str]:
+    """Return the classes of the units by which a published text says that prices are meant."""
+    return frozenset(unit_class(match["unit"]) for match in _PRICED_BY.finditer(plain))
+
+
+def read_people(plain: str, start: int, end: int) -> int:
+    """Return of how many people or sessions the amount plain[start:end] is said to be the price; 0: not said.
+
+    "For everybody" is at least two, "for a single one" is one.
+    """
+    behind = plain[end : end + 60]
+    match = _PEOPLE.match(behind)
+    if match:
+        return int(match["count"])
+    many = _MANY.search(plain, max(0, start - 50), start)
+    if many and not _EACH.match(behind):
+        return int(many["count"])
+    if _EVERYONE.match(behind):
+        return 2
+    return 1 if _SINGLE.match(behind) else 0
