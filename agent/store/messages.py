@@ -152,7 +152,7 @@ class OutboxEntry:
     is_claimed: bool
     """Another worker is handing it over right now."""
     is_behind: bool
-    """An earlier message to this prospect was attempted, and is still to leave."""
+    """An earlier message to this prospect was due or attempted, and is still to leave."""
 
 
 async def insert_outbound(
@@ -211,7 +211,8 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
                   exists (select from messages earlier
                           where earlier.tenant_id = m.tenant_id and earlier.conversation_id = m.conversation_id
                             and earlier.seq < m.seq and earlier.direction = 'outbound'
-                            and earlier.state in ('pending', 'sending') and earlier.attempt > 0) as is_behind,
+                            and (earlier.state = 'sending' or (earlier.state = 'pending' and
+                                 (earlier.attempt > 0 or earlier.not_before <= m.not_before)))) as is_behind,
                   a.provider, a.channel, a.address as our_address, p.address as contact_address,
                   last.provider_id as reply_to, last.thread_references as reply_references,
                   last.subject as reply_subject

@@ -9,6 +9,7 @@ from agent.errors import Ambiguous, Retryable
 from agent.turn import deliver, take_turn
 from agent.types import ConversationId, OutboundMessage
 from tests.conftest import FakeClock
+from tests.factories import make_classification
 from tests.integration.agents import Agent
 
 FIRST, SECOND = "¿cuánto cuesta?", "¿y los horarios?"
@@ -51,6 +52,22 @@ async def test_answer_waits_for_an_earlier_one_in_doubt(agent: Agent, clock: Fak
     clock.advance(delivery.BEHIND_S)
     await agent.send_all()
     assert ["Uno" in message.text for message in agent.sender.taken] == [True, False]
+
+
+async def test_answer_waits_for_an_earlier_notice_whose_job_was_lost(agent: Agent, clock: FakeClock) -> None:
+    agent.models.classification = make_classification(intent="human_request", confidence=0.95)
+    conversation = await agent.hear("quiero hablar con una persona")
+    await agent.take(await agent.claim(conversation))
+    agent.models.classification = make_classification(intent="pricing", confidence=0.95)
+    await agent.hear(FIRST)
+    await agent.take(await agent.claim(conversation))
+    notice, answer = await agent.rows("select id from messages where direction = 'outbound' order by seq")
+    for message in (answer, notice):
+        await deliver(agent.tenant_id, message["id"], agent.deps)
+    assert [message.id for message in agent.sender.taken] == [notice["id"]]
+    clock.advance(delivery.BEHIND_S)
+    await agent.send_all()
+    assert [message.id for message in agent.sender.taken] == [notice["id"], answer["id"]]
 
 
 async def test_answer_withdrawn_while_the_next_turn_runs_is_given_with_the_next_answer(agent: Agent) -> None:
