@@ -169,10 +169,9 @@ async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps)
     """Log a provider's report and move the message's state forward, never back. True: it is one of ours."""
     async with deps.db.system() as tx, tx.transaction():
         await set_tenant(tx, tenant_id)
-        found = await messages.find_outbound(tx, status.message_id, status.provider_id)
-        if found is None:
+        message_id = await messages.lock_reported(tx, status.message_id, status.provider_id)
+        if message_id is None:
             return False
-        message_id, _ = found
         if await deliveries.insert_status(tx, tenant_id, message_id, status, deps.now()):
             moved = await messages.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
             await events.insert_event(

@@ -11,7 +11,6 @@ from psycopg.types.json import Jsonb
 
 from agent.store.db import Tx, fetch_one
 from agent.types import (
-    Author,
     Candidate,
     ConversationId,
     DeliveryState,
@@ -388,12 +387,15 @@ async def project_status(
     return True
 
 
-async def find_outbound(tx: Tx, message_id: MessageId | None, provider_id: str) -> tuple[MessageId, Author] | None:
-    """Find one of our messages by our own id or by the provider's."""
+async def lock_reported(tx: Tx, message_id: MessageId | None, provider_id: str) -> MessageId | None:
+    """Find one of our messages by our own id or, where a report lacks it, by the provider's.
+
+    Locked before anything refers to it: reports come all at once, and would deadlock on it.
+    """
     row = await fetch_one(
         tx,
-        """select id, author from messages where direction = 'outbound' and tenant_id = (select current_tenant())
-           and (id = %s or provider_id = %s) limit 1""",
-        (message_id, provider_id),
+        f"""select id from messages where direction = 'outbound' and tenant_id = (select current_tenant())
+            and {"id" if message_id else "provider_id"} = %s for update""",  # noqa: S608 — a name of ours
+        (message_id or provider_id,),
     )
-    return None if row is None else (row["id"], row["author"])
+    return None if row is None else row["id"]

@@ -130,7 +130,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.cancel_outbox: lambda tx, _, b: messages.cancel_outbox(tx, [b.idle], "x"),
     messages.list_provider_ids: lambda tx, _, b: messages.list_provider_ids(tx, b.idle),
     messages.project_status: lambda tx, _, b: messages.project_status(tx, b.sent, "delivered", b.provider_id, None),
-    messages.find_outbound: lambda tx, _, b: messages.find_outbound(tx, b.sent, b.provider_id),
+    messages.lock_reported: lambda tx, _, b: messages.lock_reported(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(tx, tenant, b.done, [CALL]),
     simulator.accept_message: accept_message,
     simulator.has_accepted: lambda tx, _, b: simulator.has_accepted(tx, b.sent),
