@@ -68,17 +68,15 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
 
 
 async def _store(message: InboundMessage, deps: Deps) -> Received:
-    """One transaction: the message, its conversation, and the job that wakes a worker."""
-    async with deps.db.system() as tx, tx.transaction():
-        received = await store_inbound(tx, message, deps.now())
+    """One statement, so one transaction: the message, its conversation, and the job that wakes a worker."""
+    async with deps.db.system() as connection:
+        received = await store_inbound(connection, message, deps.now())
         if received.outcome == "unknown_recipient":
             await events.insert_system_event(
-                tx,
+                connection,
                 "message.unroutable",
                 {"channel": message.channel, "recipient": message.recipient, "provider_id": message.provider_id},
             )
-        elif received.wake_in_s is not None and received.tenant_id and received.conversation_id:
-            await deps.queue.wake_turn(tx, received.tenant_id, received.conversation_id, delay_s=received.wake_in_s)
     return received
 
 
