@@ -214,18 +214,6 @@ create table simulated_messages (
 create index simulated_messages_message on simulated_messages (tenant_id, message_id);
 comment on table simulated_messages is 'What the simulator, as a stand-in provider, has accepted: its own message log.';
 
-do $$
-declare t text;
-begin
-    foreach t in array array['contacts', 'contact_points', 'conversations', 'turns', 'messages', 'deliveries',
-        'delivery_statuses', 'escalations', 'suppressions', 'simulated_messages'] loop
-        execute format('alter table %I enable row level security', t);
-        execute format('alter table %I force row level security', t);
-        execute format(
-            'create policy tenant_isolation on %I to nightshift_app '
-            'using (tenant_id = (select current_tenant())) with check (tenant_id = (select current_tenant()))', t);
-        execute format('grant select, insert, update, delete on %I to nightshift_app', t);
-    end loop;
-end
-$$;
+call isolate_by_tenant(array['contacts', 'contact_points', 'conversations', 'turns', 'messages', 'deliveries',
+        'delivery_statuses', 'escalations', 'suppressions', 'simulated_messages']);
 revoke update, delete on delivery_statuses from nightshift_app;
