@@ -35,7 +35,7 @@ create table events (
     data jsonb not null default '{}'
 );
 create index events_tenant on events (tenant_id, id);
-create index events_conversation on events (tenant_id, conversation_id, id);
+create index events_conversation on events (conversation_id, id);
 comment on table events is 'Append-only: every action, who or what did it, and to what. Complete without Langfuse (P9).';
 
 create table system_events (
