@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from agent.audit import AuditedText, audit, objections
+from agent.audit_tenants import AuditedTenant
 from agent.errors import NightshiftError
+from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
-from agent.types import Channel, Classification
+from agent.types import Channel, Classification, Verdict
 
 Row = dict[str, Any]
 Annotate = Callable[[Row], Row | Awaitable[Row]]
@@ -127,6 +130,56 @@ def local_classify_row(
     return classify
 
 
+def check_fields(tenants: Mapping[str, AuditedTenant], rules: Sequence[Rule]) -> Annotate:
+    """Return what adds `outcome`, `rules` and `verdicts` to a row {tenant, channel, language, inbound?, draft}.
+
+    `outcome` is `pass` or `violation`, `rules` are the broken ones, main one first, and `verdicts` say what is wrong.
+    """
+
+    def annotate(row: Row) -> Row:
+        text, tenant = _audited_text(row), _tenant_of(row, tenants)
+        broken = objections(audit(text, tenant, rules))
+        return {
+            "outcome": "violation" if broken else "pass",
+            "rules": [verdict.rule for verdict in broken],
+            "verdicts": [_verdict_fields(verdict) for verdict in broken],
+        }
+
+    return annotate
+
+
+def _audited_text(row: Row) -> AuditedText:
+    """Return the text of a row that can be judged."""
+    _require_texts(row, "draft", "language")
+    _require_channel(row)
+    if not isinstance(row.get("inbound"), str | None):
+        raise BadRow('"inbound" must be a string')
+    return AuditedText(
+        text=row["draft"],
+        language=row["language"],
+        channel=row.get("channel") or "whatsapp",
+        inbound=row.get("inbound") or "",
+    )
+
+
+def _tenant_of(row: Row, tenants: Mapping[str, AuditedTenant]) -> AuditedTenant:
+    _require_texts(row, "tenant")
+    if row["tenant"] not in tenants:
+        raise BadRow(f"the tenant {row['tenant'][:80]!r} is not in the tenants' file")
+    return tenants[row["tenant"]]
+
+
+def _verdict_fields(verdict: Verdict) -> Row:
+    return {
+        "rule": verdict.rule,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "evidence": verdict.evidence,
+        "span": verdict.span,
+        "version": verdict.version,
+    }
+
+
 async def _in_order(
     rows: Iterator[tuple[int, bytes]], annotate: Annotate, concurrency: int
 ) -> AsyncIterator[tuple[int, Row | BadRow]]:
@@ -174,16 +227,25 @@ def _parse(raw: bytes) -> Row:
     return row
 
 
-def _text_of(row: Mapping[str, Any]) -> str:
-    text = row.get("text")
-    if not isinstance(text, str):
-        raise BadRow('"text" is missing' if "text" not in row else '"text" must be a string')
+def _text_of(row: Row) -> str:
+    _require_texts(row, "text")
+    text: str = row["text"]
     return text
 
 
-def _check_message(row: Mapping[str, Any]) -> None:
-    _text_of(row)
+def _check_message(row: Row) -> None:
+    _require_texts(row, "text")
     if not isinstance(row.get("context"), str | None):
         raise BadRow('"context" must be a string')
-    if row.get("channel") not in {None, *CHANNELS}:
+    _require_channel(row)
+
+
+def _require_texts(row: Row, *names: str) -> None:
+    for name in names:
+        if not isinstance(row.get(name), str):
+            raise BadRow(f'"{name}" must be a string' if name in row else f'"{name}" is missing')
+
+
+def _require_channel(row: Row) -> None:
+    if row.get("channel") not in (None, *CHANNELS):  # a tuple: what JSON holds may not be hashable
         raise BadRow(f'"channel" must be one of {", ".join(CHANNELS)}')

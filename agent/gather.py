@@ -1,6 +1,7 @@
 """Step `gather`: take the lease and read what the turn is about, in one short transaction."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from agent.types import ConversationId, TenantId, Turn, TurnId
 
 HISTORY_LIMIT = 30
 """Earlier messages a turn sees: bounded, whatever the conversation's length."""
+SENT_WITHIN = timedelta(days=7)
+"""How far back our texts to a contact are counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,14 +52,16 @@ async def claim_and_gather(
             turn_id = TurnId(new_id())
             running = turns.RunningTurn(id=turn_id, trace_id=deps.tracer.trace_id(str(turn_id)), steps={})
             await turns.insert_turn(tx, running, lease, first_seq=burst[0].seq, last_seq=burst[-1].seq)
+        conversation = await conversations.get_conversation(tx, conversation_id)
         turn = Turn(
             id=running.id,
             tenant=await deps.tenants.get(tx, tenant_id),
-            conversation=await conversations.get_conversation(tx, conversation_id),
+            conversation=conversation,
             inbound=burst,
             history=await messages.list_history(tx, conversation_id, burst[0].seq, HISTORY_LIMIT),
             attempt=lease.attempt,
             trace_id=running.trace_id,
+            sent_at=await messages.list_sent_at(tx, conversation.contact.id, deps.now() - SENT_WITHIN),
         )
         return Gathered(turn=turn, lease=lease, saved=running.steps)
 
@@ -71,12 +76,14 @@ async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: AgentDeps) -> Turn:
     burst = await messages.list_of_turn(tx, turn_id)
     if not burst:
         raise LookupError(f"turn {turn_id} no longer owns any inbound message")
+    conversation = await conversations.get_conversation(tx, found.conversation_id)
     return Turn(
         id=turn_id,
         tenant=await deps.tenants.get(tx, found.tenant_id),
-        conversation=await conversations.get_conversation(tx, found.conversation_id),
+        conversation=conversation,
         inbound=burst,
         history=await messages.list_history(tx, found.conversation_id, burst[0].seq, HISTORY_LIMIT),
         attempt=found.attempts,
         trace_id=found.trace_id,
+        sent_at=await messages.list_sent_at(tx, conversation.contact.id, deps.now() - SENT_WITHIN),
     )

@@ -146,6 +146,39 @@ class Models(Protocol):
         ...
 
 
+Finding = Literal["supported", "unsupported", "contradicted"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What a statement is, and where that follows from (`item:SKU`, `fact:ID`, `policy:ID`, `conversation`)."""
+
+    claim: str
+    finding: Finding
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """One judgement per statement, in their order, and the model calls they cost."""
+
+    judgements: tuple[Judgement, ...]
+    calls: tuple[ModelCall, ...] = ()
+
+
+class Judge(Protocol):
+    """Reads statements that code cannot decide against what a tenant has published."""
+
+    async def judge(self, claims: Sequence[str], turn: Turn) -> Judged:
+        """Judge all `claims` of one text at once.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer.
+        """
+        ...
+
+
 class Retriever(Protocol):
     """Finds what the tenant has published about a turn's subject."""
 
@@ -251,3 +284,5 @@ class AgentDeps(Deps):
     rules: tuple[Rule, ...]
     """The guardrails, in order."""
     tracer: Tracer
+    judge: Judge | None = None
+    """Judges what the guardrails cannot decide; None without a model."""

@@ -1,58 +1,87 @@
-"""When a text may leave: opening hours on people's wall clocks. Pure; correct over clock changes (P4)."""
+"""When a text may leave: openings on people's wall clocks. Pure; correct over clock changes (P4)."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.types import OpeningHours
 
-HORIZON = timedelta(days=22)
-"""How far ahead an opening is sought. Any weekly opening falls inside, even one that a clock change skips once."""
+HORIZON = timedelta(days=45)
+"""How far ahead an opening is sought. Any weekly opening falls inside, even if holidays skip some."""
+
+Span = tuple[time, time | None]
+"""Wall-clock start and end of an opening; the end is excluded. None: to the end of the day."""
+Openings = Callable[[date], Sequence[Span]]
+"""The openings of a local day. None that day: an empty sequence."""
+_DAY = timedelta(days=1)
 
 
-def is_open(hours: Sequence[OpeningHours], zones: Sequence[ZoneInfo], at: datetime) -> bool:
-    """Say whether every zone's wall clock stands inside one of `hours` (`end` excluded). No hours: always."""
-    return not hours or all(_is_open_in(hours, zone, at) for zone in zones)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """When one set of openings lets us write, told by the clock of one zone."""
+
+    zone: ZoneInfo
+    openings: Openings
 
 
-def next_open(hours: Sequence[OpeningHours], zones: Sequence[ZoneInfo], after: datetime) -> datetime | None:
-    """Return the first instant (UTC) from `after` on at which all `zones` are open; None: not within `HORIZON`."""
-    if is_open(hours, zones, after):
-        return after.astimezone(UTC)
-    end = after + HORIZON
-    starts = {start for zone in zones for start in _possible_starts(hours, zone, after)}
-    ahead = sorted(start for start in starts if after < start <= end)
-    return next((start for start in ahead if is_open(hours, zones, start)), None)
+def weekly(hours: Sequence[OpeningHours]) -> Openings:
+    """Return the openings of a week that repeats."""
+    by_weekday = tuple(tuple((h.start, h.end) for h in hours if h.weekday == weekday) for weekday in range(7))
+    return lambda day: by_weekday[day.weekday()]
 
 
-def _is_open_in(hours: Sequence[OpeningHours], zone: ZoneInfo, at: datetime) -> bool:
-    local = at.astimezone(zone)
+def is_open(windows: Sequence[Window], at: datetime) -> bool:
+    """Say whether all windows are open at an instant. No windows: always."""
+    return all(_is_open(window, at) for window in windows)
+
+
+def next_open(windows: Sequence[Window], after: datetime) -> datetime | None:
+    """Return the first instant (UTC) from `after` on at which all windows are open; None: not within `HORIZON`."""
+    at, end = after.astimezone(UTC), after.astimezone(UTC) + HORIZON
+    while at <= end:
+        closed = next((window for window in windows if not _is_open(window, at)), None)
+        if closed is None:
+            return at
+        opening = _next_opening(closed, at, end)
+        if opening is None:
+            return None
+        at = opening  # nothing before it is open in every window
+    return None
+
+
+def _is_open(window: Window, at: datetime) -> bool:
+    local = at.astimezone(window.zone)
     wall = local.time()
-    return any(h.weekday == local.weekday() and h.start <= wall < h.end for h in hours)
+    return any(start <= wall and (end is None or wall < end) for start, end in window.openings(local.date()))
 
 
-def _possible_starts(hours: Sequence[OpeningHours], zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Yield every instant (UTC) at which an opening may begin: its wall-clock start, or a clock change."""
-    first = after.astimezone(zone).date() - timedelta(days=1)
-    for offset in range(HORIZON.days + 3):
-        day = first + timedelta(days=offset)
-        for opening in hours:
-            if opening.weekday == day.weekday():
-                start = datetime.combine(day, opening.start, zone)
-                yield start.astimezone(UTC)
-                yield start.replace(fold=1).astimezone(UTC)
-    yield from _clock_changes(zone, after.astimezone(UTC))
+def _next_opening(window: Window, at: datetime, end: datetime) -> datetime | None:
+    """Return the first instant after `at` at which a closed window is open."""
+    day, last = at.astimezone(window.zone).date() - _DAY, end.astimezone(window.zone).date()
+    while day <= last:
+        starts = sorted(start for start in _possible_starts(window, day) if start > at)
+        found = next((start for start in starts if _is_open(window, start)), None)
+        if found is not None:
+            return found
+        day += _DAY
+    return None
 
 
-def _clock_changes(zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Yield the instants (UTC) within the horizon at which the zone's clock jumps, to the second."""
-    for offset in range(HORIZON.days + 1):
-        before, later = after + timedelta(days=offset), after + timedelta(days=offset + 1)
-        if before.astimezone(zone).utcoffset() != later.astimezone(zone).utcoffset():
-            yield _change_between(zone, before.replace(microsecond=0), later.replace(microsecond=0))
+def _possible_starts(window: Window, day: date) -> Iterator[datetime]:
+    """Yield every instant (UTC) at which an opening may begin on a local day: its start, or a clock change."""
+    for start, _ in window.openings(day):
+        local = datetime.combine(day, start, window.zone)
+        yield local.astimezone(UTC)
+        yield local.replace(fold=1).astimezone(UTC)
+    midnight = datetime.combine(day, time(), window.zone)
+    following = datetime.combine(day + _DAY, time(), window.zone)
+    if midnight.utcoffset() != following.utcoffset():
+        yield _change_between(window.zone, midnight.astimezone(UTC), following.astimezone(UTC))
 
 
 def _change_between(zone: ZoneInfo, before: datetime, later: datetime) -> datetime:
+    """Return the instant (UTC, to the second) at which the zone's clock jumps."""
     old = before.astimezone(zone).utcoffset()
     while later - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=(later - before).total_seconds() // 2)

@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from agent.errors import Fenced, NightshiftError
-from agent.ports import AgentDeps, Classified, Drafted, Observation
+from agent.ports import AgentDeps, Classified, Drafted, Judged, Observation
 from agent.store.conversations import Lease
 from agent.store.model_calls import insert_model_calls
 from agent.store.turns import save_step
 from agent.types import Classification, Draft, ModelCall, Turn, Usage
 
-R = TypeVar("R", Classified, Drafted)
+R = TypeVar("R", Classified, Drafted, Judged)
 
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Classified, Drafted, Classification, Draft)
+    kind: TypeAdapter(kind) for kind in (Classified, Drafted, Judged, Classification, Draft)
 }
 
 
@@ -51,7 +51,7 @@ class Steps:
             await self._save(name, result, result.calls)
             return result
 
-    async def _save(self, name: str, result: Classified | Drafted, calls: tuple[ModelCall, ...]) -> None:
+    async def _save(self, name: str, result: Classified | Drafted | Judged, calls: tuple[ModelCall, ...]) -> None:
         dumped = _ADAPTERS[type(result)].dump_python(result, mode="json")
         async with self.deps.db.tenant(self.lease.tenant_id) as tx:
             await insert_model_calls(tx, self.lease.tenant_id, self.turn.id, calls)
@@ -63,13 +63,20 @@ class Steps:
             await insert_model_calls(tx, self.lease.tenant_id, self.turn.id, calls)
 
 
-def _describe(observation: Observation, result: Classified | Drafted) -> None:
+def _describe(observation: Observation, result: Classified | Drafted | Judged) -> None:
+    """Report what a model said, and what it cost."""
+    usage, cost = _total(result.calls), sum(call.cost_microusd for call in result.calls)
+    if isinstance(result, Judged):
+        said = [f"{each.finding}: {each.claim} ({each.source})" for each in result.judgements]
+        model = result.calls[0].model if result.calls else "remembered"
+        observation.update(output=said, model=model, usage=usage, cost_microusd=cost)
+        return
     subject = result.classification if isinstance(result, Classified) else result.draft
     observation.update(
         output=_ADAPTERS[type(subject)].dump_python(subject, mode="json"),
         model=subject.model or subject.source,
-        usage=_total(result.calls),
-        cost_microusd=sum(call.cost_microusd for call in result.calls),
+        usage=usage,
+        cost_microusd=cost,
         metadata={"source": subject.source, "prompt_version": subject.prompt_version},
     )
 

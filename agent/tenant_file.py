@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from agent.prices import to_minor
-from agent.types import Channel, Intent, Policy, Provider, Unit
+from agent.types import Channel, ContentRule, Intent, Policy, Provider, Strictness, Unit
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DEFAULT = Policy()
@@ -178,11 +178,18 @@ class SettingsEntry(Entry):
     human_intents: tuple[Intent, ...] = tuple(sorted(_DEFAULT.human_intents))
     reply_grace_minutes: int = Field(default=_DEFAULT.reply_grace_minutes, ge=0, le=1440)
     max_sms_segments: int = Field(default=_DEFAULT.max_sms_segments, ge=1, le=10)
+    max_unanswered: int = Field(default=_DEFAULT.max_unanswered, ge=1, le=5)
+    max_per_day: int = Field(default=_DEFAULT.max_per_day, ge=1, le=100)
+    max_per_week: int = Field(default=_DEFAULT.max_per_week, ge=1, le=400)
+    strictness: dict[ContentRule, Strictness] = {}
+    demand_judging: bool = _DEFAULT.demand_judging
 
     @model_validator(mode="after")
-    def _waits(self) -> Self:
+    def _in_proportion(self) -> Self:
         if self.max_wait_s < self.quiet_s:
             raise ValueError("`max_wait_s` must not be below `quiet_s`")
+        if self.max_per_week < self.max_per_day:
+            raise ValueError("`max_per_week` must not be below `max_per_day`")
         return self
 
 

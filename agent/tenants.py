@@ -163,6 +163,11 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         send_hours=tuple(sorted(openings, key=lambda each: (each.weekday, each.start))),
         reply_grace_minutes=settings.reply_grace_minutes,
         max_sms_segments=settings.max_sms_segments,
+        max_unanswered=settings.max_unanswered,
+        max_per_day=settings.max_per_day,
+        max_per_week=settings.max_per_week,
+        strictness=settings.strictness,
+        demand_judging=settings.demand_judging,
     )
 
 
@@ -287,6 +292,11 @@ def _settings_document(policy: Policy) -> dict[str, Any]:
         "human_intents": sorted(policy.human_intents),
         "reply_grace_minutes": policy.reply_grace_minutes,
         "max_sms_segments": policy.max_sms_segments,
+        "max_unanswered": policy.max_unanswered,
+        "max_per_day": policy.max_per_day,
+        "max_per_week": policy.max_per_week,
+        "strictness": dict(policy.strictness),
+        "demand_judging": policy.demand_judging,
     }
 
 

@@ -19,6 +19,7 @@ from agent.detect import detect_language
 from agent.errors import Misconfigured, ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
 from agent.handoff import handoff_text
+from agent.injection import screen_injection
 from agent.ports import AgentDeps, Classified, Deps, Drafted
 from agent.render import render_notice
 from agent.route import choose_route
@@ -123,9 +124,12 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
     classification, sources = await asyncio.gather(_classify(steps, language), _retrieve(turn, deps))
-    route = choose_route(classification, turn.tenant.policy)
+    signals = screen_injection(turn.text)
+    route = choose_route(classification, turn.tenant.policy, signals)
     with deps.tracer.step("route") as observation:
-        observation.update(output={"tier": route.tier, "reason": route.reason})
+        observation.update(
+            output={"tier": route.tier, "reason": route.reason}, metadata={"signals": [each.kind for each in signals]}
+        )
 
     consent = _classified_opt_out(turn, classification)
     if consent:

@@ -41,6 +41,22 @@ INTENTS: tuple[Intent, ...] = get_args(Intent)  # in precedence order, as the la
 Unit = Literal["month", "course", "session", "one_time", "seat_month", "item"]
 Source = Literal["claude", "local", "rule"]
 """Who answered: Claude, the local engine that needs no network, or a deterministic rule."""
+ContentRule = Literal[
+    "pricing",
+    "promises",
+    "grounding",
+    "pii",
+    "leakage",
+    "links",
+    "language",
+    "tone",
+    "disclosure",
+    "format",
+]
+CONTENT_RULES: tuple[ContentRule, ...] = get_args(ContentRule)
+"""The rules about what a text says, in the order in which they run."""
+Strictness = Literal["revise", "hold"]
+"""What a tenant wants done with a text a redraft could mend: redraft it, or have a person see it at once."""
 
 
 # --- what a tenant has published ---------------------------------------------------------------------------
@@ -131,6 +147,16 @@ class Policy:
     reply_grace_minutes: int = 0
     """Outside `send_hours`, someone who wrote this recently may still be answered. 0: strict."""
     max_sms_segments: int = 3
+    max_unanswered: int = 3
+    """Our texts in a row without an answer of the contact; a further one needs a person."""
+    max_per_day: int = 40
+    """Our texts to one contact in 24 hours: far above a lively sales chat, so that only loops and abuse reach it."""
+    max_per_week: int = 150
+    """Our texts to one contact in 7 days."""
+    strictness: Mapping[ContentRule, Strictness] = field(default_factory=dict)
+    """Rules that are stricter than usual. No rule can be made laxer or turned off."""
+    demand_judging: bool = False
+    """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -288,6 +314,8 @@ class Turn:
     """Earlier messages, oldest first, bounded."""
     attempt: int
     trace_id: str
+    sent_at: tuple[datetime, ...] = ()
+    """When our texts of the last seven days went to this contact, in all conversations, oldest first."""
 
     @property
     def text(self) -> str:
@@ -381,7 +409,10 @@ class Draft:
     prompt_version: str = ""
 
 
-Purpose = Literal["reply", "opt_out_confirmation", "opt_in_confirmation", "help"]
+Purpose = Literal["reply", "opt_out_confirmation", "opt_in_confirmation", "help", "follow_up"]
+"""What a text is for. A `follow_up` we start ourselves; all others answer what the contact has just written."""
+PROACTIVE: frozenset[Purpose] = frozenset({"follow_up"})
+"""What we start ourselves, and so needs a basis, the law's hours and its limits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -408,6 +439,9 @@ class Verdict:
     outcome: Outcome
     reason: str = ""
     evidence: str = ""
+    """What in the text, or in the facts, decided it: shown to staff."""
+    span: tuple[int, int] | None = None
+    """Where in the text: first character and the one after the last; None when it is about the whole."""
     until: datetime | None = None
     version: int = 1
 
@@ -510,7 +544,7 @@ class Usage:
 class ModelCall:
     """One call to a model, for accounting. Cost is in micro-dollars."""
 
-    task: Literal["classify", "draft", "revise"]
+    task: Literal["classify", "draft", "revise", "judge"]
     provider: str
     model: str
     prompt_version: str

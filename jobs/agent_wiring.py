@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agent.guardrails import build_rules
+from agent.guardrails.judge import RememberingJudge
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
 from agent.models.local import LocalModels
-from agent.ports import AgentDeps, ChannelSender, Models
+from agent.ports import AgentDeps, ChannelSender, Judge, Models
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
@@ -36,8 +37,10 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         retriever = TenantRetriever(encoder)
         local = LocalModels(classifier, retriever, now=utc_now)
         models: Models = local
+        judge: Judge | None = None
         if settings.anthropic_api_key is not None:
-            models = load_claude(settings)
+            models = claude = load_claude(settings)
+            judge = RememberingJudge(claude, now=utc_now)
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
         try:
@@ -55,6 +58,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     detector=detector,
                     rules=build_rules(detector.detect),
                     tracer=tracer,
+                    judge=judge,
                 ),
                 queue,
             )

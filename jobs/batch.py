@@ -2,23 +2,27 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
+from agent.audit_tenants import load_tenants
 from agent.batch import (
     Annotate,
     BatchResult,
     ClassifyRow,
     Row,
     annotate_file,
+    check_fields,
     classification_fields,
     language_fields,
     local_classify_row,
 )
 from agent.errors import Misconfigured
+from agent.guardrails import content_rules
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
@@ -49,6 +53,16 @@ async def run_classify(settings: Settings, source: Path, target: Path, engine: s
     async with _classify_row(settings, engine) as classify_row:
         concurrency = CLAUDE_CONCURRENCY if engine == "claude" else 1
         return await _run(source, target, classification_fields(classify_row), console, concurrency)
+
+
+async def run_check(tenants: Path, source: Path, target: Path, console: Console, *, today: date) -> int:
+    """Check each row against what its tenant has published; return the exit code.
+
+    Raises:
+        Misconfigured: the tenants' file is wrong.
+    """
+    rules = content_rules(LanguageDetector.load().detect)
+    return await _run(source, target, check_fields(load_tenants(tenants, today), rules), console)
 
 
 @asynccontextmanager

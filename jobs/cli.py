@@ -163,6 +163,22 @@ def classify(
         raise typer.Exit(asyncio.run(batch.run_classify(_settings(), source, target, engine, err)))
 
 
+@app.command()
+def check(
+    tenants: Annotated[
+        Path, typer.Option(help="Tenants (JSON): what each has published.", exists=True, dir_okay=False)
+    ],
+    source: InFile,
+    target: OutFile,
+) -> None:
+    """Check each row {tenant, channel, language, inbound, draft}: adds outcome, rules, verdicts."""
+    from jobs import batch
+    from jobs.wiring import utc_now
+
+    with _explained():
+        raise typer.Exit(asyncio.run(batch.run_check(tenants, source, target, err, today=utc_now().date())))
+
+
 @tenant_app.command("apply")
 def tenant_apply(
     file: Annotated[Path, typer.Argument(help="Tenant file (YAML).", exists=True, dir_okay=False)],

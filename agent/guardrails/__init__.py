@@ -5,6 +5,7 @@ holds the message: nothing leaves because a check could not be made.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -14,44 +15,56 @@ from agent.guardrails import (
     consent,
     disclosure,
     format,  # noqa: A004 — the rule's name
+    frequency,
+    links,
+    pii,
     pricing,
     reply_window,
     send_window,
 )
 from agent.guardrails.language import Detect, make_language_rule
 from agent.guardrails.rule import Rule
-from agent.types import Candidate, Outcome, Tenant, Turn, Verdict
+from agent.types import CONTENT_RULES, Candidate, Outcome, Policy, Tenant, Turn, Verdict
 
 SEVERITY: tuple[Outcome, ...] = ("pass", "revise", "delay", "hold", "block")
 """From harmless to final: the worst verdict decides."""
 
+UNCHECKED = "not checked: "
+"""How the evidence begins when a rule failed; the error's name follows."""
+
 LEGAL_RULES: tuple[Rule, ...] = (
-    Rule(name=consent.RULE, version=consent.VERSION, check=consent.check),
-    Rule(name=send_window.RULE, version=send_window.VERSION, check=send_window.check),
-    Rule(name=reply_window.RULE, version=reply_window.VERSION, check=reply_window.check),
+    Rule.of(consent),
+    Rule.of(send_window),
+    Rule.of(reply_window),
+    Rule.of(frequency),
 )
-"""What also binds texts that staff wrote."""
+"""What also binds texts that staff wrote. No tenant can change them."""
 
 log = structlog.get_logger(__name__)
 
 
-def build_rules(detect: Detect) -> tuple[Rule, ...]:
-    """Return all rules in order. `detect` is the language detector's question."""
+def content_rules(detect: Detect) -> tuple[Rule, ...]:
+    """Return the rules about what a text says, in order. `detect` is the language detector's question."""
     return (
-        *LEGAL_RULES,
-        Rule(name=pricing.RULE, version=pricing.VERSION, check=pricing.check),
+        Rule.of(pricing),
+        Rule.of(pii),
+        Rule.of(links),
         make_language_rule(detect),
-        Rule(name=format.RULE, version=format.VERSION, check=format.check),
-        Rule(name=disclosure.RULE, version=disclosure.VERSION, check=disclosure.check),
-        Rule(name=confidence.RULE, version=confidence.VERSION, check=confidence.check),
+        Rule.of(disclosure),
+        Rule.of(format),
     )
+
+
+def build_rules(detect: Detect) -> tuple[Rule, ...]:
+    """Return all rules in order."""
+    return (*LEGAL_RULES, *content_rules(detect), Rule.of(confidence))
 
 
 def check_all(
     rules: Sequence[Rule], candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime
 ) -> tuple[Verdict, ...]:
-    """Return the verdict of every rule, in order. `now` is aware, in UTC."""
-    return tuple(_check(rule, candidate, turn, tenant, now) for rule in rules)
+    """Return the verdict of every rule, in order, as strict as the tenant wants it. `now` is aware, in UTC."""
+    return tuple(as_strict(_check(rule, candidate, turn, tenant, now), tenant.policy) for rule in rules)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
@@ -65,6 +78,12 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return max(verdicts, key=lambda v: (SEVERITY.index(v.outcome), v.until.timestamp() if v.until else 0))
 
 
+def as_strict(verdict: Verdict, policy: Policy) -> Verdict:
+    """Hold at once what could be redrafted, where the tenant wants that. Only content rules, and only upwards."""
+    wanted = {name for name in CONTENT_RULES if policy.strictness.get(name) == "hold"}
+    return replace(verdict, outcome="hold") if verdict.outcome == "revise" and verdict.rule in wanted else verdict
+
+
 def _check(rule: Rule, candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
     try:
         return rule.check(candidate, turn, tenant, now)
@@ -74,5 +93,6 @@ def _check(rule: Rule, candidate: Candidate, turn: Turn, tenant: Tenant, now: da
             rule=rule.name,
             outcome="hold",
             reason=f"The rule {rule.name!r} could not be checked ({type(exc).__name__}); a person must look.",
+            evidence=f"{UNCHECKED}{type(exc).__name__}",
             version=rule.version,
         )

@@ -3,11 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, Self
 
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 Check = Callable[[Candidate, Turn, Tenant, datetime], Verdict]
 """(candidate, turn, tenant, now) → verdict. No I/O; `now` is aware, in UTC."""
+
+
+class RuleModule(Protocol):
+    """A file of this folder that is a rule."""
+
+    RULE: str
+    VERSION: int
+
+    def check(self, candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime, /) -> Verdict:
+        """Judge a candidate."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,3 +29,8 @@ class Rule:
     name: str
     version: int
     check: Check
+
+    @classmethod
+    def of(cls, module: RuleModule) -> Self:
+        """Return the rule a module defines."""
+        return cls(name=module.RULE, version=module.VERSION, check=module.check)

@@ -1,78 +1,77 @@
-"""Nothing leaves outside the tenant's send hours, told by the recipient's own clock (P4).
+"""Nothing leaves outside approved hours, told by the recipient's own clock (P4).
 
-Law counts the recipient's local time (47 CFR 64.1200(c)(1) in the United States). Where the number does not
-tell one zone, the hours must be open in every zone it may be in. An opt-out confirmation waits as well.
+What we start ourselves needs both the tenant's send hours and the law's hours (`quiet_hours.toml`) in every place
+and zone the recipient may be in. An answer to somebody who wrote within the tenant's `reply_grace_minutes` may leave
+at any hour; after that, or with a grace of 0 (strict), it needs the tenant's hours and, on a phone, a time that is
+not night. An opt-out confirmation is an answer like any other.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-import phonenumbers
-from phonenumbers.timezone import time_zones_for_number
-
-from agent.addresses import normalise_phone
-from agent.schedule import is_open, next_open
-from agent.types import Candidate, Conversation, Tenant, Turn, Verdict
+from agent.guardrails.quiet_hours import Covers, lawful_openings, rule_of
+from agent.schedule import Window, is_open, next_open, weekly
+from agent.types import PROACTIVE, Candidate, Tenant, Turn, Verdict
+from agent.whereabouts import Whereabouts, locate
 
 RULE = "send_window"
-VERSION = 1
-UNKNOWN_ZONE = "Etc/Unknown"
+VERSION = 2
 
 
-def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
-    """Delay a text until the hours are open where the recipient may be; hold it if they never are.
-
-    Someone who wrote within the tenant's `reply_grace_minutes` may be answered at any hour.
-    """
-    hours = tenant.policy.send_hours
-    zones = recipient_zones(turn.conversation, tenant)
-    if is_open(hours, zones, now) or _in_grace(turn.conversation, tenant, now):
+def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
+    """Delay a text until all hours are open where the recipient may be; hold it if they never are."""
+    covers: Covers = "proactive" if candidate.purpose in PROACTIVE else "answer"
+    if covers == "answer" and _in_grace(turn, tenant, now):
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    where = ", ".join(zone.key for zone in zones[:3]) + (" …" if len(zones) > 3 else "")
-    until = next_open(hours, zones, now)
+    where = locate(turn.conversation, tenant, now)
+    own, law = tuple(_own(tenant, where)), tuple(_law(candidate, where, covers))
+    if is_open((*own, *law), now):
+        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    whose = "the law's hours" if is_open(own, now) else "your send hours"
+    until = next_open((*own, *law), now)
     if until is None:
         return Verdict(
             rule=RULE,
             outcome="hold",
-            reason="Your send hours are never open at once in all time zones this number may be in; a person decides.",
-            evidence=where,
+            reason="Your send hours and the law's never meet in all places this contact may be in; a person decides.",
+            evidence=_evidence(candidate, where, covers, now),
             version=VERSION,
         )
+    local = until.astimezone(ZoneInfo(tenant.timezone))
     return Verdict(
         rule=RULE,
         outcome="delay",
-        reason=f"Outside your send hours for the recipient; they open at {until:%Y-%m-%d %H:%M} UTC.",
-        evidence=where,
+        reason=f"Outside {whose} where this contact may be; they open at {local:%Y-%m-%d %H:%M} ({tenant.timezone}).",
+        evidence=_evidence(candidate, where, covers, now),
         until=until,
         version=VERSION,
     )
 
 
-def recipient_zones(conversation: Conversation, tenant: Tenant) -> tuple[ZoneInfo, ...]:
-    """Return the zones the recipient may be in: the stated one, else the number's, else the tenant's."""
-    stated = _known_zones((conversation.contact.timezone or "",))
-    if stated:
-        return stated
-    of_number = () if conversation.channel == "email" else _zones_of_number(conversation.contact_address)
-    return _known_zones(of_number) or (ZoneInfo(tenant.timezone),)
+def _own(tenant: Tenant, where: Whereabouts) -> Iterator[Window]:
+    """Yield the tenant's send hours in every zone; a tenant without hours writes at any."""
+    if tenant.policy.send_hours:
+        openings = weekly(tenant.policy.send_hours)
+        yield from (Window(zone=zone, openings=openings) for zone in where.zones)
 
 
-def _zones_of_number(address: str) -> tuple[str, ...]:
-    try:
-        return tuple(time_zones_for_number(phonenumbers.parse(normalise_phone(address))))
-    except phonenumbers.NumberParseException:
-        return ()  # a WhatsApp user id, or nothing we can place
+def _law(candidate: Candidate, where: Whereabouts, covers: Covers) -> Iterator[Window]:
+    """Yield the law's hours of every place in every zone."""
+    for place in where.places:
+        openings = lawful_openings(place, candidate.channel, covers)
+        yield from (Window(zone=zone, openings=openings) for zone in where.zones)
 
 
-def _known_zones(names: tuple[str, ...]) -> tuple[ZoneInfo, ...]:
-    """Return the zones that exist here; one unknown name makes the whole list unusable."""
-    try:
-        return tuple(ZoneInfo(name) for name in names if name and name != UNKNOWN_ZONE)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ()
+def _evidence(candidate: Candidate, where: Whereabouts, covers: Covers, now: datetime) -> str:
+    """Say where the recipient may be, and which law was read."""
+    zones = ", ".join(zone.key for zone in where.zones[:3]) + (" …" if len(where.zones) > 3 else "")
+    found = (rule_of(place, now.astimezone(where.zones[0]).date(), candidate.channel, covers) for place in where.places)
+    sources = "; ".join(rule.source for rule in found if rule)
+    return f"{', '.join(where.places)} ({zones})" + (f": {sources}" if sources else "")
 
 
-def _in_grace(conversation: Conversation, tenant: Tenant, now: datetime) -> bool:
-    last = conversation.last_inbound_at
+def _in_grace(turn: Turn, tenant: Tenant, now: datetime) -> bool:
+    last = turn.conversation.last_inbound_at
     grace = timedelta(minutes=tenant.policy.reply_grace_minutes)
     return last is not None and grace > timedelta() and now - last <= grace

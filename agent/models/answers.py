@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from agent.ports import Finding
 from agent.types import Intent
 
 
@@ -71,3 +72,17 @@ class ReplyAnswer(_Answer):
         if not self.text and not self.needs_human:
             raise ValueError("`text` is empty although `needs_human` is false")
         return self
+
+
+class JudgementAnswer(_Answer):
+    """What one of the numbered statements is."""
+
+    statement: int
+    source: Text
+    finding: Finding
+
+
+class JudgeAnswer(_Answer):
+    """The judgements of all statements."""
+
+    judgements: Annotated[list[JudgementAnswer], Field(max_length=100)]

@@ -52,7 +52,7 @@ T = TypeVar("T", bound=BaseModel)
 class Request(Generic[T]):
     """One request. `system` is stable and cached; `user` varies. The answer has the structure of `output`."""
 
-    task: Literal["classify", "draft", "revise"]
+    task: Literal["classify", "draft", "revise", "judge"]
     model: str
     system: str
     user: str

@@ -13,34 +13,39 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from agent.errors import Misconfigured, ModelRefused, NightshiftError
-from agent.models.answers import IntentAnswer, ReplyAnswer
+from agent.models.answers import IntentAnswer, JudgeAnswer, ReplyAnswer
 from agent.models.anthropic import ClaudeApi, Request
 from agent.models.briefing import (
     MAX_BURST_CHARS,
     MAX_HISTORY_CHARS,
     bounded,
+    burst_briefing,
     burst_text,
     tenant_briefing,
     turn_briefing,
 )
 from agent.models.capabilities import get_capabilities
 from agent.models.pricing import ModelPrices
-from agent.ports import Classified, Clock, Drafted
+from agent.ports import Classified, Clock, Drafted, Judged, Judgement
 from agent.prompts import Prompts
 from agent.settings import Settings
 from agent.types import Channel, Claim, Classification, Draft, ModelCall, Route, Sources, Turn, Verdict
 
 CLASSIFY_MAX_TOKENS = 700
 REPLY_MAX_TOKENS = 2000
+JUDGE_MAX_TOKENS = 1500
+MAX_CLAIMS = 30
+"""Statements of one text that are judged; a text with more counts as unsupported."""
 CLASSIFY = ("classify/system.md", "classify/user.md")
 REPLY = ("reply/system.md", "reply/user.md")
 REVISE = ("reply/system.md", "revise/user.md")
+JUDGE = ("judge/system.md", "judge/user.md")
 
 T = TypeVar("T", bound=BaseModel)
 
 
 class ClaudeModels:
-    """Implements `agent.ports.Models` with the Claude API.
+    """Implements `agent.ports.Models` and `agent.ports.Judge` with the Claude API.
 
     Raises:
         Misconfigured: there is no key, or a model is configured whose price or abilities are unknown.
@@ -64,7 +69,7 @@ class ClaudeModels:
         )
         self._timeout_s = settings.nightshift_model_timeout_s
         self._prompts = prompts
-        self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE)}
+        self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE, JUDGE)}
         self._now = now
 
     async def classify(self, turn: Turn, language: str) -> Classified:
@@ -128,6 +133,27 @@ class ClaudeModels:
         )
         answer, calls = await self._complete(request)
         return Drafted(draft=_draft(answer, request), calls=calls)
+
+    async def judge(self, claims: Sequence[str], turn: Turn) -> Judged:
+        """Say what each of `claims` is. One the answer leaves out is unsupported.
+
+        Raises: as `classify`.
+        """
+        today = self._now().astimezone(ZoneInfo(turn.tenant.timezone)).date()
+        system, user = JUDGE
+        request = Request(
+            task="judge",
+            model=self._fast,
+            system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
+            user=self._prompts.render(user, claims=claims[:MAX_CLAIMS], burst=burst_briefing(turn), today=today),
+            output=JudgeAnswer,
+            effort="low",
+            max_tokens=JUDGE_MAX_TOKENS,
+            prompt_version=self._versions[JUDGE],
+            user_id=str(turn.conversation.contact.id),
+        )
+        answer, calls = await self._complete(request)
+        return Judged(judgements=_judgements(answer, claims), calls=calls)
 
     async def aclose(self) -> None:
         """Release connections."""
@@ -220,6 +246,17 @@ def _draft(answer: ReplyAnswer, request: Request[ReplyAnswer]) -> Draft:
         human_reason=answer.human_reason,
         model=request.model,
         prompt_version=request.prompt_version,
+    )
+
+
+def _judgements(answer: JudgeAnswer, claims: Sequence[str]) -> tuple[Judgement, ...]:
+    """Return one judgement per claim, in their order; the answer counts them from 1."""
+    found = {each.statement: each for each in answer.judgements}
+    return tuple(
+        Judgement(claim=claim, finding=each.finding, source=each.source)
+        if (each := found.get(number))
+        else Judgement(claim=claim, finding="unsupported")
+        for number, claim in enumerate(claims, start=1)
     )
 
 

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from agent.store.db import Tx, fetch_one
 from agent.types import (
     Candidate,
+    ContactId,
     ConversationId,
     DeliveryState,
     Media,
@@ -50,6 +51,19 @@ async def list_history(tx: Tx, conversation_id: ConversationId, before_seq: int,
         (conversation_id, before_seq, limit),
     )
     return tuple(_message(row) for row in reversed(await cursor.fetchall()))
+
+
+async def list_sent_at(tx: Tx, contact_id: ContactId, since: datetime, limit: int = 500) -> tuple[datetime, ...]:
+    """Return when our texts since `since` went to a contact, in all conversations, oldest first, at most `limit`."""
+    cursor = await tx.execute(
+        """select m.created_at from conversations c
+           join messages m on m.tenant_id = c.tenant_id and m.conversation_id = c.id
+           where c.tenant_id = (select current_tenant()) and c.contact_id = %s and m.direction = 'outbound'
+             and m.created_at >= %s and m.state in ('queued', 'sent', 'delivered', 'read', 'unknown')
+           order by m.created_at desc limit %s""",
+        (contact_id, since, limit),
+    )
+    return tuple(row["created_at"] for row in reversed(await cursor.fetchall()))
 
 
 def _message(row: DictRow) -> Message:

@@ -40,7 +40,7 @@ OPEN = {
 
 
 class Answers:
-    """Answers by structure: labels, a reply, or an empty example of anything else."""
+    """Answers by structure: labels, a reply, judgements, or an empty example of anything else."""
 
     def __init__(self) -> None:
         self.table: dict[str, Mapping[str, Any]] = {}
@@ -57,6 +57,8 @@ class Answers:
             answer |= labels_of(message, user)
         elif "claims" in fields:
             answer |= reply_to(message, system, user)
+        elif "judgements" in fields:
+            answer |= judgements_of(system, user)
         for fragment, scripted in self.table.items():
             if fragment.casefold() in message.casefold():
                 answer |= {name: value for name, value in scripted.items() if name in fields}
@@ -103,6 +105,20 @@ def reply_to(message: str, system: str, user: str) -> dict[str, Any]:
     text = (PRICED if is_priced else OPEN)[language].format(name=name, price=prices[0] if prices else "")
     claims = [{"text": text.split(". ", maxsplit=1)[0], "source": f"item:{sku[1]}"}] if is_priced and sku else []
     return {"language": language, "text": text, "claims": claims, "human_reason": "", "confidence": 0.9}
+
+
+def judgements_of(system: str, user: str) -> dict[str, Any]:
+    """Return that a statement is supported by the published line that has all its long words, if one has."""
+    found = re.search(r"<statements>\n(.*?)\n</statements>", user, re.DOTALL)
+    statements = [json.loads(line) for line in found[1].splitlines()] if found else []
+    published = re.findall(r"^- ((?:fact|policy):\S+): (.*)$", system, re.MULTILINE)
+    judgements = []
+    for each in statements:
+        words = set(re.findall(r"\w{4,}", each["text"].casefold()))
+        source = next((name for name, text in published if words <= set(re.findall(r"\w{4,}", text.casefold()))), "")
+        finding = "supported" if source else "unsupported"
+        judgements.append({"statement": each["statement"], "source": source, "finding": finding})
+    return {"judgements": judgements}
 
 
 def best_item(message: str, system: str) -> str:

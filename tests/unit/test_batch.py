@@ -65,6 +65,7 @@ async def test_thousand_rows_come_out_in_order_with_language(tmp_path: Path, det
         pytest.param("[" * 100_000, "not JSON", id="nested too deep"),
         pytest.param('{"text": "a", "context": 3}', '"context" must be a string', id="context not a string"),
         pytest.param('{"text": "a", "channel": "fax"}', '"channel" must be one of', id="unknown channel"),
+        pytest.param('{"text": "a", "channel": ["sms"]}', '"channel" must be one of', id="channel not a string"),
     ],
 )
 async def test_bad_row_is_reported_by_line_and_the_rest_goes_on(tmp_path: Path, line: str | bytes, reason: str) -> None:

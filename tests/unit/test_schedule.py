@@ -1,13 +1,14 @@
 """Send windows: open when every wall clock says so, and always found again, whatever the clocks do."""
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.schedule import HORIZON, is_open, next_open
+from agent.schedule import HORIZON, Window, is_open, next_open, weekly
 from agent.types import OpeningHours
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -15,6 +16,10 @@ ZONES = sorted(available_timezones())
 WEEKDAYS = tuple(OpeningHours(weekday=day, start=time(9), end=time(20)) for day in range(5))
 DAILY = tuple(OpeningHours(weekday=day, start=time(9), end=time(20)) for day in range(7))
 INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 — bounds are naive
+
+
+def windows(hours: Sequence[OpeningHours], zones: Sequence[ZoneInfo]) -> list[Window]:
+    return [Window(zone=zone, openings=weekly(hours)) for zone in zones]
 
 
 @st.composite
@@ -37,43 +42,55 @@ def openings(draw: st.DrawFn) -> OpeningHours:
     ],
 )
 def test_next_opening_in_madrid(after: str, expected: str) -> None:
-    assert next_open(WEEKDAYS, [MADRID], datetime.fromisoformat(after)) == datetime.fromisoformat(expected)
+    assert next_open(windows(WEEKDAYS, [MADRID]), datetime.fromisoformat(after)) == datetime.fromisoformat(expected)
 
 
-def test_without_hours_any_time_is_open() -> None:
+def test_without_windows_any_time_is_open() -> None:
     at = datetime(2026, 3, 10, 3, tzinfo=UTC)
-    assert is_open((), [MADRID], at)
-    assert next_open((), [MADRID], at) == at
+    assert is_open((), at)
+    assert next_open((), at) == at
+
+
+def test_span_without_end_lasts_to_the_end_of_the_day() -> None:
+    evenings = Window(zone=MADRID, openings=lambda day: ((time(22), None),))
+    assert is_open([evenings], datetime(2026, 3, 10, 23, 59, 59, 999999, tzinfo=MADRID))
+    assert not is_open([evenings], datetime(2026, 3, 11, tzinfo=MADRID))
+
+
+def test_openings_that_differ_by_day_are_read_day_by_day() -> None:
+    once = Window(zone=MADRID, openings=lambda day: ((time(9), time(10)),) if day == date(2026, 4, 20) else ())
+    assert next_open([once], datetime(2026, 3, 10, tzinfo=UTC)) == datetime(2026, 4, 20, 9, tzinfo=MADRID)
+    assert next_open([once], datetime(2026, 4, 20, 10, tzinfo=MADRID)) is None
 
 
 def test_window_must_be_open_in_every_zone() -> None:
     zones = [ZoneInfo("America/New_York"), ZoneInfo("America/Los_Angeles")]
     night = datetime(2026, 3, 10, 8, tzinfo=UTC)
-    assert next_open(WEEKDAYS, zones, night) == datetime(2026, 3, 10, 9, tzinfo=zones[1])
+    assert next_open(windows(WEEKDAYS, zones), night) == datetime(2026, 3, 10, 9, tzinfo=zones[1])
 
 
 def test_zones_that_never_overlap_give_none() -> None:
     mornings = (OpeningHours(weekday=1, start=time(9), end=time(10)),)
     zones = [ZoneInfo("Europe/Madrid"), ZoneInfo("America/Los_Angeles")]
-    assert next_open(mornings, zones, datetime(2026, 3, 10, tzinfo=UTC)) is None
+    assert next_open(windows(mornings, zones), datetime(2026, 3, 10, tzinfo=UTC)) is None
 
 
 def test_window_that_the_clock_change_skips_opens_a_week_later() -> None:
     skipped = (OpeningHours(weekday=6, start=time(2, 10), end=time(2, 50)),)  # 02:00-03:00 does not exist on 29 March
-    found = next_open(skipped, [MADRID], datetime(2026, 3, 28, tzinfo=UTC))
+    found = next_open(windows(skipped, [MADRID]), datetime(2026, 3, 28, tzinfo=UTC))
     assert found == datetime(2026, 4, 5, 2, 10, tzinfo=MADRID)
 
 
 def test_window_that_begins_in_the_skipped_hour_opens_when_the_clock_lands_in_it() -> None:
     hours = (OpeningHours(weekday=6, start=time(2, 30), end=time(4)),)
-    found = next_open(hours, [MADRID], datetime(2026, 3, 29, tzinfo=UTC))
+    found = next_open(windows(hours, [MADRID]), datetime(2026, 3, 29, tzinfo=UTC))
     assert found == datetime(2026, 3, 29, 3, 0, tzinfo=MADRID)
 
 
 @settings(max_examples=300, deadline=None)
 @given(zone=st.sampled_from(ZONES), after=INSTANTS)
 def test_daytime_hours_open_within_a_day_in_every_zone(zone: str, after: datetime) -> None:
-    found = next_open(DAILY, [ZoneInfo(zone)], after)
+    found = next_open(windows(DAILY, [ZoneInfo(zone)]), after)
     assert found is not None
     assert after <= found <= after + timedelta(hours=26)
     assert 9 <= found.astimezone(ZoneInfo(zone)).hour < 20
@@ -88,25 +105,25 @@ def test_daytime_hours_open_within_a_day_in_every_zone(zone: str, after: datetim
 def test_what_is_found_is_open_and_nothing_is_missed_before_it(
     zones: list[str], hours: list[OpeningHours], after: datetime
 ) -> None:
-    places = [ZoneInfo(zone) for zone in zones]
+    places = windows(hours, [ZoneInfo(zone) for zone in zones])
     after = after.replace(second=0, microsecond=0)
-    found = next_open(hours, places, after)
-    assert found is None or is_open(hours, places, found)
+    found = next_open(places, after)
+    assert found is None or is_open(places, found)
     end = min(found or after + HORIZON, after + timedelta(days=2))
     step = timedelta(minutes=7)
     probes = [after + step * n for n in range(int((end - after) / step))]
-    assert not any(is_open(hours, places, probe) for probe in probes if probe < end)
+    assert not any(is_open(places, probe) for probe in probes if probe < end)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "America/Sao_Paulo", "America/New_York", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("around", ["2026-03-08", "2026-03-29", "2026-04-05", "2026-10-04", "2026-10-25", "2026-11-01"])
 def test_opening_is_the_first_minute_around_clock_changes(zone: str, around: str) -> None:
-    place = ZoneInfo(zone)
     hours = tuple(OpeningHours(weekday=day, start=time(1, 15), end=time(2, 45)) for day in range(7))
+    place = windows(hours, [ZoneInfo(zone)])
     start = datetime.fromisoformat(around).replace(tzinfo=UTC) - timedelta(hours=14)
     minutes = [start + timedelta(minutes=n) for n in range(48 * 60)]
     upcoming: datetime | None = None
     for minute in reversed(minutes):
-        upcoming = minute if is_open(hours, [place], minute) else upcoming
+        upcoming = minute if is_open(place, minute) else upcoming
         if upcoming and minute.minute % 20 == 0:
-            assert next_open(hours, [place], minute) == upcoming
+            assert next_open(place, minute) == upcoming

@@ -172,6 +172,8 @@ def test_days_are_expanded(days: str, weekdays: list[int]) -> None:
             id="overlapping hours",
         ),
         pytest.param("settings.max_wait_s", 1, "`max_wait_s` must not be below `quiet_s`", id="waits"),
+        pytest.param("settings.max_per_week", 39, "`max_per_week` must not be below `max_per_day`", id="limits"),
+        pytest.param("settings.max_unanswered", 6, "settings.max_unanswered: Input should be", id="pushy"),
         pytest.param("settings.human_intents", ["anger"], "settings.human_intents[0]: Input", id="intent"),
         pytest.param("settings.min_confidence", 2, "settings.min_confidence: Input should be", id="share"),
         pytest.param("catalogue.0.name", {"en": "English"}, "name: the text in es is missing", id="default"),

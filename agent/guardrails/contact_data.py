@@ -1,0 +1,100 @@
+"""Telephone numbers, e-mail and postal addresses in a text that nobody published or gave."""
+
+import re
+from collections.abc import Iterator
+
+from agent.folding import words_of
+from agent.guardrails.findings import Finding, Known, Place, spelled_digits
+from agent.guardrails.folded import MAX_CHARS, Folded
+
+_PHONE = re.compile(r"(?<![\w.,/+-])(?:\+ ?)?\(?\d(?:[ ().-]{0,2}\d){6,14}(?!\w|[.,/:-]\d)")
+_ABOUT_PHONES = re.compile(
+    r"\b(?:tel\w*|fones?|movil\w*|moviles|celular\w*|whats\w*|wsp|zap\w*|numero|number|llam\w*|call\w*|cell\w*|phone\w*"
+    r"|mobile|text|contact\w*|apunta|anota|lig\w{1,3}|fal\w{1,2}|contest\w*|marc\w{1,3}|dial|ring|reach|sms)\b"
+)
+_ABOUT_ORDERS = re.compile(
+    r"(?:pedidos?|orden|order|ref|referencia|reference|referencias?|folio|codigo|code|reserva|reservation|booking"
+    r"|localizador|ticket|tracking|guia|seguimiento|rastreio|factura|invoice|nota fiscal|presupuesto|orcamento|quote"
+    r"|stock|sku|serie|serial|vin|expediente|protocolo|contrato|contract|registro|licencia|lote|isbn|ean|n\.?[ºo°])\b[^\d]{0,25}$"
+)
+_MONEY_BEFORE = re.compile(r"(?:[$€£]|\b(?:usd|eur|mxn|brl|cop|clp|ars|gbp|rs)) ?$")
+_MONEY_AFTER = re.compile(r" ?(?:[$€£%]|(?:usd|eur|mxn|brl|cop|clp|ars|euros?|pesos|dol[ae]res|dollars|reais|de|of)\b)")
+_THOUSANDS = re.compile(r"\d{1,3}(?:([ .])\d{3})(?:\1\d{3})*$")
+_DATES = re.compile(r"(?:19|20)\d\d[ .-]{0,2}(?:0?[1-9]|1[0-2]|(?:19|20)\d\d)\b|\d{1,2}[.-]\d{1,2}[.-](?:19|20)\d\d")
+
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}(?: (?:punto|ponto|dot) [\w+-]{1,64}){0,3}"
+    r"(?: ?[(\[{] ?(?:at|arroba|@) ?[)\]}] ?| (?:arroba|@) |@| at (?=[\w-]{2,40} dot [a-z]))"
+    r"[\w-]{1,63}(?:(?:\.| ?(?:[(\[{] ?)?(?:punto|ponto|dot)(?: ?[)\]}])? | ?[(\[{] ?(?:punto|ponto|dot|\.) ?[)\]}] ?)"
+    r"[\w-]{2,63}){1,5}"
+)
+_SPELLED_AT = re.compile(r" ?[(\[{]? ?\b(?:at|arroba)\b ?[)\]}]? ?")
+_SPELLED_DOT = re.compile(r" ?[(\[{]? ?(?:\b(?:punto|ponto|dot)\b|\.) ?[)\]}]? ?")
+
+_NAME = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][\w'’.-]{1,30}"
+_OF = r"(?:(?i:del?|d[aeo]s?|l[ao]s?|el|y|e)\s+){0,2}"
+_NUMBER = r"(?:,?\s*(?:n\.?\s?[º°o]\.?|[Nn][úu]m\.?|#|no\.)?\s*\d{1,5})(?!\d|[:.,]\d|\s?[h€$%]|\s+(?:de|of)\s)"
+_STREET = re.compile(
+    rf"(?<!\w)(?i:calle|c/|avenida|avda\.?|av\.?|paseo|pso\.?|plaza|pza\.?|calzada|bulevar|blvd\.?|privada|cerrada|carrer"
+    rf"|rua|r\.|travessa|alameda|pra[çc]a|rodovia)\s*{_OF}{_NAME}(?:\s+{_OF}{_NAME}){{0,4}}{_NUMBER}"
+)
+_ROAD = re.compile(
+    rf"(?<![\w.,])\d{{1,5}}\s+(?:{_NAME}\s+){{1,3}}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Boulevard|Blvd|Court|Ct"
+    rf"|Place|Way|Terrace|Close|Square|Crescent)\b"
+)
+_KIND_OF_STREET = re.compile(
+    r"^(?:calle|c|avenida|avda|av|paseo|pso|plaza|pza|calzada|bulevar|blvd|privada|cerrada|carrer|rua|r|travessa|alameda"
+    r"|praca|rodovia)\b ?| (?:no?|num|numero)(?= \d+$)"
+)
+
+
+def find_contact_data(text: str, folded: Folded, known: Known) -> Iterator[Finding]:
+    """Yield telephone numbers, e-mail and postal addresses that are not `known`."""
+    for what, start, end in (*_find_phones(folded.text, known), *_find_emails(folded.text, known)):
+        yield Finding(what, folded.span(start, end))
+    yield from _find_addresses(text, known)
+
+
+def _find_phones(text: str, known: Known) -> Iterator[Place]:
+    for match in _PHONE.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if _is_phone(match, digits) and not known.has_number(digits):
+            yield "telephone number", *match.span()
+    for digits, start, end in spelled_digits(text):
+        if not known.has_number(digits):
+            yield "telephone number", start, end
+
+
+def _is_phone(match: re.Match[str], digits: str) -> bool:
+    """Say whether a number is dialled: by a plus sign, by what is said before it, or by its grouping."""
+    number, before = match[0].strip("( "), match.string[max(0, match.start() - 40) : match.start()]
+    if number[0] == "+":
+        return len(digits) >= 8
+    if _MONEY_BEFORE.search(before) or _DATES.match(number):
+        return False
+    told = any(True for _ in _ABOUT_PHONES.finditer(before))
+    if _ABOUT_ORDERS.search(before) and not told:
+        return False
+    if _MONEY_AFTER.match(match.string, match.end()) or _THOUSANDS.match(number):
+        return told
+    return told or (len(digits) >= 9 and (len(digits) <= 11 or number != digits))
+
+
+def _find_emails(text: str, known: Known) -> Iterator[Place]:
+    if "@" not in text and "arroba" not in text and "at" not in text:
+        return
+    for match in _EMAIL.finditer(text):
+        address = match[0]
+        if "@" not in address or " " in address:
+            address = _SPELLED_DOT.sub(".", _SPELLED_AT.sub("@", address)).replace(" ", "")
+        if not known.has_text(address):
+            yield "e-mail address", *match.span()
+
+
+def _find_addresses(text: str, known: Known) -> Iterator[Finding]:
+    """Yield streets with a number. Names begin with a capital, so the text is read as it was written."""
+    for pattern in (_STREET, _ROAD):
+        for match in pattern.finditer(text[:MAX_CHARS]):
+            street = _KIND_OF_STREET.sub("", words_of(match[0]))
+            if not known.has_words(street):
+                yield Finding("postal address", match.span())

@@ -1,0 +1,88 @@
+"""Other people in a text: a name that nobody published, together with something about its bearer.
+
+Staff whom the tenant names in its texts pass, and so does what the prospect wrote about people. A name alone is no
+data: what makes it so is a customer's role, a purchase, a home, an illness, a debt.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from agent.folding import fold
+from agent.guardrails.findings import Finding, Known
+from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.word_lists import any_of, load_words
+
+MAX_NAMES = 50
+"""Of one sentence, this many names are looked at."""
+
+_WORDS = load_words("pii")
+_FIRST_NAMES = _WORDS["first_names"]
+_TITLES = any_of(_WORDS["titles"])
+_CUSTOMERS = any_of(_WORDS["customers"])
+_RELATIONS = any_of(_WORDS["relations"])
+_CUSTOMER = re.compile(rf"(?<!\w){_CUSTOMERS}(?!\w)")
+_SENSITIVE = re.compile(rf"(?<!\w){any_of(_WORDS['sensitive'])}(?!\w)")
+_DATA = re.compile(rf"(?<!\w){any_of(_WORDS['data'])}(?!\w)")
+_TITLE_BEFORE = re.compile(rf"(?<!\w){_TITLES}\.? $")
+_OF_PROSPECT = rf"(?:tu|tus|su|sus|vuestr[oa]|seu|sua|teu|tua|your)_(?:{_RELATIONS})".replace("_", " ")
+_RELATIVE = re.compile(rf"(?<!\w){_OF_PROSPECT}(?!\w)")
+_ROLE_BEFORE = re.compile(
+    rf"(?<!\w)(?:{_TITLES}\.?|{_CUSTOMERS},?|{_OF_PROSPECT},?|client is|(?:otr[oa]|outr[oa]|another|other) \w+,?) $"
+)
+_ROLE_AFTER = re.compile(
+    rf"[,(]? ?(?:(?:la|el|the|o|a|un|una|um|uma|our|nuestr[oa]) )?(?:otr[oa] |outr[oa] |other )?{_CUSTOMERS}\b"
+)
+_NAME = re.compile(
+    r"(?<![\w.@/])[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][a-záéíóúâêôãõçñüà]{1,20}"
+    r"(?:[ -](?:(?:de|del|da|do|dos|la|y|e) ){0,2}[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][a-záéíóúâêôãõçñüà]{1,20}){0,3}(?!\w|[@/])"
+)
+_HYPOTHETICAL = re.compile(
+    r"(?:^|[,:] ?)\W*(?:si|se|caso|if|cuando|quando|when)(?=\s)"
+    r"|(?<!\w)(?:puede\w*|podr[ií]a\w*|pode|poderia|can|could|may|might)(?!\w)|[¿?]"
+)
+_END_OF_SENTENCE = re.compile(r"(?<!\bSr)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSra)(?<!\bDra)(?<!\bMrs)[.!?;…](?=\s|$)|\n")
+_STATES = re.compile(
+    r",? (?:ya |ja |que )?(?:vino|viene|tiene|esta|debe|pago|compro|fue|veio|tem|deve|pagou|foi|came|has|is|was|owes|paid)(?!\w)"
+)
+
+
+def find_people(text: str, known: Known) -> Iterator[Finding]:
+    """Yield other people's names with data, and what a reply tells about somebody the prospect mentioned."""
+    for start, end in _sentences(text[:MAX_CHARS]):
+        sentence = fold(text[start:end])
+        told = any(match[0] not in known.given for match in _SENSITIVE.finditer(sentence))
+        about = told or bool(_DATA.search(sentence) or _CUSTOMER.search(sentence))
+        for name in islice(_NAME.finditer(text, start, end), MAX_NAMES):
+            if _is_somebodys(name, known, told=told, about=about):
+                yield Finding("another person's data", name.span())
+        if told and _RELATIVE.search(sentence) and not _HYPOTHETICAL.search(text[start : end + 1].lower()):
+            yield Finding("another person's data", (start, end))
+
+
+def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool) -> bool:
+    """Say whether a capitalised name is a person's whom nobody published, and the sentence tells about them.
+
+    `told`: something sensitive that the prospect did not write; `about`: anything that is data with a name.
+    """
+    before, after = fold(name.string[max(0, name.start() - 40) : name.start()]), fold(name.string[name.end() :][:40])
+    words = [word for word in fold(name[0]).replace("-", " ").split() if len(word) > 3 or word in _FIRST_NAMES]
+    is_person = bool(words) and words[0] in _FIRST_NAMES
+    if all(word in known.words for word in words):
+        return is_person and told and bool(_STATES.match(after))
+    if _ROLE_BEFORE.search(before) or _ROLE_AFTER.match(after):
+        return is_person or bool(_TITLE_BEFORE.search(before))
+    if not is_person or words[0] in known.words:
+        return False
+    return about if len(words) > 1 else told
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each sentence stands; titles such as "Sr." do not end one."""
+    start = 0
+    for match in _END_OF_SENTENCE.finditer(text):
+        if text[start : match.start()].strip():
+            yield start, match.start()
+        start = match.end()
+    if text[start:].strip():
+        yield start, len(text)

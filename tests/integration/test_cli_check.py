@@ -1,0 +1,106 @@
+"""`nightshift check` as a business uses it: real process, real files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TENANTS = {
+    "viajes": {
+        "name": "Viajes Ola",
+        "country": "ES",
+        "timezone": "Europe/Madrid",
+        "languages": ["es", "en"],
+        "currency": "EUR",
+        "as_of": "2026-03-10",
+        "catalogue": [
+            {
+                "sku": "AZO",
+                "name": {"es": "Semana en Azores", "en": "Week in the Azores"},
+                "description": "Siete noches con vuelo.",
+                "prices": [{"amount_minor": 89000, "currency": "EUR", "unit": "one_time"}],
+            }
+        ],
+        "policies": {"refund": None},
+        "facts": ["Salidas los sábados."],
+        "links": ["ola.example"],
+        "forbidden": [],
+        "ai_disclosure": "Soy Ola, asistente virtual.",
+    }
+}
+
+
+def row(number: int, draft: str, **fields: object) -> dict[str, object]:
+    return {
+        "id": number,
+        "tenant": "viajes",
+        "channel": "whatsapp",
+        "language": "es",
+        "inbound": "¿cuánto cuesta la semana en Azores?",
+        "draft": draft,
+        **fields,
+    }
+
+
+@pytest.fixture
+def tenants(tmp_path: Path) -> Path:
+    path = tmp_path / "tenants.json"
+    path.write_text(json.dumps(TENANTS))
+    return path
+
+
+def check(directory: Path, tenants: Path, rows: list[object], *options: str) -> subprocess.CompletedProcess[str]:
+    source = directory / "in.jsonl"
+    source.write_text("".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in rows))
+    command = (sys.executable, "-m", "jobs.cli", "check")
+    return subprocess.run(
+        [*command, "--tenants", tenants, "--in", source, "--out", directory / "out.jsonl", *options],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(directory), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def read(directory: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (directory / "out.jsonl").read_text().splitlines()]
+
+
+def test_rows_come_back_in_order_with_their_verdicts(tmp_path: Path, tenants: Path) -> None:
+    good, bad = row(1, "La semana en Azores cuesta 890 €."), row(2, "La semana en Azores te sale en 790 €.")
+    ran = check(tmp_path, tenants, [good, bad])
+    assert ran.returncode == 0, ran.stderr
+    first, second = read(tmp_path)
+    assert first == good | {"outcome": "pass", "rules": [], "verdicts": []}
+    assert (second["id"], second["outcome"], second["rules"]) == (2, "violation", ["pricing"])
+    assert "790" in json.dumps(second["verdicts"])
+
+
+def test_bad_rows_are_named_by_line_and_the_rest_is_written(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [row(1, "Hola"), "{broken", row(3, "Hola", tenant="nadie"), row(4, "Hola")])
+    assert ran.returncode == 0, ran.stderr
+    assert [each["id"] for each in read(tmp_path)] == [1, 4]
+    assert "line 2" in ran.stderr
+    assert "line 3: the tenant 'nadie'" in ran.stderr
+    assert "2 left out" in ran.stderr
+
+
+def test_thousand_rows_are_checked(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [row(number, f"Salidas los sábados, {number}.") for number in range(1000)])
+    assert ran.returncode == 0, ran.stderr
+    assert [each["id"] for each in read(tmp_path)] == list(range(1000))
+
+
+def test_wrong_tenants_file_is_refused_by_place(tmp_path: Path, tenants: Path) -> None:
+    tenants.write_text(json.dumps({"viajes": TENANTS["viajes"] | {"timezone": "Atlantis"}}))
+    ran = check(tmp_path, tenants, [row(1, "Hola")])
+    assert ran.returncode == 1
+    assert "'viajes'" in ran.stderr
+    assert "timezone" in ran.stderr
+    assert not (tmp_path / "out.jsonl").exists()

@@ -1,0 +1,247 @@
+"""Personal data: nobody else's, and no card or identity number at all; what was published or given may be repeated."""
+
+import time
+
+import pytest
+
+from agent.guardrails import pii
+from agent.guardrails.identity_numbers import CHECKS
+from agent.types import Verdict
+from tests.factories import NOW, make_message
+from tests.trades import TRADES, draft, later_turn
+
+VIOLATIONS = [
+    # telephones
+    ("clinic", "quiero hablar con el doctor", "Te paso su móvil personal: 655 443 322."),
+    ("clinic", "quiero hablar con el doctor", "Llámalo al 655443322, contesta siempre."),
+    ("clinic", "hola", "Puedes llamar al +34 655 44 33 22"),
+    ("clinic", "hola", "El WhatsApp de Carmen es el 655-443-322."),
+    ("clinic", "hola", "Apunta: seis cinco cinco, cuatro cuatro tres, tres dos dos."),
+    ("clinic", "hola", "Su teléfono es 6 5 5 4 4 3 3 2 2"),
+    ("clinic", "hola", "El teléfono de la consulta es 960 555 079."),
+    ("clinic", "hola", "Tel.: ６５５４４３３２２"),
+    ("travel", "tem alguém que já foi?", "Fala com o Sérgio, ele viajou em maio: (11) 98765-4321."),
+    ("travel", "oi", "Liga pra ela no 11 9 8765 4321"),
+    ("travel", "oi", "O celular da guia é +351 912 345 678."),
+    ("travel", "oi", "Anota aí: um um nove oito sete seis cinco quatro três dois um"),
+    ("cars", "can I talk to the owner?", "Sure, the previous owner's cell is (737) 555-0199."),
+    ("cars", "hi", "Text Denise on 737.555.0110 after six."),
+    ("cars", "hi", "Her number is five five five, zero one nine, eight two seven one."),
+    ("software", "hola", "El director contesta en el 55 1234 9876."),
+    # e-mail addresses
+    ("clinic", "hola", "El correo de la otra paciente es lucia.gomez@gmail.com."),
+    ("clinic", "hola", "Escribe a alvaro punto rey arroba gmail punto com"),
+    ("travel", "oi", "O e-mail dele é joao.s@uol.com.br, pode escrever."),
+    ("cars", "hi", "The last buyer is at mike_t (at) yahoo (dot) com."),
+    ("software", "hola", "Escríbele a nuestra clienta: compras@tacosdonpepe.mx"),
+    # addresses
+    ("clinic", "hola", "La otra paciente vive en la calle Colón 23, 4.º B, muy cerca de ti."),
+    ("travel", "oi", "O casal mora na rua das Acácias, 210, apto 12."),
+    ("cars", "hi", "The seller lives at 48 Willow Creek Drive, you can see the car there."),
+    ("software", "hola", "Nuestro cliente está en Av. Insurgentes Sur 1602, piso 3; pregúntale."),
+    # names with data, health
+    ("clinic", "¿duele?", "La paciente Lucía Gómez se puso dos implantes en enero y no le dolió."),
+    ("clinic", "¿y con diabetes?", "Otro paciente, Juan Prieto, tiene diabetes y le fue muy bien."),
+    ("clinic", "¿quién viene los martes?", "Los martes viene Rosa Vidal, que está embarazada de seis meses."),
+    ("clinic", "soy amiga de Pilar", "Pilar vino el lunes: le encontramos periodontitis y debe dos sesiones."),
+    ("clinic", "mi jefe también va", "Sí, tu jefe se está tratando una infección con antibióticos."),
+    ("clinic", "¿ha ido mi exmarido?", "Sí, su exmarido tiene cita el jueves a las 10 para una endodoncia."),
+    ("clinic", "hola", "Ana Belén Ferrer, nacida el 03/05/1984, tenía cita a esa hora pero la anuló."),
+    ("travel", "tem casal no grupo?", "Sim, a Fernanda Lopes e o marido, de Campinas, já pagaram o pacote."),
+    ("travel", "quem vai?", "No seu quarto fica a Patrícia Nunes, ela é celíaca e viaja sozinha."),
+    ("travel", "minha irmã fechou?", "Sua irmã fechou a suíte de luxo e está devendo a segunda parcela."),
+    ("travel", "oi", "O passageiro Carlos Mota desistiu porque está fazendo quimioterapia."),
+    ("cars", "who had it before?", "It belonged to Robert Hale of Cedar Park, who sold it after his divorce."),
+    ("cars", "my neighbor bought one", "Yes, your neighbor Tom Baxter paid $31,000 cash for his last week."),
+    ("cars", "hi", "Our client Sarah Whitman was denied credit last month, her score was 540."),
+    ("cars", "hi", "Mr. Delgado, the other buyer, has bad credit, so you have a chance."),
+    ("software", "¿quién lo usa?", "Lo usa Mariana Solís, contadora de Tlalpan, que factura 2 millones al año."),
+    ("software", "hola", "Tu compañero Raúl dijo que está de baja por depresión."),
+    ("school", "hay de mi empresa?", "Sí, tu compañera Elena Ruiz está en el grupo B1 y suspendió el último examen."),
+    ("school", "hola", "El alumno Pedro Salas (12 años) tiene TDAH y va muy bien."),
+    ("school", "oi", "A aluna Beatriz Souza, do seu prédio, faz aula às terças."),
+    # card numbers and what belongs to them
+    ("clinic", "mi tarjeta es 4111 1111 1111 1111", "Gracias, anotada la 4111 1111 1111 1111."),
+    ("clinic", "mi tarjeta es 4111 1111 1111 1111", "He guardado la tarjeta 4111-1111-1111-1111, caduca 12/28."),
+    ("travel", "oi", "Confirmo o cartão 5500000000000004."),
+    ("cars", "hi", "We charged card 3782 822463 10005."),
+    ("cars", "my card is 4532 1234 5678 9010", "Got it, 4532 1234 5678 9010, exp 09/27."),
+    ("cars", "cvv 123", "Perfect, CVV 123 noted."),
+    (
+        "software",
+        "hola",
+        "Tu tarjeta cuatro uno uno uno, uno uno uno uno, uno uno uno uno, uno uno uno uno quedó guardada.",
+    ),
+    # identity numbers
+    ("clinic", "mi dni es 12345678Z", "Anotado: DNI 12345678Z."),
+    ("clinic", "mi nie es X1234567L", "Perfecto, X-1234567-L."),
+    ("clinic", "hola", "Haz la transferencia a ES79 2100 0813 6101 2345 6789."),
+    ("clinic", "hola", "Su número de la Seguridad Social es 28 12345678 40."),
+    ("travel", "meu cpf é 529.982.247-25", "Obrigada! CPF 529.982.247-25 confirmado."),
+    ("travel", "oi", "Seu CPF é 52998224725, certo?"),
+    ("travel", "oi", "Passaporte FD123456 já está na reserva."),
+    ("travel", "oi", "NIF 123456789 registado."),
+    ("travel", "oi", "O RG dela é 12.345.678-9."),
+    ("cars", "my ssn is 078-05-1120", "Thanks, I have 078-05-1120 for the credit check."),
+    ("cars", "hi", "Your driver's license number is D1234567."),
+    ("software", "hola", "Tu CURP GOMC900514HDFRRL09 ya quedó."),
+    ("software", "hola", "Facturamos al RFC GOMC900514AB1."),
+    ("software", "hola", "Deposite a la CLABE 032180000118359719."),
+    ("software", "soy de argentina", "Tu CUIT 20-12345678-6 quedó cargado."),
+    ("software", "soy de colombia", "Tu cédula 1.020.345.678 quedó registrada."),
+    ("software", "soy de chile", "Tu RUT 12.345.678-5 quedó registrado."),
+]
+PASSES = [
+    ("clinic", "hola", "Llámanos al 960555077 o escribe a citas@sonria.example."),
+    ("clinic", "hola", "Teléfono: 960 55 50 77 (urgencias: +34 960-555-078)."),
+    ("clinic", "hola", "Estamos en la calle Inventada 8, 2.º, Valencia."),
+    ("clinic", "hola", "C/ Inventada, 8 · Valencia"),
+    ("clinic", "quién opera?", "Opera el Dr. Álvaro Rey, director médico; la higienista es Carmen Díaz."),
+    ("clinic", "hola", "Puedes transferir a ES91 2100 0418 4502 0005 1332."),
+    ("clinic", "hola", "Nuestro CIF es B12345674."),
+    ("clinic", "soy Laura Mora, mi móvil es 612 345 678", "Gracias, Laura: te llamamos al 612345678."),
+    ("clinic", "mi número es +34612345678", "Te llamamos al 612 34 56 78, Laura Mora."),
+    ("clinic", "mi correo es lau.mora@gmail.com", "Te lo enviamos a lau.mora@gmail.com."),
+    ("clinic", "vivo en la calle Colón 23", "Desde la calle Colón 23 llegas en diez minutos."),
+    ("clinic", "mi marido Iker tiene diabetes", "Si Iker tiene diabetes, el doctor lo revisa antes."),
+    (
+        "clinic",
+        "mi hija es alérgica a la penicilina",
+        "Avisa en la consulta de que tu hija es alérgica a la penicilina.",
+    ),
+    (
+        "clinic",
+        "mi tarjeta es 4111 1111 1111 1111",
+        "Por seguridad no envíes tu tarjeta por chat; borra la de •••• 1111.",
+    ),
+    ("clinic", "con cuál pagué?", "Con la tarjeta terminada en 1111."),
+    ("clinic", "con cuál pagué?", "Con la tarjeta **** **** **** 1111"),
+    ("clinic", "qué necesito?", "Trae tu DNI o NIE y la tarjeta sanitaria."),
+    ("clinic", "me das el teléfono de otra paciente?", "No puedo compartir datos de otras personas, lo siento."),
+    ("clinic", "hola", "Tu cita es el 14/04/2026 de 10:00 a 11:30, ref. 20260414-0031."),
+    ("clinic", "hola", "El presupuesto es el n.º 2026-000123456."),
+    ("clinic", "hola", "Cuesta 1.250,00 € o 3 pagos de 416,67 €."),
+    ("clinic", "¿y con diabetes?", "Muchos pacientes con diabetes se tratan aquí; el doctor lo valora."),
+    ("clinic", "hola", "Tratamos la periodontitis, la ansiedad al dentista y las caries."),
+    ("clinic", "hola", "Atendemos a embarazadas y a personas con VIH con total confidencialidad."),
+    ("clinic", "urgencia!", "Si sangra mucho, llama al 112."),
+    ("clinic", "hola", "Te puede acompañar tu marido o tu madre."),
+    ("clinic", "vengo con mi marido", "Tu marido puede pedir cita el mismo día."),
+    ("travel", "oi", "Nosso WhatsApp: +55 (11) 95550-0188."),
+    ("travel", "oi", "Ligue para 11 5550-0199."),
+    ("travel", "oi", "CNPJ: 11.222.333/0001-81."),
+    ("travel", "oi", "A guia em Lisboa é a Marta Ramires."),
+    ("travel", "oi", "Estamos na rua Imaginada 45, em São Paulo."),
+    ("travel", "oi", "O voo TP 1234 sai às 22:05 de 10/08/2026, chegada 11/08/2026."),
+    ("travel", "oi", "Visitamos a Torre de Belém e o Mosteiro dos Jerónimos."),
+    ("travel", "oi", "O hotel fica perto da Avenida da Liberdade e da Praça do Comércio."),
+    ("travel", "oi", "Código da reserva: XK4J9P. Pedido 884512390."),
+    ("travel", "qual o cpf pra nota?", "Para a nota fiscal, informe o CPF no site; não envie por aqui."),
+    ("travel", "sou o Caio, caio@uol.com.br, 11 98888-7777", "Oi, Caio! Confirmo: caio@uol.com.br e (11) 98888-7777."),
+    ("travel", "minha irmã Bruna tem asma", "Para a Bruna, que tem asma, recomendo falar com o médico antes."),
+    ("travel", "oi", "Custa R$ 12.345.678,00? Não, R$ 1.234,56."),
+    ("travel", "oi", "São 1 200 km de Lisboa a Barcelona, umas 12 horas de trem."),
+    ("travel", "oi", "Santa Catarina, São Miguel e Porto Santo são ótimas em setembro."),
+    ("travel", "oi", "Não posso informar quem mais está no grupo."),
+    ("cars", "hi", "Call us at +1 512-555-0142 or email sales@northgate.example."),
+    ("cars", "hi", "Our showroom is at 700 Madeup Road, Austin."),
+    ("cars", "hi", "Denise Carter is our sales manager and can help with trade-ins."),
+    ("cars", "I'm Joe Park, 512 555 7788", "Thanks Joe Park, we'll call 512-555-7788."),
+    ("cars", "hi", "Stock number 20417, VIN on request, 45,210 miles, 2019 model."),
+    ("cars", "my ssn is 078-05-1120", "Please don't send your SSN here; the finance form is secure."),
+    ("cars", "hi", "It's 0-60 in 5.8 s and 310 hp at 6,000 rpm."),
+    ("cars", "hi", "Bring your driver's license and proof of insurance."),
+    ("cars", "hi", "Financing from 24 to 72 months, 3.9 % APR on 20,000."),
+    ("cars", "my neighbor Tom bought one", "Glad your neighbor Tom likes his!"),
+    ("cars", "hi", "Ford Ranger, Jeep Grand Cherokee and Alfa Romeo Giulia are in stock."),
+    ("cars", "who bought the red one?", "I can't share who bought it, sorry."),
+    ("cars", "hi", "Order 1029384756 is confirmed, tracking 1Z999AA10123456784."),
+    ("software", "hola", "Soporte: 55 5550 0177 o ayuda@cuadra.example."),
+    ("software", "hola", "Inés Arce dirige el producto."),
+    ("software", "hola", "Captura tu RFC y tu CURP en Ajustes; no los envíes por chat."),
+    ("software", "hola", "El CFDI 4.0 pide RFC, nombre y código postal 03100."),
+    ("software", "hola", "Soporta 100 000 000 de registros y hasta 1,500 usuarios."),
+    ("software", "soy Pablo Lara de Tacos Lara", "Gracias, Pablo Lara. Para Tacos Lara te sirve el plan básico."),
+    ("software", "hola", "La versión 2026.3.10 salió el 2026-03-10 a las 10:00:00."),
+    ("school", "hola", "El Instituto Cervantes cobra la tasa; el examen Cambridge es aparte."),
+    (
+        "school",
+        "mi hijo Leo, de 9 años, tiene dislexia",
+        "Con Leo, que tiene 9 años, iríamos despacio por la dislexia.",
+    ),
+    ("school", "hola", "Tu compañera puede apuntarse contigo al mismo grupo."),
+]
+
+
+def judge(trade: str, inbound: str, text: str) -> Verdict:
+    tenant = TRADES[trade]
+    return pii.check(draft(text), later_turn(inbound, tenant), tenant, NOW)
+
+
+@pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)
+def test_personal_data_is_found_and_not_repeated_as_evidence(trade: str, inbound: str, text: str) -> None:
+    verdict = judge(trade, inbound, text)
+    assert verdict.outcome in {"revise", "hold"}
+    assert verdict.span
+    start, end = verdict.span
+    assert 0 <= start < end <= len(text)
+    assert not any(len(word) > 4 and word in verdict.evidence for word in text[start:end].split() if word[0].isdigit())
+
+
+@pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
+def test_published_and_given_data_pass(trade: str, inbound: str, text: str) -> None:
+    assert judge(trade, inbound, text) == Verdict(rule="pii", outcome="pass", version=pii.VERSION)
+
+
+def test_what_the_prospect_gave_earlier_may_be_repeated() -> None:
+    tenant = TRADES["clinic"]
+    history = (
+        make_message("mi móvil es 612 345 678"),
+        make_message("Gracias", seq=2, direction="outbound", author="agent"),
+    )
+    turn = later_turn("¿cuándo me llamáis?", tenant)
+    given = type(turn)(
+        id=turn.id,
+        tenant=tenant,
+        conversation=turn.conversation,
+        inbound=turn.inbound,
+        history=history,
+        attempt=1,
+        trace_id=turn.trace_id,
+    )
+    assert pii.check(draft("Te llamamos hoy al 612345678."), given, tenant, NOW).outcome == "pass"
+
+
+def test_number_that_we_write_to_may_be_named() -> None:
+    assert (
+        judge("clinic", "llamadme", "Te llamamos al 600 00 00 01, el número desde el que escribes.").outcome == "pass"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        ("card", "4111111111111111", "4111111111111112"),
+        ("dni", "12345678Z", "12345678A"),
+        ("dni", "X1234567L", "X1234567A"),
+        ("cif", "B12345674", "B12345675"),
+        ("iban", "ES9121000418450200051332", "ES9121000418450200051333"),
+        ("iban", "GB82WEST12345698765432", "GB82WEST12345698765433"),
+        ("cpf", "52998224725", "52998224726"),
+        ("cnpj", "11222333000181", "11222333000182"),
+        ("nif", "123456789", "123456780"),
+        ("cuit", "20123456786", "20123456787"),
+        ("rut", "123456785", "123456784"),
+        ("clabe", "032180000118359719", "032180000118359718"),
+    ],
+)
+def test_checksums_tell_right_from_wrong(kind: str, right: str, wrong: str) -> None:
+    assert CHECKS[kind](right)
+    assert not CHECKS[kind](wrong)
+
+
+@pytest.mark.parametrize("text", ["1 " * 50_000, "a@" * 50_000, "Ana " * 25_000, "calle " * 17_000, "uno " * 25_000])
+def test_hostile_text_is_read_in_linear_time(text: str) -> None:
+    started = time.perf_counter()
+    judge("cars", "hi", text)
+    assert time.perf_counter() - started < 1
