@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -113,6 +114,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
         tx, tenant, "x", actor="x", conversation_id=b.idle, turn_id=b.done, message_id=b.read
     ),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
+    messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT - timedelta(days=365)),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
     messages.has_newer_unread: lambda tx, _, b: messages.has_newer_unread(tx, b.queued, 0),
     messages.has_unread_beside: lambda tx, _, b: messages.has_unread_beside(tx, b.queued, ()),
