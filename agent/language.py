@@ -46,6 +46,7 @@ MAX_CHARS = 1_000
 
 _NGRAM_FLOOR = 0.5 / 10_000  # langdetect's own smoothing
 _WORD_FLOOR = 1e-7
+_UNSEEN_GRAM, _UNSEEN_WORD = math.log(_NGRAM_FLOOR), math.log(_WORD_FLOOR)
 _CHAT_WORD_FREQUENCY = 1e-4
 _OTHER_LIST_LENGTH = 10_000  # words: recognises a neighbour at a third of the memory
 _LEAST_KNOWN_WORDS = 2  # before a text may be called foreign, or switch a conversation
@@ -109,10 +110,10 @@ class LanguageDetector:
         """
         chat = chat_words()
         neighbours = [each for each in OTHER_LANGUAGES if each not in languages]
-        words = {each: _word_frequencies(each, chat.get(each, {})) for each in languages}
-        words |= {each: _word_frequencies(each, {}, length=_OTHER_LIST_LENGTH) for each in neighbours}
+        words = {each: _word_likelihoods(each, chat.get(each, {})) for each in languages}
+        words |= {each: _word_likelihoods(each, {}, length=_OTHER_LIST_LENGTH) for each in neighbours}
         everyday = frozenset(word for language in languages for word in chat.get(language, {}))
-        return cls({each: _gram_frequencies(each) for each in words}, words, everyday)
+        return cls({each: _gram_likelihoods(each) for each in words}, words, everyday)
 
     def detect(
         self, text: str, *, languages: Sequence[str], prior: Mapping[str, float] | None = None
@@ -144,7 +145,8 @@ class LanguageDetector:
     def _judge(self, words: Sequence[str], prior: Mapping[str, float]) -> DetectedLanguage:
         lowered = [_DRAWN_OUT.sub(r"\1", word.lower().replace("’", "'")) for word in words]
         known = [word for word in lowered if any(word in each for each in self._words.values())]
-        scores = {each: self._score(each, lowered, known) for each in self._words}
+        grams = list(_grams_of(lowered))
+        scores = {each: self._score(each, grams, known) for each in self._words}
         everyone = _softmax(scores, {**dict.fromkeys(scores, OTHER_PRIOR), **prior})
         posterior = _normalised({each: everyone[each] for each in prior})
         foreign = 1.0 - sum(everyone[each] for each in prior)
@@ -154,11 +156,11 @@ class LanguageDetector:
         sure = posterior[best] >= UNKNOWN_BELOW and not self._is_name(words)
         return DetectedLanguage(language=best if sure else None, confidence=posterior[best], posterior=posterior)
 
-    def _score(self, language: str, words: Sequence[str], known: Sequence[str]) -> float:
+    def _score(self, language: str, grams: Sequence[str], known: Sequence[str]) -> float:
         """Return the weighted log-likelihood of a text in one language; `known` is what any list has."""
-        grams, frequencies = self._grams[language], self._words[language]
-        shape = sum(math.log(grams.get(gram, 0.0) + _NGRAM_FLOOR) for gram in _grams_of(words))
-        meaning = sum(math.log(frequencies.get(word, 0.0) + _WORD_FLOOR) for word in known)
+        of_gram, of_word = self._grams[language], self._words[language]
+        shape = sum(of_gram.get(gram, _UNSEEN_GRAM) for gram in grams)
+        meaning = sum(of_word.get(word, _UNSEEN_WORD) for word in known)
         return NGRAM_WEIGHT * shape + WORD_WEIGHT * meaning
 
     def _is_name(self, words: Sequence[str]) -> bool:
@@ -217,17 +219,19 @@ def phone_prior(address: str, languages: Sequence[str]) -> dict[str, float]:
     return {each: PHONE_PRIOR if each == spoken else rest for each in languages}
 
 
-def _word_frequencies(language: str, chat: Mapping[str, str], *, length: int | None = None) -> dict[str, float]:
-    """Return the frequency of each listed word, chat words included."""
+def _word_likelihoods(language: str, chat: Mapping[str, str], *, length: int | None = None) -> dict[str, float]:
+    """Return the log-likelihood of each listed word, chat words included."""
     listed = get_frequency_dict(language, wordlist="small")
     frequent = dict(sorted(listed.items(), key=lambda item: -item[1])[:length])
-    return frequent | {word: max(frequent.get(word, 0.0), _CHAT_WORD_FREQUENCY) for word in chat}
+    frequent |= {word: max(frequent.get(word, 0.0), _CHAT_WORD_FREQUENCY) for word in chat}
+    return {word: math.log(frequency + _WORD_FLOOR) for word, frequency in frequent.items()}
 
 
-def _gram_frequencies(language: str) -> dict[str, float]:
-    """Return the frequency of each character n-gram among those of its length, from langdetect's profile."""
+def _gram_likelihoods(language: str) -> dict[str, float]:
+    """Return the log-likelihood of each character n-gram among those of its length, from langdetect's profile."""
     profile = json.loads(Path(PROFILES_DIRECTORY, language).read_text(encoding="utf-8"))
-    return {gram: count / profile["n_words"][len(gram) - 1] for gram, count in profile["freq"].items()}
+    totals = profile["n_words"]
+    return {gram: math.log(count / totals[len(gram) - 1] + _NGRAM_FLOOR) for gram, count in profile["freq"].items()}
 
 
 def _grams_of(words: Iterable[str]) -> Iterator[str]:
