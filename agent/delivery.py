@@ -132,8 +132,8 @@ async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     if entry.not_before > now:
         await _defer(tx, entry, entry.not_before, deps)
         return True
-    if entry.is_behind:
-        await _postpone(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
+    if entry.is_behind:  # its own time stays: a third message must see that this one was due before it
+        await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
         return True
     return False
 
