@@ -7,24 +7,30 @@ Sources: FCC 47 CFR 64.1200(a)(10) (revocation by any reasonable means) and (a)(
 Principles (HELP); Twilio's default keywords.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from agent.folding import words_of
+from agent.screen_phrases import ACROSS_CLAUSES, OPT_OUT_PHRASES
 from agent.screen_words import (
     ASKS_TO_KEEP_WRITING,
     ASKS_TO_REMOVE,
+    BEGINS_NO,
+    BEGINS_YES,
+    BUT,
+    CHOICE,
     COURTESIES,
     HELP_WORDS,
+    LAST_WORDS,
     NOT_AN_OPT_OUT,
     OPT_IN_WORDS,
-    OPT_OUT_PHRASES,
     OPT_OUT_WORDS,
-    PLAIN_NO,
-    PLAIN_YES,
+    SHORT_FORMS,
     SMS_HELP_WORDS,
+    STOPS,
 )
 from agent.types import Channel, Message, Turn
 
@@ -33,8 +39,13 @@ MAX_CHARS = 4_000
 FLOOD_WINDOW = timedelta(minutes=10)
 FLOOD_MESSAGES = 30
 """More messages than this within the window are not answered: a loop between machines, or abuse."""
+MAX_ANSWER_WORDS = 8
+"""A longer text is more than a yes or no to our question."""
 REPEATS = 5
 """The same text this often within the window is not answered."""
+
+_CLAUSE_END = re.compile(r"[….;!?\n]")
+_LAST_PART = re.compile(r"[,….;!?\n]+")
 
 Kind = Literal["opt_out", "opt_in", "help", "silent"]
 
@@ -70,27 +81,38 @@ def screen(turn: Turn, now: datetime) -> Screened | None:
 def opt_out_evidence(text: str, context: str | None = None) -> str:
     """Return the words with which a message asks us to stop writing; nothing if it does not.
 
-    Ambiguous words ("cancelar", "baja", "end") count only as the whole message; a plain yes or no only as the answer
-    to our own question, in `context`, whether to go on writing.
+    Ambiguous words ("cancelar", "baja", "end") count only as the whole message; a yes, a no or a number only as the
+    answer to our own question, in `context`, whether to go on writing.
     """
     text = "\n".join(line for line in text[:MAX_CHARS].splitlines() if not line.lstrip().startswith(">"))
-    words = words_of(text)
+    words = _plain_words(text)
     if _without_courtesies(words) in OPT_OUT_WORDS or _answers_that_we_stop(words, context or ""):
         return words
-    for sentence in _clauses(text):
-        found = next((match for pattern in OPT_OUT_PHRASES if (match := pattern.search(sentence))), None)
-        if found and not NOT_AN_OPT_OUT.search(sentence):
-            return found[0].strip()
-    return ""
+    last = _without_courtesies(_plain_words(_LAST_PART.split(text.rstrip(" .!?\n"))[-1]))
+    if last in LAST_WORDS:
+        return last
+    found = next((match for pattern in ACROSS_CLAUSES if (match := pattern.search(f" {words} "))), None)
+    for clause in _clauses(text):
+        if found or NOT_AN_OPT_OUT.search(clause):
+            continue
+        found = next((match for pattern in OPT_OUT_PHRASES if (match := pattern.search(clause))), None)
+    return found[0].strip() if found else ""
 
 
 def _answers_that_we_stop(words: str, context: str) -> bool:
-    """Say whether a plain yes or no answers our question about writing so that we must stop."""
-    if words not in PLAIN_NO | PLAIN_YES:
-        return False
+    """Say whether an answer to our own question, or its choice from our menu, means that we must stop."""
+    if choice := CHOICE.match(words):
+        return any(STOPS.search(words_of(said)) for said in _offered(context[:MAX_CHARS], choice[1]))
     asked = words_of(context[:MAX_CHARS])
     keep, remove = bool(ASKS_TO_KEEP_WRITING.search(asked)), bool(ASKS_TO_REMOVE.search(asked))
-    return keep != remove and words in (PLAIN_NO if keep else PLAIN_YES)
+    if keep == remove or len(words.split()) > MAX_ANSWER_WORDS or BUT.search(words):
+        return False
+    return bool((BEGINS_NO if keep else BEGINS_YES).match(words))
+
+
+def _offered(menu: str, number: str) -> list[str]:
+    """Return what our menu says after a number, up to the next number or the end of the sentence."""
+    return re.findall(rf"(?<!\d){number}(?!\d)([^\d.]{{3,80}})", re.sub(rf"(?<=\b{number})[.)]", " ", menu))
 
 
 def _consent(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
@@ -167,6 +189,10 @@ def _without_courtesies(words: str) -> str:
 
 
 def _clauses(text: str) -> list[str]:
-    """Return the folded words of a text, cut where a thought ends, with a space at both ends."""
-    cut = text.replace("…", ".").replace(";", ".").replace("!", ".").replace("?", ".").replace("\n", ".")
-    return [f" {words} " for part in cut.split(".") if (words := words_of(part))]
+    """Return the plain words of a text, cut where a thought ends, with a space at both ends."""
+    return [f" {words} " for part in _CLAUSE_END.split(text) if (words := _plain_words(part))]
+
+
+def _plain_words(text: str) -> str:
+    """Return the folded words of a text, short forms written out."""
+    return " ".join(SHORT_FORMS.get(word, word) for word in words_of(text).split())

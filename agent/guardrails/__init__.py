@@ -19,8 +19,10 @@ from agent.guardrails import (
     links,
     pii,
     pricing,
+    promises,
     reply_window,
     send_window,
+    tone,
 )
 from agent.guardrails.language import Detect, make_language_rule
 from agent.guardrails.rule import Rule
@@ -47,9 +49,11 @@ def content_rules(detect: Detect) -> tuple[Rule, ...]:
     """Return the rules about what a text says, in order. `detect` is the language detector's question."""
     return (
         Rule.of(pricing),
+        Rule.of(promises),
         Rule.of(pii),
         Rule.of(links),
         make_language_rule(detect),
+        Rule.of(tone),
         Rule.of(disclosure),
         Rule.of(format),
     )

@@ -15,18 +15,20 @@ MAX_GIVEN_CHARS = 10_000
 _DIGITS = {
     word: digit
     for digit, words in enumerate(
-        [
-            "cero|zero|oh",
-            "uno|um|one",
-            "dos|dois|two",
-            "tres|three",
-            "cuatro|quatro|four",
-            "cinco|five",
-            "seis|six|meia",
-        ]
-        + ["siete|sete|seven", "ocho|oito|eight", "nueve|nove|nine"]
+        (
+            "cero zero oh",
+            "uno um one",
+            "dos dois two",
+            "tres three",
+            "cuatro quatro four",
+            "cinco five",
+            "seis six meia",
+            "siete sete seven",
+            "ocho oito eight",
+            "nueve nove nine",
+        )
     )
-    for word in words.split("|")
+    for word in words.split()
 }
 _DIGIT_WORD = re.compile(r"[a-z]+")
 _SPELLED = re.compile(rf"(?<!\w)(?:{'|'.join(_DIGITS)})(?:[ ,.-]{{1,3}}(?:{'|'.join(_DIGITS)})){{6,20}}(?!\w)")

@@ -1,8 +1,8 @@
 """Card and identity numbers: how they look, and the checksums that tell them from other numbers.
 
-Sources: ISO/IEC 7812-1 (Luhn); ISO 13616 (IBAN, mod 97-10); Orden INT/2058/2008 and Ministerio del Interior (DNI, NIE:
-mod 23); Orden EHA/451/2008 (CIF); Receita Federal (CPF, CNPJ: mod 11); Autoridade Tributária (NIF: mod 11); AFIP (CUIT);
-SII (RUT); Banco de México (CLABE).
+Sources: ISO/IEC 7812-1 (Luhn); ISO 13616 (IBAN, mod 97-10); Ministerio del Interior (DNI, NIE: mod 23); Orden
+EHA/451/2008 (CIF); Receita Federal (CPF, CNPJ: mod 11); Autoridade Tributária (NIF: mod 11); AFIP (CUIT); SII (RUT);
+Banco de México (CLABE).
 """
 
 import re
@@ -131,8 +131,8 @@ _IBAN_LENGTHS = {"es": 24, "pt": 25, "br": 29, "gb": 22, "de": 22, "fr": 27, "it
 _IBAN = re.compile(rf"(?<!\w)(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?:[ .-]?[a-z\d]){{12,28}}")
 _NAMED = re.compile(
     r"(?<!\w)(?:dni|nie|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
-    r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula|driver'?s? licen[sc]e"
-    r"|licencia de conducir|carn[eé]t? de conducir|carta de conducao|bilhete de identidade|cartao de cidadao"
+    r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula"
+    r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao|bilhete de identidade|cartao de cidadao"
     r"|documento de identidad|id number|routing number|account number|numero de cuenta|cuenta bancaria|conta corrente)"
     r"(?!\w)[^\d\n.?!;@]{0,20}?(?P<number>(?<![\d/])[a-z]{0,4}-?\d(?:[ .-]?\d){5,19}(?:-?[a-z])?)(?!\w|/)"
 )

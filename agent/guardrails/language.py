@@ -1,15 +1,39 @@
-"""The reply is in the language it claims to be in, and in one the tenant answers in."""
+"""The reply is in the language it claims to be in, every sentence of it, and in one the tenant answers in.
 
+Everyday words (`language.toml`) tell where a text changes its language, also in the middle of a sentence; what has too
+few of them is put to the detector. Names, quotations and addresses are at home in every language.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
+from agent.folding import fold
+from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.rule import Rule
+from agent.guardrails.word_lists import load_words
 from agent.types import Candidate, DetectedLanguage, Tenant, Turn, Verdict
 
 RULE = "language"
-VERSION = 1
-MIN_CONFIDENCE = 0.95
-"""A reply is only refused when the detector is this sure; short replies rarely are."""
+VERSION = 2
+MIN_CONFIDENCE = 0.97
+"""A sentence is only refused when the detector is this sure."""
+MIN_WORDS = 5
+"""Shorter sentences say too little to the detector."""
+MIN_FOREIGN = 3
+"""This many everyday words of another language, and none of the reply's between them, are a change of language …"""
+MIN_FOREIGN_ALONE = 2
+"""… or this many, when they make up a sentence or a clause of their own."""
+
+_EVERYDAY = load_words("language")
+_HIDDEN = re.compile(
+    r"[«“\"][^«»“”\"\n]{1,200}[»”\"]|(?<!\w)['‘][^'’\n]{1,100}['’](?!\w)|https?://\S+|\S+@\S+|(?<!\w)(?:[\w-]+\.)+[a-z]{2,}\S*"
+    r"|`[^`\n]*`|[\w ]{1,30}(?: > [\w ]{1,30})+"
+)
+_PIECE = re.compile(r"(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<end>[.!?…]+(?=\s|$)|\n)|(?P<pause>[,;:()—–]|\s-\s)")
 
 
 class Detect(Protocol):
@@ -20,28 +44,149 @@ class Detect(Protocol):
         ...
 
 
-def make_language_rule(detect: Detect) -> Rule:
-    """Return the rule that revises a reply in another language than `candidate.language`."""
+_LETTERS = {"es": frozenset("ñ"), "pt": frozenset("ãõçâêô")}
+_ENDINGS = {"es": ("cion", "ciones", "idad", "idades"), "pt": ("cao", "coes", "dade", "dades", "agem", "agens")}
 
-    def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of the text; a name when it begins with a capital within a sentence, or stands between two such."""
+
+    languages: frozenset[str]
+    """Those of which it is an everyday word, or which alone spell so."""
+    start: int
+    end: int
+    is_name: bool
+    starts_clause: bool
+    ends_clause: bool
+
+
+def make_language_rule(detect: Detect) -> Rule:
+    """Return the rule that revises a reply of which a sentence or clause is not in `candidate.language`."""
+
+    def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
         if candidate.purpose != "reply" or candidate.author == "staff":
-            return _passed()
+            return Verdict(rule=RULE, outcome="pass", version=VERSION)
         if candidate.language not in tenant.languages:
-            return _revise(f"Write in one of: {', '.join(tenant.languages)}.", candidate.language)
-        found = detect(candidate.text, languages=tenant.languages)
-        if found.language in {None, candidate.language} or found.confidence < MIN_CONFIDENCE:
-            return _passed()
-        return _revise(
-            f"The reply must be in {candidate.language!r}, and reads as {found.language!r}.",
-            f"{found.language} ({found.confidence:.2f})",
+            reason = f"Write in one of: {', '.join(tenant.languages)}."
+            return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=candidate.language, version=VERSION)
+        found = next(_foreign(candidate, tenant, detect), None)
+        if found is None:
+            return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        start, end, language = found
+        reason = f"The reply must be in {candidate.language!r}, and this reads as {language!r}."
+        evidence = candidate.text[start:end][:120]
+        return Verdict(
+            rule=RULE, outcome="revise", reason=reason, evidence=evidence, span=(start, end), version=VERSION
         )
 
     return Rule(name=RULE, version=VERSION, check=check)
 
 
-def _passed() -> Verdict:
-    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+def _foreign(candidate: Candidate, tenant: Tenant, detect: Detect) -> Iterator[tuple[int, int, str]]:
+    """Yield where the text is in another language, and in which."""
+    text = _without_names(candidate.text[:MAX_CHARS], tenant)
+    sentences = list(_sentences(text))
+    for sentence in sentences:
+        yield from _foreign_runs(sentence, candidate.language)
+    for sentence in sentences:
+        if not _needs_detector(sentence, candidate.language):
+            continue
+        start, end = sentence[0].start, sentence[-1].end
+        found = detect(text[start:end], languages=tenant.languages)
+        if found.language not in {None, candidate.language} and found.confidence >= MIN_CONFIDENCE:
+            yield start, end, str(found.language)
 
 
-def _revise(reason: str, evidence: str) -> Verdict:
-    return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=evidence, version=VERSION)
+def _needs_detector(sentence: Sequence[_Word], language: str) -> bool:
+    """Say whether a sentence is long enough and has hardly a word that only this language has."""
+    words = [word for word in sentence if not word.is_name]
+    return len(words) >= MIN_WORDS and sum(word.languages == {language} for word in words) * 6 < len(words)
+
+
+def _foreign_runs(sentence: Sequence[_Word], language: str) -> Iterator[tuple[int, int, str]]:
+    """Yield runs of everyday words of one other language, uninterrupted by everyday words of this one."""
+    if language not in _EVERYDAY:
+        return
+    for other in _EVERYDAY.keys() - {language}:
+        run: list[_Word] = []
+        for word in sentence:
+            if language in word.languages and other not in word.languages:
+                yield from _judge(run, language, other)
+                run = []
+            else:
+                run.append(word)
+        yield from _judge(run, language, other)
+
+
+def _judge(run: Sequence[_Word], language: str, other: str) -> Iterator[tuple[int, int, str]]:
+    """Yield a run that has enough words which the other language has and this one has not."""
+    foreign = [i for i, word in enumerate(run) if other in word.languages and language not in word.languages]
+    if len(foreign) < MIN_FOREIGN_ALONE:
+        return
+    first, last = foreign[0], foreign[-1]
+    alone = any(word.starts_clause for word in run[: first + 1]) and any(word.ends_clause for word in run[last:])
+    if len(foreign) >= MIN_FOREIGN or alone:
+        yield run[first].start, run[last].end, other
+
+
+def _without_names(text: str, tenant: Tenant) -> str:
+    """Return the text with quotations, links and the names of what the tenant sells blanked out, at equal length."""
+    hidden = _HIDDEN.sub(lambda match: _blank(match[0]), text)
+    names = {tenant.name, *(name for item in tenant.catalogue for name in item.name.values())}
+    present = sorted((name for name in names if name and name in hidden), key=len, reverse=True)
+    for name in present:
+        hidden = hidden.replace(name, _blank(name))
+    return hidden
+
+
+def _blank(text: str) -> str:
+    return "".join(c if c in "\n>" else "\0" for c in text)
+
+
+def _sentences(text: str) -> Iterator[list[_Word]]:
+    """Yield the words of each sentence."""
+    pieces = list(_PIECE.finditer(text))
+    sentence: list[_Word] = []
+    for index, piece in enumerate(pieces):
+        if piece["end"]:
+            if sentence:
+                yield sentence
+            sentence = []
+        elif piece["word"]:
+            sentence.append(_word(pieces, index, opens=not sentence))
+    if sentence:
+        yield sentence
+
+
+def _word(pieces: Sequence[re.Match[str]], index: int, *, opens: bool) -> _Word:
+    piece = pieces[index]
+    before = pieces[index - 1] if index else None
+    after = pieces[index + 1] if index + 1 < len(pieces) else None
+    written = piece["word"]
+    is_capital = written[0].isupper() and written != "I" and not written.startswith(("I'", "I’"))
+    beside = any(p is not None and p["word"] and p["word"][0].isupper() for p in (before, after))
+    particle = len(written) <= 3 and beside and not opens and _joins_names(before, after)
+    is_name = (is_capital and not opens) or particle
+    return _Word(
+        languages=frozenset() if is_name else _languages_of(written),
+        start=piece.start(),
+        end=piece.end(),
+        is_name=is_name,
+        starts_clause=opens or before is None or not before["word"],
+        ends_clause=after is None or not after["word"],
+    )
+
+
+@lru_cache(maxsize=4096)
+def _languages_of(written: str) -> frozenset[str]:
+    lowered, folded = written.lower(), fold(written).replace("’", "'")
+    everyday = {language for language, words in _EVERYDAY.items() if folded in words}
+    spelled = {language for language, letters in _LETTERS.items() if not letters.isdisjoint(lowered)}
+    ending = {language for language, endings in _ENDINGS.items() if len(folded) > 6 and folded.endswith(endings)}
+    return frozenset(everyday or spelled or ending)
+
+
+def _joins_names(before: re.Match[str] | None, after: re.Match[str] | None) -> bool:
+    """Say whether a short word stands between two capitalised ones, as in "Santiago de Compostela"."""
+    return all(piece is not None and piece["word"] and piece["word"][0].isupper() for piece in (before, after))

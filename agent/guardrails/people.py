@@ -43,7 +43,8 @@ _HYPOTHETICAL = re.compile(
 )
 _END_OF_SENTENCE = re.compile(r"(?<!\bSr)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSra)(?<!\bDra)(?<!\bMrs)[.!?;…](?=\s|$)|\n")
 _STATES = re.compile(
-    r",? (?:ya |ja |que )?(?:vino|viene|tiene|esta|debe|pago|compro|fue|veio|tem|deve|pagou|foi|came|has|is|was|owes|paid)(?!\w)"
+    r",? (?:ya |ja |que )?"
+    r"(?:vino|viene|tiene|esta|debe|pago|compro|fue|veio|tem|deve|pagou|foi|came|has|is|was|owes|paid)(?!\w)"
 )
 
 

@@ -1,7 +1,7 @@
 """Personal data: no other person's in a reply, and no card, bank or identity number at all, not even the prospect's.
 
 What the tenant has published (its telephone, address, staff) and what the prospect wrote of contact data may be
-repeated. Source: GDPR art. 5 (1) b, c; LGPD art. 6; PCI DSS 3.4 (a card number is shown by its last four digits at most).
+repeated. Source: GDPR art. 5 (1) b, c; LGPD art. 6; PCI DSS 3.4 (of a card number the last four digits at most).
 """
 
 from collections.abc import Iterator

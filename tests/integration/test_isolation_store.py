@@ -116,6 +116,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
     messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT - timedelta(days=365)),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
+    messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT),
     messages.has_newer_unread: lambda tx, _, b: messages.has_newer_unread(tx, b.queued, 0),
     messages.has_unread_beside: lambda tx, _, b: messages.has_unread_beside(tx, b.queued, ()),
     messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.done, [replace(make_message(), id=b.unread)], "es"),

@@ -1,6 +1,7 @@
 """Personal data: nobody else's, and no card or identity number at all; what was published or given may be repeated."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -70,7 +71,7 @@ VIOLATIONS = [
     (
         "software",
         "hola",
-        "Tu tarjeta cuatro uno uno uno, uno uno uno uno, uno uno uno uno, uno uno uno uno quedó guardada.",
+        "Tarjeta cuatro uno uno uno, uno uno uno uno, uno uno uno uno, uno uno uno uno está guardada.",
     ),
     # identity numbers
     ("clinic", "mi dni es 12345678Z", "Anotado: DNI 12345678Z."),
@@ -107,12 +108,12 @@ PASSES = [
     (
         "clinic",
         "mi hija es alérgica a la penicilina",
-        "Avisa en la consulta de que tu hija es alérgica a la penicilina.",
+        "Avisa de que tu hija es alérgica a la penicilina.",
     ),
     (
         "clinic",
         "mi tarjeta es 4111 1111 1111 1111",
-        "Por seguridad no envíes tu tarjeta por chat; borra la de •••• 1111.",
+        "No envíes tu tarjeta por chat, por favor; borra la •••• 1111.",
     ),
     ("clinic", "con cuál pagué?", "Con la tarjeta terminada en 1111."),
     ("clinic", "con cuál pagué?", "Con la tarjeta **** **** **** 1111"),
@@ -167,7 +168,7 @@ PASSES = [
     (
         "school",
         "mi hijo Leo, de 9 años, tiene dislexia",
-        "Con Leo, que tiene 9 años, iríamos despacio por la dislexia.",
+        "Con Leo, de 9 años, iríamos despacio por la dislexia.",
     ),
     ("school", "hola", "Tu compañera puede apuntarse contigo al mismo grupo."),
 ]
@@ -195,27 +196,13 @@ def test_published_and_given_data_pass(trade: str, inbound: str, text: str) -> N
 
 def test_what_the_prospect_gave_earlier_may_be_repeated() -> None:
     tenant = TRADES["clinic"]
-    history = (
-        make_message("mi móvil es 612 345 678"),
-        make_message("Gracias", seq=2, direction="outbound", author="agent"),
-    )
-    turn = later_turn("¿cuándo me llamáis?", tenant)
-    given = type(turn)(
-        id=turn.id,
-        tenant=tenant,
-        conversation=turn.conversation,
-        inbound=turn.inbound,
-        history=history,
-        attempt=1,
-        trace_id=turn.trace_id,
-    )
-    assert pii.check(draft("Te llamamos hoy al 612345678."), given, tenant, NOW).outcome == "pass"
+    answer = make_message("Gracias", seq=2, direction="outbound", author="agent")
+    turn = replace(later_turn("¿cuándo?", tenant), history=(make_message("mi móvil es 612 345 678"), answer))
+    assert pii.check(draft("Te llamamos hoy al 612345678."), turn, tenant, NOW).outcome == "pass"
 
 
 def test_number_that_we_write_to_may_be_named() -> None:
-    assert (
-        judge("clinic", "llamadme", "Te llamamos al 600 00 00 01, el número desde el que escribes.").outcome == "pass"
-    )
+    assert judge("clinic", "llamadme", "Te llamamos al 600 00 00 01, desde el que escribes.").outcome == "pass"
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
-"""Format, disclosure, language and confidence: what a text itself must be."""
+"""Format and confidence: what a text itself must be."""
 
 from dataclasses import replace
 
 import pytest
 
-from agent.guardrails import confidence, disclosure
+from agent.guardrails import confidence
 from agent.guardrails import format as format_rule
-from agent.guardrails.language import make_language_rule
 from agent.guardrails.segments import count_segments
-from agent.language import LanguageDetector
-from agent.types import Author, Candidate, Channel, Outcome, Policy, Turn
+from agent.types import Candidate, Channel, Outcome, Policy, Turn
 from tests.factories import NOW, make_message, make_tenant, make_turn
 
 REPLY = Candidate(text="Hola, ¿en qué te ayudo?", language="es", channel="whatsapp")
@@ -22,52 +20,170 @@ def later_turn(text: str = "Hola") -> Turn:
 
 # --- format -----------------------------------------------------------------------------------------------
 
+VIOLATIONS: list[tuple[str, Channel, str]] = [
+    ("empty", "whatsapp", ""),
+    ("blank", "whatsapp", " \n\t "),
+    ("only invisible signs", "sms", "\u200b\u00a0"),
+    ("reference", "whatsapp", "Cuesta {price:EN-INT}."),
+    ("reference in instalments", "whatsapp", "São {installment:EN-INT:3} por mês."),
+    ("template", "whatsapp", "Hola {{name}}"),
+    ("shell variable", "email", "Hi ${first_name}, thanks!"),
+    ("percent variable", "email", "Hi %FIRST_NAME%, thanks!"),
+    ("Python format", "sms", "Hola %s, tu cita es el %(date)s"),
+    ("Ruby variable", "whatsapp", "Oi #{nome}"),
+    ("double brackets", "whatsapp", "Hola [[nombre]]"),
+    ("angle placeholder", "whatsapp", "Hola <nombre>, gracias"),
+    ("angle placeholder with space", "whatsapp", "Llega el <fecha de entrega>."),
+    ("guillemets of a mail merge", "email", "Dear <<Name>>, welcome"),
+    ("placeholder", "whatsapp", "Hola [NOMBRE]"),
+    ("placeholder in English", "email", "Hi [your name]"),
+    ("placeholder to insert", "whatsapp", "Te cuesta [insertar precio aquí]."),
+    ("placeholder of a link", "whatsapp", "Reserva en [enlace]."),
+    ("placeholder of a person", "whatsapp", "Oi [Nome do cliente], tudo bem?"),
+    ("placeholder of a date", "sms", "Tu cita es el [fecha] a las [hora]."),
+    ("placeholder of a company", "email", "Best, [Company Name]"),
+    ("XXX", "whatsapp", "Llámanos al XXX XXX XXX"),
+    ("TBD", "email", "The course starts on TBD."),
+    ("TODO", "email", "TODO: add dates"),
+    ("lorem", "email", "Lorem ipsum dolor sit amet"),
+    ("blank to fill in", "whatsapp", "Hola ____, gracias por escribir"),
+    ("bold", "whatsapp", "**Oferta** de hoy"),
+    ("bold on e-mail", "email", "Tenemos *inglés* los lunes"),
+    ("bold on SMS", "sms", "Tenemos *ingles* los lunes"),
+    ("italic on SMS", "sms", "Es _muy_ facil"),
+    ("underlined bold", "email", "__Precios__ de 2026"),
+    ("strike", "email", "~~500~~ 400"),
+    ("heading", "whatsapp", "## Precios"),
+    ("heading after text", "email", "Hola\n\n# Horarios\nLunes"),
+    ("link", "whatsapp", "Mira [la web](https://lumen.example)"),
+    ("image", "email", "![logo](logo.png)"),
+    ("code fence", "whatsapp", "```\nx\n```"),
+    ("code fence with language", "email", "```json\n1\n```"),
+    ("inline code", "email", "Usa `curso-a1` como código"),
+    ("table", "email", "| Curso | Precio |\n|---|---|\n| A1 | 10 |"),
+    ("rule", "email", "Hola\n---\nAdiós"),
+    ("starred rule", "email", "Hola\n***\nAdiós"),
+    ("break", "whatsapp", "Hola<br>adiós"),
+    ("closed break", "email", "Hola<br/>adiós"),
+    ("paragraph", "whatsapp", "<p class='x'>Hola</p>"),
+    ("anchor", "email", 'Mira <a href="https://lumen.example">aquí</a>'),
+    ("bold tag", "email", "Es <b>gratis</b>"),
+    ("comment", "email", "Hola <!-- nota --> adiós"),
+    ("entity", "whatsapp", "Fish &amp; chips"),
+    ("numeric entity", "whatsapp", "Ol&#225;"),
+    ("letter entity", "email", "Espa&ntilde;ol"),
+    ("JSON", "whatsapp", '{"text": "hola"}'),
+    ("JSON without braces", "whatsapp", '"text": "Hola", "language": "es"'),
+    ("JSON list", "whatsapp", '["hola", "adiós"]'),
+    ("Python dict", "whatsapp", "{'text': 'hola'}"),
+    ("None", "whatsapp", "Hola None"),
+    ("None as a price", "email", "It costs None per month."),
+    ("null", "whatsapp", "El precio es null"),
+    ("undefined", "sms", "Hi undefined, your visit is set"),
+    ("NaN", "whatsapp", "Son NaN € al mes"),
+    ("object", "whatsapp", "Hola [object Object]"),
+    ("thinking", "whatsapp", "<thinking>pide precio</thinking>Hola"),
+    ("end of sequence", "whatsapp", "Hola</s>"),
+    ("chat markup", "whatsapp", "Hola<|im_end|>"),
+    ("instruction markup", "whatsapp", "[INST] hola [/INST]"),
+    ("role at the start", "whatsapp", "Assistant: Hola"),
+    ("role on its own line", "email", "User: hi\nAssistant: hello"),
+    ("role in Spanish", "whatsapp", "Asistente: Hola, ¿en qué te ayudo?"),
+    ("label of a draft", "email", "Draft reply: Hi there"),
+    ("label in Spanish", "whatsapp", "Respuesta: El curso empieza en abril."),
+    ("escaped line break", "whatsapp", "Hola\\nadiós"),
+    ("escaped letter", "whatsapp", "Ma\\u00f1ana"),
+    ("wrongly decoded", "whatsapp", "MaÃ±ana a las 10"),
+    ("replacement character", "whatsapp", "Ma\ufffdana"),
+    ("NUL", "whatsapp", "a\x00b"),
+    ("lone surrogate", "whatsapp", "a\ud800b"),
+    ("too long", "whatsapp", "a" * 1601),
+    ("too long in UTF-16", "whatsapp", "😀" * 801),
+    ("four parts", "sms", "a" * 460),
+    ("four parts with accents", "sms", "á" * 202),
+]
+PASSES: list[tuple[Channel, str]] = [
+    ("whatsapp", "Hola 😀 <3 :-)"),
+    ("whatsapp", "Gracias <3"),
+    ("whatsapp", "Genial :) ;-) :D xD ^_^ ¯\\_(ツ)_/¯"),
+    ("whatsapp", "Te entiendo :{ :}"),
+    ("whatsapp", "*Kit de 3 kW*: listo\n1) paneles\n2) techo"),
+    ("whatsapp", "- uno\n- dos\n_sí_"),
+    ("whatsapp", "* uno\n* dos"),
+    ("whatsapp", "• uno\n• dos\n→ tres"),
+    ("whatsapp", "1. Inglés\n2. Español\n\n¿Cuál te interesa?"),
+    ("whatsapp", "*Precio*: 399 €\n*Horario*: lunes a jueves"),
+    ("whatsapp", "_Nota_: cerramos el lunes ~mañana~"),
+    ("whatsapp", "Si a < b y c > d, entonces…"),
+    ("whatsapp", "C# y F# (básico) [opcional]"),
+    ("whatsapp", "Grupos [A1-A2] y [B1]"),
+    ("whatsapp", "none of them"),
+    ("whatsapp", "Nulo riesgo; la cláusula es nula"),
+    ("email", "None of the groups is full."),
+    ("email", "Which level? None, if you are a beginner."),
+    ("email", "None."),
+    ("email", "The old terms are null and void."),
+    ("whatsapp", "Mi abuela Nan dice hola"),
+    ("whatsapp", "😀" * 800),
+    ("whatsapp", "¡Somos el n.º 1! #1 en Madrid"),
+    ("whatsapp", "Síguenos: #aprendeinglés"),
+    ("whatsapp", "Calle 85 # 12-34"),
+    ("whatsapp", "De 9:00 a 14:00 - de 16:00 a 20:00"),
+    ("whatsapp", "Un 10 % de descuento; el 100% de los alumnos"),
+    ("whatsapp", "R&D y P&G; Q&A a las 5"),
+    ("whatsapp", "Precio: $1,299.90 MXN (IVA incluido)"),
+    ("whatsapp", "US$50 o $ 50"),
+    ("whatsapp", "La tarjeta **** **** **** 1111"),
+    ("whatsapp", "Talla XXL o XXXL"),
+    ("whatsapp", "Respuesta corta: sí. Respuesta larga: depende."),
+    ("whatsapp", "Nuestra respuesta: lunes y jueves"),
+    ("whatsapp", "La asistente: una IA"),
+    ("whatsapp", "Horario:\nLunes: 9-14\nMartes: 9-14"),
+    ("whatsapp", "Nombre: Inglés intensivo\nDuración: 12 semanas"),
+    ("whatsapp", '"Genial", dijo ella: "sí"'),
+    ("whatsapp", "Ver precios >> 399 €"),
+    ("whatsapp", "Lunes -> jueves => 4 días"),
+    ("whatsapp", "JSON y HTML son lo nuestro"),
+    ("whatsapp", "TODO INCLUIDO: vuelos y hotel. ¡TODO listo!"),
+    ("whatsapp", "Sistema: híbrido. Usuario: tu correo"),
+    ("whatsapp", "5 * 3 * 2 = 30"),
+    ("whatsapp", "Si 3 < x > 1"),
+    ("whatsapp", "Oferta* hasta el 30. *Sujeta a plazas"),
+    ("email", "Precios* con IVA.\n*Hasta fin de mes"),
+    ("email", "Escribe a ana_maria_ruiz@lumen.example"),
+    ("email", "El archivo horario_mayo_2026.pdf"),
+    ("email", "- uno\n- dos\n\n1) tres"),
+    ("email", "Hola, Ana:\n\nGracias por escribir.\n\nUn saludo,\nLuma"),
+    ("email", "> lo que escribiste\nSí, claro."),
+    ("email", "--\nLuma, asistente virtual"),
+    ("email", "Hola — ¿qué tal? … bien"),
+    ("email", "El 50-50 es lo justo; 24/7"),
+    ("email", "¿A o B? [sí/no]"),
+    ("email", "Dijo que «[…] no era necesario» [sic]"),
+    ("email", "A=1, B=2; f(x) = 2x + 1"),
+    ("sms", "Lunes a jueves 19:00-20:30. Responde SI."),
+    ("sms", "Precio: 399 EUR. <3"),
+    ("sms", "2*3 y 4*5"),
+    ("sms", "a" * 459),
+    ("sms", "á" * 201),
+    ("sms", "Olá! São 12 aulas :)"),
+]
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("", id="empty"),
-        pytest.param(" \n\t ", id="blank"),
-        pytest.param("Cuesta {price:EN-INT}.", id="reference"),
-        pytest.param("Hola {{name}}", id="template"),
-        pytest.param("Hola [NOMBRE]", id="placeholder"),
-        pytest.param("Hi [your name]", id="placeholder in English"),
-        pytest.param("**Oferta**", id="bold"),
-        pytest.param("## Precios", id="heading"),
-        pytest.param("Mira [la web](https://lumen.example)", id="link"),
-        pytest.param("```\nx\n```", id="code"),
-        pytest.param("Hola<br>adiós", id="html"),
-        pytest.param("<p class='x'>Hola</p>", id="html attribute"),
-        pytest.param("Fish &amp; chips", id="entity"),
-        pytest.param('{"text": "hola"}', id="json"),
-        pytest.param("Hola None", id="none"),
-        pytest.param("El precio es null", id="null"),
-        pytest.param("a\x00b", id="NUL"),
-        pytest.param("a\ud800b", id="lone surrogate"),
-        pytest.param("a" * 1601, id="too long"),
-        pytest.param("😀" * 801, id="too long in UTF-16"),
-    ],
-)
-def test_text_that_is_not_clean_is_revised(text: str) -> None:
+
+@pytest.mark.parametrize(("channel", "text"), [pytest.param(c, t, id=i) for i, c, t in VIOLATIONS])
+def test_text_that_is_not_clean_is_revised(channel: Channel, text: str) -> None:
     turn = make_turn()
-    assert format_rule.check(replace(REPLY, text=text), turn, turn.tenant, NOW).outcome == "revise"
+    verdict = format_rule.check(replace(REPLY, text=text, channel=channel), turn, turn.tenant, NOW)
+    assert verdict.outcome == "revise"
+    if verdict.span:
+        assert text[slice(*verdict.span)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Hola 😀 <3 :-)",
-        "*Kit de 3 kW*: listo\n1) paneles\n2) techo",
-        "- uno\n- dos\n_sí_",
-        "Si a < b y c > d, entonces…",
-        "C# y F# (básico) [opcional]",
-        "none of them",
-        "😀" * 800,
-    ],
-)
-def test_plain_text_passes(text: str) -> None:
+@pytest.mark.parametrize(("channel", "text"), PASSES)
+def test_plain_text_passes(channel: Channel, text: str) -> None:
     turn = make_turn()
-    assert format_rule.check(replace(REPLY, text=text), turn, turn.tenant, NOW).outcome == "pass"
+    verdict = format_rule.check(replace(REPLY, text=text, channel=channel), turn, turn.tenant, NOW)
+    assert verdict.outcome == "pass", verdict
 
 
 @pytest.mark.parametrize(
@@ -109,95 +225,6 @@ def test_length_follows_the_channel(channel: Channel, text: str, outcome: Outcom
 )
 def test_sms_parts_are_counted_as_carriers_do(text: str, segments: int) -> None:
     assert count_segments(text) == segments
-
-
-# --- disclosure -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("inbound", "text"),
-    [
-        ("hablo con un bot?", "No, para nada, soy Rodrigo, asesor de la escuela, y te atiendo personalmente."),
-        ("é robô né?", "Que robô nada kkk, aqui é a Camila do comercial, gente de carne e osso."),
-        ("are you a real person?", "Yep, 100% human here. What would you like to know?"),
-        ("are you a bot?", "I'm not a bot, don't worry."),
-        ("are you a bot?", "Nope! How can I help?"),
-        ("eres una persona?", "Sí, claro. ¿Qué curso te interesa?"),
-        ("hola", "Soy una persona real y te ayudo."),
-        ("oi", "Não sou um robô, pode falar comigo."),
-        ("hi", "I'm Anna from sales, happy to help."),
-    ],
-)
-def test_posing_as_a_person_is_revised(inbound: str, text: str) -> None:
-    turn = later_turn(inbound)
-    assert disclosure.check(replace(REPLY, text=text), turn, turn.tenant, NOW).outcome == "revise"
-
-
-@pytest.mark.parametrize(
-    ("inbound", "text"),
-    [
-        ("eres una persona?", "Soy Luma, la asistente virtual (IA). Si prefieres hablar con alguien, te paso."),
-        ("vc é robô?", "Sou sim: a Luma, assistente virtual (IA)."),
-        ("are you chatgpt or what", "I'm Luma, a virtual assistant, so yes, an AI. I can get a person for you."),
-        ("are you human?", "No, I'm an AI assistant. Would you like to talk to a real person?"),
-        ("quiero hablar con una persona", "Claro, te paso con una persona del equipo."),
-        ("who runs the place?", "Our academic director is Marta Soler."),
-    ],
-)
-def test_honest_replies_pass(inbound: str, text: str) -> None:
-    turn = later_turn(inbound)
-    assert disclosure.check(replace(REPLY, text=text), turn, turn.tenant, NOW).outcome == "pass"
-
-
-@pytest.mark.parametrize(
-    ("text", "author", "outcome"),
-    [
-        ("Hola, ¿en qué te ayudo?", "agent", "revise"),
-        ("Hola. Soy la asistente virtual (IA) de Escuela Ejemplo. ¿En qué te ayudo?", "agent", "pass"),
-        ("Hola, te escribe un asistente virtual.", "agent", "pass"),
-        ("Hola, ¿en qué te ayudo?", "staff", "pass"),
-        ("Hola, ¿en qué te ayudo?", "system", "pass"),
-    ],
-)
-def test_first_contact_discloses(text: str, author: Author, outcome: Outcome) -> None:
-    turn = make_turn()
-    assert disclosure.check(replace(REPLY, text=text, author=author), turn, turn.tenant, NOW).outcome == outcome
-
-
-def test_later_replies_need_not_disclose_again() -> None:
-    turn = later_turn()
-    assert disclosure.check(REPLY, turn, turn.tenant, NOW).outcome == "pass"
-
-
-# --- language ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def detector() -> LanguageDetector:
-    return LanguageDetector.load(("en", "es", "pt"))
-
-
-@pytest.mark.parametrize(
-    ("text", "language", "outcome"),
-    [
-        ("Hola, el curso empieza el lunes y dura doce semanas.", "es", "pass"),
-        ("Hola, el curso empieza el lunes y dura doce semanas.", "en", "revise"),
-        ("Olá, o curso começa na segunda-feira e dura doze semanas.", "es", "revise"),
-        ("Ok 👍", "en", "pass"),
-        ("Bonjour, le cours commence lundi.", "fr", "revise"),
-    ],
-)
-def test_reply_must_be_in_its_language(detector: LanguageDetector, text: str, language: str, outcome: Outcome) -> None:
-    rule = make_language_rule(detector.detect)
-    turn = make_turn()
-    verdict = rule.check(replace(REPLY, text=text, language=language), turn, turn.tenant, NOW)
-    assert verdict.outcome == outcome
-
-
-def test_staff_may_write_in_any_language(detector: LanguageDetector) -> None:
-    turn = make_turn()
-    text = replace(REPLY, text="Bonjour", language="fr", author="staff")
-    assert make_language_rule(detector.detect).check(text, turn, turn.tenant, NOW).outcome == "pass"
 
 
 # --- confidence -------------------------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 """The screen: opt-outs, returns, help, floods. Precise first: what it takes, nobody else gets to see."""
 
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.types import Channel, Message, Suppression, Turn
 from tests.factories import NOW, make_conversation, make_message, make_tenant, make_turn
 
+SAID = tomllib.loads((Path(__file__).parent / "data" / "opt_outs.toml").read_text(encoding="utf-8"))
 SUPPRESSED = make_conversation(suppression=Suppression(reason="STOP", since=NOW))
 
 
@@ -63,6 +67,25 @@ def test_other_wishes_go_on(text: str) -> None:
     assert screen(make_turn(text), NOW) is None
 
 
+@pytest.mark.parametrize("text", [text for texts in SAID["stop"].values() for text in texts])
+def test_wish_to_stop_in_own_words_is_found(text: str) -> None:
+    assert opt_out_evidence(text)
+
+
+@pytest.mark.parametrize("text", [text for texts in SAID["other"].values() for text in texts])
+def test_other_wish_in_the_same_words_is_left_alone(text: str) -> None:
+    assert opt_out_evidence(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["no " * 1300, "no me " * 700, "stop with " * 400, "nao quero mais receber " * 170, "a" * 4000, "x." * 2000]
+)
+def test_hostile_text_is_read_in_little_time(text: str) -> None:
+    started = perf_counter()
+    opt_out_evidence(text, text)
+    assert perf_counter() - started < 0.5
+
+
 @pytest.mark.parametrize(
     ("question", "answer", "stops"),
     [
@@ -73,9 +96,21 @@ def test_other_wishes_go_on(text: str) -> None:
         ("¿Quieres seguir recibiendo novedades?", "sí", False),
         ("¿Te apunto al intensivo?", "no", False),
         ("Shall I remove the second course from the order?", "yes", False),
+        ("¿Quieres seguir recibiendo novedades?", "no, ni esas ni otras", True),
+        ("¿Quieres seguir recibiendo novedades?", "no sé, ¿cuánto cuesta el curso?", False),
+        ("Would you like to keep getting our offers?", "no, only the ones about English", False),
+        ("Podemos continuar te enviando novidades?", "não, mas quero saber o preço", False),
+        ("Quer que a gente remova seus dados da nossa base?", "pode sim, apaga tudo", True),
+        ("Quer que a gente remova seus dados da nossa base?", "sim, mas antes me diz o preço", False),
+        ("Elige: 1 más información, 2 agendar, 3 no recibir más mensajes.", "la 3", True),
+        ("Elige: 1 más información, 2 agendar, 3 no recibir más mensajes.", "2", False),
+        ("Reply 1) to book, 2) to stop receiving messages", "2", True),
+        ("Responda 1 para continuar ou 2 para sair da lista", "2", True),
+        ("Responda 1 para continuar ou 2 para sair da lista", "1", False),
+        ("¿Cuántos alumnos son?", "2", False),
     ],
 )
-def test_plain_answer_counts_only_to_our_question_about_writing(question: str, answer: str, stops: bool) -> None:
+def test_answer_counts_only_to_our_question_about_writing(question: str, answer: str, stops: bool) -> None:
     assert bool(opt_out_evidence(answer, question)) is stops
 
 

@@ -1,0 +1,98 @@
+"""How the agent works inside stays inside: instructions, checks, notes and scores, models and platforms, other tenants.
+
+That it is an AI assistant may be said, and it may decline to tell more. A product that the tenant itself sells or
+integrates with may be named, as long as the agent does not say that it runs on it.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from importlib.resources import files
+
+from agent.folding import words_of
+from agent.guardrails.expressions import load_expressions
+from agent.guardrails.folded import fold_text
+from agent.guardrails.publications import publications_of
+from agent.types import Candidate, Tenant, Turn, Verdict
+
+RULE = "leakage"
+VERSION = 1
+MAX_EVIDENCE = 120
+QUOTED_WORDS = 7
+"""A run of this many words of our prompts, or of the tenant's own advice to the agent, is a quotation."""
+
+MAX_INBOUND_CHARS = 2_000
+INSTRUCTIONS = ("reply/system.md", "revise/user.md", "repair/user.md", "fragments/safety.md", "fragments/voice.md")
+"""What the model is told before it writes, in `prompts/`."""
+
+INTERNALS = ("instructions", "checks", "noted", "machinery", "serves_others")
+"""What may be named only to say that one does not tell it."""
+
+_SAYS = load_expressions("leakage")
+_WORD = re.compile(r"[^\W_]+")
+
+
+def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
+    """Revise a text that tells how the agent works, what is noted about the prospect, or whom else it serves."""
+    text = candidate.text
+    folded = fold_text(text)
+    found = next(_leaks(folded.text, turn, tenant), None)
+    if found is None:
+        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    start, end = folded.span(*found)
+    return Verdict(
+        rule=RULE,
+        outcome="revise",
+        reason="The text tells something internal; leave out how the agent works and what is noted about people.",
+        evidence=text[start:end][:MAX_EVIDENCE],
+        span=(start, end),
+        version=VERSION,
+    )
+
+
+def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
+    """Yield where the folded text leaks."""
+    for sentence in _SAYS["sentence"].finditer(folded):
+        start, end = sentence.span()
+        declines = _SAYS["declines"].search(folded, start, end) is not None
+        for kind in ("never",) if declines else ("never", *INTERNALS):
+            yield from (match.span() for match in _SAYS[kind].finditer(folded, start, end))
+        for match in _SAYS["models"].finditer(folded, start, end):
+            if not _may_be_named(match[0], folded[start : match.end()], turn, tenant, declines=declines):
+                yield match.span()
+    yield from _quotations(folded, tenant)
+
+
+def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines: bool) -> bool:
+    """Say whether a model or platform may be named: the tenant deals with it, or the prospect asks and learns nothing.
+
+    `said` is the sentence up to the name and with it.
+    """
+    tells_nothing = declines or bool(_SAYS["denies_being"].search(said))
+    if publications_of(tenant).says(name) and not _SAYS["runs_on"].search(said):
+        return True
+    return tells_nothing and name.rpartition(" ")[2] in words_of(turn.text[:MAX_INBOUND_CHARS])
+
+
+def _quotations(folded: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
+    """Yield runs of words that stand in our prompts or in the tenant's advice on tone."""
+    words = list(_WORD.finditer(folded))
+    internal = _runs(tenant.voice) | _prompt_runs()
+    public = publications_of(tenant).word_lines
+    for first, last in zip(words, words[QUOTED_WORDS - 1 :], strict=False):
+        run = words_of(folded[first.start() : last.end()])
+        if run in internal and run not in public:
+            yield first.start(), last.end()
+
+
+@lru_cache(maxsize=1)
+def _prompt_runs() -> frozenset[str]:
+    folder = files("prompts")
+    return frozenset[str]().union(*(_runs(folder.joinpath(path).read_text("utf-8")) for path in INSTRUCTIONS))
+
+
+@lru_cache(maxsize=64)
+def _runs(text: str) -> frozenset[str]:
+    words = words_of(text).split()
+    return frozenset(" ".join(words[i : i + QUOTED_WORDS]) for i in range(len(words) - QUOTED_WORDS + 1))

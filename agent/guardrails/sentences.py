@@ -1,0 +1,157 @@
+"""Reads a text as sentences of folded words, so that a rule can ask what is said, and whether it is denied.
+
+Spanish, Portuguese and English together. The words of a sentence stand one space apart; ` , ` marks where a clause
+ends. Every pattern is bounded: reading takes linear time.
+"""
+
+import itertools
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agent.guardrails.folded import fold_text
+
+Span = tuple[int, int]
+
+_SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\W]|$)|\n+")
+_CLAUSE_END = re.compile(
+    r"[;()\"“”«»]|(?<!\d)[,:]|[,:](?!\d)|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
+    r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto)\b)"
+    r"|\b(?=(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si)\b)",
+)
+_NOT_A_WORD = re.compile(r"[\W_]+")
+_DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
+
+# Words that look like a denial and are none.
+_NOT_A_DENIAL = re.compile(
+    r"\b(?:no (?:te|se|le|os) (?:preocup\w+|apur\w+|agobi\w+)|no lo dud\w+|sin dudas?|sin (?:ningun )?problemas?"
+    r"|no hay (?:ningun )?problemas?|no pasa nada|por que no|nao se preocup\w+|sem (?:nenhum )?problemas?|sem duvidas?"
+    r"|nao tem problema|(?:do|need) not worry|no wor+ies|no problem|no prob|no doubt|without (?:a )?doubt|why not"
+    r"|no solo|nao so|not only|not just|no es mentira|no te miento|no exagero|nao e mentira|not lying|no kidding"
+    r"|no joke)\b"
+)
+_IF_NOT = re.compile(
+    r"\b(si|se|if|caso)( (?:it|you|u|he|she|they|we|el|la|o|a|usted|voce|vc|algo))?"
+    r"(?: (?:do|does|is|are|did|re))? (?:no|nao|not)\b"
+)
+_CONTRACTED = re.compile(r"\b(do|does|did|ca|wo|is|are|was|were|would|could|should|have|has)nt\b")
+
+_DENIAL = (
+    r"(?:no|nunca|jamas|tampoco|ni|ningun|ninguna|ninguno|nadie|nao|n|nem|nenhum|nenhuma|ninguem|tampouco|not|cannot"
+    r"|never|nor|neither|none|nobody|unable|imposible|impossivel|impossible|evito|evitamos|avoid|refuse|lejos de|longe de)"
+)
+_ANY_DENIAL = re.compile(rf"\b{_DENIAL}\b")
+_DENIED_BEFORE = re.compile(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
+_DENIED_AFTER = re.compile(
+    r"^(?:[^,]{0,12})?(?: ,)? (?:que )?(?:no|nao|not|none|nunca|ninguna?|nenhuma?)"
+    r"(?: (?:la|lo|las|los|se|te|le|os|as|o|a|es|is|are))?"
+    r" ?(?:damos|hay|tenemos|existen?|podemos|puedo|ofrecemos|hacemos|manejamos|temos|damos|fazemos|oferecemos|possivel"
+    r"|posible|possible|posso|prometo|something|offered|available|included|$)"
+)
+_CARRIED = re.compile(r"^(?:ni|nem|nor|or|o|ou) ")
+_HEDGED_BEFORE = re.compile(
+    r"\bwhether\b[^,]{0,40}$"
+    r"|\b(?:lo del?|tema del?|sobre|acerca del?|about|regarding|quanto ao?|respecto a|a questao d[aoe]|question on)"
+    r"(?: (?:el|la|tu|su|the|your|a|o|sua|seu|al|un|una|any))? $"
+    r"|\b(?:consult|averig|pregunt|confirm|verific|revis|check|ask|see|find out|ver|veo|saber|sabe|sei|know|mira|dizer"
+    r"|decir|say|tell|perguntar|pergunt|cheque|conferir)\w{0,6}(?: [^, ]{1,15}){0,4} (?:si|se|if|whether)\b.{0,60}$"
+    r"|\b(?:quien|quienes|quem|anyone who|anybody who|whoever|those who|alguien que|alguem que|people who|cualquiera que"
+    r"|qualquer um que|who(?:ever)?)\b[^,]{0,40}$"
+    r"|\b(?:entiendo|comprendo|entendo|understand|compreendo|se que|sei que|know)\b[^,]{0,20}"
+    r"\b(?:quier\w+|quer\w*|busc\w+|want|need|necesit\w+|precis\w+|gustaria|would like|hope|esper\w+)\b[^,]{0,30}$"
+    r"|\b(?:preguntas|preguntaba\w*|pides|pedias|pediste|perguntou|pediu|you asked|asking|asked|looking for)\b[^,]{0,40}$"
+    r"|\b(?:ojala|tomara|i wish|i hope|espero que|seria (?:mentir|deshonesto|irresponsable|enganarte))\b[^,]{0,40}$"
+)
+_IF_BEFORE = re.compile(r"\b(?:si|se|if)(?: (?!te |le |os |ifnot )\w{1,15}){0,2} $")
+_UNTRUE = re.compile(
+    r"\b(?:(?:te |le |lhe |les )?ment(?:iria|iendo|ir|ira|indo|indote)|mintiendo|miente|mienten|mentira|be lying|lying|a lie"
+    r"|not be honest|dishonest|no (?:seria|es) (?:honesto|justo|serio|responsable)|nao (?:seria|e) (?:honesto|serio|justo)"
+    r"|deshonesto|desonesto|irresponsable|irresponsavel|irresponsible|misleading|enganarte|enganando|engana|enganar"
+    r"|desconfia|desconfie|desconfiar|wary|suspicious|untrue)\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sentence:
+    """One sentence. `clauses` has the offsets of each clause in the text it was read from."""
+
+    words: str
+    text: str
+    """The folded text, with its punctuation."""
+    clauses: tuple[Span, ...]
+    asks: bool
+    """Whether it is a question."""
+
+    def span(self, match: re.Match[str]) -> Span:
+        """Return where in the text the clauses stand that `match`, found in `words`, covers."""
+        first = self.words.count(",", 0, match.start())
+        last = self.words.count(",", 0, match.end())
+        return self.clauses[first][0], self.clauses[last][1]
+
+
+@lru_cache(maxsize=32)
+def read_sentences(text: str) -> tuple[Sentence, ...]:
+    """Return the sentences of a text in order (of its first `folded.MAX_CHARS`); those without words are left out.
+
+    Several rules read the same text, so the last few are kept.
+    """
+    folded = fold_text(text)
+    found: list[Sentence] = []
+    start = 0
+    for end in (*_SENTENCE_END.finditer(folded.text), None):
+        stop = end.start() if end else len(folded.text)
+        read = [
+            (words, where)
+            for where in _clauses(folded.text, start, stop)
+            if (words := _words(folded.text[slice(*where)]))
+        ]
+        if read:
+            found.append(
+                Sentence(
+                    words=" , ".join(words for words, _ in read),
+                    text=folded.text[start:stop],
+                    clauses=tuple(folded.span(*where) for _, where in read),
+                    asks=end is not None and "?" in end[0],
+                )
+            )
+        start = end.end() if end else stop
+    return tuple(found)
+
+
+def is_denied(sentence: Sentence, match: re.Match[str]) -> bool:
+    """Say whether what `match` found in the sentence is denied there: "we can't …", "… no damos", "ni …"."""
+    before, after = sentence.words[: match.start()], sentence.words[match.end() :]
+    clause = before.rpartition(", ")[2]
+    if _DENIED_BEFORE.search(clause) or _DENIED_AFTER.search(after):
+        return True
+    return bool(_CARRIED.match(clause)) and bool(_ANY_DENIAL.search(before))
+
+
+def is_hedged(sentence: Sentence, match: re.Match[str]) -> bool:
+    """Say whether it is only asked, checked, or told as what others say: "I'll ask whether …", "who says … lies"."""
+    return bool(_HEDGED_BEFORE.search(sentence.words[: match.start()][-160:]) or _UNTRUE.search(sentence.words))
+
+
+def is_conditional(sentence: Sentence, match: re.Match[str]) -> bool:
+    """Say whether it stands right behind an "if": "si es deducible, te lo dice tu gestor"."""
+    return bool(_IF_BEFORE.search(sentence.words[: match.start()][-60:]))
+
+
+def _clauses(text: str, start: int, stop: int) -> list[Span]:
+    """Return the offsets of the clauses of one sentence."""
+    cuts = [(start, start), *(m.span() for m in _CLAUSE_END.finditer(text, start, stop)), (stop, stop)]
+    return [_stripped(text, one[1], other[0]) for one, other in itertools.pairwise(cuts)]
+
+
+def _stripped(text: str, start: int, end: int) -> Span:
+    """Return the offsets without the space around the piece."""
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), max(start, start + len(piece.rstrip()))
+
+
+def _words(clause: str) -> str:
+    """Return the words of one folded clause; `%` as a word, "don't" as "do not"."""
+    words = _NOT_A_WORD.sub(" ", clause.replace("n't", " not").replace("%", " percent ")).strip()
+    words = _CONTRACTED.sub(r"\1 not", _DRAWN_OUT.sub(r"\1", words))
+    words = words.replace("cannot", "can not").replace("ca not", "can not").replace("wo not", "will not")
+    return _IF_NOT.sub(r"\1\2 ifnot", _NOT_A_DENIAL.sub("okay", words))

@@ -1,0 +1,67 @@
+"""The agent is kind: no insult, contempt, guilt, pressure, profanity, discrimination, threat, nor ill of competitors.
+
+Saying no kindly, showing sympathy and stating when a published offer ends pass.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from re import Match
+
+from agent.guardrails.backing import backing_of
+from agent.guardrails.patterns import load_patterns
+from agent.guardrails.sentences import Sentence, is_denied, is_hedged, read_sentences
+from agent.types import Candidate, Tenant, Turn, Verdict
+
+RULE = "tone"
+VERSION = 1
+MAX_EVIDENCE = 160
+
+REASONS = {
+    "profanity": "The reply swears.",
+    "insult": "The reply insults the prospect.",
+    "contempt": "The reply sounds contemptuous; say it kindly.",
+    "guilt": "The reply makes the prospect feel guilty; let them decide freely.",
+    "discrimination": "The reply judges people by age, gender, origin, religion or disability.",
+    "threat": "The reply threatens the prospect.",
+    "pressure": "The reply presses the prospect to decide; state the facts and let them choose.",
+    "disparage": "The reply speaks ill of a competitor; say what you offer instead.",
+}
+"""One sentence for the seller per kind."""
+
+_WORDS = load_patterns("tone_words")
+_SYMPATHY = _WORDS.pop("talk")["sympathy"]
+"""How one says sorry for what the prospect has been through."""
+
+
+def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
+    """Revise a text that is unkind or presses the prospect."""
+    for sentence in read_sentences(candidate.text):
+        for kind, match in _unkind(sentence, tenant):
+            span = sentence.span(match)
+            return Verdict(
+                rule=RULE,
+                outcome="revise",
+                reason=REASONS[kind],
+                evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
+                span=span,
+                version=VERSION,
+            )
+    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+
+
+def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str]]]:
+    """Yield what is unkind in a sentence, by kind, unless it is denied or published."""
+    for kind in REASONS:
+        for list_, pattern in _WORDS[kind].items():
+            for match in pattern.finditer(sentence.words):
+                if not _is_excused(list_, sentence, match, tenant):
+                    yield kind, match
+
+
+def _is_excused(list_: str, sentence: Sentence, match: Match[str], tenant: Tenant) -> bool:
+    """Say whether the words are denied, sympathy with what others did, or published scarcity."""
+    if list_ == "always":
+        return False
+    if is_denied(sentence, match) or is_hedged(sentence, match) or _SYMPATHY.search(sentence.words[: match.start()]):
+        return True
+    return list_ == "scarce" and backing_of(tenant).states(sentence.words)
