@@ -4,11 +4,13 @@ Accuracy is measured on labelled data that is no part of the repository; without
 """
 
 import asyncio
-import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from agent.audit_tenants import load_tenants
+from agent.guardrails import content_rules
+from agent.language import LanguageDetector
 from tests.benchmarks import guardrails, local_classifier, turns, webhook
 
 LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -36,11 +38,11 @@ def _guardrails(tenants_file: Path, rows_file: Path) -> Iterator[Line]:
     if not rows_file.exists():
         yield "guardrails", f"left out: no {rows_file.name}"
         return
-    raw = json.loads(tenants_file.read_text(encoding="utf-8"))
-    tenants = {key: guardrails.read_tenant(value) for key, value in raw.items()}
-    as_of = date.fromisoformat(next(iter(raw.values()))["as_of"])
-    rows = [json.loads(line) for line in rows_file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    for figure in guardrails.report(rows, tenants, as_of, ""):
+    rules = content_rules(LanguageDetector.load().detect)
+    tenants = load_tenants(tenants_file, date.today())  # noqa: DTZ011 — only for tenants that state no day
+    rows = guardrails.read_rows(rows_file)
+    judged, timing = guardrails.judge_rows(rows, tenants, rules), guardrails.time_rules(rows, tenants, rules)
+    for figure in guardrails.report(judged, timing):
         yield "guardrails", figure
 
 
