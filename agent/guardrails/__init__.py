@@ -16,6 +16,7 @@ from agent.guardrails import (
     disclosure,
     format,  # noqa: A004 — the rule's name
     frequency,
+    leakage,
     links,
     pii,
     pricing,
@@ -51,6 +52,7 @@ def content_rules(detect: Detect) -> tuple[Rule, ...]:
         Rule.of(pricing),
         Rule.of(promises),
         Rule.of(pii),
+        Rule.of(leakage),
         Rule.of(links),
         make_language_rule(detect),
         Rule.of(tone),

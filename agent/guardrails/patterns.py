@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 _GAP = r"\b(?:(?! (?:no|not|nao|never|nunca|ni|whether)\b)[^,]){0,30}? ?\b"
+_BOUNDED = {r"\w+": r"\w{1,30}", r"\w*": r"\w{0,30}", r"\d+": r"\d{1,9}", ")*": "){0,6}"}
+"""Nobody writes longer words or more fillers. Without an end, a text of one endless word is read again and again."""
 _COMMENT = re.compile(r"^#.*\n?", re.MULTILINE)
 _GOES_ON = re.compile(r"\n(?=\|)")
 
@@ -35,6 +37,8 @@ def load_patterns(name: str) -> dict[str, dict[str, re.Pattern[str]]]:
 def _any_of(lines: str, words: Mapping[str, str]) -> str:
     """Return one pattern for all lines, with gaps and named lists filled in."""
     joined = _GOES_ON.sub("", _COMMENT.sub("", lines)).strip().replace("\n", "|").replace("~", _GAP)
+    for unbounded, bounded in _BOUNDED.items():
+        joined = joined.replace(unbounded, bounded)
     for name, alternatives in words.items():
         joined = joined.replace(f"<{name}>", alternatives)
     return f"(?:{joined})"

@@ -1,0 +1,160 @@
+"""Reads a reply against what is published and what was said, and finds what is not borne out."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from agent.folding import fold
+from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.grounding_facts import Facts, facts_of
+from agent.guardrails.grounding_hours import judge_slot
+from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
+from agent.guardrails.grounding_statement import Conversation, Finding, Sentence, Statement
+from agent.guardrails.grounding_support import judge
+from agent.guardrails.grounding_words import ZONES, pattern
+from agent.types import Candidate, Tenant, Turn
+
+HISTORY = 12
+"""How many of the last messages of a conversation count as said."""
+
+_SCARCE = re.compile(pattern("scarce"))
+_ANSWERS = 2
+"""So many sentences of a reply are about what was asked, unless they say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What the facts do not bear out, and where in the text."""
+
+    kind: str
+    """That of the mention, or `slot`, `scarcity`, `answer`."""
+    finding: Finding
+    start: int
+    end: int
+
+
+def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> tuple[Facts, Reading, Conversation]:
+    """Return what is published or was said by us, the reply read, and what else decides. `now` is aware, in UTC."""
+    said = tuple(
+        (message.language or candidate.language, message.text)
+        for message in turn.history[-HISTORY:]
+        if message.direction == "outbound" and len(message.text) > 3
+    )
+    facts = facts_of(tenant, said)
+    contact = turn.conversation.contact
+    written = [m.text for m in turn.history[-HISTORY:] if m.direction == "inbound"] + [turn.text]
+    inbound = "\n".join(written)[:MAX_CHARS]
+    reading = read(candidate.text[:MAX_CHARS], candidate.language, facts.items)
+    asked = read(inbound, candidate.language, facts.items)
+    numbers = (m.value for m in (*reading.of("quantity"), *asked.of("quantity")))
+    talk = Conversation(
+        inbound=asked,
+        said_numbers=frozenset(number for number in numbers if isinstance(number, Decimal)),
+        inbound_words=frozenset(re.findall(r"[a-z0-9]+(?:'[a-z]+)?", fold(inbound))),
+        contact_words=frozenset(fold(contact.name or "").split()),
+        languages=tenant.languages,
+        country=tenant.country,
+        zone=tenant.timezone,
+        contact_zone=contact.timezone,
+        now=now,
+    )
+    return facts, reading, talk
+
+
+_WRONG: frozenset[Finding] = frozenset({"contradicted", "unsupported"})
+
+
+def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[Fault]:
+    """Yield what the facts do not bear out: kind, finding and where."""
+    findings = judge_all(reading, facts, talk)
+    for mention, finding in zip(reading.mentions, findings, strict=True):
+        if finding in _WRONG:
+            yield Fault(mention.kind, finding, mention.start, mention.end)
+    yield from _slot_faults(reading, facts, talk)
+    yield from _scarcity(reading, facts)
+    yield from _plain_yes(reading, facts, talk)
+
+
+def judge_all(reading: Reading, facts: Facts, talk: Conversation) -> list[Finding]:
+    """Return the finding on each mention; of two readings of one number the better one holds for both."""
+    sentences = _sentences(reading)
+    findings = [_finding(mention, reading, sentences, facts, talk) for mention in reading.mentions]
+    best: dict[tuple[int, int], Finding] = {}
+    for mention, finding in zip(reading.mentions, findings, strict=True):
+        if mention.other >= 0 and finding not in _WRONG:
+            best[mention.clause, mention.other] = finding
+    return [best.get((m.clause, m.other), finding) for m, finding in zip(reading.mentions, findings, strict=True)]
+
+
+def _finding(
+    mention: Mention, reading: Reading, sentences: Mapping[int, Sentence], facts: Facts, talk: Conversation
+) -> Finding:
+    clause = reading.clauses[mention.clause]
+    if not clause.is_claim or (mention.is_denied and mention.kind != "feature"):
+        return "undecided"
+    topics = mention.topics
+    if not topics and clause.sentence < _ANSWERS:
+        topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
+    statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
+    return judge(statement, facts, talk)
+
+
+def _sentences(reading: Reading) -> Mapping[int, Sentence]:
+    numbers = [clause.sentence for clause in reading.clauses]
+    found: dict[int, Sentence] = {}
+    for number in dict.fromkeys(numbers):
+        clauses = [clause for clause in reading.clauses if clause.sentence == number]
+        found[number] = Sentence(
+            is_yes=any(clause.is_yes for clause in clauses),
+            text=" ".join(clause.text for clause in clauses),
+            places=frozenset(str(m.value) for m in reading.of("place") if numbers[m.clause] == number),
+            tells_time=any(numbers[m.clause] == number for m in reading.of("time")),
+        )
+    return found
+
+
+def _slot_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[Fault]:
+    places = [str(mention.value) for mention in reading.of("place")]
+    if any(ZONES.get(place, talk.zone) != talk.zone for place in places):
+        return  # times may be told in another zone
+    for slot in read_slots(reading):
+        clause = reading.clauses[slot.first.clause]
+        if clause.is_claim and not clause.is_denied and judge_slot(slot, facts) == "contradicted":
+            yield Fault("slot", "contradicted", slot.first.start, slot.first.end)
+
+
+def _scarcity(reading: Reading, facts: Facts) -> Iterator[Fault]:
+    for clause in reading.clauses:
+        if clause.is_claim and _SCARCE.search(clause.plain) and not _SCARCE.search(facts.text):
+            yield Fault("scarcity", "unsupported", clause.start, clause.end)
+
+
+_ASKED_KINDS = ("feature", "weekday", "name")
+_SHORT_ANSWER = 8
+"""Words in a first sentence that says hardly more than yes."""
+
+
+def _plain_yes(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[Fault]:
+    """Yield what was asked where the reply says yes without repeating it: "Do you have parking?" "Yes, of course." """
+    if not reading.clauses or not reading.clauses[0].is_yes or not reading.clauses[0].is_claim:
+        return
+    first = [clause for clause in reading.clauses if clause.sentence == reading.clauses[0].sentence]
+    if sum(len(c.words) for c in first) > _SHORT_ANSWER or any(c.is_denied or not c.is_claim for c in first):
+        return
+    said = {mention.kind for mention in reading.mentions}
+    sentence = Sentence(is_yes=True, text="", places=frozenset(), tells_time=False)
+    for mention in talk.inbound.of(*_ASKED_KINDS):
+        clause = talk.inbound.clauses[mention.clause]
+        if (
+            clause.is_claim
+            or clause.is_denied
+            or mention.kind in said
+            or clause.sentence != talk.inbound.clauses[-1].sentence
+        ):
+            continue
+        statement = Statement(mention=mention, topics=mention.topics, clause_text=clause.plain, sentence=sentence)
+        finding = judge(statement, facts, talk)
+        if finding in _WRONG:
+            yield Fault("answer", finding, first[0].start, first[-1].end)

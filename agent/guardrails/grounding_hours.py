@@ -1,0 +1,200 @@
+"""Decides whether the times, days, dates and years of a reply follow from what is published."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
+from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_reading import Mention, Slot, as_set
+from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, settle
+from agent.guardrails.grounding_words import ZONES
+
+# --- hours and days -------------------------------------------------------------------------------------------
+
+_UNTIL = re.compile(
+    r"\b(?:hasta|ate|until|till|cierra|cerramos|closes?|fecha|fechamos|abre|abrimos|opens?|desde|from|a partir)\b"
+)
+
+
+def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
+    """Judge a time of day: published, inside opening hours, or a published one told in another zone."""
+    minutes = as_set(statement.mention)
+    published = [f for f in facts.of("time") if not f.is_denied]
+    equal = [f for f in published if as_set(f) & minutes]
+    if equal:
+        return settle(equal, published, statement.topics)
+    if not published:
+        return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
+    if _is_converted(minutes, published, statement, talk) or _is_inside(minutes, facts.slots, statement):
+        return "supported"
+    return "undecided" if is_echo(statement, talk) else "unsupported"
+
+
+def _is_converted(
+    minutes: frozenset[int], published: Sequence[Mention], statement: Statement, talk: Conversation
+) -> bool:
+    """Say whether a time is a published one in the zone of a place that is named, or of the contact."""
+    zones = {ZONES[place] for place in statement.sentence.places if place in ZONES}
+    zones |= {ZONES[str(m.value)] for m in talk.inbound.of("place") if m.value in ZONES}
+    zones |= {talk.contact_zone} if talk.contact_zone else set()
+    days = [talk.now, talk.now + timedelta(days=45), talk.now + timedelta(days=120), talk.now + timedelta(days=240)]
+    for zone in zones - {talk.zone}:
+        for day in days:
+            shift = _offset(zone, day) - _offset(talk.zone, day)
+            if any((time + shift) % DAY_MINUTES in minutes for f in published for time in as_set(f)):
+                return True
+    return False
+
+
+def _offset(zone: str, moment: datetime) -> int:
+    offset = moment.astimezone(UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    return int(offset.total_seconds() // 60) if offset is not None else 0
+
+
+def _is_inside(minutes: frozenset[int], slots: Sequence[Slot], statement: Statement) -> bool:
+    """Say whether a single time lies in long opening hours, and is not said to be when they begin or end."""
+    if _UNTIL.search(statement.clause_text):
+        return False
+    return any(
+        len(slot.times) == 2 and max(slot.times[1]) - min(slot.times[0]) >= 240
+        and any(min(slot.times[0]) < m < max(slot.times[1]) for m in minutes)
+        for slot in slots
+        if "topics:opening" in slot.wide
+    )  # fmt: skip
+
+
+def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
+    """Judge days of the week, each by itself; the day that a published date falls on is published."""
+    published = [f for f in facts.of("weekday") if not f.is_denied]
+    dates = [d.value for d in facts.of("date") if isinstance(d.value, CalendarDate)]
+    findings: list[Finding] = []
+    for day in as_set(statement.mention):
+        equal = [f for f in published if day in as_set(f)]
+        if equal:
+            findings.append(settle(equal, published, statement.topics))
+        elif not any(_falls_on(each, day) for each in dates):
+            findings.append("undecided" if is_echo(statement, talk) else "unsupported")
+    return _worst(findings)
+
+
+def _falls_on(day: CalendarDate, weekday: int) -> bool:
+    """Say whether a published date is on a weekday (where its year is not said, in this or the next few)."""
+    years = [day.year] if day.year else range(2025, 2031)
+    try:
+        return any(date(year, min(day.months), day.day).weekday() == weekday for year in years) if day.day else False
+    except ValueError:
+        return False
+
+
+def _worst(findings: Sequence[Finding]) -> Finding:
+    order: tuple[Finding, ...] = ("contradicted", "unsupported", "undecided")
+    return next((finding for finding in order if finding in findings), "supported")
+
+
+def judge_slot(slot: Slot, facts: Facts) -> Finding:
+    """Say whether the times of a reply are published for the days it gives them."""
+    if not facts.slots:
+        return "undecided"
+    closest = max(closeness(each.wide, slot.topics) for each in facts.slots)
+    fitting = [each for each in facts.slots if closeness(each.wide, slot.topics) == closest]
+    for day in slot.days:
+        on_day = [each for each in fitting if day in each.days]
+        if not on_day:
+            continue
+        times = [time for each in on_day for time in each.times]
+        elsewhere = [time for each in facts.slots for time in each.times]
+        for time in slot.times:
+            if any(time & other for other in elsewhere) and not any(time & other for other in times):
+                return "contradicted"
+    return "supported"
+
+
+def judge_part(statement: Statement, facts: Facts, talk: Conversation) -> Finding:  # noqa: ARG001 — a judge
+    """Judge "in the mornings" and "evenings" by the times that are published."""
+    published = [f for f in facts.of("time") if not f.is_denied]
+    about = [f for f in published if f.wide & statement.topics] or published
+    if not about or facts.of("part"):
+        return "undecided"
+    morning = str(statement.mention.value).endswith("morning")
+    fits = [f for f in about if any(m < 720 if morning else m > 1080 for m in as_set(f))]
+    return "supported" if fits else "unsupported"
+
+
+# --- dates and years ------------------------------------------------------------------------------------------
+
+
+def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
+    """Judge a date or a month."""
+    said = statement.mention.value
+    if not isinstance(said, CalendarDate):
+        return "undecided"
+    published = [f for f in facts.of("date") if isinstance(f.value, CalendarDate)]
+    equal = [f for f in published if isinstance(f.value, CalendarDate) and _same_date(said, f.value)]
+    if equal:
+        return settle(equal, [f for f in published if _is_day(f) == (said.day is not None)], statement.topics)
+    if _is_near(said, talk.today) or _is_edge(said, published) or _in_range(said, published):
+        return "supported"
+    return "undecided" if is_echo(statement, talk) else "unsupported"
+
+
+def _is_day(mention: Mention) -> bool:
+    return isinstance(mention.value, CalendarDate) and mention.value.day is not None
+
+
+def _same_date(one: CalendarDate, other: CalendarDate) -> bool:
+    """Say whether two dates agree in all that both say; a month agrees with a day in it, not the other way round."""
+    return (
+        bool(one.months & other.months)
+        and one.day in {None, other.day}
+        and (one.year is None or other.year is None or one.year == other.year)
+    )
+
+
+def _is_near(said: CalendarDate, today: date) -> bool:
+    return said.day == today.day and today.month in said.months
+
+
+def _is_edge(said: CalendarDate, published: Sequence[Mention]) -> bool:
+    """Say whether a date is the day after a price ends, or before one begins."""
+    for mention in published:
+        value = mention.value
+        step = {"to": timedelta(1), "from": -timedelta(1)}.get(mention.unit)
+        if step and isinstance(value, CalendarDate) and value.year and value.day:
+            day = date(value.year, min(value.months), value.day) + step
+            if day.day == said.day and day.month in said.months:
+                return True
+    return False
+
+
+def _in_range(said: CalendarDate, published: Sequence[Mention]) -> bool:
+    """Say whether a month lies between two published months of one sentence ("de noviembre a marzo")."""
+    if said.day is not None:
+        return False
+    months = [min(m.value.months) for m in published if isinstance(m.value, CalendarDate) and m.value.day is None]
+    for first, last in itertools.pairwise(months):
+        run = {(first + step - 1) % 12 + 1 for step in range((last - first) % 12 + 1)}
+        if said.months & run:
+            return True
+    return False
+
+
+def judge_year(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
+    """Judge a year, such as that of the foundation."""
+    said = statement.mention.value
+    published = list(facts.of("year"))
+    dated = {f.value.year for f in facts.of("date") if isinstance(f.value, CalendarDate)}
+    equal = [f for f in published if f.value == said]
+    if equal:
+        return settle(equal, published, statement.topics)
+    if said in dated or said == talk.today.year:
+        return "supported"
+    if any(q.value == said for q in (*facts.of("quantity"), *talk.inbound.of("quantity"))):
+        return "undecided"
+    return "undecided" if is_echo(statement, talk) or _in_inbound(said, talk) else "unsupported"
+
+
+def _in_inbound(year: object, talk: Conversation) -> bool:
+    return any(m.value == year for m in talk.inbound.of("year", "quantity"))

@@ -1,0 +1,115 @@
+"""Reads proper names, codes, telephone numbers and e-mail addresses out of a clause as it is written.
+
+A name is one or more words with capitals where the language has none: not the first word of a sentence, no weekday,
+month or courtesy.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.folding import fold
+from agent.guardrails.grounding_words import LISTS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Name:
+    """A proper name at raw[start:end]; `words` are its folded words, or the code, number or address as one."""
+
+    kind: str
+    """`name`, `code` ("ISO 9001"), `phone` (digits only) or `email`."""
+    start: int
+    end: int
+    words: tuple[str, ...]
+
+
+_LONG_NUMBER = re.compile(r"\d[\d ().-]{7}")
+_DIGITS = re.compile(r"\d{4}|\d[ )-]\d|[A-Z]")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_URL = re.compile(r"https?://\S+|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}(?:/\S*)?\b")
+_PHONE = re.compile(r"(?<![\w.,])\+?\(?\d[\d ().-]{7,20}\d(?![\w%]|[.,]\d)")
+_CODE = re.compile(
+    r"(?<![\w-])([A-Z]{2,6}(?:-[A-Z]{2,4})?|[A-Z][a-z]{2,12})[ -]?(\d{2,6}(?:[.:-]\d{1,4})?)(?![\w:/%]|[.,]\d)"
+)
+_CURRENCIES = frozenset(["EUR", "USD", "BRL", "MXN", "COP", "ARS", "CLP", "GBP", "PEN", "UYU", "MX", "US", "RS", "AR"])
+_CAPITAL = re.compile(r"(?<![\w@./'’-])[A-ZÀ-ÖØ-Þ][\w&'’-]{0,30}")
+_FOLDED_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_LOWER_LINK = re.compile(r"^ (?:(?:de|da|do|dos|das|del|de la|of|the|e|y) )?$")
+_NO_NAMES = LISTS["no_names"]
+_MAY_BEGIN = re.compile(
+    r"(?:^|[.!?…:;\n¡¿(\"“«•*_>–—-]|[\U0001F300-\U0001FAFF\u2600-\u27BF\uFE0F])\s*(?:\d{1,2}[.)]\s*)?[*_\"“«¡¿(]*$"
+)
+
+
+def read_names(raw: str, *, begins_sentence: bool) -> tuple[Name, ...]:
+    """Return the names in a clause. `begins_sentence`: its first word has its capital for that."""
+    if raw[1:].islower() and "@" not in raw and not _DIGITS.search(raw):
+        return ()
+    found = list(_addresses(raw))
+    covered = [(name.start, name.end) for name in found]
+    if "." in raw:
+        covered += [match.span() for match in _URL.finditer(raw)]
+    if _is_shouted(raw):
+        return tuple(found)
+    for name in (*_codes(raw), *_proper(raw, begins_sentence=begins_sentence)):
+        if not any(start < name.end and name.start < end for start, end in covered):
+            found.append(name)
+            covered.append((name.start, name.end))
+    return tuple(found)
+
+
+def _is_shouted(raw: str) -> bool:
+    letters = sum(map(str.isalpha, raw))
+    return letters > 12 and sum(map(str.isupper, raw)) > 0.6 * letters
+
+
+def _addresses(raw: str) -> Iterator[Name]:
+    for match in _EMAIL.finditer(raw) if "@" in raw else ():
+        yield Name(kind="email", start=match.start(), end=match.end(), words=(fold(match[0]),))
+    for match in _PHONE.finditer(raw) if _LONG_NUMBER.search(raw) else ():
+        digits = re.sub(r"\D", "", match[0])
+        if 9 <= len(digits) <= 15 and not re.search(r"\d{4}-\d\d-\d\d", match[0]) and "." not in match[0]:
+            yield Name(kind="phone", start=match.start(), end=match.end(), words=(digits,))
+
+
+def _codes(raw: str) -> Iterator[Name]:
+    for match in _CODE.finditer(raw):
+        letters = match[1]
+        plain_word = not letters.isupper()
+        if letters in _CURRENCIES or fold(letters) in _NO_NAMES or plain_word:
+            continue
+        code = re.sub(r"[\s-]", "", fold(match[0]))
+        yield Name(kind="code", start=match.start(), end=match.end(), words=(code,))
+
+
+def _proper(raw: str, *, begins_sentence: bool) -> Iterator[Name]:
+    """Yield runs of words with capitals."""
+    run: list[re.Match[str]] = []
+    for match in _CAPITAL.finditer(raw):
+        if not _counts(match, raw, begins_sentence=begins_sentence):
+            continue
+        if run and not _LOWER_LINK.match(raw[run[-1].end() : match.start()]):
+            yield _name_of(run)
+            run = []
+        run.append(match)
+    if run:
+        yield _name_of(run)
+
+
+def _counts(match: re.Match[str], raw: str, *, begins_sentence: bool) -> bool:
+    word = match[0].rstrip("'’-")
+    folded = fold(word).removesuffix("'s").removesuffix("’s")
+    if folded in _NO_NAMES or (len(word) == 1):
+        return False
+    before = raw[: match.start()]
+    begins = (begins_sentence and not before.strip(' ¡¿"“*_(•-')) or (
+        bool(before.strip()) and bool(_MAY_BEGIN.search(before))
+    )
+    is_acronym = len(word) >= 2 and sum(c.isupper() for c in word) >= 2
+    return not begins or is_acronym
+
+
+def _name_of(run: list[re.Match[str]]) -> Name:
+    written = fold(run[0].string[run[0].start() : run[-1].end()]).replace("’", "'")
+    words = tuple(word.rstrip("'-").removesuffix("'s") for word in _FOLDED_WORD.findall(written))
+    return Name(kind="name", start=run[0].start(), end=run[-1].end(), words=words)

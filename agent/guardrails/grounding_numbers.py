@@ -1,0 +1,143 @@
+"""Reads what a clause counts or measures: "12 semanas" is 12 of `units:week`, "550 W" is 550 of `units:watt`.
+
+Money is not read here (it is the rule `pricing`'s), nor are telephone numbers, addresses of web pages and codes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+
+from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
+
+_SMALL = 60
+MASK = "□"
+"""Stands for what other readers have read, one sign a character."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quantity:
+    """A number at text[start:end] and its unit: a concept, `word:…` for one we do not know, or none."""
+
+    start: int
+    end: int
+    value: Decimal
+    unit: str
+
+
+_CURRENCY = r"(?:[€$£]|r\$|us\$|mx\$|u\$s|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b)"
+_MONEY_NAME = pattern("money_name")
+_AMOUNT = r"\d{1,3}(?:[.,' ]\d{3}){0,3}(?:[.,']\d{1,2})?(?!\d)|\d{1,9}(?:[.,]\d{1,2})?"
+MONEY = re.compile(
+    rf"{_CURRENCY} ?(?:{_AMOUNT})(?:\.-)?(?: ?(?:{_MONEY_NAME}|{_CURRENCY}))?"
+    rf"|(?<![\w.,])(?:{_AMOUNT}) ?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
+)
+NOT_COUNTS = re.compile(
+    r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}/\S*"
+    r"|\+\d[\d ()-]{6,18}\d|(?<![\d.,])\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d.,])"
+    r"|(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)"
+)
+_NUMBER = re.compile(
+    r"(?<![\w.,])\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
+    r"|(?<![a-z\d.,])\d{1,9}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d)"
+)
+_WORD = re.compile(r"[a-z]+\d{0,3}|%|□+|\d+|[-–—x×/*+=]")
+_PERCENT = re.compile(r"^ ?(?:%|por ?ciento|por ?cento|per ?cent|percent)")
+_JOINS = LISTS["joins"]
+_SKIPS = LISTS["skips"]
+_STOPS = LISTS["stops"]
+_LED_BY = re.compile(
+    r"\b(?P<noun>grupos?|turmas?|groups?|class(?:es)?|clases?|aulas?|equipo|equipe|equipa|team|plantilla)"
+    r"(?: (?:de|of|with|con|com|hasta|ate|up|to|maximo|max|no|son|sao|are|have|has|tem|tienen|at|most|como|un|um|del?"
+    r"|solo|only|so|limited|pequenos|reducidos|small|reduzidas)\.?){0,5} $"
+)
+_PER_GROUP = re.compile(r"^ ?(?:por|per|en cada|in each|em cada|a|in a|na|en) (?:grupo|turma|group|class|clase|aula)\b")
+_NUMBERED = re.compile(
+    r"\b(?:calle|rua|avenida|av\.?|street|carrera|cra|nivel|level|modulo|module|sala|room|opcion|option|kit|piso|floor"
+    r"|fase|paso|step|plan|capitulo|numero|n[o.]|oficina|office|puerta|local|zona|zone|linea|line|unidad|unit|unidade|year"
+    r"|ano|#|tipo|type|parte|part|version|id|ref)\.? ?#?$"
+)
+_MULTIPLIED = re.compile(r"^ ?(?:[x×*]) ?\d")
+
+
+def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
+    """Return the quantities in folded text, where other readings are masked, in order."""
+    numbers = [match for match in _NUMBER.finditer(text) if _value(match[0]) is not None]
+    found: list[Quantity] = []
+    unit_behind = ""
+    for at in range(len(numbers) - 1, -1, -1):
+        match = numbers[at]
+        stop = numbers[at + 1].start() if at + 1 < len(numbers) else len(text)
+        unit = _unit(text, match, stop, language, unit_behind)
+        unit_behind = unit
+        numbered = bool(_NUMBERED.search(text[: match.start()])) and unit in {"", "units:kind_of"}
+        value = _value(match[0])
+        if value is not None and not numbered:
+            found.append(Quantity(start=match.start(), end=match.end(), value=value, unit=unit))
+    return _with_carried_units(text, tuple(reversed(found)))
+
+
+def _with_carried_units(text: str, quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
+    """Return the quantities; one that ends its clause without a unit has the one before: "6 airbags … and that 10"."""
+    if len(quantities) < 2 or quantities[-1].unit or not quantities[-2].unit.startswith("units:"):
+        return quantities
+    last = quantities[-1]
+    ends = not text[last.end :].strip(" .") and last.value <= _SMALL
+    return (*quantities[:-1], replace(last, unit=quantities[-2].unit)) if ends else quantities
+
+
+def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return `text` with each span replaced by as many `MASK` signs."""
+    for start, end in spans:
+        text = text[:start] + MASK * (end - start) + text[end:]
+    return text
+
+
+def _value(written: str) -> Decimal | None:
+    """Return the value of digits with separators: three digits after each are thousands."""
+    head, *groups = re.split(r"[.,']", written)
+    if groups and all(len(group) == 3 for group in groups):
+        written = "".join([head, *groups])
+    elif groups:
+        written = "".join([head, *groups[:-1]]) + "." + groups[-1]
+    try:
+        return Decimal(written)
+    except InvalidOperation:
+        return None
+
+
+def _unit(text: str, number: re.Match[str], stop: int, language: str, unit_behind: str) -> str:
+    """Return what a number counts. `stop` is where the next number begins, whose unit is `unit_behind`."""
+    if _PERCENT.match(text[number.end() :]):
+        return "percent"
+    gap = text[number.end() : stop].strip()
+    if stop < len(text) and gap in _JOINS:
+        return unit_behind
+    words = _WORD.findall(text[number.end() : stop])[:5]
+    counted = _counted(words, language)
+    if counted:
+        return counted
+    before = text[: number.start()]
+    if led := _LED_BY.search(before):
+        return "units:person" if not led["noun"].startswith("unidad") else ""
+    if _PER_GROUP.match(text[number.end() :]):
+        return "units:person"
+    return ""
+
+
+def _counted(words: Sequence[str], language: str) -> str:
+    """Return the unit among the words behind a number: a known one, else the first noun, else none."""
+    unknown = ""
+    for at, word in enumerate(words):
+        if word.startswith(MASK) or (word in _STOPS and word not in _SKIPS):
+            break
+        known = [f for f in concepts_at(words, at, language) if f.concept.startswith("units:")]
+        if known:
+            return max(known, key=lambda f: f.length).concept
+        if word not in _SKIPS and len(word) > 2 and word.isalpha():
+            unknown = unknown or f"word:{family(word)}"
+            if at and language != "en":
+                break
+        if at >= 3:
+            break
+    return unknown

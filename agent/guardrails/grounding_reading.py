@@ -1,0 +1,301 @@
+"""What a text says, as typed mentions that can be compared across languages."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from agent.folding import fold
+from agent.guardrails.dates_text import LED_YEAR, YEAR, read_dates, read_times, read_weekdays
+from agent.guardrails.grounding_names import read_names
+from agent.guardrails.grounding_numbers import MONEY, NOT_COUNTS, mask, read_quantities
+from agent.guardrails.grounding_statements import Clause, read_clauses
+from agent.guardrails.grounding_words import LISTS, Found, family, find_concepts
+
+ItemNames = tuple[tuple[str, tuple[str, ...]], ...]
+"""Each item's SKU with its names."""
+Topics = frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mention:
+    """One checkable thing in a text. What `value` is depends on `kind`.
+
+    `time`: minutes after midnight; `weekday`: days, Monday is 0; `date`: a `CalendarDate`; `year`: a number;
+    `quantity`: a number of `unit`; `feature`, `part` and `place`: a concept; `included`, `only` and `all`: a word that
+    says so; `name`, `code`, `phone` and `email`: folded words.
+    """
+
+    kind: str
+    value: object
+    clause: int
+    start: int
+    end: int
+    topics: Topics
+    """What its clause is about; where that says nothing, the clause before it in the sentence."""
+    wide: Topics
+    """What its sentence is about."""
+    is_denied: bool = False
+    unit: str = ""
+    """Of a quantity; the word that named a feature; `from` or `to` of a date a price begins or ends with."""
+    group: int = -1
+    """Times with the same number in a clause are the ends of a range."""
+    other: int = -1
+    """The number this reading shares its place with: "8 horas" is a time or a duration, and one must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text read."""
+
+    clauses: tuple[Clause, ...]
+    mentions: tuple[Mention, ...]
+    topics: tuple[Topics, ...]
+    """Of each clause."""
+
+    def of(self, *kinds: str) -> Iterator[Mention]:
+        """Yield the mentions of some kinds."""
+        return (mention for mention in self.mentions if mention.kind in kinds)
+
+
+def read(text: str, language: str, items: ItemNames) -> Reading:
+    """Read a text written in `language`."""
+    clauses = read_clauses(text, language)
+    found = [_longest(find_concepts(clause.words, language)) for clause in clauses]
+    placed = [_placed_topics(clause, concepts, items) for clause, concepts in zip(clauses, found, strict=True)]
+    own = [frozenset(topic for _, topic in each) for each in placed]
+    near, wide = _inherited(clauses, own), _by_sentence(clauses, own)
+    mentions = tuple(
+        mention
+        for at, clause in enumerate(clauses)
+        for mention in _ClauseReader(
+            at, clause, language, tuple(found[at]), tuple(placed[at]), near[at], wide[at], _begins(clauses, at)
+        ).mentions()
+    )
+    return Reading(clauses, mentions, tuple(near))
+
+
+def _longest(found: Sequence[Found]) -> list[Found]:
+    """Return the concepts without those that lie inside a longer one: a "gift card" is no card. Units stay."""
+    long = [(f.at, f.at + f.length) for f in found if f.length > 1]
+    return [
+        f
+        for f in found
+        if f.concept.startswith("units:")
+        or not any(s <= f.at and f.at + f.length <= e and e - s > f.length for s, e in long)
+    ]
+
+
+def _begins(clauses: Sequence[Clause], at: int) -> bool:
+    return at == 0 or clauses[at - 1].sentence != clauses[at].sentence
+
+
+# --- topics ---------------------------------------------------------------------------------------------------
+
+_NO_TOPICS = frozenset({"units", "places"})
+_TOO_COMMON = LISTS["too_common"]
+
+
+def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) -> list[tuple[int, str]]:
+    """Return what a clause is about, each with the place of its word in `clause.plain`."""
+    placed = [(clause.word_starts[f.at], f.concept) for f in concepts if f.concept.partition(":")[0] not in _NO_TOPICS]
+    known = _item_words(items)
+    for at, word in enumerate(clause.words):
+        name = known.get(family(word)) or known.get(
+            f"{word} {clause.words[at + 1]}" if at + 1 < len(clause.words) else ""
+        )
+        if name:
+            placed.append((clause.word_starts[at], name))
+    return placed
+
+
+@lru_cache(maxsize=64)
+def _item_words(items: ItemNames) -> Mapping[str, str]:
+    """Return what only one item's names have: the beginning of a word, or a number with the word behind it."""
+    owners: dict[str, set[str]] = {}
+    for sku, names in items:
+        for name in names:
+            words = re.findall(r"[a-z]+\d*|\d+", fold(name))
+            keys = [family(w) for w in words if len(w) > 2 and w not in _TOO_COMMON and not _is_unit(w)]
+            keys += [f"{one} {other}" for one, other in itertools.pairwise(words) if one.isdigit()]
+            for key in keys:
+                owners.setdefault(key, set()).add(sku)
+    return {key: f"item:{min(skus)}" for key, skus in owners.items() if len(skus) == 1}
+
+
+def _is_unit(word: str) -> bool:
+    return word.isdigit() or any(f.concept.startswith("units:") for f in find_concepts((word,), ""))
+
+
+def _inherited(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topics]:
+    """Return each clause's topics; one without takes those of the clause before it, of another sentence the item."""
+    near = list(own)
+    for at in range(1, len(clauses)):
+        if not near[at] and clauses[at].sentence == clauses[at - 1].sentence:
+            near[at] = near[at - 1]
+        elif not near[at]:
+            near[at] = frozenset(topic for topic in near[at - 1] if topic.startswith("item:"))
+    return near
+
+
+def _by_sentence(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topics]:
+    """Return the topics of each clause's sentence; one without takes those of the sentence before it."""
+    together: dict[int, Topics] = {}
+    for clause, topics in zip(clauses, own, strict=True):
+        together[clause.sentence] = together.get(clause.sentence, frozenset()) | topics
+    wide: list[Topics] = []
+    for clause in clauses:
+        wide.append(together[clause.sentence] or (wide[-1] if wide else frozenset()))
+    return wide
+
+
+# --- mentions -------------------------------------------------------------------------------------------------
+
+_KINDS = {"features": "feature", "parts_of_day": "part", "places": "place"}
+_QUANTIFIERS = {**dict.fromkeys(LISTS["only"], "only"), **dict.fromkeys(LISTS["all"], "all")}
+_JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|na|in|for|para)\s)")
+_NUMERIC = re.compile(r"\d|noon|midday|midnight|medi[oa]|meia")
+
+
+@dataclass(frozen=True, slots=True)
+class _ClauseReader:
+    """Reads one clause. Offsets are exact where folding moved nothing, else those of the clause."""
+
+    at: int
+    clause: Clause
+    language: str
+    found: tuple[Found, ...]
+    placed: tuple[tuple[int, str], ...]
+    near: Topics
+    wide: Topics
+    begins: bool
+
+    def mentions(self) -> Iterator[Mention]:
+        yield from self._concepts()
+        for name in read_names(self.clause.raw, begins_sentence=self.begins):
+            start, end = self.clause.start + name.start, self.clause.start + name.end
+            yield replace(self._mention(name.kind, name.words, 0, 0), start=start, end=end)
+        yield from self._numeric()
+        for at, word in enumerate(self.clause.words):
+            if kind := _QUANTIFIERS.get(word) or ("included" if word.startswith("inclu") and word != "incluso" else ""):
+                start = self.clause.word_starts[at]
+                yield self._mention(kind, word, start, start + len(word))
+
+    def _concepts(self) -> Iterator[Mention]:
+        for found in self.found:
+            kind = _KINDS.get(found.concept.partition(":")[0])
+            if kind:
+                last = found.at + found.length - 1
+                start, end = (
+                    self.clause.word_starts[found.at],
+                    self.clause.word_starts[last] + len(self.clause.words[last]),
+                )
+                mention = self._mention(kind, found.concept, start, end, unit=self.clause.words[found.at])
+                yield replace(mention, is_denied=self.clause.denies(found.at))
+
+    def _numeric(self) -> Iterator[Mention]:
+        """Yield dates, times, weekdays, years and quantities; each reader sees what the ones before have left."""
+        plain = self.clause.plain
+        for week in read_weekdays(plain, self.language):
+            yield self._mention("weekday", week.days, week.start, week.end)
+        text = plain
+        if _NUMERIC.search(plain):
+            text = mask(plain, [m.span() for m in NOT_COUNTS.finditer(plain)])
+            text = mask(text, [m.span() for m in MONEY.finditer(text)])
+        dates = read_dates(text)
+        for day in dates:
+            yield self._mention("date", day, day.start, day.end)
+        if _NUMERIC.search(text):
+            yield from self._numbers(mask(text, [(day.start, day.end) for day in dates]))
+
+    def _numbers(self, text: str) -> Iterator[Mention]:
+        times = read_times(text, self.language)
+        for clock in times:
+            other = clock.start if clock.may_be_duration else -1
+            mention = self._mention("time", clock.minutes, clock.start, clock.end)
+            yield replace(mention, group=clock.group, other=other)
+        text = mask(text, [(clock.start, clock.end) for clock in times if not clock.may_be_duration])
+        quantities = read_quantities(text, self.language)
+        counted = {q.start for q in quantities if q.unit.startswith("units:") and q.unit != "units:kind_of"}
+        years = {
+            match.start(): match
+            for match in YEAR.finditer(text)
+            if match.start() not in counted or LED_YEAR.search(text[: match.start()])
+        }
+        for match in years.values():
+            yield self._mention("year", int(match[0]), match.start(), match.end())
+        named = {place for place, topic in self.placed if topic.startswith("item:")}  # "the 3 kW kit" counts nothing
+        unsure = {clock.start for clock in times}
+        for quantity in quantities:
+            if quantity.start not in years and quantity.start not in named:
+                mention = self._mention("quantity", quantity.value, quantity.start, quantity.end, unit=quantity.unit)
+                yield replace(mention, other=quantity.start if quantity.start in unsure else -1)
+
+    def _mention(self, kind: str, value: object, start: int, end: int, *, unit: str = "") -> Mention:
+        clause = self.clause
+        exact = len(clause.plain) == len(clause.raw)
+        return Mention(
+            kind=kind,
+            value=value,
+            clause=self.at,
+            start=clause.start + start if exact else clause.start,
+            end=clause.start + end if exact else clause.end,
+            topics=self._topics_at(start),
+            wide=self.wide,
+            is_denied=clause.is_denied,
+            unit=unit,
+        )
+
+    def _topics_at(self, place: int) -> Topics:
+        """Return what the part of the clause around `place` is about: "… 10 and the battery 2" has two."""
+        joints = [match.start() for match in _JOINT.finditer(self.clause.plain)]
+        if not joints:
+            return self.near
+        start = max((joint for joint in joints if joint <= place), default=0)
+        end = min((joint for joint in joints if joint > place), default=len(self.clause.plain))
+        return frozenset(topic for at, topic in self.placed if start <= at < end) or self.near
+
+
+# --- times on days --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slot:
+    """A time of day, or two ends of a range, on days of the week."""
+
+    days: frozenset[int]
+    times: tuple[frozenset[int], ...]
+    topics: Topics
+    wide: Topics
+    first: Mention
+    """The first of the times."""
+
+
+def read_slots(reading: Reading) -> Iterator[Slot]:
+    """Yield the times of a text with the days they are on: those before them in the sentence, else behind."""
+    sentences: dict[int, list[Mention]] = {}
+    for mention in reading.of("weekday", "time"):
+        sentences.setdefault(reading.clauses[mention.clause].sentence, []).append(mention)
+    for mentions in sentences.values():
+        runs = [
+            (kind, tuple(run))
+            for kind, run in itertools.groupby(sorted(mentions, key=lambda m: (m.clause, m.start)), lambda m: m.kind)
+        ]
+        step = 1 if runs[0][0] == "time" else -1
+        for at, (kind, run) in enumerate(runs):
+            if kind == "time" and 0 <= at + step < len(runs):
+                yield from _slots(run, runs[at + step][1])
+
+
+def _slots(times: Sequence[Mention], days: Sequence[Mention]) -> Iterator[Slot]:
+    on = frozenset(day for mention in days for day in as_set(mention))
+    for _, ends in itertools.groupby(times, lambda m: (m.clause, m.group)):
+        both = tuple(ends)
+        topics = both[0].topics | days[0].topics
+        yield Slot(days=on, times=tuple(as_set(t) for t in both), topics=topics, wide=both[0].wide, first=both[0])
+
+
+def as_set(mention: Mention) -> frozenset[int]:
+    """Return the value of a `time` or `weekday`."""
+    return mention.value if isinstance(mention.value, frozenset) else frozenset()

@@ -1,0 +1,104 @@
+"""One thing a reply says, where it stands, and what two subjects have in common."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
+from agent.guardrails.grounding_words import pattern
+
+_SERVES = re.compile(rf"\b{pattern('serves')}\b")
+Finding = Literal["supported", "contradicted", "unsupported", "undecided"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """What else decides: what the prospect wrote, who they are, the day and the places."""
+
+    inbound: Reading
+    inbound_words: frozenset[str]
+    contact_words: frozenset[str]
+    languages: tuple[str, ...]
+    country: str
+    zone: str
+    contact_zone: str | None
+    now: datetime
+    """Aware, in UTC."""
+    said_numbers: frozenset[Decimal]
+    """The numbers of the reply and of what the prospect wrote."""
+
+    @property
+    def today(self) -> date:
+        """The day where the tenant is."""
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sentence:
+    """What holds for a whole sentence of the reply."""
+
+    is_yes: bool
+    """It answers yes."""
+    text: str
+    places: frozenset[str]
+    tells_time: bool
+    """It gives a time of day."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it says that the business does, has or takes something."""
+        return self.is_yes or bool(_SERVES.search(self.text))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statement:
+    """A mention of the reply with what it is about and where it stands."""
+
+    mention: Mention
+    topics: Topics
+    clause_text: str
+    sentence: Sentence
+
+
+# --- the same, and about the same -----------------------------------------------------------------------------
+
+
+WEAK = frozenset(
+    f"topics:{key}"
+    for key in ("opening", "start", "departure", "average", "minimum", "customers", "experience", "certificate")
+)
+
+
+def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) -> Finding:
+    """Return what a published value comes to: contradicted where another value is published closer to the subject."""
+    if not topics:
+        return "supported"
+    nearest = max(closeness(f.wide, topics) for f in equal)
+    rival = max((closeness(_nearest(f), topics) for f in others), default=0)
+    return "contradicted" if rival > nearest else "supported"
+
+
+def _nearest(fact: Mention) -> Topics:
+    """Return what a fact's clause is about, and the items its sentence names."""
+    return fact.topics | frozenset(topic for topic in fact.wide if topic.startswith("item:"))
+
+
+def closeness(one: Topics, other: Topics) -> float:
+    """Return how much two subjects have in common; an item of the catalogue says most."""
+    return sum(3 if topic.startswith("item:") else 0.5 if topic in WEAK else 1 for topic in one & other)
+
+
+def is_echo(statement: Statement, talk: Conversation) -> bool:
+    """Say whether it repeats what the prospect wrote, not as something the business does."""
+    mention = statement.mention
+    same = any(m.value == mention.value for m in talk.inbound.of(mention.kind))
+    if mention.kind == "weekday":
+        said = frozenset(day for m in talk.inbound.of("weekday") for day in as_set(m))
+        same = as_set(mention) <= said
+    if mention.kind == "time":
+        same = any(as_set(m) & as_set(mention) for m in talk.inbound.of("time"))
+    return same and not statement.sentence.serves and not statement.sentence.is_yes

@@ -1,0 +1,233 @@
+"""Reads a text as clauses, and says of each whether it states something about the business, and denies it.
+
+A question, a condition, "I will check" and what is said about the prospect state nothing. Every pattern is bounded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from agent.guardrails.folded import Folded, fold_text
+from agent.guardrails.grounding_words import pattern
+from agent.guardrails.number_words import digits_for_words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clause:
+    """A piece of a sentence. `text` is folded; `plain` is `text` with number words in digits."""
+
+    start: int
+    end: int
+    """Offsets in the text as written."""
+    raw: str
+    text: str
+    plain: str
+    words: tuple[str, ...]
+    """Words and numbers of `plain`."""
+    word_starts: tuple[int, ...]
+    """Where in `plain` each begins."""
+    sentence: int
+    is_claim: bool = True
+    is_denied: bool = False
+    denied_words: frozenset[int] = frozenset()
+    """Places in `words` that "without" denies, where the clause as a whole is not denied."""
+    is_yes: bool = False
+    """It answers yes."""
+
+    def denies(self, at: int) -> bool:
+        """Say whether what word `at` names is denied."""
+        return self.is_denied or at in self.denied_words
+
+
+_WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
+_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
+_ABBREVIATION = re.compile(
+    r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
+)
+_CUT_AT = (
+    r",(?=\s)|:(?!\d)|[()\[\]«»\"“”•]|\s[-–—]\s"
+    r"|(?<=\s)(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras|enquanto|whereas|embora{})\b)"
+)
+_CUT = re.compile(_CUT_AT.format(""))
+_PT_CUT = re.compile(_CUT_AT.format("|mas"))
+_ADVERSATIVE = re.compile(r"^\W*(?:pero|sino|but|porem|however|aunque|although|though|embora|mas)\b")
+_JOINED = re.compile(r"^\W*(?:y|e|and)\b")
+
+# --- what is no statement -------------------------------------------------------------------------------------
+
+_HEDGE = re.compile(rf"\b{pattern('hedge')}")
+_CONDITION = re.compile(rf"^\W*(?:(?:y|e|and|pero|but|mas|o|or|ou|solo|so|only) )?{pattern('condition')}\b")
+_PT_CONDITION = re.compile(r"^\W*(?:(?:e|mas|ou) )?se (?!ja\b)")
+_ABOUT_PROSPECT = re.compile(rf"\b{pattern('about_prospect')}\b")
+_QUESTION_WORD = re.compile(rf"^\W*{pattern('question_word')}\b")
+_YES = re.compile(rf"^\W*{pattern('yes')}\b")
+
+# --- what denies ----------------------------------------------------------------------------------------------
+
+_NO_DENIAL = re.compile(rf"\b{pattern('no_denial')}\b")
+_DENIAL = {
+    "es": re.compile(r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|excepto|salvo)\b"),
+    "pt": re.compile(r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|exceto|n)\b"),
+    "en": re.compile(r"\b(?:no|not|never|nor|neither|none|cannot|closed|except|excluding)\b|n't\b"),
+}
+_WITHOUT = re.compile(r"^(?:sin|sem|without)$")
+_BARE_NOUN = 3
+_CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
+
+
+@lru_cache(maxsize=512)
+def read_clauses(text: str, language: str) -> tuple[Clause, ...]:
+    """Return the clauses of a text written in `language` (es, pt, en), in order. The last few texts are kept."""
+    folded = fold_text(text)
+    ends = [(m.start(), m.end(), m[0]) for m in _SENTENCE_END.finditer(folded.text) if not _abbreviates(folded.text, m)]
+    stops = [*ends, (len(folded.text), len(folded.text), "")]
+    clauses: list[Clause] = []
+    start = 0
+    for number, (stop, after, mark) in enumerate(stops):
+        clauses.extend(_sentence(text, folded, (start, stop), number, language, asks="?" in mark))
+        start = after
+    return tuple(clauses)
+
+
+def _abbreviates(text: str, end: re.Match[str]) -> bool:
+    """Say whether a full stop ends an abbreviation ("av. Central"), not a sentence."""
+    return end[0] == "." and bool(_ABBREVIATION.search(text, max(0, end.start() - 7), end.start()))
+
+
+def _sentence(
+    text: str, folded: Folded, where: tuple[int, int], number: int, language: str, *, asks: bool
+) -> Iterator[Clause]:
+    """Yield the clauses of one sentence, marked."""
+    whole = folded.text[slice(*where)]
+    plain_already = _spell_out(digits_for_words(_spell_out(whole), language)) == whole
+    bare = [
+        clause
+        for piece in _pieces(folded.text, where, language)
+        if (clause := _bare(text, folded, piece, number, "" if plain_already else language)) is not None
+    ]
+    if asks:
+        bare = _mark_question(bare)
+    yield from _mark_denials(_mark_hedges([_marked(clause, language) for clause in bare]), language)
+
+
+def _pieces(text: str, where: tuple[int, int], language: str) -> Iterator[tuple[int, int]]:
+    start = where[0]
+    for cut in (_PT_CUT if language == "pt" else _CUT).finditer(text, *where):
+        yield start, cut.start()
+        start = cut.start() if cut.start() == cut.end() else cut.end()
+    yield start, where[1]
+
+
+def _bare(text: str, folded: Folded, where: tuple[int, int], number: int, language: str) -> Clause | None:
+    """Return a piece of a sentence as an unmarked clause; none without words. No language: no number words in it."""
+    start, stop = where
+    piece = folded.text[start:stop]
+    start, stop = start + len(piece) - len(piece.lstrip()), stop - len(piece) + len(piece.rstrip())
+    if start >= stop:
+        return None
+    first, last = folded.span(start, stop)
+    piece = folded.text[start:stop]
+    plain = _spell_out(digits_for_words(_spell_out(piece), language)) if language else piece
+    found = list(_WORD.finditer(plain))
+    return Clause(
+        start=first,
+        end=last,
+        raw=text[first:last],
+        text=piece,
+        plain=plain,
+        words=tuple(match[0] for match in found),
+        word_starts=tuple(match.start() for match in found),
+        sentence=number,
+    )
+
+
+_ONE_AND_A_HALF = re.compile(
+    r"\b(\d{1,3}|una?|uma?|an?) (horas?|hours?|anos?|years?|mes(?:es)?|months?|dias?|days?|semanas?|weeks?)"
+    r" (?:y|e|and)(?: a)? (?:media|medio|meia|meio|half)\b"
+)
+_AND_A_HALF = re.compile(r"\b(\d{1,3}|one|an?)(?: and a half| and half|\.5|½) (hours?|years?|months?|days?|weeks?)\b")
+_HALF = re.compile(r"\b(?:media hora|meia hora|half an hour|half hour)\b")
+_THREE_QUARTERS = re.compile(
+    r"\b(?:(?:3|three) quarters of an hour|(?:3|tres) cuartos de hora|(?:3|tres) quartos de hora)\b"
+)
+_ONE = re.compile(
+    r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one (hour|day|week|month|year)"
+    r"|(?:cada|todos? os|todo) (hora|dia|semana|mes|ano)|every (hour|day|week|month|year))\b"
+)
+
+
+def _spell_out(plain: str) -> str:
+    """Return folded text with "hora y media" as "1.5 hora", "half an hour" as "30 minutes", "cada mes" as "1 mes"."""
+    if "media" not in plain and "half" not in plain and "mei" not in plain and "medio" not in plain:
+        return _ONE.sub(_one_of, _THREE_QUARTERS.sub("45 minutes", plain))
+    plain = _ONE_AND_A_HALF.sub(_and_a_half, _AND_A_HALF.sub(_and_a_half, plain))
+    return _ONE.sub(_one_of, _HALF.sub("30 minutes", plain))
+
+
+def _and_a_half(match: re.Match[str]) -> str:
+    return f"{match[1] if match[1].isdigit() else 1}.5 {match[2]}"
+
+
+def _one_of(match: re.Match[str]) -> str:
+    return f"1 {next(unit for unit in match.groups() if unit)}"
+
+
+def _marked(clause: Clause, language: str) -> Clause:
+    """Return the clause, no claim where it is a condition or about the prospect."""
+    says_yes = bool(_YES.match(clause.text)) and not _says_if(clause)
+    if says_yes:
+        return replace(clause, is_yes=True, is_claim=clause.is_claim and not _ABOUT_PROSPECT.search(clause.text))
+    open_ended = (
+        _CONDITION.match(clause.text)
+        or (language == "pt" and _PT_CONDITION.match(clause.text))
+        or _ABOUT_PROSPECT.search(clause.text)
+    )
+    return replace(clause, is_claim=False) if open_ended else clause
+
+
+def _says_if(clause: Clause) -> bool:
+    """Say whether it begins with the Spanish "if": "si" without the accent of "sí", and more behind it."""
+    return clause.text.startswith("si ") and not clause.raw.casefold().startswith("sí")
+
+
+def _mark_question(clauses: list[Clause]) -> list[Clause]:
+    """Return the clauses of a sentence that ends in "?": what stands before the question itself may be a claim."""
+    opened = next((i for i, c in enumerate(clauses) if "¿" in c.raw), None)
+    if opened is None:
+        opened = 0 if len(clauses) < 2 or _QUESTION_WORD.match(clauses[0].text) else len(clauses) - 1
+    return [replace(clause, is_claim=False) if i >= opened else clause for i, clause in enumerate(clauses)]
+
+
+def _mark_hedges(clauses: list[Clause]) -> list[Clause]:
+    """Return the clauses, no claims from "I will check" on up to a "but", nor just before it."""
+    open_ended: set[int] = set()
+    for at, clause in enumerate(clauses):
+        if not _HEDGE.search(clause.text):
+            continue
+        open_ended.add(at)
+        if at and not _JOINED.match(clause.text) and not _ADVERSATIVE.match(clause.text) and not clauses[at - 1].is_yes:
+            open_ended.add(at - 1)
+        for later in range(at + 1, len(clauses)):
+            if _ADVERSATIVE.match(clauses[later].text):
+                break
+            open_ended.add(later)
+    return [replace(c, is_claim=False) if at in open_ended and c.is_claim else c for at, c in enumerate(clauses)]
+
+
+def _mark_denials(clauses: list[Clause], language: str) -> list[Clause]:
+    """Return the clauses with what they deny; "neither … nor" carries on."""
+    marked: list[Clause] = []
+    denial = _DENIAL.get(language, _DENIAL["en"])
+    for clause in clauses:
+        found = denial.search(clause.text) and denial.search(_NO_DENIAL.sub("okay", clause.text))
+        denied = bool(found)
+        if found and found.start() == 0 and marked and not marked[-1].is_yes and len(marked[-1].words) <= _BARE_NOUN:
+            marked[-1] = replace(marked[-1], is_denied=True)  # "Pool: we have none"
+        if not denied and marked and marked[-1].is_denied and _CARRIES_ON.match(clause.text):
+            denied = True
+        without = {at + step for at, word in enumerate(clause.words) if _WITHOUT.match(word) for step in (1, 2, 3)}
+        marked.append(
+            replace(clause, is_denied=denied, denied_words=frozenset(without)) if denied or without else clause
+        )
+    return marked

@@ -1,0 +1,109 @@
+"""What words mean to the rule `grounding`, whatever language they are in: `grounding_words.toml` read once.
+
+A concept is named `table:key`, such as `units:week` or `features:parking`.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+_RAW: Mapping[str, Mapping[str, str]] = tomllib.loads(
+    resources.files("agent.guardrails").joinpath("grounding_words.toml").read_text("utf-8")
+)
+_TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places")
+_FAMILY = 5
+"""Words of the three languages that begin with the same five letters mostly mean the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A concept found at `at`, taking `length` words."""
+
+    at: int
+    length: int
+    concept: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    first: str
+    rest: tuple[str, ...]
+    language: str
+    concept: str
+
+
+def _forms() -> Iterator[_Form]:
+    for table in _TABLES:
+        for key, written in _RAW[table].items():
+            for form in written.partition("|")[0].split():
+                language, colon, phrase = form.rpartition(":")
+                first, *rest = phrase.split("_")
+                yield _Form(first, tuple(rest), language if colon else "", f"{table}:{key}")
+
+
+def _by_first_word() -> tuple[dict[str, tuple[_Form, ...]], dict[str, tuple[_Form, ...]]]:
+    """Return the forms by their first word: those that begin with a whole word, and with a stem."""
+    whole: dict[str, tuple[_Form, ...]] = {}
+    stems: dict[str, tuple[_Form, ...]] = {}
+    for form in _forms():
+        table = stems if form.first.endswith("*") else whole
+        key = form.first.rstrip("*")
+        table[key] = (*table.get(key, ()), form)
+    return whole, stems
+
+
+_WHOLE, _STEMS = _by_first_word()
+_STEM_LENGTHS = sorted({len(stem) for stem in _STEMS})
+
+IMPLIED: Mapping[str, frozenset[str]] = {
+    f"features:{key}": frozenset(names.split()) for key, names in _RAW["implied"].items()
+}
+"""Topics (without their table) that imply a feature."""
+LISTS: Mapping[str, frozenset[str]] = {key: frozenset(words.split()) for key, words in _RAW["lists"].items()}
+"""Words that a reader skips, stops at or knows."""
+ZONES: Mapping[str, str] = {
+    f"places:{key}": line.partition("|")[2].strip() for key, line in _RAW["places"].items() if "|" in line
+}
+"""The time zone of a place that has one."""
+
+
+def pattern(name: str) -> str:
+    """Return a group that matches any line of a pattern in `grounding_words.toml`."""
+    return f"(?:{'|'.join(_RAW['patterns'][name].split(chr(10))).strip('|')})"
+
+
+@lru_cache(maxsize=20_000)
+def _forms_for(word: str) -> tuple[_Form, ...]:
+    """Return the forms whose first word `word` is."""
+    by_stem = (form for n in _STEM_LENGTHS if n <= len(word) for form in _STEMS.get(word[:n], ()))
+    return (*_WHOLE.get(word, ()), *by_stem)
+
+
+def _is_form_of(word: str, written: str) -> bool:
+    return word.startswith(written[:-1]) if written.endswith("*") else word == written
+
+
+def find_concepts(words: Sequence[str], language: str) -> list[Found]:
+    """Return every concept in folded words, in order; they may overlap."""
+    return [found for at in range(len(words)) for found in concepts_at(words, at, language)]
+
+
+def concepts_at(words: Sequence[str], at: int, language: str) -> list[Found]:
+    """Return the concepts that begin at word `at`."""
+    found: list[Found] = []
+    for form in _forms_for(words[at]):
+        if form.language and form.language != language:
+            continue
+        length = len(form.rest)
+        if not length:
+            found.append(Found(at, 1, form.concept))
+        elif len(rest := words[at + 1 : at + 1 + length]) == length and all(map(_is_form_of, rest, form.rest)):
+            found.append(Found(at, 1 + length, form.concept))
+    return found
+
+
+def family(word: str) -> str:
+    """Return what a folded word shares with its relatives in the other languages."""
+    return word[:_FAMILY]
