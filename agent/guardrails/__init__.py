@@ -16,6 +16,7 @@ from agent.guardrails import (
     disclosure,
     format,  # noqa: A004 — the rule's name
     frequency,
+    grounding,
     leakage,
     links,
     pii,
@@ -51,6 +52,7 @@ def content_rules(detect: Detect) -> tuple[Rule, ...]:
     return (
         Rule.of(pricing),
         Rule.of(promises),
+        Rule.of(grounding),
         Rule.of(pii),
         Rule.of(leakage),
         Rule.of(links),

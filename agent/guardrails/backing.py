@@ -202,10 +202,8 @@ def _gives_guarantee(statement: Statement, said: _Said) -> bool:
         return False
     if not said.spans:
         noun = re.search(r"\b(?:garantias?|warranty|guarantee)$", said.match[0])
-        return (
-            bool(noun)
-            and "everything" not in said.things
-            or bool((said.things & statement.things) or len(_stems(said.sentence.words) & statement.stems) > 1)
+        return (bool(noun) and "everything" not in said.things) or bool(
+            (said.things & statement.things) or len(_stems(said.sentence.words) & statement.stems) > 1
         )
     return said.spans <= statement.spans and all(_belongs(*pair, statement) for pair in _pairs(said))
 

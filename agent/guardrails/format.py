@@ -13,7 +13,8 @@ MAX_UNITS: dict[Channel, int] = {"whatsapp": 1600, "sms": 1600, "email": 50_000}
 """Longest text a channel carries, in UTF-16 code units."""
 
 _TO_FILL_IN = (
-    r"(?i:your|tu|su|seu|sua|insert\w*|inserir|indicar|nombre|nome|name|first name|last name|apellidos?|sobrenome|precio"
+    r"(?i:your|tu|su|seu|sua|insert\w*|inserir|indicar|nombre|nome|name|first name|last name|apellidos?"
+    r"|sobrenome|precio"
     r"|pre[çc]o|price|link|enlace|url|fecha|data|date|hora|time|lugar|place|cliente?|client|customer|prospect|empresa"
     r"|company|business|producto|produto|product|curso|course|telefono|tel[eé]fono|telefone|phone|correo|e-?mail|direcci[oó]n"
     r"|endere[çc]o|address|cantidad|quantidade|amount|ciudad|cidade|city|agente?|placeholder)"
@@ -25,7 +26,8 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "an unresolved reference or placeholder",
         re.compile(
             r"(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
-            r"|\b(?:XXX+|xxx+)\b(?! (?:siglo|edici))|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b|(?i:\blorem ipsum\b)"
+            r"|\b(?:XXX+|xxx+)\b(?! (?:siglo|edici))|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b"
+            r"|(?i:\blorem ipsum\b)"
         ),
     ),
     (

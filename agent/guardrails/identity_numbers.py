@@ -132,7 +132,8 @@ _IBAN = re.compile(rf"(?<!\w)(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?:[ .-]?[a-z\d]){
 _NAMED = re.compile(
     r"(?<!\w)(?:dni|nie|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
     r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula"
-    r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao|bilhete de identidade|cartao de cidadao"
+    r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao"
+    r"|bilhete de identidade|cartao de cidadao"
     r"|documento de identidad|id number|routing number|account number|numero de cuenta|cuenta bancaria|conta corrente)"
     r"(?!\w)[^\d\n.?!;@]{0,20}?(?P<number>(?<![\d/])[a-z]{0,4}-?\d(?:[ .-]?\d){5,19}(?:-?[a-z])?)(?!\w|/)"
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from re import Match
 
-from agent.guardrails.backing import Backing, backing_of
+from agent.guardrails.backing import backing_of
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.sentences import Sentence, Span, is_conditional, is_denied, is_hedged, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
@@ -59,7 +59,7 @@ class _Claim:
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
     """Revise a text that promises more than the tenant's policies and facts."""
-    found = next(_broken(candidate, turn, tenant), None)
+    found = next(_broken(candidate, tenant), None)
     if found is None:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     return Verdict(
@@ -72,7 +72,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     )
 
 
-def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[_Claim]:
+def _broken(candidate: Candidate, tenant: Tenant) -> Iterator[_Claim]:
     """Yield the promises of a text that nothing published backs."""
     sentences = read_sentences(candidate.text)
     backing = backing_of(tenant)

@@ -38,7 +38,8 @@ _CONTRACTED = re.compile(r"\b(do|does|did|ca|wo|is|are|was|were|would|could|shou
 
 _DENIAL = (
     r"(?:no|nunca|jamas|tampoco|ni|ningun|ninguna|ninguno|nadie|nao|n|nem|nenhum|nenhuma|ninguem|tampouco|not|cannot"
-    r"|never|nor|neither|none|nobody|unable|imposible|impossivel|impossible|evito|evitamos|avoid|refuse|lejos de|longe de)"
+    r"|never|nor|neither|none|nobody|unable|imposible|impossivel|impossible|evito|evitamos|avoid|refuse"
+    r"|lejos de|longe de)"
 )
 _ANY_DENIAL = re.compile(rf"\b{_DENIAL}\b")
 _DENIED_BEFORE = re.compile(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
@@ -55,17 +56,21 @@ _HEDGED_BEFORE = re.compile(
     r"(?: (?:el|la|tu|su|the|your|a|o|sua|seu|al|un|una|any))? $"
     r"|\b(?:consult|averig|pregunt|confirm|verific|revis|check|ask|see|find out|ver|veo|saber|sabe|sei|know|mira|dizer"
     r"|decir|say|tell|perguntar|pergunt|cheque|conferir)\w{0,6}(?: [^, ]{1,15}){0,4} (?:si|se|if|whether)\b.{0,60}$"
-    r"|\b(?:quien|quienes|quem|anyone who|anybody who|whoever|those who|alguien que|alguem que|people who|cualquiera que"
+    r"|\b(?:quien|quienes|quem|anyone who|anybody who|whoever|those who|alguien que|alguem que|people who"
+    r"|cualquiera que"
     r"|qualquer um que|who(?:ever)?)\b[^,]{0,40}$"
     r"|\b(?:entiendo|comprendo|entendo|understand|compreendo|se que|sei que|know)\b[^,]{0,20}"
     r"\b(?:quier\w+|quer\w*|busc\w+|want|need|necesit\w+|precis\w+|gustaria|would like|hope|esper\w+)\b[^,]{0,30}$"
-    r"|\b(?:preguntas|preguntaba\w*|pides|pedias|pediste|perguntou|pediu|you asked|asking|asked|looking for)\b[^,]{0,40}$"
+    r"|\b(?:preguntas|preguntaba\w*|pides|pedias|pediste|perguntou|pediu|you asked|asking|asked"
+    r"|looking for)\b[^,]{0,40}$"
     r"|\b(?:ojala|tomara|i wish|i hope|espero que|seria (?:mentir|deshonesto|irresponsable|enganarte))\b[^,]{0,40}$"
 )
 _IF_BEFORE = re.compile(r"\b(?:si|se|if)(?: (?!te |le |os |ifnot )\w{1,15}){0,2} $")
 _UNTRUE = re.compile(
-    r"\b(?:(?:te |le |lhe |les )?ment(?:iria|iendo|ir|ira|indo|indote)|mintiendo|miente|mienten|mentira|be lying|lying|a lie"
-    r"|not be honest|dishonest|no (?:seria|es) (?:honesto|justo|serio|responsable)|nao (?:seria|e) (?:honesto|serio|justo)"
+    r"\b(?:(?:te |le |lhe |les )?ment(?:iria|iendo|ir|ira|indo|indote)|mintiendo|miente|mienten|mentira"
+    r"|be lying|lying|a lie"
+    r"|not be honest|dishonest|no (?:seria|es) (?:honesto|justo|serio|responsable)|nao (?:seria"
+    r"|e) (?:honesto|serio|justo)"
     r"|deshonesto|desonesto|irresponsable|irresponsavel|irresponsible|misleading|enganarte|enganando|engana|enganar"
     r"|desconfia|desconfie|desconfiar|wary|suspicious|untrue)\b"
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.guardrails import promises
-from agent.types import Candidate, Passage, Tenant
+from agent.types import Candidate, Passage, Tenant, Verdict
 from tests.factories import NOW, make_tenant, make_turn
 
 DATA = Path(__file__).parent / "data"
@@ -42,12 +42,12 @@ def read_cases(kind: str) -> Iterator[Any]:
 TENANTS = read_tenants()
 
 
-def verdict_on(text: str, tenant: Tenant, language: str, inbound: str = "Hola") -> promises.Verdict:
+def verdict_on(text: str, tenant: Tenant, language: str, inbound: str = "Hola") -> Verdict:
     turn = make_turn(inbound, tenant=tenant)
     return promises.check(Candidate(text=text, language=language, channel="whatsapp"), turn, tenant, NOW)
 
 
-@pytest.mark.parametrize(("tenant", "language", "text"), read_cases("breaks"))
+@pytest.mark.parametrize(("tenant", "language", "text"), list(read_cases("breaks")))
 def test_promise_beyond_what_is_published_is_revised(tenant: str, language: str, text: str) -> None:
     verdict = verdict_on(text, TENANTS[tenant], language)
     assert verdict.outcome == "revise"
@@ -55,7 +55,7 @@ def test_promise_beyond_what_is_published_is_revised(tenant: str, language: str,
     assert text[slice(*verdict.span)].startswith(verdict.evidence[:20])
 
 
-@pytest.mark.parametrize(("tenant", "language", "text"), read_cases("keeps"))
+@pytest.mark.parametrize(("tenant", "language", "text"), list(read_cases("keeps")))
 def test_text_that_promises_nothing_more_passes(tenant: str, language: str, text: str) -> None:
     verdict = verdict_on(text, TENANTS[tenant], language)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)

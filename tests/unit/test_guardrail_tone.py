@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.guardrails import tone
-from agent.types import Candidate, Passage, Tenant
+from agent.types import Candidate, Tenant, Verdict
 from tests.factories import NOW, make_tenant, make_turn
 
 DATA = Path(__file__).parent / "data"
@@ -20,12 +20,12 @@ def read_cases(kind: str) -> Iterator[Any]:
             yield pytest.param(case["language"], text, id=f"{case['language']}: {text[:60]}")
 
 
-def verdict_on(text: str, language: str, tenant: Tenant | None = None) -> tone.Verdict:
+def verdict_on(text: str, language: str, tenant: Tenant | None = None) -> Verdict:
     turn = make_turn("Hola", tenant=tenant or make_tenant())
     return tone.check(Candidate(text=text, language=language, channel="whatsapp"), turn, turn.tenant, NOW)
 
 
-@pytest.mark.parametrize(("language", "text"), read_cases("rude"))
+@pytest.mark.parametrize(("language", "text"), list(read_cases("rude")))
 def test_unkind_text_is_revised(language: str, text: str) -> None:
     verdict = verdict_on(text, language)
     assert verdict.outcome == "revise"
@@ -33,7 +33,7 @@ def test_unkind_text_is_revised(language: str, text: str) -> None:
     assert text[slice(*verdict.span)].startswith(verdict.evidence[:20])
 
 
-@pytest.mark.parametrize(("language", "text"), read_cases("kind"))
+@pytest.mark.parametrize(("language", "text"), list(read_cases("kind")))
 def test_kind_text_passes(language: str, text: str) -> None:
     verdict = verdict_on(text, language)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)
