@@ -26,7 +26,7 @@ from agent.route import choose_route
 from agent.screen import Screened, screen
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.steps import Steps
-from agent.store import deliveries, events, messages
+from agent.store import deliveries, events, outbox
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
 from agent.types import (
@@ -171,11 +171,11 @@ async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps)
     """Log a provider's report and move the message's state forward, never back. True: it is one of ours."""
     async with deps.db.system() as tx, tx.transaction():
         await set_tenant(tx, tenant_id)
-        message_id = await messages.lock_reported(tx, status.message_id, status.provider_id)
+        message_id = await outbox.lock_reported(tx, status.message_id, status.provider_id)
         if message_id is None:
             return False
         if await deliveries.insert_status(tx, tenant_id, message_id, status, deps.now()):
-            moved = await messages.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
+            moved = await outbox.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
             await events.insert_event(
                 tx,
                 tenant_id,

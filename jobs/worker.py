@@ -8,7 +8,7 @@ import psycopg_pool
 import structlog
 
 from agent.ports import AgentDeps, Deps
-from agent.store import conversations, messages
+from agent.store import conversations, outbox
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
 from jobs.queue import JobQueue
@@ -58,7 +58,7 @@ async def sweep_turns(deps: Deps) -> int:
 async def sweep_outbox(deps: Deps) -> int:
     """Defer deliveries whose job was lost, whose time has come, or whose claim has lapsed."""
     async with deps.db.system() as tx, tx.transaction():
-        due = await messages.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_S)
+        due = await outbox.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_S)
         for tenant_id, message_id in due:
             await deps.queue.deliver(tx, tenant_id, message_id)
     return len(due)

@@ -11,6 +11,7 @@ from time import process_time
 
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
+from agent.log import configure_logging
 from agent.ports import AgentDeps
 from agent.settings import Settings
 from agent.store.db import Database
@@ -93,6 +94,7 @@ async def measure(store: Store, home: Path) -> tuple[float, float]:
 
 async def run() -> list[tuple[str, str]]:
     """Measure; return lines of a table: what, and how much."""
+    configure_logging("warning", json=False)
     with durable_home() as home:
         store = await create_store(home, "turns", quiet_s=0, max_wait_s=0)
         rate, spent_ms = await measure(store, home)
