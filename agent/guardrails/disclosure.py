@@ -22,6 +22,7 @@ MAX_INBOUND_CHARS = 4_000
 
 POSES = ("denies_machine", "poses", "lives_like_a_person")
 
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _SAYS = load_expressions("disclosure")
 _FIRST_NAMES = load_words("pii")["first_names"]
 
@@ -51,16 +52,27 @@ def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Iterator[tu
         if not _SAYS["virtual"].match(said, match.end()):
             yield match.span()
     yield from _introductions(text, folded, turn, tenant)
-    if asked and not _SAYS["admits_machine"].search(said):
-        yield from (
-            match.span() for match in (_SAYS["begins_no"].match(said), _SAYS["begins_yes"].match(said)) if match
-        )
+    if asked and not _answers_truly(said, fold_text(turn.text).text):
+        first = re.match(r"[^.!?\n]*\w", said)
+        yield first.span() if first else (0, len(said))
+
+
+def _answers_truly(said: str, question: str) -> bool:
+    """Say whether a reply to "are you a bot?" says what it is, if only by the right yes or no."""
+    stated = "".join(sentence for sentence in _SENTENCE.findall(said) if "?" not in sentence)
+    admissions = (*_SAYS["admits_machine"].finditer(stated), *_SAYS["assists"].finditer(stated))
+    if any(not _SAYS["unless"].search(stated, max(0, match.start() - 40), match.start()) for match in admissions):
+        return True
+    of_machine, of_person = bool(_SAYS["machine"].search(question)), bool(_SAYS["person"].search(question))
+    if of_machine == of_person:
+        return False
+    return bool(_SAYS["begins_yes" if of_machine else "begins_no"].match(said))
 
 
 def _introductions(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield where the reply gives itself a name that is not the assistant's, or the assistant a person's job."""
     own = {word for disclosure in tenant.disclosure.values() for word in words_of(disclosure).split()}
-    for match in _SAYS["introduces"].finditer(folded.text):
+    for match in (*_SAYS["introduces"].finditer(folded.text), *_SAYS["name_here"].finditer(folded.text)):
         role = _SAYS["role_after_name"].match(folded.text, match.end())
         if not text[folded.origins[match.start("name")]].isupper() or _is_about_others(match, turn, tenant):
             continue
@@ -73,11 +85,13 @@ def _introductions(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Ite
 
 def _is_about_others(introduction: re.Match[str], turn: Turn, tenant: Tenant) -> bool:
     """Say whether the words rather present staff: "te atiende Carmen", "it's Denise who runs it"."""
-    if introduction["others"]:
+    if introduction.groupdict().get("others"):
         return publications_of(tenant).says(introduction["name"].split()[0])
-    if introduction["asked"]:
+    if introduction.groupdict().get("asked"):
         return not _SAYS["asks_who"].search(words_of(turn.text[:MAX_INBOUND_CHARS]))
-    return bool(introduction["here"]) and not _SAYS["here"].match(introduction.string, introduction.end())
+    return bool(introduction.groupdict().get("here")) and not _SAYS["here"].match(
+        introduction.string, introduction.end()
+    )
 
 
 def _discloses(text: str, folded: str, tenant: Tenant) -> bool:

@@ -13,10 +13,9 @@ MAX_UNITS: dict[Channel, int] = {"whatsapp": 1600, "sms": 1600, "email": 50_000}
 """Longest text a channel carries, in UTF-16 code units."""
 
 _TO_FILL_IN = (
-    r"(?i:your|tu|su|seu|sua|insert\w*|inserir|indicar|nombre|nome|name|first name|last name|apellidos?"
-    r"|sobrenome|precio"
-    r"|pre[çc]o|price|link|enlace|url|fecha|data|date|hora|time|lugar|place|cliente?|client|customer|prospect|empresa"
-    r"|company|business|producto|produto|product|curso|course|telefono|tel[eé]fono|telefone|phone|correo|e-?mail|direcci[oó]n"
+    r"(?i:your|tu|su|seu|sua|insert\w*|inserir|indicar|nombre|nome|name|first name|last name|apellidos?|sobrenome"
+    r"|precio|pre[çc]o|price|link|enlace|url|fecha|data|date|hora|time|lugar|place|cliente?|client|customer|prospect|empresa"
+    r"|company|business|producto|produto|product|curso|course|tel[eé]fono|telefone|phone|correo|e-?mail|direcci[oó]n"
     r"|endere[çc]o|address|cantidad|quantidade|amount|ciudad|cidade|city|agente?|placeholder)"
 )
 
@@ -26,14 +25,16 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "an unresolved reference or placeholder",
         re.compile(
             r"(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
-            r"|\b(?:XXX+|xxx+)\b(?! (?:siglo|edici))|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b"
-            r"|(?i:\blorem ipsum\b)"
+            r"|\b(?:XXX+|xxx+)\b|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b|(?i:\blorem ipsum\b)"
         ),
     ),
     (
         "a placeholder",
         re.compile(
             rf"\[\s?(?:[A-ZÁÉÍÓÚÑÇÃÕ][A-ZÁÉÍÓÚÑÇÃÕ _-]{{3,30}}|[Xx]{{2,}}|{_TO_FILL_IN}\b[^\]\n]{{0,40}})\](?!\()"
+            r"|(?<![\w.])[@$%](?i:nombre|nome|name|first_?name|last_?name|cliente?|customer|usuario|user|fecha|data|date|hora|precio"
+            r"|pre[çc]o|price|curso|course|empresa|company|link|url|monto|amount|tel[eé]fono|undefined)\b%?"
+            r"|\((?i:insert\w*|inserir|completar con|rellenar con|preencher|fill in|tbd)\b[^()\n]{0,40}\)"
             rf"|<\s?{_TO_FILL_IN}\b[^<>\n]{{0,40}}>"
         ),
     ),
@@ -67,12 +68,14 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"<\|[\w ]{1,30}\|>|\[/?INST\]|<</?SYS>>"
             r"|^\s{0,3}(?:assistant|asistente|assistente|user|human|bot)\s?:\s"
             r"|\A\s{0,3}(?:draft(?: reply)?|reply|response|answer|borrador|respuesta|rascunho|resposta|output)\s?:\s"
-            r"|\\n(?=\S)|\\u[0-9a-f]{4}|\\t(?=\w)",
+            r"|^\s{0,3}[a-z]{1,20}(?:_[a-z]{1,20}){1,3}\s?:|\\n(?=\S)|\\u[0-9a-f]{4}|\\t(?=\w)",
             re.IGNORECASE | re.MULTILINE,
         ),
     ),
     ("wrongly decoded characters", re.compile("\ufffd|Ã[\u0080-\u00bf]|Â[\u00a0-\u00bf]|â€")),
 )
+_NONE = re.compile(r"\bNone\b")
+"""An English word at the beginning of a sentence; elsewhere, and in other languages, a value that was not there."""
 _INLINE_MARKUP = re.compile(
     r"(?<![\w*])\*(?=[^\s*])[^*\n]{0,120}[^\s*]\*(?![\w*])|(?<![\w_])_(?=[^\s_])[^_\n]{0,120}[^\s_]_(?![\w_])"
     r"|(?<!\w)`[^`\n]{1,120}`"
@@ -105,6 +108,8 @@ def _problems(candidate: Candidate, tenant: Tenant) -> Iterator[tuple[str, tuple
     for what, pattern in LEFTOVERS:
         if found := pattern.search(text):
             yield f"The text contains {what}; write plain text.", found.span()
+    if candidate.language != "en" and (found := _NONE.search(text)):
+        yield "The text contains an empty value; write plain text.", found.span()
     if candidate.channel != "whatsapp" and (found := _INLINE_MARKUP.search(text)):
         yield f"The text contains markup that {candidate.channel} shows as it is; write plain text.", found.span()
     if candidate.channel == "sms" and (segments := count_segments(text)) > tenant.policy.max_sms_segments:

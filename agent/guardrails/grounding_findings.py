@@ -1,5 +1,6 @@
 """Reads a reply against what is published and what was said, and finds what is not borne out."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ HISTORY = 12
 _SCARCE = re.compile(pattern("scarce"))
 _ANSWERS = 2
 """So many sentences of a reply are about what was asked, unless they say otherwise."""
+MAX_SENTENCE = 1_000
+"""Of one sentence, so many characters tell what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,18 @@ def _finding(
 
 def _sentences(reading: Reading) -> Mapping[int, Sentence]:
     numbers = [clause.sentence for clause in reading.clauses]
+    timed = {numbers[mention.clause] for mention in reading.of("time")}
+    places: dict[int, set[str]] = {}
+    for mention in reading.of("place"):
+        places.setdefault(numbers[mention.clause], set()).add(str(mention.value))
     found: dict[int, Sentence] = {}
-    for number in dict.fromkeys(numbers):
-        clauses = [clause for clause in reading.clauses if clause.sentence == number]
+    for number, group in itertools.groupby(reading.clauses, lambda clause: clause.sentence):
+        clauses = tuple(group)
         found[number] = Sentence(
             is_yes=any(clause.is_yes for clause in clauses),
-            text=" ".join(clause.text for clause in clauses),
-            places=frozenset(str(m.value) for m in reading.of("place") if numbers[m.clause] == number),
-            tells_time=any(numbers[m.clause] == number for m in reading.of("time")),
+            text=" ".join(clause.text for clause in clauses)[:MAX_SENTENCE],
+            places=frozenset(places.get(number, ())),
+            tells_time=number in timed,
         )
     return found
 

@@ -12,6 +12,9 @@ from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
 from agent.guardrails.number_words import digits_for_words
 
+MAX_CLAUSE = 400
+"""Nobody writes longer clauses; a longer one is read in parts."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clause:
@@ -114,9 +117,14 @@ def _sentence(
 def _pieces(text: str, where: tuple[int, int], language: str) -> Iterator[tuple[int, int]]:
     start = where[0]
     for cut in (_PT_CUT if language == "pt" else _CUT).finditer(text, *where):
-        yield start, cut.start()
+        yield from _bounded(start, cut.start())
         start = cut.start() if cut.start() == cut.end() else cut.end()
-    yield start, where[1]
+    yield from _bounded(start, where[1])
+
+
+def _bounded(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yield a piece in parts of at most `MAX_CLAUSE` characters: what looks around a number then looks at few."""
+    return ((at, min(at + MAX_CLAUSE, stop)) for at in range(start, stop, MAX_CLAUSE))
 
 
 def _bare(text: str, folded: Folded, where: tuple[int, int], number: int, language: str) -> Clause | None:

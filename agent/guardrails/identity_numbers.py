@@ -104,15 +104,15 @@ def _shape(pattern: str) -> re.Pattern[str]:
     return re.compile(f"{_BEFORE}(?:{pattern}){_AFTER}")
 
 
-_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("NIE", _shape(r"[xyz]-?\d{7}-?[a-z]")),
-    ("CPF", _shape(r"\d{3}\.\d{3}\.\d{3}-\d{2}")),
-    ("CNPJ", _shape(r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}")),
-    ("CURP", _shape(r"[a-z]{4}\d{6}[hmx][a-z]{5}[a-z\d]\d")),
-    ("RFC", _shape(r"[a-z&]{3,4}\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])[a-z\d]{3}")),
-    ("SSN", _shape(r"\d{3}-\d{2}-\d{4}")),
-    ("CUIT", _shape(r"\d{2}-\d{8}-\d")),
-    ("RUT", _shape(r"\d{1,2}\.\d{3}\.\d{3}-[\dk]")),
+_SHAPES = _shape(
+    r"(?P<NIE>[xyz]-?\d{7}-?[a-z])"
+    r"|(?P<CPF>\d{3}\.\d{3}\.\d{3}-\d{2})"
+    r"|(?P<CNPJ>\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2})"
+    r"|(?P<CURP>[a-z]{4}\d{6}[hmx][a-z]{5}[a-z\d]\d)"
+    r"|(?P<RFC>[a-z&]{3,4}\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])[a-z\d]{3})"
+    r"|(?P<SSN>\d{3}-\d{2}-\d{4})"
+    r"|(?P<CUIT>\d{2}-\d{8}-\d)"
+    r"|(?P<RUT>\d{1,2}\.\d{3}\.\d{3}-[\dk])"
 )
 """Shapes that nothing else has."""
 _CHECKED: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -127,13 +127,14 @@ _CARD_GROUPS = re.compile(r"(?!(?:19|20)\d\d)[2-6]\d{3}([ .-])\d{4}\1\d{4}\1\d{4
 _CARD_CODE = re.compile(
     r"(?<!\w)(?:cvv2?|cvc2?|codigo de seguridad|security code|codigo de seguranca)\b[^\d\n.]{0,12}\d{3,4}(?!\w)"
 )
+_ACCOUNT = re.compile(r"(?<!\w)agencia:? \d{3,5}(?:-\d)?,? (?:e )?(?:a )?conta:? [\d.]{4,12}(?:-[\dx])?(?!\w)")
 _IBAN_LENGTHS = {"es": 24, "pt": 25, "br": 29, "gb": 22, "de": 22, "fr": 27, "it": 27, "ie": 22, "nl": 18, "be": 16}
 _IBAN = re.compile(rf"(?<!\w)(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?:[ .-]?[a-z\d]){{12,28}}")
 _NAMED = re.compile(
     r"(?<!\w)(?:dni|nie|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
     r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula"
-    r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao"
-    r"|bilhete de identidade|cartao de cidadao"
+    r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao|bilhete de identidade"
+    r"|cartao de cidadao"
     r"|documento de identidad|id number|routing number|account number|numero de cuenta|cuenta bancaria|conta corrente)"
     r"(?!\w)[^\d\n.?!;@]{0,20}?(?P<number>(?<![\d/])[a-z]{0,4}-?\d(?:[ .-]?\d){5,19}(?:-?[a-z])?)(?!\w|/)"
 )
@@ -162,9 +163,8 @@ def _find_cards(text: str) -> Iterator[Place]:
 
 
 def _find_shapes(text: str) -> Iterator[Place]:
-    for name, pattern in _SHAPES:
-        for match in pattern.finditer(text):
-            yield f"{name} number", *match.span()
+    for match in _SHAPES.finditer(text):
+        yield f"{match.lastgroup} number", *match.span()
     for kind, pattern in _CHECKED:
         for match in pattern.finditer(text):
             if CHECKS[kind](_NOT_WORD.sub("", match[0])):
@@ -183,3 +183,5 @@ def _find_ibans(text: str) -> Iterator[Place]:
 def _find_named(text: str) -> Iterator[Place]:
     for match in _NAMED.finditer(text):
         yield "identity number", *match.span("number")
+    for match in _ACCOUNT.finditer(text):
+        yield "account number", *match.span()

@@ -32,8 +32,9 @@ _EVERYDAY = load_words("language")
 _HIDDEN = re.compile(
     r"[«“\"][^«»“”\"\n]{1,200}[»”\"]|(?<!\w)['‘][^'’\n]{1,100}['’](?!\w)"
     r"|(?<!\S)\S+(?:@|://)\S+|(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[a-z]{2,}\S*"
-    r"|`[^`\n]*`|[\w ]{1,30}(?: > [\w ]{1,30})+"
+    r"|`[^`\n]*`"
 )
+_MENU = re.compile(r"(?<![\w ])[\w ]{1,40}(?: > [\w ]{1,40})+")
 _PIECE = re.compile(r"(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<end>[.!?…]+(?=\s|$)|\n)|(?P<pause>[,;:()—–]|\s-\s)")
 
 
@@ -134,6 +135,8 @@ def _judge(run: Sequence[_Word], language: str, other: str) -> Iterator[tuple[in
 def _without_names(text: str, tenant: Tenant) -> str:
     """Return the text with quotations, links and the names of what the tenant sells blanked out, at equal length."""
     hidden = _HIDDEN.sub(lambda match: _blank(match[0]), text)
+    if " > " in hidden:
+        hidden = _MENU.sub(lambda match: _blank(match[0]), hidden)
     names = {tenant.name, *(name for item in tenant.catalogue for name in item.name.values())}
     present = sorted((name for name in names if name and name in hidden), key=len, reverse=True)
     for name in present:

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from agent.folding import words_of
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.folded import fold_text
+from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -37,7 +37,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that tells how the agent works, what is noted about the prospect, or whom else it serves."""
     text = candidate.text
     folded = fold_text(text)
-    found = next(_leaks(folded.text, turn, tenant), None)
+    found = next(_leaks(folded.text, turn, tenant), None) or next(_addressed(text, folded, tenant), None)
     if found is None:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     start, end = folded.span(*found)
@@ -64,11 +64,21 @@ def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]
     yield from _quotations(folded, tenant)
 
 
+def _addressed(text: str, folded: Folded, tenant: Tenant) -> Iterator[tuple[int, int]]:
+    """Yield where the text tells the assistant who it is, as a prompt does."""
+    own = {word for said in tenant.disclosure.values() for word in words_of(said).split()}
+    for match in _SAYS["you_are"].finditer(folded.text):
+        if match["name"] in own and text[folded.origins[match.start("name")]].isupper():
+            yield match.span()
+
+
 def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines: bool) -> bool:
     """Say whether a model or platform may be named: the tenant deals with it, or the prospect asks and learns nothing.
 
     `said` is the sentence up to the name and with it.
     """
+    ambiguous = _SAYS["ambiguous_model"].search(name)
+    name = ambiguous[0] if ambiguous else name
     tells_nothing = declines or bool(_SAYS["denies_being"].search(said))
     if publications_of(tenant).says(name) and not _SAYS["runs_on"].search(said):
         return True
@@ -78,12 +88,13 @@ def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines:
 def _quotations(folded: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield runs of words that stand in our prompts or in the tenant's advice on tone."""
     words = list(_WORD.finditer(folded))
+    texts = [word[0] for word in words]
     internal = _runs(tenant.voice) | _prompt_runs()
     public = publications_of(tenant).word_lines
-    for first, last in zip(words, words[QUOTED_WORDS - 1 :], strict=False):
-        run = words_of(folded[first.start() : last.end()])
+    for index in range(len(words) - QUOTED_WORDS + 1):
+        run = " ".join(texts[index : index + QUOTED_WORDS])
         if run in internal and run not in public:
-            yield first.start(), last.end()
+            yield words[index].start(), words[index + QUOTED_WORDS - 1].end()
 
 
 @lru_cache(maxsize=1)

@@ -27,6 +27,8 @@ _DATA = re.compile(rf"(?<!\w){any_of(_WORDS['data'])}(?!\w)")
 _TITLE_BEFORE = re.compile(rf"(?<!\w){_TITLES}\.? $")
 _OF_PROSPECT = rf"(?:tu|tus|su|sus|vuestr[oa]|seu|sua|teu|tua|your)_(?:{_RELATIONS})".replace("_", " ")
 _RELATIVE = re.compile(rf"(?<!\w){_OF_PROSPECT}(?!\w)")
+_RELATIVE_BEFORE = re.compile(rf"(?<!\w){_OF_PROSPECT},? $")
+_RELATIVE_ACTS = re.compile(rf"(?<!\w){_OF_PROSPECT}(?: \w{{1,12}}){{0,2}} (?P<act>{any_of(_WORDS['acts'])})(?!\w)")
 _ROLE_BEFORE = re.compile(
     rf"(?<!\w)(?:{_TITLES}\.?|{_CUSTOMERS},?|{_OF_PROSPECT},?|client is|(?:otr[oa]|outr[oa]|another|other) \w+,?) $"
 )
@@ -41,7 +43,12 @@ _HYPOTHETICAL = re.compile(
     r"(?:^|[,:] ?)\W*(?:si|se|caso|if|cuando|quando|when)(?=\s)"
     r"|(?<!\w)(?:puede\w*|podr[ií]a\w*|pode|poderia|can|could|may|might)(?!\w)|[¿?]"
 )
-_END_OF_SENTENCE = re.compile(r"(?<!\bSr)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSra)(?<!\bDra)(?<!\bMrs)[.!?;…](?=\s|$)|\n")
+_ADDRESSED_BEFORE = re.compile(
+    r"(?:^|[.!?\n] ?)\W*(?:hola|oi|ola|hi|hey|hello|dear|querid[oa]|estimad[oa]|gracias|obrigad[oa]|thanks|perfecto"
+    r"|perfeito|claro|buen[oa]s? \w+|bom dia|boa \w+|genial|listo|pronto|great|sure|ok),? $"
+)
+_ADDRESSED_AFTER = re.compile(r"[,!] (?:te|ya|tu|you|your|seu|sua|voce|puedes|pode)(?!\w)")
+_END_OF_SENTENCE = re.compile(r"[.!?;…](?<!\b(?:Sr|Dr|Mr|Ms)\.)(?<!\b(?:Sra|Dra|Mrs)\.)(?=\s|$)|\n")
 _STATES = re.compile(
     r",? (?:ya |ja |que )?"
     r"(?:vino|viene|tiene|esta|debe|pago|compro|fue|veio|tem|deve|pagou|foi|came|has|is|was|owes|paid)(?!\w)"
@@ -53,11 +60,13 @@ def find_people(text: str, known: Known) -> Iterator[Finding]:
     for start, end in _sentences(text[:MAX_CHARS]):
         sentence = fold(text[start:end])
         told = any(match[0] not in known.given for match in _SENSITIVE.finditer(sentence))
-        about = told or bool(_DATA.search(sentence) or _CUSTOMER.search(sentence))
+        about = told or bool(_DATA.search(sentence))
         for name in islice(_NAME.finditer(text, start, end), MAX_NAMES):
             if _is_somebodys(name, known, told=told, about=about):
                 yield Finding("another person's data", name.span())
-        if told and _RELATIVE.search(sentence) and not _HYPOTHETICAL.search(text[start : end + 1].lower()):
+        acted = (match["act"] for match in _RELATIVE_ACTS.finditer(sentence) if match["act"] not in known.given)
+        behind_their_back = any(acted) or (told and _RELATIVE.search(sentence))
+        if behind_their_back and not _HYPOTHETICAL.search(text[start : end + 1].lower()):
             yield Finding("another person's data", (start, end))
 
 
@@ -66,16 +75,22 @@ def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool)
 
     `told`: something sensitive that the prospect did not write; `about`: anything that is data with a name.
     """
-    before, after = fold(name.string[max(0, name.start() - 40) : name.start()]), fold(name.string[name.end() :][:40])
     words = [word for word in fold(name[0]).replace("-", " ").split() if len(word) > 3 or word in _FIRST_NAMES]
     is_person = bool(words) and words[0] in _FIRST_NAMES
-    if all(word in known.words for word in words):
-        return is_person and told and bool(_STATES.match(after))
-    if _ROLE_BEFORE.search(before) or _ROLE_AFTER.match(after):
-        return is_person or bool(_TITLE_BEFORE.search(before))
-    if not is_person or words[0] in known.words:
+    is_known = all(word in known.words for word in words)
+    if is_known and not (is_person and told):
         return False
-    return about if len(words) > 1 else told
+    before, after = fold(name.string[max(0, name.start() - 40) : name.start()]), fold(name.string[name.end() :][:40])
+    if is_known:
+        return bool(_STATES.match(after))
+    has_role = bool(_ROLE_BEFORE.search(before) or _ROLE_AFTER.match(after))
+    if has_role and (is_person or told or _RELATIVE_BEFORE.search(before)):
+        return about or not _TITLE_BEFORE.search(before)
+    if has_role and about and _TITLE_BEFORE.search(before):
+        return True
+    if not is_person or words[0] in known.words or _ADDRESSED_BEFORE.search(before) or _ADDRESSED_AFTER.match(after):
+        return False
+    return about and (len(words) > 1 or words[0] not in _WORDS["ambiguous_names"])
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
