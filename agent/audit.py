@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 from agent.audit_tenants import AuditedTenant
 from agent.guardrails import SEVERITY, check_all
+from agent.guardrails.grounding import claims_to_judge
+from agent.guardrails.judge import judged_verdict
 from agent.guardrails.rule import Rule
+from agent.ports import Judge
 from agent.types import (
     Candidate,
     Channel,
@@ -43,12 +46,18 @@ def audit(text: AuditedText, audited: AuditedTenant, rules: Sequence[Rule]) -> t
 
     The text is not taken for a first message: nobody knows what was sent before, so no disclosure is asked for.
     """
+    candidate, turn, now = _case(text, audited)
+    return check_all(rules, candidate, turn, audited.tenant, now)
+
+
+def _case(text: AuditedText, audited: AuditedTenant) -> tuple[Candidate, Turn, datetime]:
+    """Return what rules look at."""
     now = datetime.combine(audited.as_of, time(12), ZoneInfo(audited.tenant.timezone)).astimezone(UTC)
     candidate = Candidate(text=text.text, language=text.language, channel=text.channel)
-    return check_all(rules, candidate, audited_turn(text, audited.tenant, now), audited.tenant, now)
+    return candidate, _turn(text, audited.tenant, now), now
 
 
-def audited_turn(text: AuditedText, tenant: Tenant, now: datetime) -> Turn:
+def _turn(text: AuditedText, tenant: Tenant, now: datetime) -> Turn:
     """Return the turn a text answers: one message, after something the business has said."""
     conversation = Conversation(
         id=ConversationId(_NOBODY),
@@ -73,6 +82,24 @@ def audited_turn(text: AuditedText, tenant: Tenant, now: datetime) -> Turn:
         attempt=1,
         trace_id="",
     )
+
+
+async def audit_judged(
+    text: AuditedText, audited: AuditedTenant, rules: Sequence[Rule], judge: Judge
+) -> tuple[Verdict, ...]:
+    """Return what `audit` does, and the judge's verdict where code lets the text pass but leaves statements open.
+
+    Raises:
+        ModelUnavailable: no answer in time.
+        ModelRefused: no usable answer.
+    """
+    verdicts = audit(text, audited, rules)
+    candidate, turn, _ = _case(text, audited)
+    claims = () if objections(verdicts) else claims_to_judge(candidate, turn, audited.tenant)
+    if not claims:
+        return verdicts
+    judged = await judge.judge(claims, turn)
+    return (*verdicts, judged_verdict(judged.judgements))
 
 
 def objections(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from agent.audit import AuditedText, audit, objections
+from agent.audit import AuditedText, audit, audit_judged, objections
 from agent.audit_tenants import AuditedTenant
 from agent.errors import NightshiftError
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
+from agent.ports import Judge
 from agent.types import Channel, Classification, Verdict
 
 Row = dict[str, Any]
@@ -130,15 +131,17 @@ def local_classify_row(
     return classify
 
 
-def check_fields(tenants: Mapping[str, AuditedTenant], rules: Sequence[Rule]) -> Annotate:
+def check_fields(tenants: Mapping[str, AuditedTenant], rules: Sequence[Rule], judge: Judge | None = None) -> Annotate:
     """Return what adds `outcome`, `rules` and `verdicts` to a row {tenant, channel, language, inbound?, draft}.
 
     `outcome` is `pass` or `violation`, `rules` are the broken ones, main one first, and `verdicts` say what is wrong.
+    With a `judge`, statements that code cannot decide are judged too.
     """
 
-    def annotate(row: Row) -> Row:
+    async def annotate(row: Row) -> Row:
         text, tenant = _audited_text(row), _tenant_of(row, tenants)
-        broken = objections(audit(text, tenant, rules))
+        verdicts = await audit_judged(text, tenant, rules, judge) if judge else audit(text, tenant, rules)
+        broken = objections(verdicts)
         return {
             "outcome": "violation" if broken else "pass",
             "rules": [verdict.rule for verdict in broken],

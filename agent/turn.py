@@ -20,6 +20,7 @@ from agent.errors import Misconfigured, ModelRefused, ModelUnavailable, UnknownR
 from agent.gather import Gathered
 from agent.handoff import handoff_text
 from agent.injection import screen_injection
+from agent.judging import judge_draft
 from agent.ports import AgentDeps, Classified, Deps, Drafted
 from agent.render import render_notice
 from agent.route import choose_route
@@ -269,7 +270,8 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
         except ModelRefused as exc:
             return Escalate(reason="The model gave no usable answer", detail=str(exc), reply=notice())
         previous = drafted.draft
-        candidate, verdicts = prepare(drafted.draft, turn, deps)
+        candidate, checked = prepare(drafted.draft, turn, deps)
+        verdicts = await judge_draft(steps, f"judge_{name}", candidate, checked)
         objections = tuple(verdict for verdict in verdicts if verdict.outcome == "revise")
         if not objections:
             reply = Reply(candidate=candidate, source=drafted.draft.source, verdicts=verdicts, draft=drafted.draft)

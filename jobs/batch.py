@@ -23,12 +23,14 @@ from agent.batch import (
 )
 from agent.errors import Misconfigured
 from agent.guardrails import content_rules
+from agent.guardrails.judge import RememberingJudge
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
 from agent.settings import Settings
 from agent.types import Classification
 from jobs.agent_wiring import load_claude
+from jobs.wiring import utc_now
 
 CLAUDE_CONCURRENCY = 8
 
@@ -55,14 +57,24 @@ async def run_classify(settings: Settings, source: Path, target: Path, engine: s
         return await _run(source, target, classification_fields(classify_row), console, concurrency)
 
 
-async def run_check(tenants: Path, source: Path, target: Path, console: Console, *, today: date) -> int:
+async def run_check(
+    settings: Settings, tenants: Path, source: Path, target: Path, console: Console, *, judged: bool, today: date
+) -> int:
     """Check each row against what its tenant has published; return the exit code.
 
     Raises:
-        Misconfigured: the tenants' file is wrong.
+        Misconfigured: the tenants' file is wrong, or `judged` without a key.
     """
+    published = load_tenants(tenants, today)
     rules = content_rules(LanguageDetector.load().detect)
-    return await _run(source, target, check_fields(load_tenants(tenants, today), rules), console)
+    if not judged:
+        return await _run(source, target, check_fields(published, rules), console)
+    claude = load_claude(settings)
+    try:
+        annotate = check_fields(published, rules, RememberingJudge(claude, now=utc_now))
+        return await _run(source, target, annotate, console, CLAUDE_CONCURRENCY)
+    finally:
+        await claude.aclose()
 
 
 @asynccontextmanager

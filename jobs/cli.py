@@ -165,18 +165,18 @@ def classify(
 
 @app.command()
 def check(
-    tenants: Annotated[
-        Path, typer.Option(help="Tenants (JSON): what each has published.", exists=True, dir_okay=False)
-    ],
+    tenants: Annotated[Path, typer.Option(help="What each tenant has published (JSON).", exists=True, dir_okay=False)],
     source: InFile,
     target: OutFile,
+    judge: Annotated[bool, typer.Option("--judge", help="Have Claude judge what code cannot decide.")] = False,
 ) -> None:
     """Check each row {tenant, channel, language, inbound, draft}: adds outcome, rules, verdicts."""
     from jobs import batch
     from jobs.wiring import utc_now
 
     with _explained():
-        raise typer.Exit(asyncio.run(batch.run_check(tenants, source, target, err, today=utc_now().date())))
+        work = batch.run_check(_settings(), tenants, source, target, err, judged=judge, today=utc_now().date())
+        raise typer.Exit(asyncio.run(work))
 
 
 @tenant_app.command("apply")

@@ -204,6 +204,7 @@ _DAY = {
 _THROUGH = re.compile(r"^ ?(?:-|–|—|a|ate|to|through|thru|until|till|hasta|al) ?(?:el |la |as? )?$")
 _BESIDE = re.compile(r"^ ?(?:,|y|e|and|o|ou|or|&|/|-|–|a|ate|to|through)? ?(?:los |el |as |a |aos |on )?$")
 _LEADS_DAY = re.compile(r"^ ?$|\b(?:de|as|na|nas|toda|todas as|cada|a|ate|every|on|each|next|este|los|el|e|y|and|da) $")
+_LEADS_DAYS = re.compile(r"\b(?:as|nas) $")
 _AFTER_DAY = re.compile(r"^ ?(?:$|[,;:.)]|a\b|e\b|y\b|to\b|and\b|as\b|das\b|de\b|from\b|at\b|ate\b|-|–|\d|through\b)")
 _SETS = re.compile(
     r"(?P<week>\b(?:dias de semana|entre semana|dias laborables|dias uteis|weekdays?|business days|working days)\b)"
@@ -256,6 +257,8 @@ def _is_day(text: str, matches: Sequence[re.Match[str]], at: int) -> bool:
         return True
     if len(match[1]) == 3:
         return bool(re.match(r"^ ?(?:a |de |das |from |at )?\d", after))
+    if match[1].endswith("s") and _LEADS_DAYS.search(before):
+        return True
     return bool(_LEADS_DAY.search(before)) and bool(_AFTER_DAY.match(after))
 
 

@@ -15,7 +15,7 @@ MAX_CLAIMS = 12
 """No reply that may be sent says more; the judge reads them in one call."""
 _LEAST_WORDS = 4
 _LEAST_LETTERS = 4
-_MOSTLY = 0.75
+_MOSTLY = 0.5
 """A sentence whose checkable mentions are all published is confirmed when this share of its words is, too."""
 _OFFER = re.compile(rf"\b{pattern('offer')}\b")
 
@@ -38,24 +38,23 @@ def claims_to_judge(candidate: Candidate, turn: Turn, tenant: Tenant) -> tuple[s
 
 def _is_open(clauses: Sequence[Clause], found: Sequence[Finding], facts: Facts, language: str) -> bool:
     stated = [clause for clause in clauses if clause.is_claim and not _OFFER.search(clause.text)]
-    words = [(clause, at) for clause in stated for at, word in enumerate(clause.words) if _tells(word, clause)]
+    words = [(clause, at) for clause in stated for at, word in enumerate(clause.words) if _tells(word)]
     if sum(len(clause.words) for clause in stated) < _LEAST_WORDS or not words:
         return False
-    if any(finding in {"contradicted", "unsupported"} for finding in found):
-        return False  # the rule has already objected
+    if any(finding in {"contradicted", "unsupported"} for finding in found) or any(map(_is_priced, stated)):
+        return False  # the rule has already objected; or the rule `pricing` reads it
     known = sum(_is_published(clause.words, at, facts, language) for clause, at in words)
     confirmed = "supported" in found and known >= _MOSTLY * len(words)
     return not (confirmed or known == len(words))
 
 
-def _tells(word: str, clause: Clause) -> bool:
-    """Say whether a word carries meaning that facts could bear out, and no price."""
-    return (
-        len(word) >= _LEAST_LETTERS
-        and word.isalpha()
-        and word not in LISTS["stops"]
-        and not any(word in match[0] for match in MONEY.finditer(clause.plain))
-    )
+def _is_priced(clause: Clause) -> bool:
+    return bool(MONEY.search(clause.plain))
+
+
+def _tells(word: str) -> bool:
+    """Say whether a word carries meaning that facts could bear out."""
+    return len(word) >= _LEAST_LETTERS and word.isalpha() and word not in LISTS["stops"]
 
 
 def _is_published(words: Sequence[str], at: int, facts: Facts, language: str) -> bool:

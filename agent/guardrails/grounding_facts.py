@@ -46,6 +46,8 @@ class Facts:
     slots: tuple[Slot, ...]
     words: frozenset[str]
     families: frozenset[str]
+    sounds: Mapping[str, tuple[str, ...]]
+    """How its words sound, by their first two letters (`sound`)."""
     concepts: frozenset[str]
     compact: str
     """All of it folded, letters and digits only, one text a line: where codes are looked up."""
@@ -134,12 +136,41 @@ def _facts(texts: Texts, items: ItemNames, extra: tuple[_CatalogueFact, ...]) ->
         slots=tuple(slot for reading in readings for slot in read_slots(reading)),
         words=words,
         families=frozenset(family(word) for word in words if len(word) >= 4),
+        sounds=_by_sound(words),
         concepts=concepts,
         compact="\n".join(re.sub(r"[^a-z0-9.]", "", text) for text in folded),
         digits=tuple("".join(map(str, m.value)) for m in mentions.get("phone", ()) if isinstance(m.value, tuple)),
         text="\n".join(folded),
         items=items,
     )
+
+
+_SOUNDS = (
+    ("qu", "k"),
+    ("ch", "x"),
+    ("ph", "f"),
+    ("th", "t"),
+    ("c", "k"),
+    ("q", "k"),
+    ("y", "i"),
+    ("z", "s"),
+    ("w", "v"),
+)
+_DOUBLED = re.compile(r"(.)\1")
+
+
+def sound(word: str) -> str:
+    """Return a folded word spelt as it sounds, roughly, in any of the three languages."""
+    for written, heard in _SOUNDS:
+        word = word.replace(written, heard)
+    return _DOUBLED.sub(r"\1", word)
+
+
+def _by_sound(words: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for word in map(sound, words):
+        found[word[:2]] = (*found.get(word[:2], ()), word)
+    return found
 
 
 def _by_dimension(quantities: Iterable[Mention]) -> Mapping[str, tuple[Mention, ...]]:

@@ -99,7 +99,7 @@ def judge_slot(slot: Slot, facts: Facts) -> Finding:
     if not facts.slots:
         return "undecided"
     closest = max(closeness(each.wide, slot.topics) for each in facts.slots)
-    fitting = [each for each in facts.slots if closeness(each.wide, slot.topics) == closest]
+    fitting = [each for each in facts.slots if closest < 1 or closeness(each.wide, slot.topics) == closest]
     for day in slot.days:
         on_day = [each for each in fitting if day in each.days]
         if not on_day:
@@ -135,9 +135,16 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     equal = [f for f in published if isinstance(f.value, CalendarDate) and _same_date(said, f.value)]
     if equal:
         return settle(equal, [f for f in published if _is_day(f) == (said.day is not None)], statement.topics)
-    if _is_near(said, talk.today) or _is_edge(said, published) or _in_range(said, published):
+    if (
+        _is_near(said, talk.today)
+        or _is_later(said, published, facts, talk.today)
+        or _is_edge(said, published)
+        or _in_range(said, published)
+    ):
         return "supported"
-    return "undecided" if is_echo(statement, talk) else "unsupported"
+    asked = [d.value for d in talk.inbound.of("date") if isinstance(d.value, CalendarDate)]
+    echoes = any(_same_date(said, each) for each in asked) and not statement.sentence.serves
+    return "undecided" if echoes else "unsupported"
 
 
 def _is_day(mention: Mention) -> bool:
@@ -155,6 +162,31 @@ def _same_date(one: CalendarDate, other: CalendarDate) -> bool:
 
 def _is_near(said: CalendarDate, today: date) -> bool:
     return said.day == today.day and today.month in said.months
+
+
+_LONGEST_STAY = 15
+
+
+def _is_later(said: CalendarDate, published: Sequence[Mention], facts: Facts, today: date) -> bool:
+    """Say whether a date lies within a published number of days or nights after a published date."""
+    units = {"units:day", "units:night"}
+    lengths = [int(str(q.value)) for q in facts.quantities.get("time", ()) if q.unit in units and _is_whole(q.value)]
+    most = max((length for length in lengths if length <= _LONGEST_STAY), default=0)
+    firsts = [first for mention in published if (first := _first_day(mention, today))]
+    days = (first + timedelta(days=n) for first in firsts for n in range(most + 1))
+    return any(day.day == said.day and day.month in said.months for day in days)
+
+
+def _is_whole(number: object) -> bool:
+    return str(number).isdigit()
+
+
+def _first_day(mention: Mention, today: date) -> date | None:
+    """Return a published date as a day something may begin."""
+    value = mention.value
+    if mention.unit == "to" or not isinstance(value, CalendarDate) or value.day is None:
+        return None
+    return date(value.year or today.year, min(value.months), min(value.day, 28))
 
 
 def _is_edge(said: CalendarDate, published: Sequence[Mention]) -> bool:

@@ -32,7 +32,7 @@ _CODE = re.compile(
     r"(?<![\w-])([A-Z]{2,6}(?:-[A-Z]{2,4})?|[A-Z][a-z]{2,12})[ -]?(\d{2,6}(?:[.:-]\d{1,4})?)(?![\w:/%]|[.,]\d)"
 )
 _CURRENCIES = frozenset(["EUR", "USD", "BRL", "MXN", "COP", "ARS", "CLP", "GBP", "PEN", "UYU", "MX", "US", "RS", "AR"])
-_CAPITAL = re.compile(r"(?<![\w@./'’-])[A-ZÀ-ÖØ-Þ][\w&'’-]{0,30}")
+_CAPITAL = re.compile(r"(?<![\w@./'’-])[A-ZÀ-ÖØ-Þ][\w&'’]{0,30}(?:-[A-ZÀ-ÖØ-Þ0-9][\w&'’]{0,30})?")
 _FOLDED_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _LOWER_LINK = re.compile(r"^ (?:(?:de|da|do|dos|das|del|de la|of|the|e|y) )?$")
 _NO_NAMES = LISTS["no_names"]

@@ -1,19 +1,17 @@
 """Decides whether the names, codes, telephone numbers and addresses of a reply are published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_facts import Facts, sound
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
 from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts
 
 # --- names ----------------------------------------------------------------------------------------------------
 
-_COUNTRY_PLACES = {
-    "ES": "spain", "PT": "portugal", "BR": "brazil", "MX": "mexico", "AR": "argentina", "CL": "chile", "CO": "colombia",
-    "PE": "peru", "UY": "uruguay", "GB": "uk", "IE": "ireland", "US": "usa", "EC": "ecuador", "VE": "venezuela",
-    "CR": "costa_rica", "PA": "panama", "CA": "canada", "DE": "germany", "FR": "france", "IT": "italy",
-}  # fmt: skip
 _LINKS = LISTS["links"]
+_LEAST_SOUND = 4
+_LONG_NAME = 4
+_ALIKE = 0.75
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
 
 
@@ -25,6 +23,8 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "supported"
     if statement.sentence.tells_time and any(f.concept in ZONES for f in find_concepts(words, "en")):
         return "undecided"  # "18:00 in London": the time is what is checked
+    if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
+        return "undecided"  # "Regional Government of León" for "Junta de León": partly translated
     if all(word in talk.inbound_words for word in unknown):
         return "unsupported" if statement.sentence.serves and not _is_greeting(statement, words) else "undecided"
     return "unsupported"
@@ -36,7 +36,7 @@ def _is_greeting(statement: Statement, words: Sequence[str]) -> bool:
 
 def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> list[str]:
     """Return the words of a name that nothing published, and nobody's name in the conversation, has."""
-    home = f"places:{_COUNTRY_PLACES.get(talk.country, '')}"
+    home = f"places:{talk.country}"
     covered: set[int] = set()
     for found in find_concepts(words, "en"):
         if (
@@ -52,21 +52,19 @@ def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> li
         and word not in _LINKS
         and word not in facts.words
         and word not in talk.contact_words
-        and not _is_cognate(word, facts.words)
+        and not _is_cognate(word, facts.sounds)
     ]
 
 
-def _is_cognate(word: str, words: frozenset[str]) -> bool:
-    """Say whether a published word is nearly this one: "Madri" and "Madrid"."""
-    if len(word) < 5:
-        return False
-    return any(
-        other.startswith(word[:4]) and abs(len(other) - len(word)) <= 2 and _alike(word, other) for other in words
-    )
+def _is_cognate(word: str, sounds: Mapping[str, tuple[str, ...]]) -> bool:
+    """Say whether a published word sounds nearly like this one: "Madri" and "Madrid", "Kyoto" and "Quioto"."""
+    own = sound(word)
+    return len(own) >= _LEAST_SOUND and any(_alike(own, other) for other in sounds.get(own[:2], ()))
 
 
 def _alike(one: str, other: str) -> bool:
-    return sum(a == b for a, b in zip(one, other, strict=False)) >= 0.7 * max(len(one), len(other))
+    same = sum(a == b for a, b in zip(one, other, strict=False))
+    return abs(len(one) - len(other)) <= 2 and same >= _ALIKE * max(len(one), len(other))
 
 
 def judge_code(statement: Statement, facts: Facts, talk: Conversation) -> Finding:

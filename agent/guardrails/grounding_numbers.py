@@ -10,6 +10,17 @@ from decimal import Decimal, InvalidOperation
 
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
 
+_ALWAYS_COUNTS = frozenset(
+    {"percent", *(f"units:{key}" for key in ("minute", "hour", "day", "workday", "week", "month", "year", "person"))}
+)
+"""Units that make a number a count even behind "plan" or "room"."""
+_COMPOUNDS = frozenset(
+    f"units:{key}" for key in ("room", "session", "group", "team", "course", "branch", "seat", "bed_unit")
+)
+"""Units that in English may stand before what is counted."""
+_LOOK_BACK = 60
+_LOOK_AHEAD = 80
+"""Characters around a number that tell what it counts."""
 _SMALL = 60
 MASK = "□"
 """Stands for what other readers have read, one sign a character."""
@@ -47,17 +58,16 @@ _JOINS = LISTS["joins"]
 _SKIPS = LISTS["skips"]
 _STOPS = LISTS["stops"]
 _LED_BY = re.compile(
-    r"\b(?P<noun>grupos?|turmas?|groups?|class(?:es)?|clases?|aulas?|equipo|equipe|equipa|team|plantilla)"
+    r"\b(?:grupos?|turmas?|groups?|class(?:es)?|clases?|aulas?|equipo|equipe|equipa|team|plantilla)"
     r"(?: (?:de|of|with|con|com|hasta|ate|up|to|maximo|max|no|son|sao|are|have|has|tem|tienen|at|most|como|un|um|del?"
     r"|solo|only|so|limited|pequenos|reducidos|small|reduzidas)\.?){0,5} $"
 )
-_PER_GROUP = re.compile(r"^ ?(?:por|per|en cada|in each|em cada|a|in a|na|en) (?:grupo|turma|group|class|clase|aula)\b")
-_NUMBERED = re.compile(
-    r"\b(?:calle|rua|avenida|av\.?|street|carrera|cra|nivel|level|modulo|module|sala|room|opcion|option|kit|piso|floor"
-    r"|fase|paso|step|plan|capitulo|numero|n[o.]|oficina|office|puerta|local|zona|zone|linea|line|unidad|unit|unidade|year"
-    r"|ano|#|tipo|type|parte|part|version|id|ref)\.? ?#?$"
+_AGED = re.compile(
+    r"\b(?:ages?|aged|edad(?: minima)?|idade(?: minima)?|minimum age)(?: (?:of|de|is|es|e|from))?"
+    r"(?: \d{1,2}(?: (?:to|a|and|y|e) | ?- ?)| )$"
 )
-_MULTIPLIED = re.compile(r"^ ?(?:[x×*]) ?\d")
+_PER_GROUP = re.compile(r"^ ?(?:por|per|en cada|in each|em cada|a|in a|na|en) (?:grupo|turma|group|class|clase|aula)\b")
+_NUMBERED = re.compile(rf"\b{pattern('numbered')}\.? ?#?$")
 
 
 def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
@@ -70,7 +80,8 @@ def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
         stop = numbers[at + 1].start() if at + 1 < len(numbers) else len(text)
         unit = _unit(text, match, stop, language, unit_behind)
         unit_behind = unit
-        numbered = bool(_NUMBERED.search(text[: match.start()])) and unit in {"", "units:kind_of"}
+        before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+        numbered = unit not in _ALWAYS_COUNTS and bool(_NUMBERED.search(before))
         value = _value(match[0])
         if value is not None and not numbered:
             found.append(Quantity(start=match.start(), end=match.end(), value=value, unit=unit))
@@ -108,21 +119,16 @@ def _value(written: str) -> Decimal | None:
 
 def _unit(text: str, number: re.Match[str], stop: int, language: str, unit_behind: str) -> str:
     """Return what a number counts. `stop` is where the next number begins, whose unit is `unit_behind`."""
-    if _PERCENT.match(text[number.end() :]):
+    behind, before = text[number.end() : stop], text[max(0, number.start() - _LOOK_BACK) : number.start()]
+    if _PERCENT.match(behind):
         return "percent"
-    gap = text[number.end() : stop].strip()
-    if stop < len(text) and gap in _JOINS:
+    if unit_behind and stop < len(text) and behind.strip() in _JOINS:
         return unit_behind
-    words = _WORD.findall(text[number.end() : stop])[:5]
-    counted = _counted(words, language)
-    if counted:
+    if counted := _counted(_WORD.findall(behind[:_LOOK_AHEAD])[:5], language):
         return counted
-    before = text[: number.start()]
-    if led := _LED_BY.search(before):
-        return "units:person" if not led["noun"].startswith("unidad") else ""
-    if _PER_GROUP.match(text[number.end() :]):
-        return "units:person"
-    return ""
+    if _AGED.search(before):
+        return "units:year"
+    return "units:person" if _LED_BY.search(before) or _PER_GROUP.match(behind) else ""
 
 
 def _counted(words: Sequence[str], language: str) -> str:
@@ -133,7 +139,11 @@ def _counted(words: Sequence[str], language: str) -> str:
             break
         known = [f for f in concepts_at(words, at, language) if f.concept.startswith("units:")]
         if known:
-            return max(known, key=lambda f: f.length).concept
+            unit = max(known, key=lambda f: f.length).concept
+            if language == "en" and not word.endswith("s") and unit in _COMPOUNDS and at < 2:
+                unknown = unknown or unit  # "10 meeting room hours" counts hours
+                continue
+            return unit
         if word not in _SKIPS and len(word) > 2 and word.isalpha():
             unknown = unknown or f"word:{family(word)}"
             if at and language != "en":

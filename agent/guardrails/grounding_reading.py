@@ -1,5 +1,6 @@
 """What a text says, as typed mentions that can be compared across languages."""
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ class Mention:
 
     `time`: minutes after midnight; `weekday`: days, Monday is 0; `date`: a `CalendarDate`; `year`: a number;
     `quantity`: a number of `unit`; `feature`, `part` and `place`: a concept; `included`, `only` and `all`: a word that
-    says so; `name`, `code`, `phone` and `email`: folded words.
+    says so; `loose`: a concept that it shows, without saying so; `name`, `code`, `phone` and `email`: folded words.
     """
 
     kind: str
@@ -65,12 +66,21 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
     found = [_longest(find_concepts(clause.words, language)) for clause in clauses]
     placed = [_placed_topics(clause, concepts, items) for clause, concepts in zip(clauses, found, strict=True)]
     own = [frozenset(topic for _, topic in each) for each in placed]
-    near, wide = _inherited(clauses, own), _by_sentence(clauses, own)
+    speaking = [bool(topics) or any(f.is_loose for f in each) for topics, each in zip(own, found, strict=True)]
+    near, wide = _inherited(clauses, own, speaking), _by_sentence(clauses, own)
     mentions = tuple(
         mention
         for at, clause in enumerate(clauses)
         for mention in _ClauseReader(
-            at, clause, language, tuple(found[at]), tuple(placed[at]), near[at], wide[at], _begins(clauses, at)
+            at=at,
+            clause=clause,
+            language=language,
+            found=tuple(found[at]),
+            placed=tuple(placed[at]),
+            near=near[at],
+            wide=wide[at],
+            begins=_begins(clauses, at),
+            joints=tuple(match.start() for match in _JOINT.finditer(clause.plain)),
         ).mentions()
     )
     return Reading(clauses, mentions, tuple(near))
@@ -99,7 +109,11 @@ _TOO_COMMON = LISTS["too_common"]
 
 def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) -> list[tuple[int, str]]:
     """Return what a clause is about, each with the place of its word in `clause.plain`."""
-    placed = [(clause.word_starts[f.at], f.concept) for f in concepts if f.concept.partition(":")[0] not in _NO_TOPICS]
+    placed = [
+        (clause.word_starts[f.at], f.concept)
+        for f in concepts
+        if not f.is_loose and f.concept.partition(":")[0] not in _NO_TOPICS
+    ]
     known = _item_words(items)
     for at, word in enumerate(clause.words):
         name = known.get(family(word)) or known.get(
@@ -128,14 +142,18 @@ def _is_unit(word: str) -> bool:
     return word.isdigit() or any(f.concept.startswith("units:") for f in find_concepts((word,), ""))
 
 
-def _inherited(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topics]:
-    """Return each clause's topics; one without takes those of the clause before it, of another sentence the item."""
+def _inherited(clauses: Sequence[Clause], own: Sequence[Topics], speaking: Sequence[bool]) -> list[Topics]:
+    """Return each clause's topics.
+
+    One that speaks of nothing takes those of the clause before it; of another sentence, only the item.
+    """
     near = list(own)
     for at in range(1, len(clauses)):
-        if not near[at] and clauses[at].sentence == clauses[at - 1].sentence:
-            near[at] = near[at - 1]
-        elif not near[at]:
-            near[at] = frozenset(topic for topic in near[at - 1] if topic.startswith("item:"))
+        if speaking[at]:
+            continue
+        before = near[at - 1]
+        same = clauses[at].sentence == clauses[at - 1].sentence
+        near[at] = before if same else frozenset(topic for topic in before if topic.startswith("item:"))
     return near
 
 
@@ -158,7 +176,7 @@ _JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|
 _NUMERIC = re.compile(r"\d|noon|midday|midnight|medi[oa]|meia")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _ClauseReader:
     """Reads one clause. Offsets are exact where folding moved nothing, else those of the clause."""
 
@@ -170,6 +188,8 @@ class _ClauseReader:
     near: Topics
     wide: Topics
     begins: bool
+    joints: tuple[int, ...]
+    """Where in the clause "… and the …" begins a part with a subject of its own."""
 
     def mentions(self) -> Iterator[Mention]:
         yield from self._concepts()
@@ -186,6 +206,7 @@ class _ClauseReader:
         for found in self.found:
             kind = _KINDS.get(found.concept.partition(":")[0])
             if kind:
+                kind = "loose" if found.is_loose else kind
                 last = found.at + found.length - 1
                 start, end = (
                     self.clause.word_starts[found.at],
@@ -249,11 +270,11 @@ class _ClauseReader:
 
     def _topics_at(self, place: int) -> Topics:
         """Return what the part of the clause around `place` is about: "… 10 and the battery 2" has two."""
-        joints = [match.start() for match in _JOINT.finditer(self.clause.plain)]
-        if not joints:
+        if not self.joints:
             return self.near
-        start = max((joint for joint in joints if joint <= place), default=0)
-        end = min((joint for joint in joints if joint > place), default=len(self.clause.plain))
+        at = bisect.bisect_right(self.joints, place)
+        start = self.joints[at - 1] if at else 0
+        end = self.joints[at] if at < len(self.joints) else len(self.clause.plain)
         return frozenset(topic for at, topic in self.placed if start <= at < end) or self.near
 
 
@@ -282,7 +303,7 @@ def read_slots(reading: Reading) -> Iterator[Slot]:
             (kind, tuple(run))
             for kind, run in itertools.groupby(sorted(mentions, key=lambda m: (m.clause, m.start)), lambda m: m.kind)
         ]
-        step = 1 if runs[0][0] == "time" else -1
+        step = 1 if runs[0][0] == "time" and runs[-1][0] == "weekday" else -1
         for at, (kind, run) in enumerate(runs):
             if kind == "time" and 0 <= at + step < len(runs):
                 yield from _slots(run, runs[at + step][1])

@@ -44,7 +44,7 @@ class Clause:
 
 
 _WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
-_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
+_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+(?!\w)|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
 _ABBREVIATION = re.compile(
     r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
 )
@@ -74,7 +74,8 @@ _DENIAL = {
     "pt": re.compile(r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|exceto|n)\b"),
     "en": re.compile(r"\b(?:no|not|never|nor|neither|none|cannot|closed|except|excluding)\b|n't\b"),
 }
-_WITHOUT = re.compile(r"^(?:sin|sem|without)$")
+_WITHOUT = frozenset({"sin", "sem", "without"})
+_ENDS_SCOPE = frozenset({"y", "e", "and", "pero", "mas", "but", "con", "com", "with"})
 _BARE_NOUN = 3
 _CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
 
@@ -223,6 +224,14 @@ def _mark_hedges(clauses: list[Clause]) -> list[Clause]:
     return [replace(c, is_claim=False) if at in open_ended and c.is_claim else c for at, c in enumerate(clauses)]
 
 
+def _scope(clause: Clause, without: int) -> Iterator[int]:
+    """Yield the places of the few words that a "without" denies: none behind an "and"."""
+    for at in range(without + 1, min(without + 4, len(clause.words))):
+        if clause.words[at] in _ENDS_SCOPE:
+            return
+        yield at
+
+
 def _mark_denials(clauses: list[Clause], language: str) -> list[Clause]:
     """Return the clauses with what they deny; "neither … nor" carries on."""
     marked: list[Clause] = []
@@ -234,7 +243,7 @@ def _mark_denials(clauses: list[Clause], language: str) -> list[Clause]:
             marked[-1] = replace(marked[-1], is_denied=True)  # "Pool: we have none"
         if not denied and marked and marked[-1].is_denied and _CARRIES_ON.match(clause.text):
             denied = True
-        without = {at + step for at, word in enumerate(clause.words) if _WITHOUT.match(word) for step in (1, 2, 3)}
+        without = {at for start, word in enumerate(clause.words) if word in _WITHOUT for at in _scope(clause, start)}
         marked.append(
             replace(clause, is_denied=denied, denied_words=frozenset(without)) if denied or without else clause
         )

@@ -8,8 +8,9 @@ from agent.guardrails.dates_text import DAY_MINUTES
 from agent.guardrails.grounding_facts import MINUTES, Facts, dimension
 from agent.guardrails.grounding_hours import judge_date, judge_part, judge_time, judge_weekday, judge_year
 from agent.guardrails.grounding_naming import judge_code, judge_email, judge_name, judge_phone
+from agent.guardrails.grounding_numbers import MONEY
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
-from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Statement, settle
+from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Statement, closeness, settle
 from agent.guardrails.grounding_words import IMPLIED, family, pattern
 
 
@@ -49,7 +50,7 @@ _LOOSE_COUNTS = frozenset(
 
 def _quantity(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     mention = statement.mention
-    if not mention.unit or (mention.unit == "percent" and _DISCOUNT.search(statement.clause_text)):
+    if _is_no_fact(mention.unit, statement.clause_text):
         return "undecided"
     published = facts.of("quantity")
     comparable = facts.quantities.get(dimension(mention.unit), ())
@@ -58,11 +59,21 @@ def _quantity(statement: Statement, facts: Facts, talk: Conversation) -> Finding
         return settle(equal, comparable, statement.topics)
     if _is_derived(mention, facts, talk):
         return "supported"
-    if _said_by_prospect(statement, comparable, talk):
-        return "undecided"
-    return "undecided" if _is_loose(mention, comparable, published) else "unsupported"
+    open_ended = _said_by_prospect(statement, comparable, talk) or _is_loose(mention, comparable, published)
+    return "undecided" if open_ended else "unsupported"
 
 
+def _is_no_fact(unit: str, text: str) -> bool:
+    """Say whether a number states nothing of the business: nothing counted, money's business, or advice."""
+    if unit in _PRICED_BY:
+        return bool(MONEY.search(text))  # so many months, classes or people at a price: the rule `pricing` counts
+    if unit == "units:minute":
+        return bool(_BEFOREHAND.search(text))  # "come ten minutes early"
+    return not unit or (unit == "percent" and bool(_DISCOUNT.search(text)))
+
+
+_PRICED_BY = frozenset({"units:month", "units:session", "units:person", "units:staff"})
+_BEFOREHAND = re.compile(r"\b(?:antes|before|early|beforehand|antecedencia|anticipacion|antelacion)\b")
 _DISCOUNT = re.compile(
     r"\b(?:off|descuentos?|descontos?|discounts?|menos|less|rebaja\w*|ahorr\w+|codigo|code|cupon|cupom|promo\w*)\b|[€$£]"
 )
@@ -134,6 +145,10 @@ def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequen
         return True
     if mention.unit == "units:kind_of" and _number(mention) <= 12:
         return True
+    if mention.unit in MINUTES or mention.unit == "percent":
+        return False
+    if any(f.value == mention.value and closeness(f.wide, mention.topics) >= 1 for f in published):
+        return True
     same_number = any(f.value == mention.value for f in published)
     if mention.unit.startswith("word:"):
         return same_number or _number(mention) <= 12
@@ -143,29 +158,31 @@ def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequen
 # --- features -------------------------------------------------------------------------------------------------
 
 _LANGUAGES = {"es": "features:spanish_lang", "pt": "features:portuguese_lang", "en": "features:english_lang"}
+_FEATURE_TABLES = ("topics", "extra_topics", "features")
 _DENIES_DIRECTLY = re.compile(pattern("denies_directly"))
 
 
 def _feature(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
-    mention = statement.mention
-    concept = str(mention.value)
+    concept = str(statement.mention.value)
     published = [f for f in facts.of("feature") if f.value == concept]
-    asserted = any(not f.is_denied for f in published)
-    if mention.is_denied:
+    if statement.mention.is_denied:
         return _denied_feature(statement, published)
-    if asserted or concept in {_LANGUAGES.get(language) for language in talk.languages}:
+    spoken = {_LANGUAGES.get(language) for language in talk.languages}
+    if concept in spoken or any(not f.is_denied for f in published):
         return "supported"
     if _is_prospects(statement, talk):
         return "undecided"
     if published:
         return "contradicted"
-    if any(
-        f"{table}:{topic}" in facts.concepts
-        for topic in IMPLIED.get(concept, ())
-        for table in ("topics", "extra_topics")
-    ):
-        return "undecided"
-    return "undecided" if _has_relative(mention.unit, facts) else "unsupported"
+    return "undecided" if _is_shown(concept, facts) or _has_relative(statement.mention.unit, facts) else "unsupported"
+
+
+def _is_shown(concept: str, facts: Facts) -> bool:
+    """Say whether something published may mean that the business has the thing."""
+    if any(f.value == concept and not f.is_denied for f in facts.of("loose")):
+        return True
+    implied = IMPLIED.get(concept, frozenset())
+    return any(f"{table}:{topic}" in facts.concepts for topic in implied for table in _FEATURE_TABLES)
 
 
 def _has_relative(word: str, facts: Facts) -> bool:
@@ -179,7 +196,8 @@ _YOURS = r"\b(?:your|tus?|sus?|seus?|suas?|teus?|tuas?|vuestr[oa]s?|my|mi|meu|mi
 def _is_prospects(statement: Statement, talk: Conversation) -> bool:
     """Say whether a feature is the prospect's own ("for your restaurant"), or what they told about themselves."""
     mention = statement.mention
-    if re.search(rf"{_YOURS}{re.escape(mention.unit)}\b", statement.clause_text):
+    theirs = re.compile(rf"{_YOURS}{re.escape(mention.unit)}\b")
+    if theirs.search(statement.clause_text) or any(theirs.search(clause.plain) for clause in talk.inbound.clauses):
         return True
     told = any(m.value == mention.value and talk.inbound.clauses[m.clause].is_claim for m in talk.inbound.of("feature"))
     return told and not statement.sentence.serves

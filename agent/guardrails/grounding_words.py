@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+from agent.guardrails.grounding_places import place_names, place_zones
+
 _RAW: Mapping[str, Mapping[str, str]] = tomllib.loads(
     resources.files("agent.guardrails").joinpath("grounding_words.toml").read_text("utf-8")
 )
@@ -24,6 +26,8 @@ class Found:
     at: int
     length: int
     concept: str
+    is_loose: bool = False
+    """Such a word shows that a business has the thing; using it does not yet say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +36,31 @@ class _Form:
     rest: tuple[str, ...]
     language: str
     concept: str
+    is_loose: bool = False
 
 
 def _forms() -> Iterator[_Form]:
     for table in _TABLES:
         for key, written in _RAW[table].items():
             for form in written.partition("|")[0].split():
-                language, colon, phrase = form.rpartition(":")
+                language, colon, phrase = form.lstrip("~").rpartition(":")
                 first, *rest = phrase.split("_")
-                yield _Form(first, tuple(rest), language if colon else "", f"{table}:{key}")
+                yield _Form(first, tuple(rest), language if colon else "", f"{table}:{key}", form.startswith("~"))
+
+
+def _place_forms() -> Iterator[_Form]:
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    for place, words in place_names():
+        if (place, words) not in seen:
+            seen.add((place, words))
+            yield _Form(words[0], words[1:], "", f"places:{place}")
 
 
 def _by_first_word() -> tuple[dict[str, tuple[_Form, ...]], dict[str, tuple[_Form, ...]]]:
     """Return the forms by their first word: those that begin with a whole word, and with a stem."""
     whole: dict[str, tuple[_Form, ...]] = {}
     stems: dict[str, tuple[_Form, ...]] = {}
-    for form in _forms():
+    for form in (*_forms(), *_place_forms()):
         table = stems if form.first.endswith("*") else whole
         key = form.first.rstrip("*")
         table[key] = (*table.get(key, ()), form)
@@ -63,7 +76,7 @@ IMPLIED: Mapping[str, frozenset[str]] = {
 """Topics (without their table) that imply a feature."""
 LISTS: Mapping[str, frozenset[str]] = {key: frozenset(words.split()) for key, words in _RAW["lists"].items()}
 """Words that a reader skips, stops at or knows."""
-ZONES: Mapping[str, str] = {
+ZONES: Mapping[str, str] = {f"places:{key}": zone for key, zone in place_zones().items()} | {
     f"places:{key}": line.partition("|")[2].strip() for key, line in _RAW["places"].items() if "|" in line
 }
 """The time zone of a place that has one."""
@@ -98,9 +111,9 @@ def concepts_at(words: Sequence[str], at: int, language: str) -> list[Found]:
             continue
         length = len(form.rest)
         if not length:
-            found.append(Found(at, 1, form.concept))
+            found.append(Found(at, 1, form.concept, form.is_loose))
         elif len(rest := words[at + 1 : at + 1 + length]) == length and all(map(_is_form_of, rest, form.rest)):
-            found.append(Found(at, 1 + length, form.concept))
+            found.append(Found(at, 1 + length, form.concept, form.is_loose))
     return found
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.doubles.claude import API_KEY, ClaudeDouble
+
 ROOT = Path(__file__).parents[2]
 TENANTS = {
     "viajes": {
@@ -53,14 +55,22 @@ def tenants(tmp_path: Path) -> Path:
     return path
 
 
-def check(directory: Path, tenants: Path, rows: list[object], *options: str) -> subprocess.CompletedProcess[str]:
+def check(
+    directory: Path, tenants: Path, rows: list[object], *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     source = directory / "in.jsonl"
     source.write_text("".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in rows))
     command = (sys.executable, "-m", "jobs.cli", "check")
     return subprocess.run(
         [*command, "--tenants", tenants, "--in", source, "--out", directory / "out.jsonl", *options],
         cwd=directory,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(directory), "COLUMNS": "200"},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(directory),
+            "COLUMNS": "200",
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -104,3 +114,36 @@ def test_wrong_tenants_file_is_refused_by_place(tmp_path: Path, tenants: Path) -
     assert "'viajes'" in ran.stderr
     assert "timezone" in ran.stderr
     assert not (tmp_path / "out.jsonl").exists()
+
+
+OPEN = "El hotel tiene un ambiente tranquilo y familiar."
+
+
+def test_judge_reads_what_code_cannot_decide(tmp_path: Path, tenants: Path) -> None:
+    with ClaudeDouble() as double:
+        environment = {"ANTHROPIC_API_KEY": API_KEY, "ANTHROPIC_BASE_URL": double.base_url}
+        ran = check(
+            tmp_path, tenants, [row(1, OPEN), row(2, "Salidas los sábados."), row(3, OPEN)], "--judge", **environment
+        )
+        asked = len(double.requests)
+    assert ran.returncode == 0, ran.stderr
+    assert [(each["outcome"], each["rules"]) for each in read(tmp_path)] == [
+        ("violation", ["grounding"]),
+        ("pass", []),
+        ("violation", ["grounding"]),
+    ]
+    assert 1 <= asked <= 2
+
+
+def test_without_the_judge_no_model_is_asked(tmp_path: Path, tenants: Path) -> None:
+    with ClaudeDouble() as double:
+        environment = {"ANTHROPIC_API_KEY": API_KEY, "ANTHROPIC_BASE_URL": double.base_url}
+        check(tmp_path, tenants, [row(1, OPEN)], **environment)
+        assert double.requests == []
+    assert [each["outcome"] for each in read(tmp_path)] == ["pass"]
+
+
+def test_judge_without_a_key_says_what_to_set(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [row(1, OPEN)], "--judge")
+    assert ran.returncode == 1
+    assert "ANTHROPIC_API_KEY" in ran.stderr
