@@ -6,18 +6,18 @@ out. It is compared across languages: by numbers with their units, and by the th
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from agent.folding import words_of
 from agent.guardrails.folded import fold_text
 from agent.guardrails.patterns import load_patterns
+from agent.guardrails.required_words import starts_of
 from agent.guardrails.sentences import Sentence, is_denied, read_sentences
-from agent.guardrails.terms import Term, days_of, spans_of, things_of
+from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
 from agent.types import Tenant
 
 _WORDS = load_patterns("promises_words")
-_EXTRAS = _WORDS["extras"]
-_TALK = _WORDS["talk"]
 _OF_ID = {
     "guarantee": ("guarant", "warrant", "garant"),
     "refund": ("refund", "reembols", "devol"),
@@ -32,15 +32,18 @@ _OF_ID = {
     "legal": ("legal",),
     "medical": ("medical", "medic"),
 }
-_ANCHORS = frozenset({"course_end", "class", "installation", "delivery", "departure", "start", "appointment"})
+_COVERED_BY = {"replacement": frozenset({"guarantee"}), "redo": frozenset({"guarantee"})}
+"""Policies of another topic that may give the same."""
 _ANCHOR = re.compile(
     r"\b(?:despues|depois|after|tras|antes|before|desde|since|from|following|prior to|of)"
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
+_BEFORE = re.compile(r"\b(?:antes|before|prior|ahead|previ[oa]s?)\b")
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 _CONTENT = re.compile(
-    r"\b(?!(?:semana|meses|month|minut|horas|hours|years|precio|sobre|desde|hasta|about|after|before|depois|antes|client|nuestr|nosso|todos|todas|puede|would|could)\w*)[a-z]{5,}"
+    r"\b(?!(?:semana|meses|month|minut|horas|hours|years|precio|sobre|desde|hasta|about|after|before|depois|antes"
+    r"|client|nuestr|nosso|todos|todas|puede|would|could)\w*)[a-z]{5,}"
 )
 _AVERAGE = re.compile(
     r"\b(?:promedio|average|averaged|media|medio|client\w*|customers?|alumn\w*|students?|candidat\w*)\b"
@@ -58,11 +61,14 @@ class Statement:
     spans: frozenset[Term]
     days: frozenset[Term]
     numbers: frozenset[str]
-    things: frozenset[str]
+    anchors: frozenset[str]
+    parts: frozenset[str]
     extras: frozenset[str]
     stems: frozenset[str]
-    parts: tuple[tuple[frozenset[Term], frozenset[str]], ...]
-    """Per sentence, its spans and its things: which term belongs to what."""
+    told_of: tuple[tuple[frozenset[Term], frozenset[str]], ...]
+    """Per sentence, its spans and the parts it names: which term belongs to what."""
+    counts_back: bool
+    """Whether its days count back from an event: "30 days before departure"."""
     average: bool
 
 
@@ -77,6 +83,10 @@ class Backing:
         """Whether a sentence stands word for word in what is published."""
         return f"|{words}|" in self.words
 
+    def grants(self, topic: str) -> bool:
+        """Whether anything published says that there is such a thing."""
+        return any(topic in statement.topics for statement in self.statements)
+
     def states(self, words: str) -> bool:
         """Whether a published text says mostly the same, with the same numbers."""
         stems, spans = _stems(words), frozenset(re.findall(r"\d+", words))
@@ -84,8 +94,9 @@ class Backing:
 
     def backs(self, topic: str, said: Sentence, match: re.Match[str], whole: str, language: str) -> bool:
         """Whether the promise on `topic` that `match` found in a sentence follows from what is published."""
-        claim = _Said.read(said, match, whole, language)
-        on_topic = [s for s in self.statements if topic in s.topics or topic in s.denies]
+        claim = self._without_asides(_Said.read(said, match, whole, language), topic)
+        topics = _COVERED_BY.get(topic, frozenset()) | {topic}
+        on_topic = [s for s in self.statements if topics & s.topics or topic in s.denies]
         if topic == "deadline":
             return _is_published_time(claim, self.statements)
         if topic == "guarantee":
@@ -96,6 +107,18 @@ class Backing:
             )
         return any(_gives(topic, statement, claim) for statement in on_topic)
 
+    def _without_asides(self, said: "_Said", topic: str) -> "_Said":
+        """Leave out published terms of other things the sentence tells: "it lasts 12 weeks, and 14 days to …"."""
+        others = [statement for statement in self.statements if topic not in statement.topics]
+        aside = {
+            span
+            for piece in _PIECE_END.split(said.sentence.text)
+            if not starts_of(said.match[0]) & starts_of(words_of(piece))
+            for span in spans_of(piece, said.language) & said.spans
+            if any(span in other.spans and _stems(words_of(piece)) & other.stems for other in others)
+        }
+        return replace(said, spans=said.spans - aside)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Said:
@@ -103,24 +126,27 @@ class _Said:
 
     sentence: Sentence
     match: re.Match[str]
+    language: str
     spans: frozenset[Term]
     days: frozenset[Term]
-    things: frozenset[str]
+    parts: frozenset[str]
     extras: frozenset[str]
     whole_spans: frozenset[Term]
-    whole_things: frozenset[str]
+    """The spans of the whole reply: its other sentences may tell the condition."""
+    whole_anchors: frozenset[str]
 
     @classmethod
     def read(cls, sentence: Sentence, match: re.Match[str], whole: str, language: str) -> "_Said":
         return cls(
             sentence=sentence,
             match=match,
+            language=language,
             spans=spans_of(sentence.text, language),
             days=days_of(sentence.text),
-            things=things_of(sentence.words),
+            parts=parts_of(sentence.words),
             extras=_extras_of(sentence.words),
             whole_spans=spans_of(whole, language),
-            whole_things=things_of(whole),
+            whole_anchors=anchors_of(whole),
         )
 
 
@@ -129,8 +155,8 @@ def backing_of(tenant: Tenant) -> Backing:
     passages = (
         ("" if p.kind == "fact" else p.id, code, text) for p in tenant.passages for code, text in p.text.items()
     )
-    items = (("", code, text) for item in tenant.catalogue for code, text in item.description.items())
-    return _read((*passages, *items))
+    items = (texts for item in tenant.catalogue for texts in (item.name, item.description))
+    return _read((*passages, *(("", code, text) for texts in items for code, text in texts.items())))
 
 
 @lru_cache(maxsize=64)
@@ -150,10 +176,12 @@ def _statement(name: str, language: str, text: str) -> Statement:
         spans=spans_of(folded, language),
         days=days_of(folded),
         numbers=frozenset(re.findall(r"\d+", words)),
-        things=things_of(words),
+        anchors=anchors_of(words),
+        parts=parts_of(words),
         extras=_extras_of(words),
         stems=_stems(words),
-        parts=tuple((spans_of(each.text, language), things_of(each.words)) for each in sentences),
+        told_of=tuple((spans_of(each.text, language), parts_of(each.words)) for each in sentences),
+        counts_back=bool(_BEFORE.search(words)),
         average=bool(_AVERAGE.search(words)),
     )
 
@@ -161,18 +189,18 @@ def _statement(name: str, language: str, text: str) -> Statement:
 def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the topics a published text grants, and those it denies or makes conditional ("… not without pay")."""
     granted = {topic for topic, ids in _OF_ID.items() if any(word in name for word in ids)}
+    said: set[str] = set()
     denied: set[str] = set()
-    for topic, patterns in _WORDS.items():
-        found = [(s, m) for s in sentences for m in patterns["about"].finditer(s.words)] if "about" in patterns else []
-        if found and all(is_denied(sentence, match) for sentence, match in found):
-            denied.add(topic)
-        elif found:
-            granted.add(topic)
-    return frozenset(granted - denied), frozenset(denied)
+    for sentence in sentences:
+        for topic, match in _WORDS["about"].find(sentence.words, sentence.starts):
+            (denied if is_denied(sentence, match) else said).add(topic)
+    denied -= said
+    return frozenset((granted | said) - denied), frozenset(denied)
 
 
 def _extras_of(words: str) -> frozenset[str]:
-    return frozenset(name for name, pattern in _EXTRAS.items() if pattern.search(words))
+    """Return what makes a promise in `words` larger: `anytime`, `lifetime`, `full` …"""
+    return frozenset(name for name, _ in _WORDS["widens"].find(words, starts_of(words)))
 
 
 def _stems(words: str) -> frozenset[str]:
@@ -185,12 +213,12 @@ def _stems(words: str) -> frozenset[str]:
 def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
     """Say whether every time in the sentence is a published one; a sentence without any sets no deadline."""
     spans = frozenset(term for term in said.spans if term[0] in _TIMES)
-    days = frozenset() if _TALK["habitual"].search(said.sentence.words) else said.days
+    days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days
     if said.sentence.asks or not (spans or days):
         return True
-    acts = said.things & {"installation", "delivery"}
+    acts = anchors_of(said.sentence.words) & {"installation", "delivery"}
     return any(
-        spans <= statement.spans and days <= statement.days and acts <= statement.things
+        spans <= statement.spans and days <= statement.days and acts <= statement.anchors
         for statement in statements
         if not statement.topics & {"refund", "guarantee", "cancellation", "reservation"}
     )
@@ -198,37 +226,36 @@ def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
 
 def _gives_guarantee(statement: Statement, said: _Said) -> bool:
     """Say whether a guarantee is the published one: its terms, for the thing it is published for."""
-    if "guarantee" in statement.denies or not (said.extras - {"full", "unhappy", "unpaid"}) <= statement.extras:
+    if "guarantee" in statement.denies or not said.extras - {"full", "unhappy", "unpaid"} <= statement.extras:
         return False
-    if not said.spans:
-        noun = re.search(r"\b(?:garantias?|warranty|guarantee)$", said.match[0])
-        return (bool(noun) and "everything" not in said.things) or bool(
-            (said.things & statement.things) or len(_stems(said.sentence.words) & statement.stems) > 1
-        )
-    return said.spans <= statement.spans and all(_belongs(*pair, statement) for pair in _pairs(said))
+    if said.spans:
+        return said.spans <= statement.spans and all(_belongs(*pair, statement) for pair in _pairs(said))
+    if said.parts & statement.parts or len(_stems(said.sentence.words) & statement.stems) > 1:
+        return True
+    is_mention = re.search(r"\b(?:garantias?|warranty|guarantee)$", said.match[0])  # "sí, tiene garantía"
+    return is_mention is not None and not said.parts
 
 
 def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
-    """Yield each span of the sentence with the things it is said of: those just before it, or around it."""
+    """Yield each span of the sentence with the parts it is said of: those just before it, or around it."""
     waiting: frozenset[str] = frozenset()
     told = True
     for piece in _PIECE_END.split(said.sentence.text):
-        things, spans = things_of(piece), spans_of(piece, "") & said.spans
-        waiting = things if told and things else waiting | things
+        parts, spans = parts_of(piece), spans_of(piece, said.language) & said.spans
+        waiting = parts if told and parts else waiting | parts
         told = bool(spans)
         for span in spans:
             yield span, waiting
 
 
-def _belongs(span: Term, things: frozenset[str], statement: Statement) -> bool:
-    """Say whether the statement gives `span` for these things, as far as it speaks of them."""
-    published = [names for spans, names in statement.parts if span in spans]
-    known = things & statement.things
-    if not known:
-        return "everything" not in things or "everything" in statement.things
-    return all(any(thing in names for names in published) for thing in known) and (
-        "everything" not in things or "everything" in statement.things
-    )
+def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
+    """Say whether the statement gives `span` for these parts, as far as it tells parts apart."""
+    if not parts or not statement.parts:
+        return "everything" not in parts
+    known = parts & statement.parts
+    if not known or "everything" in parts - statement.parts:
+        return False
+    return all(any(span in spans and part in names for spans, names in statement.told_of) for part in known)
 
 
 def _says_the_same(statement: Statement, said: _Said) -> bool:
@@ -242,23 +269,37 @@ def _says_the_same(statement: Statement, said: _Said) -> bool:
 
 def _gives(topic: str, statement: Statement, said: _Said) -> bool:
     """Say whether a policy gives what the sentence promises: its terms, its condition, and nothing beyond."""
-    if "unpaid" in said.extras and (topic in statement.denies or "unpaid" not in statement.extras):
+    if topic not in statement.topics | statement.denies and len(_stems(said.sentence.words) & statement.stems) < 2:
         return False
     if topic in statement.denies:  # "no places are held without payment"
-        return "unpaid" in statement.extras and "payment" in said.whole_things and not said.days and not said.spans
-    if not (said.extras - {"unhappy", "unpaid"} <= statement.extras and said.days <= statement.days):
+        paid = "unpaid" not in said.extras and "payment" in said.whole_anchors
+        return "unpaid" in statement.extras and paid and not said.days and not said.spans
+    if not (said.extras - {"unhappy"} <= statement.extras and said.days <= statement.days):
         return False
-    anchors = frozenset(t for m in _ANCHOR.finditer(said.sentence.words) for t in things_of(m["what"])) & _ANCHORS
-    if anchors and statement.things & _ANCHORS and not anchors <= statement.things:
+    anchors = frozenset(each for m in _ANCHOR.finditer(said.sentence.words) for each in anchors_of(m["what"]))
+    if statement.anchors - {"payment"} and not anchors - {"payment"} <= statement.anchors:
         return False
-    return said.spans <= statement.spans and _states_condition(topic, statement, said)
+    spans = frozenset(span for span in said.spans if not _is_within(span, statement, said))
+    return spans <= statement.spans and _states_condition(topic, statement, said)
+
+
+def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
+    """Say whether a number of days is inside the published ones: 20 where "29 to 15" are, 40 where "30 before" is."""
+    unit, number = span
+    bounds = [int(value) for kind, value in statement.spans if kind == unit and value.isdigit()]
+    if unit not in _TIMES or not number.isdigit() or not bounds:
+        return False
+    if statement.counts_back:
+        least = max(bounds) if "full" in said.extras else min(bounds)
+        return bool(_BEFORE.search(said.sentence.words)) and int(number) >= least
+    return len(bounds) > 1 and min(bounds) <= int(number) <= max(bounds)
 
 
 def _states_condition(topic: str, statement: Statement, said: _Said) -> bool:
     """Say whether the reply tells on what condition the policy gives it."""
     terms = frozenset(term for term in statement.spans if term[0] != "percent")
     if terms:
-        return bool(terms & said.whole_spans)
-    if "payment" in statement.things and topic in {"reservation", "price_lock"}:
-        return "payment" in said.whole_things
+        return any(term in terms or _is_within(term, statement, said) for term in said.whole_spans)
+    if "payment" in statement.anchors and topic in {"reservation", "price_lock"}:
+        return "payment" in said.whole_anchors
     return "unhappy" not in said.extras or "unhappy" in statement.extras

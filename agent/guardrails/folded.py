@@ -1,5 +1,6 @@
 """A text as rules read it, with the way back: folded characters and where in the original each one was."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +9,8 @@ MAX_CHARS = 20_000
 """Rules read this much of a text; no channel but e-mail carries more."""
 
 _LOOKALIKES = str.maketrans("авеіјкмнорсѕтухԁԛԝαβερικοτυνχ", "abeijkmhopcstyxdqwabepikotyvx")  # Cyrillic, Greek
+_PLAIN_OR_NOT = re.compile(r"(?P<plain>[ -_a-~\n\t\r]+)|.", re.DOTALL)
+"""A run of what only needs lower case (printable ASCII but for "`"), or one other character."""
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
 
 
@@ -29,10 +32,14 @@ def fold_text(text: str) -> Folded:
     """Fold the first `MAX_CHARS` of a text. Several rules read the same one, so the last few are kept."""
     letters: list[str] = []
     origins: list[int] = []
-    for index, character in enumerate(text[:MAX_CHARS]):
-        for letter in _fold_character(character):
-            letters.append(letter)
-            origins.append(index)
+    for match in _PLAIN_OR_NOT.finditer(text[:MAX_CHARS]):
+        if match["plain"]:
+            letters.append(match[0].lower())
+            origins.extend(range(match.start(), match.end()))
+            continue
+        folded = _fold_character(match[0])
+        letters.append(folded)
+        origins.extend(match.start() for _ in folded)
     return Folded("".join(letters), tuple(origins))
 
 

@@ -184,4 +184,6 @@ def _by_dimension(quantities: Iterable[Mention]) -> Mapping[str, tuple[Mention, 
 def _extra_mention(fact: _CatalogueFact) -> Mention:
     about, kind, value, unit = fact
     topics = frozenset({about})
-    return Mention(kind=kind, value=value, clause=0, start=0, end=0, topics=topics, wide=topics, unit=unit)
+    return Mention(
+        kind=kind, value=value, clause=0, start=0, end=0, topics=topics, wide=topics, subject=topics, unit=unit
+    )

@@ -24,6 +24,7 @@ class Name:
 
 
 _LONG_NUMBER = re.compile(r"\d[\d ().-]{7}")
+_CODE_DIGITS = re.compile(r"\d\d")
 _DIGITS = re.compile(r"\d{4}|\d[ )-]\d|[A-Z]")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _URL = re.compile(r"https?://\S+|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}(?:/\S*)?\b")
@@ -33,6 +34,8 @@ _CODE = re.compile(
 )
 _CURRENCIES = frozenset(["EUR", "USD", "BRL", "MXN", "COP", "ARS", "CLP", "GBP", "PEN", "UYU", "MX", "US", "RS", "AR"])
 _CAPITAL = re.compile(r"(?<![\w@./'’-])[A-ZÀ-ÖØ-Þ][\w&'’]{0,30}(?:-[A-ZÀ-ÖØ-Þ0-9][\w&'’]{0,30})?")
+_SIGNS = 12
+"""What may stand before the first word of a sentence: signs and the number of a list, so many characters."""
 _FOLDED_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _LOWER_LINK = re.compile(r"^ (?:(?:de|da|do|dos|das|del|de la|of|the|e|y) )?$")
 _NO_NAMES = LISTS["no_names"]
@@ -58,7 +61,12 @@ def read_names(raw: str, *, begins_sentence: bool) -> tuple[Name, ...]:
     return tuple(found)
 
 
+_SHOUTED = re.compile(r"[A-ZÀ-ÖØ-Þ]{2,20}\W{1,3}[A-ZÀ-ÖØ-Þ]{2}")
+
+
 def _is_shouted(raw: str) -> bool:
+    if not _SHOUTED.search(raw):
+        return False
     letters = sum(map(str.isalpha, raw))
     return letters > 12 and sum(map(str.isupper, raw)) > 0.6 * letters
 
@@ -73,7 +81,7 @@ def _addresses(raw: str) -> Iterator[Name]:
 
 
 def _codes(raw: str) -> Iterator[Name]:
-    for match in _CODE.finditer(raw):
+    for match in _CODE.finditer(raw) if _CODE_DIGITS.search(raw) else ():
         letters = match[1]
         plain_word = not letters.isupper()
         if letters in _CURRENCIES or fold(letters) in _NO_NAMES or plain_word:
@@ -98,15 +106,15 @@ def _proper(raw: str, *, begins_sentence: bool) -> Iterator[Name]:
 
 def _counts(match: re.Match[str], raw: str, *, begins_sentence: bool) -> bool:
     word = match[0].rstrip("'’-")
-    folded = fold(word).removesuffix("'s").removesuffix("’s")
+    folded = (word.lower() if word.isascii() else fold(word)).removesuffix("'s").removesuffix("’s")
     if folded in _NO_NAMES or (len(word) == 1):
         return False
+    if len(word) >= 2 and word[1:] != word[1:].lower():
+        return True  # an acronym
     before = raw[: match.start()]
-    begins = (begins_sentence and not before.strip(' ¡¿"“*_(•-')) or (
-        bool(before.strip()) and bool(_MAY_BEGIN.search(before))
-    )
-    is_acronym = len(word) >= 2 and sum(c.isupper() for c in word) >= 2
-    return not begins or is_acronym
+    if match.start() < _SIGNS and not before.strip(' ¡¿"“*_(•-'):
+        return not begins_sentence
+    return not _MAY_BEGIN.search(before[-_SIGNS:])
 
 
 def _name_of(run: list[re.Match[str]]) -> Name:

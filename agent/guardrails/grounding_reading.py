@@ -4,7 +4,7 @@ import bisect
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.folding import fold
@@ -37,6 +37,8 @@ class Mention:
     """What its clause is about; where that says nothing, the clause before it in the sentence."""
     wide: Topics
     """What its sentence is about."""
+    subject: Topics
+    """Its topics, and the items its sentence names."""
     is_denied: bool = False
     unit: str = ""
     """Of a quantity; the word that named a feature; `from` or `to` of a date a price begins or ends with."""
@@ -80,6 +82,7 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
             near=near[at],
             wide=wide[at],
             begins=_begins(clauses, at),
+            items=frozenset(topic for topic in wide[at] if topic.startswith("item:")),
             joints=tuple(match.start() for match in _JOINT.finditer(clause.plain)),
         ).mentions()
     )
@@ -188,14 +191,15 @@ class _ClauseReader:
     near: Topics
     wide: Topics
     begins: bool
+    items: Topics
+    """The items its sentence names."""
     joints: tuple[int, ...]
     """Where in the clause "… and the …" begins a part with a subject of its own."""
 
     def mentions(self) -> Iterator[Mention]:
         yield from self._concepts()
         for name in read_names(self.clause.raw, begins_sentence=self.begins):
-            start, end = self.clause.start + name.start, self.clause.start + name.end
-            yield replace(self._mention(name.kind, name.words, 0, 0), start=start, end=end)
+            yield self._mention(name.kind, name.words, name.start, name.end, is_raw=True)
         yield from self._numeric()
         for at, word in enumerate(self.clause.words):
             if kind := _QUANTIFIERS.get(word) or ("included" if word.startswith("inclu") and word != "incluso" else ""):
@@ -212,8 +216,8 @@ class _ClauseReader:
                     self.clause.word_starts[found.at],
                     self.clause.word_starts[last] + len(self.clause.words[last]),
                 )
-                mention = self._mention(kind, found.concept, start, end, unit=self.clause.words[found.at])
-                yield replace(mention, is_denied=self.clause.denies(found.at))
+                unit, denied = self.clause.words[found.at], self.clause.denies(found.at)
+                yield self._mention(kind, found.concept, start, end, unit=unit, is_denied=denied)
 
     def _numeric(self) -> Iterator[Mention]:
         """Yield dates, times, weekdays, years and quantities; each reader sees what the ones before have left."""
@@ -234,8 +238,7 @@ class _ClauseReader:
         times = read_times(text, self.language)
         for clock in times:
             other = clock.start if clock.may_be_duration else -1
-            mention = self._mention("time", clock.minutes, clock.start, clock.end)
-            yield replace(mention, group=clock.group, other=other)
+            yield self._mention("time", clock.minutes, clock.start, clock.end, group=clock.group, other=other)
         text = mask(text, [(clock.start, clock.end) for clock in times if not clock.may_be_duration])
         quantities = read_quantities(text, self.language)
         counted = {q.start for q in quantities if q.unit.startswith("units:") and q.unit != "units:kind_of"}
@@ -250,22 +253,39 @@ class _ClauseReader:
         unsure = {clock.start for clock in times}
         for quantity in quantities:
             if quantity.start not in years and quantity.start not in named:
-                mention = self._mention("quantity", quantity.value, quantity.start, quantity.end, unit=quantity.unit)
-                yield replace(mention, other=quantity.start if quantity.start in unsure else -1)
+                start, other = quantity.start, quantity.start if quantity.start in unsure else -1
+                yield self._mention("quantity", quantity.value, start, quantity.end, unit=quantity.unit, other=other)
 
-    def _mention(self, kind: str, value: object, start: int, end: int, *, unit: str = "") -> Mention:
+    def _mention(
+        self,
+        kind: str,
+        value: object,
+        start: int,
+        end: int,
+        *,
+        unit: str = "",
+        group: int = -1,
+        other: int = -1,
+        is_denied: bool | None = None,
+        is_raw: bool = False,
+    ) -> Mention:
+        """Return a mention at plain[start:end]; `is_raw`: the offsets are those in the clause as written."""
         clause = self.clause
-        exact = len(clause.plain) == len(clause.raw)
+        exact = is_raw or len(clause.plain) == len(clause.raw)
+        topics = self._topics_at(start)
         return Mention(
             kind=kind,
             value=value,
             clause=self.at,
             start=clause.start + start if exact else clause.start,
             end=clause.start + end if exact else clause.end,
-            topics=self._topics_at(start),
+            topics=topics,
             wide=self.wide,
-            is_denied=clause.is_denied,
+            subject=topics | self.items,
+            is_denied=clause.is_denied if is_denied is None else is_denied,
             unit=unit,
+            group=group,
+            other=other,
         )
 
     def _topics_at(self, place: int) -> Topics:

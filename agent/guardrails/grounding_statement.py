@@ -77,14 +77,11 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
     """Return what a published value comes to: contradicted where another value is published closer to the subject."""
     if not topics:
         return "supported"
+    if any(topics <= f.wide for f in equal):
+        return "supported"
     nearest = max(closeness(f.wide, topics) for f in equal)
-    rival = max((closeness(_nearest(f), topics) for f in others), default=0)
+    rival = max((closeness(f.subject, topics) for f in others), default=0)
     return "contradicted" if rival > nearest else "supported"
-
-
-def _nearest(fact: Mention) -> Topics:
-    """Return what a fact's clause is about, and the items its sentence names."""
-    return fact.topics | frozenset(topic for topic in fact.wide if topic.startswith("item:"))
 
 
 def closeness(one: Topics, other: Topics) -> float:

@@ -100,7 +100,7 @@ def _is_form_of(word: str, written: str) -> bool:
 
 def find_concepts(words: Sequence[str], language: str) -> list[Found]:
     """Return every concept in folded words, in order; they may overlap."""
-    return [found for at in range(len(words)) for found in concepts_at(words, at, language)]
+    return [found for at, word in enumerate(words) if _forms_for(word) for found in concepts_at(words, at, language)]
 
 
 def concepts_at(words: Sequence[str], at: int, language: str) -> list[Found]:

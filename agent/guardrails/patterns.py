@@ -1,24 +1,52 @@
-"""Pattern lists of rules: a TOML file beside the rule, each key a list of patterns on the words of a sentence.
+"""Pattern lists of rules: a TOML file beside the rule, read for patterns on the words of a sentence.
 
-One pattern a line; a line that begins with `|` goes on with the one before, one that begins with `#` is a comment.
-In a pattern `~` stands for up to 30 characters of the same clause without a denial, and `<name>` for any of the list
-`words.name` of the same file. The words are those of `agent.guardrails.sentences.Sentence`.
+Each table is a topic, each of its keys a list. One pattern a line; a line that begins with `|` goes on with the one
+before, one that begins with `#` is a comment. In a pattern `~` stands for up to five words of the same clause, none of
+them a denial, an "if" or a "need", and `<name>` for any of the list `words.name` of the same file.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
-_GAP = r"\b(?:(?! (?:no|not|nao|never|nunca|ni|whether)\b)[^,]){0,30}? ?\b"
-_BOUNDED = {r"\w+": r"\w{1,30}", r"\w*": r"\w{0,30}", r"\d+": r"\d{1,9}", ")*": "){0,6}"}
-"""Nobody writes longer words or more fillers. Without an end, a text of one endless word is read again and again."""
+from agent.guardrails.required_words import Starts, required_starts
+
+_WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
+_GAP = rf"(?:(?: {_WORD}){{0,5}}? |(?<= )(?:{_WORD} ){{0,5}}?)"
 _COMMENT = re.compile(r"^#.*\n?", re.MULTILINE)
 _GOES_ON = re.compile(r"\n(?=\|)")
 
 
-def load_patterns(name: str) -> dict[str, dict[str, re.Pattern[str]]]:
-    """Return the patterns of `name`.toml: per table, one pattern for each of its lists.
+class PatternList:
+    """Patterns with the topic of each. A pattern is only tried on sentences that have one of the words it needs."""
+
+    def __init__(self, patterns: Sequence[tuple[str, str]]) -> None:
+        self._patterns = tuple((topic, re.compile(rf"\b(?:{pattern})\b")) for topic, pattern in patterns)
+        self._by_start: dict[str, list[int]] = defaultdict(list)
+        for place, (_, pattern) in enumerate(self._patterns):
+            for start in required_starts(pattern.pattern) or {""}:
+                self._by_start[start].append(place)
+
+    def __iter__(self) -> Iterator[tuple[str, re.Pattern[str]]]:
+        """Yield each pattern with its topic."""
+        return iter(self._patterns)
+
+    def find(self, words: str, starts: Starts) -> Iterator[tuple[str, re.Match[str]]]:
+        """Yield topic and match of all that is found in `words`, in the order of the list.
+
+        `starts` is how the words begin (`required_words.starts_of`).
+        """
+        places = {place for start in starts & self._by_start.keys() for place in self._by_start[start]}
+        for place in sorted(places.union(self._by_start.get("", ()))):
+            topic, pattern = self._patterns[place]
+            for match in pattern.finditer(words):
+                yield topic, match
+
+
+def load_patterns(name: str) -> dict[str, PatternList]:
+    """Return the lists of `name`.toml, by key: each has the patterns of that key in all tables, in order.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -27,18 +55,17 @@ def load_patterns(name: str) -> dict[str, dict[str, re.Pattern[str]]]:
     tables = tomllib.loads(files("agent.guardrails").joinpath(f"{name}.toml").read_text("utf-8"))
     words: dict[str, str] = {}
     for key, lines in tables.pop("words", {}).items():
-        words[key] = _any_of(lines, words)
-    return {
-        table: {key: re.compile(rf"\b{_any_of(lines, words)}\b") for key, lines in lists.items()}
-        for table, lists in tables.items()
-    }
+        words[key] = f"(?:{'|'.join(_patterns(lines, words))})"
+    lists: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for topic, table in tables.items():
+        for key, lines in table.items():
+            lists[key] += [(topic, pattern) for pattern in _patterns(lines, words)]
+    return {key: PatternList(patterns) for key, patterns in lists.items()}
 
 
-def _any_of(lines: str, words: Mapping[str, str]) -> str:
-    """Return one pattern for all lines, with gaps and named lists filled in."""
-    joined = _GOES_ON.sub("", _COMMENT.sub("", lines)).strip().replace("\n", "|").replace("~", _GAP)
-    for unbounded, bounded in _BOUNDED.items():
-        joined = joined.replace(unbounded, bounded)
+def _patterns(lines: str, words: Mapping[str, str]) -> list[str]:
+    """Return the patterns in a text of lines, with gaps and named lists filled in."""
+    joined = _GOES_ON.sub("", _COMMENT.sub("", lines)).strip().replace("~", _GAP)
     for name, alternatives in words.items():
         joined = joined.replace(f"<{name}>", alternatives)
-    return f"(?:{joined})"
+    return joined.split("\n")

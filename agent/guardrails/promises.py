@@ -4,14 +4,16 @@ Guarantees, results, deadlines, refunds, exclusivity, places held, prices locked
 taxes or visas allow. Refusing to promise, offering to check and stating a policy as it is are no promises.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from re import Match
 
-from agent.guardrails.backing import backing_of
+from agent.folding import words_of
+from agent.guardrails.backing import Backing, backing_of
 from agent.guardrails.patterns import load_patterns
-from agent.guardrails.sentences import Sentence, Span, is_conditional, is_denied, is_hedged, read_sentences
+from agent.guardrails.required_words import Starts, starts_of
+from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
@@ -38,42 +40,36 @@ REASONS = {
 """One sentence for the seller per topic."""
 
 _WORDS = load_patterns("promises_words")
-_TALK = _WORDS["talk"]
 _OPEN = frozenset({"visa", "tax", "legal", "medical", "result"})
 """Topics on which "if it is …, ask your …" is no claim."""
 _SPECIFIC = frozenset({"refund", "reservation", "price_lock", "replacement", "redo", "cancellation"})
 """Topics of which a guarantee says no more than that they hold: "your place is guaranteed once you pay"."""
-_CLAIMS = {
-    topic: lists["claims"]
-    for topic, lists in sorted(_WORDS.items(), key=lambda e: e[0] == "guarantee")
-    if "claims" in lists
-}
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Claim:
-    topic: str
-    sentence: Sentence
-    span: Span
+_EXPLAINS = re.compile(r"\d|\b(?:no|nao|not|never|pero|but|mas|if|si|se|solo|only|sin|sem|without)\b")
+_NOT_A_SUBJECT = re.compile(
+    r"\b(?:garanti|garant|promet|promis|guarant|habl|fal|asesor|consej|advi|aconsel|sobre|about|para|otr|outr|other|dar"
+    r"|giv|anunci|announc|compar|with|entre|hacer|fazer|make|making)\w*"
+)
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
     """Revise a text that promises more than the tenant's policies and facts."""
-    found = next(_broken(candidate, tenant), None)
+    found = next(_broken(candidate, turn, tenant), None)
     if found is None:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    topic, span = found
     return Verdict(
         rule=RULE,
         outcome="revise",
-        reason=REASONS[found.topic],
-        evidence=candidate.text[slice(*found.span)][:MAX_EVIDENCE],
-        span=found.span,
+        reason=REASONS[topic],
+        evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
+        span=span,
         version=VERSION,
     )
 
 
-def _broken(candidate: Candidate, tenant: Tenant) -> Iterator[_Claim]:
-    """Yield the promises of a text that nothing published backs."""
+def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
+    """Yield topic and place of the promises of a text that nothing published backs."""
     sentences = read_sentences(candidate.text)
     backing = backing_of(tenant)
     whole = " . ".join(sentence.words for sentence in sentences)
@@ -82,24 +78,56 @@ def _broken(candidate: Candidate, tenant: Tenant) -> Iterator[_Claim]:
             continue
         for topic, match in _claims(sentence):
             if not backing.backs(topic, sentence, match, whole, candidate.language):
-                yield _Claim(topic=topic, sentence=sentence, span=sentence.span(match))
+                yield topic, sentence.span(match)
+    yield from _on_forbidden(sentences, tenant)
+    yield from _agreed(sentences, turn, backing)
+
+
+def _agreed(sentences: Sequence[Sentence], turn: Turn, backing: Backing) -> Iterator[tuple[str, Span]]:
+    """Yield a bare yes to a promise the prospect has asked for: "me guardas plaza?" "¡Hecho!"."""
+    yes = next((s for s in sentences if all(_is_yes(part) for part in s.words.split(" , "))), None)
+    if yes is None or any(s is not yes and (s.asks or _EXPLAINS.search(s.words)) for s in sentences):
+        return
+    for asked in read_sentences(turn.text):
+        for topic, _ in _WORDS["asks"].find(asked.words, asked.starts):
+            if not backing.grants(topic):
+                yield topic, (yes.clauses[0][0], yes.clauses[-1][1])
+
+
+def _is_yes(clause: str) -> bool:
+    return any(match[0] == clause for _, match in _WORDS["affirms"].find(clause, starts_of(clause)))
+
+
+def _on_forbidden(sentences: Sequence[Sentence], tenant: Tenant) -> Iterator[tuple[str, Span]]:
+    """Yield statements on what the tenant has forbidden, where that is told in two words or more."""
+    subjects = [starts for each in tenant.forbidden if len(starts := _subject(each)) > 1]
+    for sentence in sentences:
+        if any(starts <= sentence.starts for starts in subjects) and not sentence.asks:
+            everything = re.match(r".*", sentence.words)
+            if everything and not (denies(sentence) or is_hedged(sentence, everything)):
+                yield "forbidden", (sentence.clauses[0][0], sentence.clauses[-1][1])
+
+
+def _subject(forbidden: str) -> Starts:
+    """Return how the words begin that name a forbidden subject."""
+    words = _NOT_A_SUBJECT.sub(" ", words_of(forbidden)).split()
+    return frozenset(word[:4] for word in words if len(word) > 3)
 
 
 def _claims(sentence: Sentence) -> Iterator[tuple[str, Match[str]]]:
     """Yield what the sentence promises, by topic: neither denied nor only asked about."""
     specific = False
-    for topic, pattern in _CLAIMS.items():
+    for topic, match in _WORDS["claims"].find(sentence.words, sentence.starts):
         if topic == "guarantee" and specific:
             continue
-        for match in pattern.finditer(sentence.words):
-            if not (is_denied(sentence, match) or is_hedged(sentence, match) or _is_open(topic, sentence, match)):
-                specific = specific or topic in _SPECIFIC
-                yield topic, match
+        if not (is_denied(sentence, match) or is_hedged(sentence, match) or _is_open(topic, sentence, match)):
+            specific = specific or topic in _SPECIFIC
+            yield topic, match
 
 
 def _is_open(topic: str, sentence: Sentence, match: Match[str]) -> bool:
     """Say whether the matter is left open: behind an "if", or for an expert to answer."""
     if topic not in _OPEN:
         return False
-    refers = _TALK["referral"].search(sentence.words) and _TALK["unsure"].search(sentence.words)
-    return is_conditional(sentence, match) or bool(refers)
+    refers = sentence.has(_WORDS["referral"]) and sentence.has(_WORDS["unsure"])
+    return is_conditional(sentence, match) or refers

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.guardrails.folded import fold_text
+from agent.guardrails.patterns import PatternList
+from agent.guardrails.required_words import Starts, starts_of
 
 Span = tuple[int, int]
 
@@ -31,48 +33,52 @@ _NOT_A_DENIAL = re.compile(
     r"|no joke)\b"
 )
 _IF_NOT = re.compile(
-    r"\b(si|se|if|caso)( (?:it|you|u|he|she|they|we|el|la|o|a|usted|voce|vc|algo))?"
+    r"\b(si|se|if|caso)( (?:i|it|eu|yo|you|u|he|she|they|we|el|la|o|a|usted|voce|vc|algo))?"
     r"(?: (?:do|does|is|are|did|re))? (?:no|nao|not)\b"
 )
 _CONTRACTED = re.compile(r"\b(do|does|did|ca|wo|is|are|was|were|would|could|should|have|has)nt\b")
 
 _DENIAL = (
     r"(?:no|nunca|jamas|tampoco|ni|ningun|ninguna|ninguno|nadie|nao|n|nem|nenhum|nenhuma|ninguem|tampouco|not|cannot"
-    r"|never|nor|neither|none|nobody|unable|imposible|impossivel|impossible|evito|evitamos|avoid|refuse"
-    r"|lejos de|longe de)"
+    r"|never|nor|neither|none|nobody|nothing|nada(?= (?:se|e|es) )|unable|imposible|impossivel|impossible|evito"
+    r"|evitamos|avoid|refuse|lejos de|longe de)"
 )
 _ANY_DENIAL = re.compile(rf"\b{_DENIAL}\b")
 _DENIED_BEFORE = re.compile(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
 _DENIED_AFTER = re.compile(
-    r"^(?:[^,]{0,12})?(?: ,)? (?:que )?(?:no|nao|not|none|nunca|ninguna?|nenhuma?)"
-    r"(?: (?:la|lo|las|los|se|te|le|os|as|o|a|es|is|are))?"
-    r" ?(?:damos|hay|tenemos|existen?|podemos|puedo|ofrecemos|hacemos|manejamos|temos|damos|fazemos|oferecemos|possivel"
-    r"|posible|possible|posso|prometo|something|offered|available|included|$)"
+    r"^(?:[^,]{0,12})?(?: ,)? (?:que )?(?:no|nao|not|none|nunca)(?: (?:la|lo|las|los|se|te|le|os|as|o|a|es|is|are))?"
+    r" ?(?:damos|hay|tenemos|existen?|podemos|puedo|ofrecemos|hacemos|manejamos|temos|fazemos|oferecemos|possivel"
+    r"|posible|possible|posso|prometo|something|offered|available|include[sd]?|cover(?:s|ed)?|incluyen?|inclui|cubren?|cobre|$)"
 )
 _CARRIED = re.compile(r"^(?:ni|nem|nor|or|o|ou) ")
+
+_CHECKS = (
+    r"(?:consult|averig|pregunt|confirm|verific|revis|check|ask|see|find out|ver|veo|saber|sabe|sei|know|mira|dizer"
+    r"|decir|say|tell|pergunt|cheque|conferir)\w{0,6}"
+)
+_OTHERS = (
+    r"(?:quien|quienes|quem|anyone who|anybody who|whoever|those who|alguien que|alguem que|people who|cualquiera que"
+    r"|qualquer um que|who)"
+)
+_WISHES = (
+    r"(?:entiendo|comprendo|entendo|understand|compreendo|se que|sei que|know)\b[^,]{0,20}"
+    r"\b(?:quier\w+|quer\w*|busc\w+|want|need|necesit\w+|precis\w+|gustaria|would like|hope|esper\w+)"
+    r"|preguntas|preguntaba\w*|pides|pedias|pediste|perguntou|pediu|you asked|asking|asked|looking for"
+    r"|ojala|tomara|i wish|i hope|espero que|seria (?:mentir|deshonesto|irresponsable|enganarte)"
+)
 _HEDGED_BEFORE = re.compile(
     r"\bwhether\b[^,]{0,40}$"
     r"|\b(?:lo del?|tema del?|sobre|acerca del?|about|regarding|quanto ao?|respecto a|a questao d[aoe]|question on)"
     r"(?: (?:el|la|tu|su|the|your|a|o|sua|seu|al|un|una|any))? $"
-    r"|\b(?:consult|averig|pregunt|confirm|verific|revis|check|ask|see|find out|ver|veo|saber|sabe|sei|know|mira|dizer"
-    r"|decir|say|tell|perguntar|pergunt|cheque|conferir)\w{0,6}(?: [^, ]{1,15}){0,4} (?:si|se|if|whether)\b.{0,60}$"
-    r"|\b(?:quien|quienes|quem|anyone who|anybody who|whoever|those who|alguien que|alguem que|people who"
-    r"|cualquiera que"
-    r"|qualquer um que|who(?:ever)?)\b[^,]{0,40}$"
-    r"|\b(?:entiendo|comprendo|entendo|understand|compreendo|se que|sei que|know)\b[^,]{0,20}"
-    r"\b(?:quier\w+|quer\w*|busc\w+|want|need|necesit\w+|precis\w+|gustaria|would like|hope|esper\w+)\b[^,]{0,30}$"
-    r"|\b(?:preguntas|preguntaba\w*|pides|pedias|pediste|perguntou|pediu|you asked|asking|asked"
-    r"|looking for)\b[^,]{0,40}$"
-    r"|\b(?:ojala|tomara|i wish|i hope|espero que|seria (?:mentir|deshonesto|irresponsable|enganarte))\b[^,]{0,40}$"
+    rf"|\b{_CHECKS}(?: [^, ]{{1,15}}){{0,4}} (?:si|se|if|whether)\b.{{0,60}}$"
+    rf"|\b{_OTHERS}\b[^,]{{0,40}}$|\b(?:{_WISHES})\b[^,]{{0,40}}$"
 )
 _IF_BEFORE = re.compile(r"\b(?:si|se|if)(?: (?!te |le |os |ifnot )\w{1,15}){0,2} $")
 _UNTRUE = re.compile(
-    r"\b(?:(?:te |le |lhe |les )?ment(?:iria|iendo|ir|ira|indo|indote)|mintiendo|miente|mienten|mentira"
-    r"|be lying|lying|a lie"
-    r"|not be honest|dishonest|no (?:seria|es) (?:honesto|justo|serio|responsable)|nao (?:seria"
-    r"|e) (?:honesto|serio|justo)"
-    r"|deshonesto|desonesto|irresponsable|irresponsavel|irresponsible|misleading|enganarte|enganando|engana|enganar"
-    r"|desconfia|desconfie|desconfiar|wary|suspicious|untrue)\b"
+    r"\b(?:(?:te |le |lhe |les )?ment(?:iria|iendo|ir|ira|indo|indote)|mintiendo|miente|mienten|mentira|be lying|lying"
+    r"|a lie|not be honest|dishonest|no (?:seria|es) (?:honesto|justo|serio|responsable)|deshonesto|desonesto"
+    r"|nao (?:seria|e) (?:honesto|serio|justo)|irresponsable|irresponsavel|irresponsible|misleading|enganarte"
+    r"|enganando|engana|enganar|desconfia|desconfie|desconfiar|wary|suspicious|untrue)\b"
 )
 
 
@@ -84,8 +90,14 @@ class Sentence:
     text: str
     """The folded text, with its punctuation."""
     clauses: tuple[Span, ...]
+    starts: Starts
+    """How its words begin."""
     asks: bool
     """Whether it is a question."""
+
+    def has(self, patterns: PatternList) -> bool:
+        """Whether any of the patterns is found in it."""
+        return any(True for _ in patterns.find(self.words, self.starts))
 
     def span(self, match: re.Match[str]) -> Span:
         """Return where in the text the clauses stand that `match`, found in `words`, covers."""
@@ -111,9 +123,11 @@ def read_sentences(text: str) -> tuple[Sentence, ...]:
             if (words := _words(folded.text[slice(*where)]))
         ]
         if read:
+            words = " , ".join(words for words, _ in read)
             found.append(
                 Sentence(
-                    words=" , ".join(words for words, _ in read),
+                    words=words,
+                    starts=starts_of(words),
                     text=folded.text[start:stop],
                     clauses=tuple(folded.span(*where) for _, where in read),
                     asks=end is not None and "?" in end[0],
@@ -130,6 +144,11 @@ def is_denied(sentence: Sentence, match: re.Match[str]) -> bool:
     if _DENIED_BEFORE.search(clause) or _DENIED_AFTER.search(after):
         return True
     return bool(_CARRIED.match(clause)) and bool(_ANY_DENIAL.search(before))
+
+
+def denies(sentence: Sentence) -> bool:
+    """Say whether anything is denied in the sentence."""
+    return bool(_ANY_DENIAL.search(sentence.words))
 
 
 def is_hedged(sentence: Sentence, match: re.Match[str]) -> bool:

@@ -50,27 +50,22 @@ _DATE = re.compile(
 _DAY = re.compile(
     r"\b(?:(?P<weekday>lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)(?:-feira)?"
-    r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo|(?:para|ya|pero|desde"
-    r"|lista|listo) manana"
-    r"|fin de mes|final de mes|fim do mes|end of (?:the )?month|month end|fin de semana|fim de semana"
-    r"|(?:the|next) weekend"
-    r"|next (?:week|month|year)|(?:la )?semana que v(?:iene|em)|(?:la )?proxima semana"
-    r"|(?:el )?(?:proximo mes|mes que vem)"
-    r"|(?:el )?mes que viene|ano que v(?:iene|em)|esta semana|this week|payday|quincena|navidad|natal|christmas"
-    r"|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
+    r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo"
+    r"|(?:para|ya|pero|desde|lista|listo) manana|fin de mes|final de mes|fim do mes|end of (?:the )?month|month end"
+    r"|fin de semana|fim de semana|(?:the|next) weekend|next (?:week|month|year)|semana que v(?:iene|em)|proxima semana"
+    r"|proximo mes|mes que v(?:iene|em)|ano que v(?:iene|em)|esta semana|this week|payday|quincena|navidad|natal"
+    r"|christmas|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
     r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
-    rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)"
-    r"|de inmediato|imediat\w+|inmediat\w+|immediately|right away|overnight|na hora|al instante|instant\w*)"
+    rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)|de inmediato|imediat\w+|inmediat\w+|immediately"
+    r"|right away|overnight|na hora|al instante|instant\w*)"
     r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b(?! (?:de|primer|class|dias)))\b"
 )
 
 
-def _read_things() -> dict[str, re.Pattern[str]]:
-    lists = tomllib.loads(files("agent.guardrails").joinpath("terms.toml").read_text("utf-8"))
-    return {name: re.compile(rf"\b(?:{'|'.join(words)})") for name, words in lists["things"].items()}
-
-
-_THINGS = _read_things()
+_THINGS = {
+    table: {name: re.compile(rf"\b(?:{'|'.join(words)})") for name, words in things.items()}
+    for table, things in tomllib.loads(files("agent.guardrails").joinpath("terms.toml").read_text("utf-8")).items()
+}
 
 
 def spans_of(text: str, language: str) -> frozenset[Term]:
@@ -88,9 +83,14 @@ def days_of(text: str) -> frozenset[Term]:
     return dates | frozenset((match.lastgroup or "", match[match.lastgroup or 0]) for match in _DAY.finditer(rest))
 
 
-def things_of(text: str) -> frozenset[str]:
-    """Return the things that folded `text` names, by one name for all languages: `panel`, `payment`, `departure`."""
-    return frozenset(name for name, words in _THINGS.items() if words.search(text))
+def anchors_of(text: str) -> frozenset[str]:
+    """Return what a term may count from, of what folded `text` names: `payment`, `departure` …, in any language."""
+    return frozenset(name for name, words in _THINGS["anchors"].items() if words.search(text))
+
+
+def parts_of(text: str) -> frozenset[str]:
+    """Return what a warranty may be for, of what folded `text` names: `panel`, `engine` …, in any language."""
+    return frozenset(name for name, words in _THINGS["parts"].items() if words.search(text))
 
 
 def _terms(match: re.Match[str]) -> Iterator[Term]:

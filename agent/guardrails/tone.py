@@ -9,7 +9,7 @@ from re import Match
 
 from agent.guardrails.backing import backing_of
 from agent.guardrails.patterns import load_patterns
-from agent.guardrails.sentences import Sentence, is_denied, is_hedged, read_sentences
+from agent.guardrails.sentences import Sentence, is_denied, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
@@ -29,8 +29,6 @@ REASONS = {
 """One sentence for the seller per kind."""
 
 _WORDS = load_patterns("tone_words")
-_SYMPATHY = _WORDS.pop("talk")["sympathy"]
-"""How one says sorry for what the prospect has been through."""
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
@@ -51,17 +49,17 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
 
 def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str]]]:
     """Yield what is unkind in a sentence, by kind, unless it is denied or published."""
-    for kind in REASONS:
-        for list_, pattern in _WORDS[kind].items():
-            for match in pattern.finditer(sentence.words):
-                if not _is_excused(list_, sentence, match, tenant):
-                    yield kind, match
+    yield from _WORDS["always"].find(sentence.words, sentence.starts)
+    for kind, match in _WORDS["plain"].find(sentence.words, sentence.starts):
+        if not _is_excused(sentence, match):
+            yield kind, match
+    for kind, match in _WORDS["scarce"].find(sentence.words, sentence.starts):
+        if not (_is_excused(sentence, match) or backing_of(tenant).states(sentence.words)):
+            yield kind, match
 
 
-def _is_excused(list_: str, sentence: Sentence, match: Match[str], tenant: Tenant) -> bool:
-    """Say whether the words are denied, sympathy with what others did, or published scarcity."""
-    if list_ == "always":
-        return False
-    if is_denied(sentence, match) or is_hedged(sentence, match) or _SYMPATHY.search(sentence.words[: match.start()]):
-        return True
-    return list_ == "scarce" and backing_of(tenant).states(sentence.words)
+def _is_excused(sentence: Sentence, match: Match[str]) -> bool:
+    """Say whether the words are denied, or in sympathy with what others have done to the prospect."""
+    before = sentence.words[: match.start()]
+    sympathy = any(True for _ in _WORDS["sympathy"].find(before, sentence.starts))
+    return sympathy or is_denied(sentence, match)

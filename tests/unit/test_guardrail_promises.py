@@ -3,9 +3,11 @@
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from agent.guardrails import promises
 from agent.types import Candidate, Passage, Tenant, Verdict
@@ -32,7 +34,7 @@ def build_tenant(raw: dict[str, Any]) -> Tenant:
     )
 
 
-def read_cases(kind: str) -> Iterator[Any]:
+def read_cases(kind: str) -> Iterator[ParameterSet]:
     for case in tomllib.loads((DATA / "promises_cases.toml").read_text("utf-8"))["cases"]:
         for text in case.get(kind, ()):
             where = f"{case['tenant']}-{case['language']}"
@@ -59,3 +61,60 @@ def test_promise_beyond_what_is_published_is_revised(tenant: str, language: str,
 def test_text_that_promises_nothing_more_passes(tenant: str, language: str, text: str) -> None:
     verdict = verdict_on(text, TENANTS[tenant], language)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "language", "inbound", "text"),
+    [
+        ("school", "es", "¿me guardas una plaza hasta el lunes?", "¡Hecho!"),
+        ("school", "es", "me guardas una plaza?", "Claro que sí, cuenta con ello 😊"),
+        ("school", "en", "will i pass for sure?", "Yes, absolutely."),
+        ("solar", "es", "es deducible?", "Sí, claro."),
+        ("solar", "pt", "posso ter exclusividade?", "Combinado!"),
+    ],
+)
+def test_bare_yes_to_a_promise_asked_for_is_revised(tenant: str, language: str, inbound: str, text: str) -> None:
+    assert verdict_on(text, TENANTS[tenant], language, inbound).outcome == "revise"
+
+
+@pytest.mark.parametrize(
+    ("inbound", "text"),
+    [
+        pytest.param("¿hay devolución?", "Sí, claro.", id="there is such a policy"),
+        pytest.param("¿me guardas plaza?", "Claro. La plaza se confirma al pagar.", id="condition told"),
+        pytest.param("¿me guardas plaza?", "Claro, ¿ya pagaste el curso?", id="asks back"),
+        pytest.param("¿tienen clases online?", "¡Sí, claro!", id="no promise asked for"),
+    ],
+)
+def test_yes_that_promises_nothing_more_passes(inbound: str, text: str) -> None:
+    assert verdict_on(text, TENANTS["school"], "es", inbound).outcome == "pass"
+
+
+def test_statement_on_a_forbidden_subject_is_revised_and_declining_it_passes() -> None:
+    venue = TENANTS["venue"]
+    assert verdict_on("Servimos bebida alcoólica para menores com autorização.", venue, "pt").outcome == "revise"
+    assert verdict_on("Não servimos bebida alcoólica para menores.", venue, "pt").outcome == "pass"
+
+
+def test_verdict_names_the_clause_that_promises() -> None:
+    text = "Hola, Ana: el grupo empieza el 13 de abril. Te guardo la plaza hasta el viernes, sin pagar."
+    verdict = verdict_on(text, TENANTS["school"], "es")
+    assert verdict.span is not None
+    assert text[slice(*verdict.span)] == "Te guardo la plaza hasta el viernes"
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_published_texts_pass(tenant: str) -> None:
+    business = TENANTS[tenant]
+    for passage in business.passages:
+        for language, text in passage.text.items():
+            assert verdict_on(text, business, language).outcome == "pass", text
+
+
+@pytest.mark.parametrize(
+    "piece", ["te lo ", "si no te ", "garantía de 5 años ", "hasta el ", "a" * 30 + " ", "1,1 ", ", "]
+)
+def test_long_hostile_text_is_read_in_linear_time(piece: str) -> None:
+    started = perf_counter()
+    verdict_on(piece * (100_000 // len(piece)), TENANTS["solar"], "es")
+    assert perf_counter() - started < 5

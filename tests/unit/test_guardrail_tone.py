@@ -3,18 +3,19 @@
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from time import perf_counter
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from agent.guardrails import tone
-from agent.types import Candidate, Tenant, Verdict
+from agent.types import Candidate, Passage, Tenant, Verdict
 from tests.factories import NOW, make_tenant, make_turn
 
 DATA = Path(__file__).parent / "data"
 
 
-def read_cases(kind: str) -> Iterator[Any]:
+def read_cases(kind: str) -> Iterator[ParameterSet]:
     for case in tomllib.loads((DATA / "tone_cases.toml").read_text("utf-8"))["cases"]:
         for text in case.get(kind, ()):
             yield pytest.param(case["language"], text, id=f"{case['language']}: {text[:60]}")
@@ -37,3 +38,26 @@ def test_unkind_text_is_revised(language: str, text: str) -> None:
 def test_kind_text_passes(language: str, text: str) -> None:
     verdict = verdict_on(text, language)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)
+
+
+def test_scarcity_passes_where_it_is_published() -> None:
+    left = Passage(id="left", kind="fact", text={"es": "Quedan 3 plazas en el grupo de abril."})
+    text = "Quedan 3 plazas en el grupo de abril."
+    assert verdict_on(text, "es", make_tenant(passages=(left,))).outcome == "pass"
+    assert verdict_on(text.replace("3", "2"), "es", make_tenant(passages=(left,))).outcome == "revise"
+
+
+def test_verdict_names_the_clause_that_is_unkind() -> None:
+    text = "Hola, Ana. El kit cuesta lo mismo; no seas tonta."
+    verdict = verdict_on(text, "es")
+    assert verdict.span is not None
+    assert text[slice(*verdict.span)] == "no seas tonta"
+
+
+@pytest.mark.parametrize(
+    "piece", ["no seas ", "si no te ", "te lo ", "a" * 30 + " ", "la otra escuela es ", "¡¿", ", "]
+)
+def test_long_hostile_text_is_read_in_linear_time(piece: str) -> None:
+    started = perf_counter()
+    verdict_on(piece * (100_000 // len(piece)), "es")
+    assert perf_counter() - started < 5
