@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from agent.errors import Fenced
 from agent.ids import new_id
 from agent.ports import AgentDeps
-from agent.store import consent, conversations, events, messages, turns
+from agent.store import consent, conversations, events, messages, outbox, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.escalations import has_open_escalation, insert_escalation
@@ -138,7 +138,7 @@ async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: Agent
         silenced = await consent.suppress(
             tx, turn.conversation.id, reason=change.reason, evidence=change.evidence, at=deps.now()
         )
-        await messages.cancel_outbox(tx, silenced, "the contact opted out")
+        await outbox.cancel_outbox(tx, silenced, "the contact opted out")
     else:
         await consent.lift_suppressions(tx, turn.conversation.id, at=deps.now())
     await events.insert_event(
@@ -175,7 +175,7 @@ async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: AgentDeps) -> Me
     message_id = MessageId(new_id())
     now = deps.now()
     not_before = max(reply.not_before or now, now)
-    await messages.insert_outbound(
+    await outbox.insert_outbound(
         tx,
         message_id=message_id,
         tenant_id=turn.tenant.id,

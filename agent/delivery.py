@@ -15,10 +15,10 @@ from agent.decide import MAX_SUPERSEDED
 from agent.errors import Ambiguous, OptedOut, Permanent, Retryable
 from agent.gather import load_answered_turn
 from agent.ports import AgentDeps
-from agent.store import consent, conversations, deliveries, events, messages, turns
+from agent.store import consent, conversations, deliveries, events, messages, outbox, turns
 from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
-from agent.store.messages import OutboxEntry
+from agent.store.outbox import OutboxEntry
 from agent.types import (
     Candidate,
     ContactId,
@@ -65,11 +65,11 @@ class ClaimedDelivery:
 async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -> ClaimedDelivery | None:
     """Check a message once more and claim it, under its conversation's lock; None: nothing to send now."""
     async with deps.db.tenant(tenant_id) as tx:
-        conversation_id = await messages.find_conversation_of(tx, message_id)
+        conversation_id = await outbox.find_conversation_of(tx, message_id)
         if conversation_id is None:
             return None
         await conversations.lock_for_delivery(tx, conversation_id)
-        entry = await messages.lock_outbox_entry(tx, message_id)
+        entry = await outbox.lock_outbox_entry(tx, message_id)
         if entry is None or entry.is_claimed:
             return None
         if entry.attempt >= MAX_ATTEMPTS:
@@ -79,7 +79,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         if turn is None:
             return None
         token = uuid4()
-        attempt = await messages.claim_outbox_entry(tx, message_id, token, CLAIM_S)
+        attempt = await outbox.claim_outbox_entry(tx, message_id, token, CLAIM_S)
         await deliveries.insert_delivery(tx, tenant_id, message_id, attempt, deps.now())
         return ClaimedDelivery(
             message=entry.message,
@@ -132,8 +132,8 @@ async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     if entry.not_before > now:
         await _defer(tx, entry, entry.not_before, deps)
         return True
-    if entry.is_behind:
-        await _postpone(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
+    if entry.is_behind:  # its own time stays: a third message must see that this one was due before it
+        await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
         return True
     return False
 
@@ -154,12 +154,12 @@ async def _supersede(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) ->
 
 
 async def _withdraw(tx: Tx, entry: OutboxEntry, reason: str) -> None:
-    await messages.close_outbox_entry(tx, entry.message.id, "superseded", error=reason)
+    await outbox.close_outbox_entry(tx, entry.message.id, "superseded", error=reason)
     await _record(tx, entry, "delivery.withdrawn", {"reason": reason})
 
 
 async def _postpone(tx: Tx, entry: OutboxEntry, until: datetime, deps: AgentDeps) -> None:
-    await messages.postpone_outbox_entry(tx, entry.message.id, until)
+    await outbox.postpone_outbox_entry(tx, entry.message.id, until)
     await _defer(tx, entry, until, deps)
 
 
@@ -172,7 +172,7 @@ async def _give_up(tx: Tx, entry: OutboxEntry) -> None:
     """Too many attempts: say honestly that its fate is unknown, or that it failed, and ask a person."""
     state = "unknown" if entry.state == "sending" else "failed"
     reason = "Delivery outcome unknown" if state == "unknown" else "Could not be delivered"
-    await messages.close_outbox_entry(tx, entry.message.id, state, error=f"{MAX_ATTEMPTS} attempts")
+    await outbox.close_outbox_entry(tx, entry.message.id, state, error=f"{MAX_ATTEMPTS} attempts")
     await _ask_person(tx, entry, reason, entry.candidate)
     await _record(tx, entry, "delivery.gave_up", {"state": state})
 
@@ -210,7 +210,7 @@ async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """
     async with deps.db.tenant(claimed.message.tenant_id) as tx:
         since = await deliveries.first_claimed_at(tx, claimed.message.id) or deps.now()
-        known = await messages.list_provider_ids(tx, claimed.conversation_id)
+        known = await outbox.list_provider_ids(tx, claimed.conversation_id)
     with deps.tracer.step("reconcile", "tool") as observation:
         try:
             receipt = await deps.senders[claimed.message.provider].find_sent(
@@ -230,7 +230,7 @@ async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
 async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """The provider does not have it: back into the outbox, where the checks run again before it is sent."""
     async with deps.db.tenant(claimed.message.tenant_id) as tx:
-        if await messages.postpone_outbox_entry(tx, claimed.message.id, deps.now(), claimed.token):
+        if await outbox.postpone_outbox_entry(tx, claimed.message.id, deps.now(), claimed.token):
             await deliveries.close_delivery(
                 tx,
                 claimed.message.id,
@@ -277,7 +277,7 @@ async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, de
             tx, message.id, claimed.attempt, outcome, at=deps.now(), provider_id=receipt.provider_id
         )
         # A status callback may have overtaken us and moved the row on: then there is nothing left to close.
-        await messages.close_outbox_entry(
+        await outbox.close_outbox_entry(
             tx, message.id, receipt.state, token=claimed.token, provider_id=receipt.provider_id
         )
         await conversations.count_superseded(tx, claimed.conversation_id, superseded=False)
@@ -291,9 +291,9 @@ async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: 
     async with deps.db.tenant(message.tenant_id) as tx:
         await deliveries.close_delivery(tx, message.id, claimed.attempt, outcome, at=now, error=str(error))
         if claimed.must_reconcile:
-            await messages.extend_claim(tx, message.id, claimed.token, delay_s)
+            await outbox.extend_claim(tx, message.id, claimed.token, delay_s)
         else:
-            await messages.postpone_outbox_entry(tx, message.id, now + timedelta(seconds=delay_s), claimed.token)
+            await outbox.postpone_outbox_entry(tx, message.id, now + timedelta(seconds=delay_s), claimed.token)
         await deps.queue.deliver(tx, message.tenant_id, message.id, delay_s=delay_s)
 
 
@@ -313,14 +313,14 @@ async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) 
         await deliveries.close_delivery(
             tx, message.id, claimed.attempt, "failed", at=deps.now(), error_code=error.code, error=str(error)
         )
-        await messages.close_outbox_entry(
+        await outbox.close_outbox_entry(
             tx, message.id, "failed", token=claimed.token, error_code=error.code, error=str(error)
         )
         if isinstance(error, OptedOut):
             silenced = await consent.suppress(
                 tx, claimed.conversation_id, reason="the provider reports an opt-out", evidence=None, at=deps.now()
             )
-            await messages.cancel_outbox(tx, silenced, "the contact opted out")
+            await outbox.cancel_outbox(tx, silenced, "the contact opted out")
         else:
             await insert_escalation(
                 tx,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from agent.ids import new_id
 from agent.ports import AgentDeps
-from agent.store import conversations, messages, turns
+from agent.store import conversations, messages, outbox, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.types import ConversationId, TenantId, Turn, TurnId
@@ -42,7 +42,7 @@ async def claim_and_gather(
         lease = await conversations.claim(tx, tenant_id, conversation_id, token, lease_s)
         if lease is None:
             return NotYet(wake_in_s=await conversations.seconds_until_due(tx, conversation_id))
-        await messages.withdraw_unsent_replies(tx, conversation_id)
+        await outbox.withdraw_unsent_replies(tx, conversation_id)
         burst = await messages.list_unread(tx, conversation_id)
         if not burst:
             await conversations.release(tx, conversation_id)

@@ -27,7 +27,7 @@ from agent.route import choose_route
 from agent.screen import Screened, screen
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.steps import Steps
-from agent.store import deliveries, events, messages
+from agent.store import deliveries, events, outbox
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
 from agent.types import (
@@ -70,17 +70,15 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
 
 
 async def _store(message: InboundMessage, deps: Deps) -> Received:
-    """One transaction: the message, its conversation, and the job that wakes a worker."""
-    async with deps.db.system() as tx, tx.transaction():
-        received = await store_inbound(tx, message, deps.now())
+    """One statement, so one transaction: the message, its conversation, and the job that wakes a worker."""
+    async with deps.db.system() as connection:
+        received = await store_inbound(connection, message, deps.now())
         if received.outcome == "unknown_recipient":
             await events.insert_system_event(
-                tx,
+                connection,
                 "message.unroutable",
                 {"channel": message.channel, "recipient": message.recipient, "provider_id": message.provider_id},
             )
-        elif received.wake_in_s is not None and received.tenant_id and received.conversation_id:
-            await deps.queue.wake_turn(tx, received.tenant_id, received.conversation_id, delay_s=received.wake_in_s)
     return received
 
 
@@ -174,12 +172,11 @@ async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps)
     """Log a provider's report and move the message's state forward, never back. True: it is one of ours."""
     async with deps.db.system() as tx, tx.transaction():
         await set_tenant(tx, tenant_id)
-        found = await messages.find_outbound(tx, status.message_id, status.provider_id)
-        if found is None:
+        message_id = await outbox.lock_reported(tx, status.message_id, status.provider_id)
+        if message_id is None:
             return False
-        message_id, _ = found
         if await deliveries.insert_status(tx, tenant_id, message_id, status, deps.now()):
-            moved = await messages.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
+            moved = await outbox.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
             await events.insert_event(
                 tx,
                 tenant_id,

@@ -64,15 +64,8 @@ class JobQueue:
             await self._defer(tx, DELIVER, delay_s, tenant_id=str(tenant_id), message_id=str(message_id))
 
     async def _defer(self, tx: Tx, task: str, delay_s: float, **arguments: str) -> None:
-        # procrastinate's SQL, without its client: this is part of acknowledging a webhook, where the client would
-        # take as long as storing the message; due times are the database's, and errors stay psycopg's.
-        await tx.execute(
-            """select procrastinate_defer_jobs_v1(array[row(
-                   %(task)s, %(task)s, 0, null, null, %(arguments)s,
-                   case when %(delay_s)s > 0 then clock_timestamp() + %(delay_s)s * interval '1 s' end
-               )]::procrastinate_job_to_defer_v1[])""",
-            {"task": task, "arguments": Jsonb(arguments), "delay_s": float(delay_s)},
-        )
+        # procrastinate's SQL without its client, whose errors are not psycopg's and whose clock is not the database's.
+        await tx.execute("select defer_job(%s, %s, %s)", (task, Jsonb(arguments), float(delay_s)))
 
     async def rescue_stalled(self) -> int:
         """Retry the jobs of dead workers; return how many. Without it they would stay `doing` for ever.

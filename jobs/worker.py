@@ -8,7 +8,7 @@ import psycopg_pool
 import structlog
 
 from agent.ports import AgentDeps, Deps
-from agent.store import conversations, messages
+from agent.store import conversations, outbox
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
 from jobs.queue import JobQueue
@@ -16,9 +16,8 @@ from jobs.turns import RENEW_S, Turns
 
 SWEEP_S = 1.0
 RESCUE_S = 5.0
-OVERDUE_TURN_S = 10.0
-"""A queued turn this late has lost its job."""
-OVERDUE_DELIVERY_S = 5.0
+OVERDUE_S = 30.0
+"""A turn or delivery this late has lost its job. Not less: behind a long line, a second job only makes it longer."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +49,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
 async def sweep_turns(deps: Deps) -> int:
     """Take back turns whose worker died or whose job was lost, and wake each in the same transaction."""
     async with deps.db.system() as tx, tx.transaction():
-        swept = await conversations.sweep(tx, overdue_s=OVERDUE_TURN_S)
+        swept = await conversations.sweep(tx, overdue_s=OVERDUE_S)
         for tenant_id, conversation_id in swept:
             await deps.queue.wake_turn(tx, tenant_id, conversation_id)
     return len(swept)
@@ -59,7 +58,7 @@ async def sweep_turns(deps: Deps) -> int:
 async def sweep_outbox(deps: Deps) -> int:
     """Defer deliveries whose job was lost, whose time has come, or whose claim has lapsed."""
     async with deps.db.system() as tx, tx.transaction():
-        due = await messages.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_DELIVERY_S)
+        due = await outbox.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_S)
         for tenant_id, message_id in due:
             await deps.queue.deliver(tx, tenant_id, message_id)
     return len(due)

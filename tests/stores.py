@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from agent.store import embedded
 from agent.store.db import Database
@@ -51,8 +51,7 @@ class Store:
 
     async def rows(self, query: str, *params: object) -> list[dict[str, Any]]:
         """Ask as the superuser, whom row level security does not bind."""
-        connection = await psycopg.AsyncConnection.connect(self.admin_url, autocommit=True, row_factory=dict_row)
-        async with connection:
+        async with await self._connect() as connection:
             return await (await connection.execute(query.encode(), params)).fetchall()
 
     async def wait_until(self, condition: str, *params: object, timeout_s: float) -> None:
@@ -61,9 +60,13 @@ class Store:
         Raises:
             TimeoutError: it does not in time.
         """
-        async with asyncio.timeout(timeout_s):
-            while not (await self.rows(f"select ({condition}) as holds", *params))[0]["holds"]:
+        query = f"select 1 as holds where ({condition})".encode()
+        async with asyncio.timeout(timeout_s), await self._connect() as connection:
+            while not await (await connection.execute(query, params)).fetchone():
                 await asyncio.sleep(0.1)
+
+    async def _connect(self) -> psycopg.AsyncConnection[DictRow]:
+        return await psycopg.AsyncConnection.connect(self.admin_url, autocommit=True, row_factory=dict_row)
 
 
 @contextmanager

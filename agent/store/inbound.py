@@ -14,19 +14,18 @@ from agent.types import ConversationId, InboundMessage, MessageId, TenantId
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """What became of an inbound message. `wake_in_s` is set when a turn must be deferred."""
+    """What became of an inbound message."""
 
     outcome: Literal["stored", "duplicate", "unknown_recipient"]
     message_id: MessageId
     tenant_id: TenantId | None = None
     conversation_id: ConversationId | None = None
-    wake_in_s: float | None = None
 
 
 async def store_inbound(tx: Tx, message: InboundMessage, received_at: datetime) -> Received:
-    """Route, deduplicate and store a message, and mark its conversation's turn due.
+    """Route, deduplicate and store a message, and defer its conversation's turn: all in one statement.
 
-    Needs an open transaction without a tenant; leaves it scoped to the message's tenant.
+    Needs a connection without a tenant. Outside a transaction, what it did is committed when it returns.
     """
     address = contact_address(message.channel, message.sender)
     message_id = MessageId(new_id())

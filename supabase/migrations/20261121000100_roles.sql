@@ -30,3 +30,22 @@ create function current_tenant() returns uuid
     return nullif(current_setting('nightshift.tenant_id', true), '')::uuid;
 comment on function current_tenant() is
     'Tenant of the current transaction (set with set_config(''nightshift.tenant_id'', id, true)); null: none, sees nothing.';
+
+create procedure isolate_by_tenant(p_tables text[])
+    language plpgsql as $$
+declare t text;
+begin
+    foreach t in array p_tables loop
+        execute format('alter table public.%I enable row level security', t);
+        execute format('alter table public.%I force row level security', t);
+        execute format(
+            'create policy tenant_isolation on public.%I to nightshift_app '
+            'using (tenant_id = (select public.current_tenant())) with check (tenant_id = (select public.current_tenant()))',
+            t);
+        execute format('grant select, insert, update, delete on public.%I to nightshift_app', t);
+    end loop;
+end
+$$;
+comment on procedure isolate_by_tenant(text[]) is
+    'For migrations: gives new tables row level security, forced, and the one policy every tenant table has.';
+revoke execute on procedure isolate_by_tenant(text[]) from public;

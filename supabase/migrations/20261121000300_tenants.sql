@@ -86,19 +86,7 @@ create table passages (
 );
 comment on table passages is 'A fact or policy of a document, by language: the unit of retrieval.';
 
-do $$
-declare t text;
-begin
-    foreach t in array array['members', 'channel_accounts', 'catalogue_items', 'price_rules', 'documents', 'passages'] loop
-        execute format('alter table %I enable row level security', t);
-        execute format('alter table %I force row level security', t);
-        execute format(
-            'create policy tenant_isolation on %I to nightshift_app '
-            'using (tenant_id = (select current_tenant())) with check (tenant_id = (select current_tenant()))', t);
-        execute format('grant select, insert, update, delete on %I to nightshift_app', t);
-    end loop;
-end
-$$;
+call isolate_by_tenant(array['members', 'channel_accounts', 'catalogue_items', 'price_rules', 'documents', 'passages']);
 
 alter table tenants enable row level security;
 alter table tenants force row level security;

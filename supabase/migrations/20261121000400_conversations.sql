@@ -6,6 +6,9 @@
 --   running  a worker holds the lease `lease_token` until `lease_until`; whoever takes over an expired lease gets
 --            a new token, which fences the old worker: its writes no longer match
 -- An inbound message is unread while its `turn_id` is null. A queue job only wakes; losing it loses nothing.
+--
+-- Keys and indexes lead with what names few rows, not with the tenant: before it has statistics, the planner takes any
+-- column for selective, and would read all rows of the tenant to find one.
 
 create table contacts (
     id uuid primary key,
@@ -14,7 +17,7 @@ create table contacts (
     language text,
     timezone text,
     created_at timestamptz not null default now(),
-    unique (tenant_id, id)
+    unique (id, tenant_id)
 );
 comment on table contacts is 'A prospect: one person, any number of addresses.';
 
@@ -26,11 +29,11 @@ create table contact_points (
     address text not null,
     normalised text not null,
     created_at timestamptz not null default now(),
-    unique (tenant_id, id),
+    unique (id, tenant_id),
     unique (tenant_id, kind, normalised),
     foreign key (tenant_id, contact_id) references contacts (tenant_id, id) on delete cascade
 );
-create index contact_points_contact on contact_points (tenant_id, contact_id);
+create index contact_points_contact on contact_points (contact_id);
 comment on table contact_points is '`address` is what was received and is used for sending; `normalised` only for matching.';
 
 create table conversations (
@@ -51,7 +54,7 @@ create table conversations (
     attempt int not null default 0,
     superseded_in_a_row int not null default 0,
     created_at timestamptz not null default now(),
-    unique (tenant_id, id),
+    unique (id, tenant_id),
     unique (channel_account_id, contact_point_id),
     check ((turn_state = 'running') = (lease_token is not null and lease_until is not null)),
     check (turn_state <> 'queued' or wake_at is not null),
@@ -62,7 +65,7 @@ create table conversations (
 create index conversations_due on conversations (wake_at) where turn_state = 'queued';
 create index conversations_lease on conversations (lease_until) where turn_state = 'running';
 create index conversations_token on conversations (lease_token) where turn_state = 'running';
-create index conversations_contact on conversations (tenant_id, contact_id);
+create index conversations_contact on conversations (contact_id);
 comment on table conversations is 'The thread of one contact on one channel account. This row is the lock of its turns.';
 
 create table turns (
@@ -80,12 +83,12 @@ create table turns (
     error text,
     created_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz,
-    unique (tenant_id, id),
+    unique (id, tenant_id),
     check ((state = 'running') = (finished_at is null)),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade
 );
 create unique index turns_one_running on turns (conversation_id) where state = 'running';
-create index turns_conversation on turns (tenant_id, conversation_id, created_at);
+create index turns_conversation on turns (conversation_id, created_at);
 comment on table turns is
     'A burst of inbound messages and what we did about it, once. `steps` keeps each finished step: a retry resumes.';
 
@@ -119,7 +122,7 @@ create table messages (
     not_before timestamptz,
     error_code text,
     error text,
-    unique (tenant_id, id),
+    unique (id, tenant_id),
     check ((direction = 'outbound') = (state is not null and purpose is not null and source is not null)),
     check ((state = 'sending') = (claim_token is not null and claimed_until is not null) or direction = 'inbound'),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade,
@@ -127,7 +130,7 @@ create table messages (
     foreign key (tenant_id, turn_id) references turns (tenant_id, id)
 );
 create unique index messages_provider_id on messages (conversation_id, provider_id) where provider_id is not null;
-create index messages_conversation on messages (tenant_id, conversation_id, seq);
+create index messages_conversation on messages (conversation_id, seq);
 create index messages_unread on messages (conversation_id, seq) where direction = 'inbound' and turn_id is null;
 create index messages_turn on messages (turn_id) where turn_id is not null;
 create index messages_pending on messages (not_before) where state = 'pending';
@@ -183,7 +186,7 @@ create table escalations (
     foreign key (tenant_id, message_id) references messages (tenant_id, id) on delete set null (message_id)
 );
 create index escalations_open on escalations (tenant_id, created_at) where state = 'open';
-create index escalations_conversation on escalations (tenant_id, conversation_id);
+create index escalations_conversation on escalations (conversation_id);
 comment on table escalations is 'A request for a person, with the reason, the draft and the verdicts that led to it.';
 
 create table suppressions (
@@ -214,18 +217,6 @@ create table simulated_messages (
 create index simulated_messages_message on simulated_messages (tenant_id, message_id);
 comment on table simulated_messages is 'What the simulator, as a stand-in provider, has accepted: its own message log.';
 
-do $$
-declare t text;
-begin
-    foreach t in array array['contacts', 'contact_points', 'conversations', 'turns', 'messages', 'deliveries',
-        'delivery_statuses', 'escalations', 'suppressions', 'simulated_messages'] loop
-        execute format('alter table %I enable row level security', t);
-        execute format('alter table %I force row level security', t);
-        execute format(
-            'create policy tenant_isolation on %I to nightshift_app '
-            'using (tenant_id = (select current_tenant())) with check (tenant_id = (select current_tenant()))', t);
-        execute format('grant select, insert, update, delete on %I to nightshift_app', t);
-    end loop;
-end
-$$;
+call isolate_by_tenant(array['contacts', 'contact_points', 'conversations', 'turns', 'messages', 'deliveries',
+        'delivery_statuses', 'escalations', 'suppressions', 'simulated_messages']);
 revoke update, delete on delivery_statuses from nightshift_app;

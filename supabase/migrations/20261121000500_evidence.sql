@@ -35,7 +35,7 @@ create table events (
     data jsonb not null default '{}'
 );
 create index events_tenant on events (tenant_id, id);
-create index events_conversation on events (tenant_id, conversation_id, id);
+create index events_conversation on events (conversation_id, id);
 comment on table events is 'Append-only: every action, who or what did it, and to what. Complete without Langfuse (P9).';
 
 create table system_events (
@@ -111,19 +111,7 @@ create table ticks (
 );
 comment on table ticks is 'Schedules that have fired, by name and due time: a tick happens once, whoever leads. No tenant''s data.';
 
-do $$
-declare t text;
-begin
-    foreach t in array array['model_calls', 'events', 'answer_cache', 'budgets', 'eval_items', 'eval_runs', 'rollouts'] loop
-        execute format('alter table %I enable row level security', t);
-        execute format('alter table %I force row level security', t);
-        execute format(
-            'create policy tenant_isolation on %I to nightshift_app '
-            'using (tenant_id = (select current_tenant())) with check (tenant_id = (select current_tenant()))', t);
-        execute format('grant select, insert, update, delete on %I to nightshift_app', t);
-    end loop;
-end
-$$;
+call isolate_by_tenant(array['model_calls', 'events', 'answer_cache', 'budgets', 'eval_items', 'eval_runs', 'rollouts']);
 revoke update, delete on events, model_calls from nightshift_app;
 
 alter table system_events enable row level security;

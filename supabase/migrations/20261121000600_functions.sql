@@ -99,7 +99,30 @@ begin
 end
 $$;
 
--- Store one inbound message: route, dedupe, find or create contact and conversation, mark the turn due.
+-- The queue. What `jobs/queue.py` and `receive_inbound` defer, they defer here: in the caller's transaction, due by
+-- the database's clock. The search path must name `jobs`, as procrastinate's own functions want.
+create function defer_job(p_task text, p_arguments jsonb, p_delay_s double precision) returns void
+    language sql
+as $$
+    select jobs.procrastinate_defer_jobs_v1(array[row(
+        p_task, p_task, 0, null, null, p_arguments,
+        case when p_delay_s > 0 then clock_timestamp() + p_delay_s * interval '1 s' end
+    )]::jobs.procrastinate_job_to_defer_v1[])
+$$;
+comment on function defer_job is 'Put a task off to a worker by `p_delay_s` seconds.';
+revoke execute on function defer_job from public;
+grant execute on function defer_job to nightshift_app;
+
+-- A delayed job is found by polling once it is due. Announcing it now would wake all workers for nothing, and commits
+-- that announce something wait for one another: every webhook would.
+drop trigger procrastinate_jobs_notify_queue_job_inserted_v1 on jobs.procrastinate_jobs;
+create trigger procrastinate_jobs_notify_queue_job_inserted_v1
+    after insert on jobs.procrastinate_jobs
+    for each row when (new.status = 'todo' and new.scheduled_at is null)
+    execute procedure jobs.procrastinate_notify_queue_job_inserted_v1();
+
+-- Store one inbound message: route, dedupe, find or create contact and conversation, defer the turn. One statement,
+-- one transaction: it commits before the provider gets its 2xx (P1).
 -- Runs under the caller's role, so row level security applies from the moment the tenant is known. The
 -- conversation is locked before the message is inserted: sequence numbers are then in commit order, and "unread" is exact.
 create function receive_inbound(
@@ -108,14 +131,13 @@ create function receive_inbound(
     p_message_id uuid, p_provider_id text, p_body text, p_subject text, p_media jsonb, p_raw jsonb,
     p_automatic boolean, p_opt_out_handled boolean, p_references text[],
     p_contact_id uuid, p_point_id uuid, p_conversation_id uuid, p_received_at timestamptz,
-    out outcome text, out tenant_id uuid, out conversation_id uuid, out wake_in_s double precision
+    out outcome text, out tenant_id uuid, out conversation_id uuid
 ) language plpgsql as $$
 declare
     account record;
     settings record;
     point record;
-    state text;
-    v_attempt int;
+    state text;  -- stays null for a new conversation, which begins as its first message makes it
 begin
     select * into account from find_channel_account(p_channel, p_recipient);
     if account.account_id is null or account.account_provider <> p_provider then
@@ -124,6 +146,7 @@ begin
     end if;
     tenant_id := account.account_tenant_id;
     perform set_config('nightshift.tenant_id', tenant_id::text, true);
+    select t.quiet_s, t.max_wait_s into settings from tenants t where t.id = receive_inbound.tenant_id;
 
     select c.id, c.contact_id into point from contact_points c
         where c.tenant_id = receive_inbound.tenant_id and c.kind = p_kind and c.normalised = p_normalised;
@@ -131,19 +154,27 @@ begin
         insert into contacts (id, tenant_id, name) values (p_contact_id, tenant_id, p_sender_name);
         insert into contact_points (id, tenant_id, contact_id, kind, address, normalised)
             values (p_point_id, tenant_id, p_contact_id, p_kind, p_sender, p_normalised)
-            on conflict do nothing;
-        if not found then  -- somebody else was first: theirs is the contact
+            on conflict do nothing returning id, contact_id into point;
+        if point.id is null then  -- somebody else was first: theirs is the contact
             delete from contacts c where c.id = p_contact_id;
+            select c.id, c.contact_id into point from contact_points c
+                where c.tenant_id = receive_inbound.tenant_id and c.kind = p_kind and c.normalised = p_normalised;
         end if;
-        select c.id, c.contact_id into point from contact_points c
-            where c.tenant_id = receive_inbound.tenant_id and c.kind = p_kind and c.normalised = p_normalised;
     end if;
 
-    insert into conversations (id, tenant_id, contact_id, contact_point_id, channel_account_id)
-        values (p_conversation_id, tenant_id, point.contact_id, point.id, account.account_id)
-        on conflict (channel_account_id, contact_point_id) do nothing;
-    select c.id, c.turn_state, c.attempt into conversation_id, state, v_attempt from conversations c
+    select c.id, c.turn_state into conversation_id, state from conversations c
         where c.channel_account_id = account.account_id and c.contact_point_id = point.id for update;
+    if conversation_id is null then
+        insert into conversations (id, tenant_id, contact_id, contact_point_id, channel_account_id,
+                                   turn_state, last_inbound_at, first_unread_at, wake_at)
+            values (p_conversation_id, tenant_id, point.contact_id, point.id, account.account_id,
+                    'queued', p_received_at, clock_timestamp(), clock_timestamp() + settings.quiet_s * interval '1 s')
+            on conflict (channel_account_id, contact_point_id) do nothing returning id into conversation_id;
+        if conversation_id is null then  -- somebody else was first
+            select c.id, c.turn_state into conversation_id, state from conversations c
+                where c.channel_account_id = account.account_id and c.contact_point_id = point.id for update;
+        end if;
+    end if;
 
     insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, provider_id, body,
                           subject, media, raw, automatic, provider_handled_opt_out, thread_references, created_at)
@@ -155,23 +186,25 @@ begin
         return;
     end if;
 
-    select t.quiet_s, t.max_wait_s into settings from tenants t where t.id = receive_inbound.tenant_id;
-    update conversations c set
-        last_inbound_at = greatest(c.last_inbound_at, p_received_at),
-        first_unread_at = coalesce(c.first_unread_at, clock_timestamp()),
-        wake_at = case
-            when c.turn_state = 'queued' and c.attempt > 0 then c.wake_at  -- backing off
-            else least(coalesce(c.first_unread_at, clock_timestamp()) + settings.max_wait_s * interval '1 s',
-                       clock_timestamp() + settings.quiet_s * interval '1 s') end,
-        turn_state = case when c.turn_state = 'idle' then 'queued' else c.turn_state end
-        where c.id = conversation_id;
+    if state is not null then
+        update conversations c set
+            last_inbound_at = greatest(c.last_inbound_at, p_received_at),
+            first_unread_at = coalesce(c.first_unread_at, clock_timestamp()),
+            wake_at = case
+                when c.turn_state = 'queued' and c.attempt > 0 then c.wake_at  -- backing off
+                else least(coalesce(c.first_unread_at, clock_timestamp()) + settings.max_wait_s * interval '1 s',
+                           clock_timestamp() + settings.quiet_s * interval '1 s') end,
+            turn_state = case when c.turn_state = 'idle' then 'queued' else c.turn_state end
+            where c.id = conversation_id;
+    end if;
+    if state is null or state = 'idle' then
+        perform defer_job('turn', jsonb_build_object('tenant_id', tenant_id, 'conversation_id', conversation_id),
+                          settings.quiet_s);
+    end if;
     insert into events (tenant_id, kind, actor, conversation_id, message_id, data)
         values (tenant_id, 'message.received', 'contact', conversation_id, p_message_id,
                 jsonb_build_object('channel', p_channel, 'provider_id', p_provider_id));
     outcome := 'stored';
-    if state = 'idle' then
-        wake_in_s := settings.quiet_s;
-    end if;
 end
 $$;
 grant execute on function receive_inbound to nightshift_app;

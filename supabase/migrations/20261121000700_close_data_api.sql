@@ -9,12 +9,12 @@ begin
         continue when not exists (select from pg_roles where rolname = r);
         execute format('revoke all on all tables in schema public, jobs from %I', r);
         execute format('revoke all on all sequences in schema public, jobs from %I', r);
-        execute format('revoke all on all functions in schema public, jobs from %I', r);
+        execute format('revoke all on all routines in schema public, jobs from %I', r);
         execute format('alter default privileges in schema public revoke all on tables from %I', r);
         execute format('alter default privileges in schema public revoke all on sequences from %I', r);
-        execute format('alter default privileges in schema public revoke all on functions from %I', r);
+        execute format('alter default privileges in schema public revoke all on routines from %I', r);
     end loop;
-    revoke execute on all functions in schema public from public;
+    revoke execute on all routines in schema public from public;
     grant execute on all functions in schema public to nightshift_app;
 end
 $$;

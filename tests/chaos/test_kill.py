@@ -1,10 +1,14 @@
 """kill -9, of everything, while prospects write: nothing is lost, nothing is answered twice (P1, P2, P3)."""
 
 import asyncio
+from collections import Counter
+
+import pytest
 
 from tests.chaos.conftest import Fleet
 from tests.chaos.ledger import (
     NOTHING_UNDER_WAY,
+    Ledger,
     assert_answered_once,
     assert_in_one_turn,
     assert_in_order,
@@ -40,6 +44,7 @@ UNDER_WAY = """
     or not exists (select from conversations where turn_state = 'queued')"""
 
 
+@pytest.mark.timeout(600)  # on a busy machine every restart takes its time
 async def test_kill_of_anything_at_any_time_loses_nothing_and_answers_nothing_twice(
     store: Store, twilio: TwilioDouble, fleet: Fleet
 ) -> None:
@@ -56,7 +61,7 @@ async def test_kill_of_anything_at_any_time_loses_nothing_and_answers_nothing_tw
     codes = await asyncio.to_thread(fleet.stop)
 
     ledger = await read_ledger(store, twilio.messages)
-    _report(prospects, fleet, len(ledger.answered()), len(ledger.taken))
+    _report(prospects, fleet, ledger)
     assert_stored_once(ledger, prospects.acknowledged)
     assert_in_one_turn(ledger)
     assert_sent_once(ledger)
@@ -95,9 +100,10 @@ async def _wreak_havoc(prospects: Prospects, fleet: Fleet, store: Store, twilio:
     assert all(process.is_running for process in fleet.running.values()), "a process ended by itself"
 
 
-def _report(prospects: Prospects, fleet: Fleet, turns: int, sent: int) -> None:
+def _report(prospects: Prospects, fleet: Fleet, ledger: Ledger) -> None:
+    states = Counter(f"{turn['state']} ({turn['decision']})" for turn in ledger.turns.values())
     print(  # noqa: T201 — figures for people, shown by `pytest -s`
         f"\n{len(prospects.acknowledged)} messages acknowledged (answers {dict(prospects.answers)}), "
-        f"{len(fleet.killed)} processes killed, {turns} turns, {sent} sent, "
-        f"{fleet.logged('turn.fenced')} late writes fenced"
+        f"{len(fleet.killed)} processes killed, turns {dict(states)}, "
+        f"{len(ledger.taken)} sent, {ledger.reconciled} reconciled, {fleet.logged('turn.fenced')} late writes fenced"
     )

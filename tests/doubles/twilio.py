@@ -234,7 +234,7 @@ class TwilioDouble:
     async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
         """Wait until the condition holds, and raise TimeoutError if it does not in time."""
         async with asyncio.timeout(timeout_s):
-            while not condition(self):  # noqa: ASYNC110 — another thread's lists have no event to wait for
+            while not condition(self):
                 await asyncio.sleep(0.01)
 
 

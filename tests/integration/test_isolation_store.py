@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from agent.store import (
     messages,
     migrate,
     model_calls,
+    outbox,
     simulator,
     tenants,
     ticks,
@@ -74,7 +76,7 @@ async def accept_message(tx: Tx, tenant: TenantId, b: Rows) -> None:
 
 
 def outbound_of(tx: Tx, tenant: TenantId, b: Rows) -> Awaitable[None]:
-    return messages.insert_outbound(
+    return outbox.insert_outbound(
         tx,
         message_id=MessageId(new_id()),
         tenant_id=tenant,
@@ -113,6 +115,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
         tx, tenant, "x", actor="x", conversation_id=b.idle, turn_id=b.done, message_id=b.read
     ),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
+    messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT - timedelta(days=365)),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
     messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT),
     messages.has_newer_unread: lambda tx, _, b: messages.has_newer_unread(tx, b.queued, 0),
@@ -120,18 +123,18 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.done, [replace(make_message(), id=b.unread)], "es"),
     messages.mark_unread: lambda tx, _, b: messages.mark_unread(tx, b.done),
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
-    messages.withdraw_unsent_replies: lambda tx, _, b: messages.withdraw_unsent_replies(tx, b.idle),
-    messages.insert_outbound: outbound_of,
-    messages.find_conversation_of: lambda tx, _, b: messages.find_conversation_of(tx, b.sent),
-    messages.lock_outbox_entry: lambda tx, _, b: messages.lock_outbox_entry(tx, b.pending),
-    messages.claim_outbox_entry: lambda tx, _, b: messages.claim_outbox_entry(tx, b.pending, new_id(), 30),
-    messages.extend_claim: lambda tx, _, b: messages.extend_claim(tx, b.sending, b.claim, 30),
-    messages.close_outbox_entry: lambda tx, _, b: messages.close_outbox_entry(tx, b.pending, "sent"),
-    messages.postpone_outbox_entry: lambda tx, _, b: messages.postpone_outbox_entry(tx, b.pending, AT),
-    messages.cancel_outbox: lambda tx, _, b: messages.cancel_outbox(tx, [b.idle], "x"),
-    messages.list_provider_ids: lambda tx, _, b: messages.list_provider_ids(tx, b.idle),
-    messages.project_status: lambda tx, _, b: messages.project_status(tx, b.sent, "delivered", b.provider_id, None),
-    messages.find_outbound: lambda tx, _, b: messages.find_outbound(tx, b.sent, b.provider_id),
+    outbox.withdraw_unsent_replies: lambda tx, _, b: outbox.withdraw_unsent_replies(tx, b.idle),
+    outbox.insert_outbound: outbound_of,
+    outbox.find_conversation_of: lambda tx, _, b: outbox.find_conversation_of(tx, b.sent),
+    outbox.lock_outbox_entry: lambda tx, _, b: outbox.lock_outbox_entry(tx, b.pending),
+    outbox.claim_outbox_entry: lambda tx, _, b: outbox.claim_outbox_entry(tx, b.pending, new_id(), 30),
+    outbox.extend_claim: lambda tx, _, b: outbox.extend_claim(tx, b.sending, b.claim, 30),
+    outbox.close_outbox_entry: lambda tx, _, b: outbox.close_outbox_entry(tx, b.pending, "sent"),
+    outbox.postpone_outbox_entry: lambda tx, _, b: outbox.postpone_outbox_entry(tx, b.pending, AT),
+    outbox.cancel_outbox: lambda tx, _, b: outbox.cancel_outbox(tx, [b.idle], "x"),
+    outbox.list_provider_ids: lambda tx, _, b: outbox.list_provider_ids(tx, b.idle),
+    outbox.project_status: lambda tx, _, b: outbox.project_status(tx, b.sent, "delivered", b.provider_id, None),
+    outbox.lock_reported: lambda tx, _, b: outbox.lock_reported(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(tx, tenant, b.done, [CALL]),
     simulator.accept_message: accept_message,
     simulator.has_accepted: lambda tx, _, b: simulator.has_accepted(tx, b.sent),
@@ -166,7 +169,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     inbound.store_inbound: "finds the tenant by the address, before there is a scope: test_webhooks.py",
     conversations.renew: "over all tenants: holding a token is the right to it",
     conversations.sweep: "over all tenants: tells ids only (test_isolation_catalogue.py)",
-    messages.list_due_outbox: "over all tenants: tells ids only",
+    outbox.list_due_outbox: "over all tenants: tells ids only",
     tenants.list_tenants: "over all tenants: names, for operators",
     tenants.find_tenant_id: "over all tenants: a name's id",
     events.insert_system_event: "belongs to no tenant",

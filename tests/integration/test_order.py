@@ -8,7 +8,7 @@ from agent import delivery
 from agent.errors import Ambiguous, Retryable
 from agent.turn import deliver, take_turn
 from agent.types import ConversationId, OutboundMessage
-from tests.conftest import FakeClock
+from tests.factories import make_classification
 from tests.integration.agents import Agent
 
 FIRST, SECOND = "¿cuánto cuesta?", "¿y los horarios?"
@@ -41,16 +41,45 @@ async def test_answer_the_provider_did_not_take_is_withdrawn_when_the_prospect_g
     assert len(agent.sender.taken) == 1
 
 
-async def test_answer_waits_for_an_earlier_one_in_doubt(agent: Agent, clock: FakeClock) -> None:
+async def test_answer_waits_for_an_earlier_one_in_doubt(agent: Agent) -> None:
     agent.models.texts = ("Uno: {price:EN-INT}.", "Dos: {price:EN-INT}.")
     conversation = await fail_first_answer(agent, Ambiguous("timeout"))
     await agent.hear(SECOND)
     await agent.answer(conversation)
     assert agent.sender.taken == [], "the first may have to be sent again, and must not come second"
     await retry_delivery_in_doubt(agent)
-    clock.advance(delivery.BEHIND_S)
     await agent.send_all()
     assert ["Uno" in message.text for message in agent.sender.taken] == [True, False]
+
+
+async def test_answer_waits_for_an_earlier_notice_whose_job_was_lost(agent: Agent) -> None:
+    agent.models.classification = make_classification(intent="human_request", confidence=0.95)
+    conversation = await agent.hear("quiero hablar con una persona")
+    await agent.take(await agent.claim(conversation))
+    agent.models.classification = make_classification(intent="pricing", confidence=0.95)
+    await agent.hear(FIRST)
+    await agent.take(await agent.claim(conversation))
+    notice, answer = await agent.rows("select id from messages where direction = 'outbound' order by seq")
+    for message in (answer, notice):
+        await deliver(agent.tenant_id, message["id"], agent.deps)
+    assert [message.id for message in agent.sender.taken] == [notice["id"]]
+    await agent.send_all()
+    assert [message.id for message in agent.sender.taken] == [notice["id"], answer["id"]]
+
+
+async def test_third_message_does_not_overtake_a_second_that_waits_for_the_first(agent: Agent) -> None:
+    conversation = await fail_first_answer(agent, Ambiguous("timeout"))
+    agent.models.classification = make_classification(intent="human_request", confidence=0.95)
+    await agent.hear("quiero hablar con una persona")
+    await agent.answer(conversation)
+    agent.models.classification = make_classification(intent="pricing", confidence=0.95)
+    await agent.hear(SECOND)
+    await agent.answer(conversation)
+    first, second, third = await agent.rows("select id from messages where direction = 'outbound' order by seq")
+    await agent.lapse_claims()
+    for message in (first, third, second, first, third, second, third):
+        await deliver(agent.tenant_id, message["id"], agent.deps)
+    assert [message.id for message in agent.sender.taken] == [first["id"], second["id"], third["id"]]
 
 
 async def test_answer_withdrawn_while_the_next_turn_runs_is_given_with_the_next_answer(agent: Agent) -> None:

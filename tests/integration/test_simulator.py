@@ -15,7 +15,7 @@ from agent.errors import Permanent
 from agent.ids import new_id
 from agent.ports import Deps
 from agent.settings import Settings
-from agent.store import messages
+from agent.store import outbox
 from agent.tenants import TenantFile
 from agent.types import Candidate, Channel, MessageId, OutboundMessage
 from channels.simulator import SimulatorKeys, SimulatorSender
@@ -65,7 +65,7 @@ class Site:
         )
         message_id, now = MessageId(new_id()), self.deps.now()
         async with self.deps.db.tenant(self.tenant.tenant.id) as tx:
-            await messages.insert_outbound(
+            await outbox.insert_outbound(
                 tx,
                 message_id=message_id,
                 tenant_id=self.tenant.tenant.id,

@@ -1,0 +1,308 @@
+"""The outbox: outbound messages in state `pending` or `sending`, their claims, and how far the others have got."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from agent.store.db import Tx, fetch_one
+from agent.types import (
+    Candidate,
+    ConversationId,
+    DeliveryState,
+    MessageId,
+    OutboundMessage,
+    Source,
+    TenantId,
+    TurnId,
+)
+
+
+async def withdraw_unsent_replies(tx: Tx, conversation_id: ConversationId) -> int:
+    """Supersede answers of the agent that have not left yet, and take their turns' messages back as unread.
+
+    Notices of ours (a hand-over, an opt-out confirmation) have source `rule` and stay. Returns how many went.
+    """
+    cursor = await tx.execute(
+        """with withdrawn as (
+               update messages set state = 'superseded', error = 'newer message'
+               where tenant_id = (select current_tenant()) and conversation_id = %s and direction = 'outbound'
+                 and state = 'pending' and author = 'agent' and source <> 'rule'
+               returning turn_id),
+           reopened as (
+               update turns set state = 'superseded', reason = 'newer message'
+               where id in (select turn_id from withdrawn))
+           update messages set turn_id = null
+           where direction = 'inbound' and turn_id in (select turn_id from withdrawn)""",
+        (conversation_id,),
+    )
+    return cursor.rowcount
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxEntry:
+    """An outbound row, locked for delivery."""
+
+    message: OutboundMessage
+    candidate: Candidate
+    conversation_id: ConversationId
+    turn_id: TurnId | None
+    state: str
+    attempt: int
+    source: Source
+    not_before: datetime
+    is_claimed: bool
+    """Another worker is handing it over right now."""
+    is_behind: bool
+    """An earlier message to this prospect was due or attempted, and is still to leave."""
+
+
+async def insert_outbound(
+    tx: Tx,
+    *,
+    message_id: MessageId,
+    tenant_id: TenantId,
+    conversation_id: ConversationId,
+    turn_id: TurnId | None,
+    candidate: Candidate,
+    source: Source,
+    draft: dict[str, Any] | None,
+    subject: str | None,
+    created_at: datetime,
+    not_before: datetime,
+) -> None:
+    """Put a message into the outbox. Its delivery job must be deferred in the same transaction."""
+    await tx.execute(
+        """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
+                                 language, turn_id, created_at, purpose, source, state, draft, not_before)
+           select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
+                  %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
+                  %(not_before)s
+           from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
+        {
+            "id": message_id,
+            "tenant_id": tenant_id,
+            "conversation_id": conversation_id,
+            "author": candidate.author,
+            "body": candidate.text,
+            "subject": subject,
+            "language": candidate.language,
+            "turn_id": turn_id,
+            "created_at": created_at,
+            "purpose": candidate.purpose,
+            "source": source,
+            "draft": Jsonb(draft) if draft is not None else None,
+            "not_before": not_before,
+        },
+    )
+
+
+async def find_conversation_of(tx: Tx, message_id: MessageId) -> ConversationId | None:
+    """Return the conversation an outbound message belongs to."""
+    row = await fetch_one(
+        tx, "select conversation_id from messages where id = %s and direction = 'outbound'", (message_id,)
+    )
+    return None if row is None else row["conversation_id"]
+
+
+async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None:
+    """Lock an outbound message that is still to be sent; None: nothing is left to do."""
+    row = await fetch_one(
+        tx,
+        """select m.*, coalesce(m.claimed_until > clock_timestamp(), false) as is_claimed,
+                  exists (select from messages earlier
+                          where earlier.tenant_id = m.tenant_id and earlier.conversation_id = m.conversation_id
+                            and earlier.seq < m.seq and earlier.direction = 'outbound'
+                            and (earlier.state = 'sending' or (earlier.state = 'pending' and
+                                 (earlier.attempt > 0 or earlier.not_before <= m.not_before)))) as is_behind,
+                  a.provider, a.channel, a.address as our_address, p.address as contact_address,
+                  last.provider_id as reply_to, last.thread_references as reply_references,
+                  last.subject as reply_subject
+           from messages m
+           join conversations c on c.id = m.conversation_id
+           join channel_accounts a on a.id = c.channel_account_id
+           join contact_points p on p.id = c.contact_point_id
+           left join lateral (
+               select provider_id, thread_references, subject from messages
+               where tenant_id = m.tenant_id and conversation_id = m.conversation_id and direction = 'inbound'
+                 and seq < m.seq
+               order by seq desc limit 1) last on true
+           where m.id = %s and m.direction = 'outbound' and m.state in ('pending', 'sending')
+           for update of m""",
+        (message_id,),
+    )
+    return None if row is None else _outbox_entry(row)
+
+
+def _outbox_entry(row: DictRow) -> OutboxEntry:
+    is_email = row["channel"] == "email"
+    return OutboxEntry(
+        message=OutboundMessage(
+            id=row["id"],
+            tenant_id=row["tenant_id"],
+            provider=row["provider"],
+            channel=row["channel"],
+            sender=row["our_address"],
+            recipient=row["contact_address"],
+            text=row["body"],
+            subject=row["subject"] or row["reply_subject"],
+            in_reply_to=row["reply_to"] if is_email else None,
+            references=tuple(row["reply_references"] or ()) if is_email else (),
+        ),
+        candidate=Candidate(
+            text=row["body"],
+            language=row["language"],
+            channel=row["channel"],
+            purpose=row["purpose"],
+            author=row["author"],
+        ),
+        conversation_id=row["conversation_id"],
+        turn_id=row["turn_id"],
+        state=row["state"],
+        attempt=row["attempt"],
+        source=row["source"],
+        not_before=row["not_before"],
+        is_claimed=row["is_claimed"],
+        is_behind=row["is_behind"],
+    )
+
+
+async def claim_outbox_entry(tx: Tx, message_id: MessageId, token: UUID, claim_s: float) -> int:
+    """Mark a message as being sent for `claim_s` seconds; return the number of this attempt."""
+    row = await fetch_one(
+        tx,
+        """update messages set state = 'sending', claim_token = %s, attempt = attempt + 1,
+               claimed_until = clock_timestamp() + %s * interval '1 s'
+           where id = %s returning attempt""",
+        (token, claim_s, message_id),
+    )
+    if row is None:
+        raise LookupError(f"message {message_id} vanished while it was locked")
+    return int(row["attempt"])
+
+
+async def extend_claim(tx: Tx, message_id: MessageId, token: UUID, claim_s: float) -> None:
+    """Let a claim whose outcome is still unknown lapse `claim_s` seconds from now."""
+    await tx.execute(
+        """update messages set claimed_until = clock_timestamp() + %s * interval '1 s'
+           where id = %s and state = 'sending' and claim_token = %s""",
+        (claim_s, message_id, token),
+    )
+
+
+async def close_outbox_entry(
+    tx: Tx,
+    message_id: MessageId,
+    state: str,
+    *,
+    token: UUID | None = None,
+    provider_id: str | None = None,
+    error_code: str | None = None,
+    error: str | None = None,
+) -> bool:
+    """Take a message out of the outbox; with `token`, only for the claim that holds it. False: it did not."""
+    cursor = await tx.execute(
+        """update messages set state = %(state)s, provider_id = coalesce(%(provider_id)s, provider_id),
+               error_code = %(code)s, error = %(error)s, claim_token = null, claimed_until = null
+           where id = %(id)s and state in ('pending', 'sending')
+             and (%(token)s::uuid is null or claim_token = %(token)s)""",
+        {
+            "id": message_id,
+            "state": state,
+            "provider_id": provider_id,
+            "code": error_code,
+            "error": error,
+            "token": token,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+async def postpone_outbox_entry(tx: Tx, message_id: MessageId, until: datetime, token: UUID | None = None) -> bool:
+    """Put a message back to wait until `until`; with `token`, only for the claim that holds it."""
+    cursor = await tx.execute(
+        """update messages set state = 'pending', not_before = %(until)s, claim_token = null, claimed_until = null
+           where id = %(id)s and state in ('pending', 'sending')
+             and (%(token)s::uuid is null or claim_token = %(token)s)""",
+        {"id": message_id, "until": until, "token": token},
+    )
+    return cursor.rowcount == 1
+
+
+async def cancel_outbox(tx: Tx, conversation_ids: Sequence[ConversationId], reason: str) -> int:
+    """Withdraw messages that wait in the outbox, for example after an opt-out; return how many."""
+    cursor = await tx.execute(
+        """update messages set state = 'superseded', error = %s
+           where tenant_id = (select current_tenant()) and conversation_id = any(%s)
+             and direction = 'outbound' and state = 'pending'""",
+        (reason, list(conversation_ids)),
+    )
+    return cursor.rowcount
+
+
+async def list_provider_ids(tx: Tx, conversation_id: ConversationId) -> frozenset[str]:
+    """Return the provider's ids of the messages we know to have left in a conversation."""
+    cursor = await tx.execute(
+        """select provider_id from messages where tenant_id = (select current_tenant()) and conversation_id = %s
+           and direction = 'outbound' and provider_id is not null""",
+        (conversation_id,),
+    )
+    return frozenset(row["provider_id"] for row in await cursor.fetchall())
+
+
+async def list_due_outbox(
+    tx: Tx, now: datetime, *, overdue_s: float, limit: int = 200
+) -> list[tuple[TenantId, MessageId]]:
+    """Find, over all tenants, messages overdue for a delivery job."""
+    cursor = await tx.execute("select * from due_outbox(%s, %s::float8, %s)", (now, overdue_s, limit))
+    return [(row["due_tenant_id"], row["due_id"]) for row in await cursor.fetchall()]
+
+
+# A status only ever moves a message forward in this order; `failed` ends it unless it was already read or delivered.
+_RANK: dict[str, int] = {
+    "pending": 0,
+    "sending": 0,
+    "unknown": 0,
+    "queued": 1,
+    "sent": 2,
+    "failed": 3,
+    "delivered": 4,
+    "read": 5,
+}
+
+
+async def project_status(
+    tx: Tx, message_id: MessageId, state: DeliveryState, provider_id: str, error_code: str | None
+) -> bool:
+    """Move a message's state forward on a provider's report; never back. True: it moved."""
+    row = await fetch_one(
+        tx,
+        "select state, provider_id from messages where id = %s and direction = 'outbound' for update",
+        (message_id,),
+    )
+    if row is None or row["state"] == "superseded" or _RANK[state] <= _RANK[row["state"]]:
+        return False
+    await tx.execute(
+        """update messages set state = %s, provider_id = coalesce(provider_id, %s),
+               error_code = coalesce(%s, error_code), claim_token = null, claimed_until = null where id = %s""",
+        (state, provider_id, error_code, message_id),
+    )
+    return True
+
+
+async def lock_reported(tx: Tx, message_id: MessageId | None, provider_id: str) -> MessageId | None:
+    """Find one of our messages by our own id or, where a report lacks it, by the provider's.
+
+    Locked before anything refers to it: reports come all at once, and would deadlock on it.
+    """
+    row = await fetch_one(
+        tx,
+        f"""select id from messages where direction = 'outbound' and tenant_id = (select current_tenant())
+            and {"id" if message_id else "provider_id"} = %s for update""",  # noqa: S608 — a name of ours
+        (message_id or provider_id,),
+    )
+    return None if row is None else row["id"]

@@ -1,0 +1,43 @@
+"""Status reports as providers really send them: late, twice, all at once and in any order."""
+
+import asyncio
+from random import Random
+
+from tests.chaos.conftest import Fleet
+from tests.chaos.ledger import NOTHING_UNDER_WAY
+from tests.chaos.prospects import Prospects, plan
+from tests.doubles.twilio import TwilioDouble
+from tests.stores import Store
+
+REPORTS = ("queued", "sending", "sent", "delivered", "read")
+
+
+async def test_reports_in_any_order_and_twice_end_in_the_furthest_state(
+    store: Store, twilio: TwilioDouble, fleet: Fleet
+) -> None:
+    fleet.start("web", "worker-1")
+    await asyncio.to_thread(fleet.wait_ready)
+    await Prospects(fleet.settings["NIGHTSHIFT_PUBLIC_URL"]).write(
+        plan(conversations=8, messages=12, duplicates=2, over_s=1, seed=5)
+    )
+    await store.wait_until(NOTHING_UNDER_WAY, timeout_s=60)
+
+    dice = Random(7)
+    expected = {}
+    for message in twilio.messages:
+        furthest = dice.choice(REPORTS[2:])
+        expected[message.sid] = furthest
+        reports = [*REPORTS[: REPORTS.index(furthest) + 1]] * 2
+        dice.shuffle(reports)
+        await asyncio.gather(*(twilio.send_status(message, report) for report in reports))
+
+    assert len(expected) >= 5
+    assert {callback.http_status for callback in twilio.callbacks} == {204}
+    rows = await store.rows(
+        "select provider_id, state from messages where direction = 'outbound' and state <> 'superseded'"
+    )
+    assert {row["provider_id"]: row["state"] for row in rows} == expected
+    repeated = await store.rows(
+        "select from delivery_statuses group by message_id, state, error_code having count(*) > 1"
+    )
+    assert not repeated
