@@ -25,11 +25,9 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     if covers == "answer" and _in_grace(turn, tenant, now):
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     where = locate(turn.conversation, tenant, now)
-    own, law = tuple(_own(tenant, where)), tuple(_law(candidate, where, covers))
-    if is_open((*own, *law), now):
+    until = _first_open(candidate, turn, tenant, covers, now)
+    if until == now:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    whose = "the law's hours" if is_open(own, now) else "your send hours"
-    until = next_open((*own, *law), now)
     if until is None:
         return Verdict(
             rule=RULE,
@@ -38,6 +36,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
             evidence=_evidence(candidate, where, covers, now),
             version=VERSION,
         )
+    whose = "the law's hours" if is_open(tuple(_own(tenant, where)), now) else "your send hours"
     local = until.astimezone(ZoneInfo(tenant.timezone))
     return Verdict(
         rule=RULE,
@@ -47,6 +46,20 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
         until=until,
         version=VERSION,
     )
+
+
+def _first_open(candidate: Candidate, turn: Turn, tenant: Tenant, covers: Covers, now: datetime) -> datetime | None:
+    """Return the first instant from `now` on at which all hours are open; None: there is none.
+
+    Where somebody may be can change with the clocks: an opening counts by what is known of the place then.
+    """
+    at = now
+    while True:
+        where = locate(turn.conversation, tenant, at)
+        opening = next_open((*_own(tenant, where), *_law(candidate, where, covers)), at)
+        if opening is None or opening == at:
+            return opening
+        at = opening
 
 
 def _own(tenant: Tenant, where: Whereabouts) -> Iterator[Window]:

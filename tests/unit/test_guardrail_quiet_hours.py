@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.guardrails import send_window
@@ -178,6 +178,7 @@ NUMBERS = {
 }
 
 
+@example(address="+573001234567", stated="America/Chicago", at=datetime(2028, 11, 4, 20, tzinfo=UTC))
 @settings(max_examples=400, deadline=None)
 @given(
     address=st.sampled_from(sorted(NUMBERS)),
