@@ -39,8 +39,14 @@ Intent = Literal[
 ]
 INTENTS: tuple[Intent, ...] = get_args(Intent)  # in precedence order, as the labelling guide has them
 Unit = Literal["month", "course", "session", "one_time", "seat_month", "item"]
-Source = Literal["claude", "local", "rule"]
-"""Who answered: Claude, the local engine that needs no network, or a deterministic rule."""
+Source = Literal["claude", "local", "rule", "cache"]
+"""Who answered: Claude, the local engine that needs no network, a deterministic rule, or an answer given before."""
+ModelTier = Literal["fast", "standard", "expert"]
+"""How able, and how costly, a model is: Haiku, Sonnet and Opus unless configured otherwise."""
+Task = Literal["classify", "draft", "revise", "judge", "summarise"]
+"""What a model is asked for."""
+BudgetScope = Literal["message", "contact_day", "tenant_day", "tenant_month"]
+"""What a budget bounds: one turn, one contact or the tenant in a day, the tenant in a month (tenant's time zone)."""
 ContentRule = Literal[
     "pricing",
     "promises",
@@ -131,6 +137,14 @@ class OpeningHours:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """A limit of model spend, in micro-dollars: above `soft` cheaper tiers answer, above `hard` staff do."""
+
+    soft_microusd: int
+    hard_microusd: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """How the tenant wants its agent to behave. Durations carry their unit in the name."""
 
@@ -155,6 +169,14 @@ class Policy:
     """Our texts to one contact in 7 days."""
     strictness: Mapping[ContentRule, Strictness] = field(default_factory=dict)
     """Rules that are stricter than usual. No rule can be made laxer or turned off."""
+    tiers: Mapping[Task, ModelTier] = field(default_factory=dict)
+    """The tier of a task, where it is not to be chosen by what the turn needs."""
+    classify_locally_above: float | None = None
+    """Cascade: a local classification at least this sure is taken, at no cost. None: Claude classifies everything."""
+    reuse_answers: bool = True
+    """Whether a question without personal context may get the answer another prospect got."""
+    budgets: Mapping[BudgetScope, Budget] = field(default_factory=dict)
+    """Limits of model spend. A scope without one has none."""
     demand_judging: bool = False
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
 
@@ -316,6 +338,10 @@ class Turn:
     trace_id: str
     sent_at: tuple[datetime, ...] = ()
     """When our texts of the last seven days went to this contact, in all conversations, oldest first."""
+    summary: str = ""
+    """What was said before `history`, in a few sentences; empty where the history is whole."""
+    spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
+    """What models have cost so far, by what it counts towards."""
 
     @property
     def text(self) -> str:
@@ -364,7 +390,7 @@ class Classification:
     prompt_version: str = ""
 
 
-Tier = Literal["none", "standard", "expert", "person"]
+Tier = Literal["none", "fast", "standard", "expert", "person"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -544,7 +570,7 @@ class Usage:
 class ModelCall:
     """One call to a model, for accounting. Cost is in micro-dollars."""
 
-    task: Literal["classify", "draft", "revise", "judge"]
+    task: Task
     provider: str
     model: str
     prompt_version: str
@@ -553,3 +579,8 @@ class ModelCall:
     latency_ms: int
     outcome: Literal["ok", "refused", "invalid", "cut_off", "error"]
     error: str = ""
+    tier: ModelTier = "standard"
+    attempt: int = 1
+    """Counts the requests made for one answer, over retries, providers, repairs and tiers, from 1."""
+    batch: bool = False
+    """Whether it went through the Message Batches API, at half price."""
