@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from agent.errors import Fenced
 from agent.ids import new_id
 from agent.ports import AgentDeps
-from agent.store import consent, conversations, events, messages, outbox, turns
+from agent.store import consent, conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.escalations import has_open_escalation, insert_escalation
@@ -29,6 +29,7 @@ from agent.types import (
     Send,
     Turn,
     Verdict,
+    Wait,
 )
 
 MAX_SUPERSEDED = 3
@@ -64,6 +65,7 @@ async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: AgentDe
             await turns.finish_turn(tx, turn.id, "superseded", reason="newer message")
         else:
             outcome = await _write_outcome(tx, turn, resolution, deps)
+            await _end_wait(tx, turn, lease, resolution)
         await events.insert_event(
             tx,
             turn.tenant.id,
@@ -89,6 +91,7 @@ async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, de
         if not await conversations.lock(tx, lease):
             raise Fenced(f"turn {turn.id} was taken over by another worker")
         await _escalate(tx, turn, Escalate(reason="Could not be processed", detail=error, reply=notice), deps)
+        await waiting.end_wait(tx, turn.conversation.id)
         await messages.mark_read(tx, turn.id, turn.inbound, turn.conversation.language)
         await turns.finish_turn(
             tx, turn.id, "failed", decision="escalate", reason="could not be processed", error=error
@@ -99,6 +102,14 @@ async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, de
         more_in_s = await conversations.release(tx, turn.conversation.id)
         if more_in_s is not None:
             await deps.queue.wake_turn(tx, turn.tenant.id, turn.conversation.id, delay_s=more_in_s)
+
+
+async def _end_wait(tx: Tx, turn: Turn, lease: Lease, resolution: Resolution) -> None:
+    """The turn no longer waits for a model; if one has answered it, more that wait may be tried at a time."""
+    await waiting.end_wait(tx, turn.conversation.id)
+    decision = resolution.decision
+    if lease.is_resumed and isinstance(decision, Send) and decision.reply.source == "claude":
+        await waiting.widen(tx)
 
 
 async def _is_overtaken(tx: Tx, turn: Turn, resolution: Resolution) -> bool:
@@ -129,6 +140,8 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Agent
             await _escalate(tx, turn, decision, deps)
         case Nothing():
             outcome = "nothing"
+        case Wait():
+            raise ValueError(f"turn {turn.id} waits for a model: that is not an outcome")
     await turns.finish_turn(tx, turn.id, "done", decision=outcome, reason=_reason(decision), steps=_learned(resolution))
     return outcome
 

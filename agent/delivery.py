@@ -41,6 +41,8 @@ CALL_S = CLAIM_S / 2
 """How long after its claim a call to the provider is given up: the rest of the claim is time for it to show there."""
 BEHIND_S = 1.0
 """How soon a message that must wait for an earlier one is looked at again."""
+TRIED_S = 5.0
+"""How soon a line about an outage is looked at again, whose turn is being tried just now."""
 MAX_ATTEMPTS = 6
 """Hand-overs after which a person is asked instead."""
 
@@ -100,11 +102,11 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return None
     if entry.turn_id is None:
         raise LookupError(f"message {entry.message.id} belongs to no turn, so it cannot be checked")
-    turn = await load_answered_turn(tx, entry.turn_id, deps)
+    turn = await load_answered_turn(tx, entry.turn_id, deps, is_waiting=entry.holds is not None)
     if entry.state == "sending":  # perhaps it has left already: only the provider knows
         return turn
-    if turn.conversation.owner == "staff" and entry.candidate.author == "agent":
-        await _withdraw(tx, entry, "staff answer this conversation")
+    if reason := _needless(entry, turn):
+        await _withdraw(tx, entry, reason)
         return None
     if entry.source != "rule" and await _is_stale(tx, turn):
         await _supersede(tx, entry, turn, deps)
@@ -124,6 +126,13 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
     return None
 
 
+def _needless(entry: OutboxEntry, turn: Turn) -> str:
+    """Say why a message of ours has nothing to say any more, if so."""
+    if turn.conversation.owner == "staff" and entry.candidate.author == "agent":
+        return "staff answer this conversation"
+    return "answered before it left" if entry.holds == "is_over" else ""
+
+
 async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     """Whether a message waits: for its time, or for an earlier one that may still have to be sent (P3)."""
     if entry.state != "pending":
@@ -131,6 +140,9 @@ async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     now = deps.now()
     if entry.not_before > now:
         await _defer(tx, entry, entry.not_before, deps)
+        return True
+    if entry.holds == "is_tried":  # the answer may be seconds away
+        await _postpone(tx, entry, now + timedelta(seconds=TRIED_S), deps)
         return True
     if entry.is_behind:  # its own time stays: a third message must see that this one was due before it
         await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
@@ -272,6 +284,7 @@ def _time_left_s(claimed: ClaimedDelivery) -> float:
 
 async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:
     message = claimed.message
+    _count(claimed, outcome, deps)
     async with deps.db.tenant(message.tenant_id) as tx:
         await deliveries.close_delivery(
             tx, message.id, claimed.attempt, outcome, at=deps.now(), provider_id=receipt.provider_id
@@ -288,6 +301,7 @@ async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: 
     """Nothing was sent, or nobody could be asked: try again, later each time."""
     delay_s = error.retry_after_s or min(60.0, 2.0**claimed.attempt)
     message, now = claimed.message, deps.now()
+    _count(claimed, outcome, deps)
     async with deps.db.tenant(message.tenant_id) as tx:
         await deliveries.close_delivery(tx, message.id, claimed.attempt, outcome, at=now, error=str(error))
         if claimed.must_reconcile:
@@ -300,6 +314,7 @@ async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: 
 async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous | TimeoutError, deps: AgentDeps) -> None:
     """Leave the claim to lapse; whoever comes then asks the provider first."""
     message = claimed.message
+    _count(claimed, "ambiguous", deps)
     async with deps.db.tenant(message.tenant_id) as tx:
         doubt = str(error) or f"no answer within {CALL_S:g} s of the claim"
         await deliveries.close_delivery(tx, message.id, claimed.attempt, "ambiguous", at=deps.now(), error=doubt)
@@ -309,6 +324,7 @@ async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous | TimeoutEr
 
 async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) -> None:
     message = claimed.message
+    _count(claimed, "refused", deps)
     async with deps.db.tenant(message.tenant_id) as tx:
         await deliveries.close_delivery(
             tx, message.id, claimed.attempt, "failed", at=deps.now(), error_code=error.code, error=str(error)
@@ -333,6 +349,10 @@ async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) 
                 draft=message.text,
             )
         await _event(tx, claimed, "delivery.refused", {"code": error.code})
+
+
+def _count(claimed: ClaimedDelivery, outcome: str, deps: AgentDeps) -> None:
+    deps.metrics.deliveries.labels(claimed.message.provider, outcome).inc()
 
 
 async def _event(tx: Tx, claimed: ClaimedDelivery, kind: str, data: dict[str, object]) -> None:

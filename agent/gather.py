@@ -14,6 +14,8 @@ from agent.types import ConversationId, TenantId, Turn, TurnId
 
 HISTORY_LIMIT = 30
 """Earlier messages a turn sees: bounded, whatever the conversation's length."""
+LEAVE_S = 1.0
+"""How soon a turn that a worker leaves to others is offered again."""
 SENT_WITHIN = timedelta(days=7)
 """How far back our texts to a contact are counted."""
 
@@ -34,14 +36,26 @@ class NotYet:
     wake_in_s: float | None = None
 
 
+def is_blind(deps: AgentDeps) -> bool:
+    """Say whether this worker knows of no model that would take a call now."""
+    circuits = deps.health.health() if deps.health else ()
+    now = deps.now()
+    return bool(circuits) and all(each.next_probe_at is not None and each.next_probe_at > now for each in circuits)
+
+
 async def claim_and_gather(
     tenant_id: TenantId, conversation_id: ConversationId, token: UUID, lease_s: float, deps: AgentDeps
 ) -> Gathered | NotYet:
-    """Claim a due conversation and load its turn; a crashed attempt over the same messages is resumed."""
+    """Claim a due conversation and load its turn; a crashed attempt over the same messages is resumed.
+
+    A worker that reaches no model leaves turns that have waited for one to a worker that does.
+    """
+    blind = is_blind(deps)
     async with deps.db.tenant(tenant_id) as tx:
-        lease = await conversations.claim(tx, tenant_id, conversation_id, token, lease_s)
+        lease = await conversations.claim(tx, tenant_id, conversation_id, token, lease_s, leave_resumed=blind)
         if lease is None:
-            return NotYet(wake_in_s=await conversations.seconds_until_due(tx, conversation_id))
+            wake_in_s = await conversations.seconds_until_due(tx, conversation_id)
+            return NotYet(wake_in_s=max(wake_in_s, LEAVE_S) if blind and wake_in_s is not None else wake_in_s)
         await outbox.withdraw_unsent_replies(tx, conversation_id)
         burst = await messages.list_unread(tx, conversation_id)
         if not burst:
@@ -66,14 +80,18 @@ async def claim_and_gather(
         return Gathered(turn=turn, lease=lease, saved=running.steps)
 
 
-async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: AgentDeps) -> Turn:
+async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: AgentDeps, *, is_waiting: bool = False) -> Turn:
     """Load a finished turn as it stands now, for the last check before its reply leaves.
+
+    `is_waiting`: its reply only says that it waits; it has read nothing yet, and another turn may have taken its place.
 
     Raises:
         LookupError: the turn has no inbound message left; another turn has taken them over.
     """
     found = await turns.get_turn(tx, turn_id)
     burst = await messages.list_of_turn(tx, turn_id)
+    if is_waiting and not burst:
+        burst = await messages.list_latest(tx, found.conversation_id)
     if not burst:
         raise LookupError(f"turn {turn_id} no longer owns any inbound message")
     conversation = await conversations.get_conversation(tx, found.conversation_id)

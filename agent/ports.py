@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
+from agent.metrics import Metrics
 from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache
@@ -29,6 +30,9 @@ from agent.types import (
     Usage,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from agent.models.circuit import CircuitHealth
 
 
 class Clock(Protocol):
@@ -179,6 +183,18 @@ class Judge(Protocol):
         ...
 
 
+class ModelHealth(Protocol):
+    """What is known of the way to the models, and how to find out more."""
+
+    def health(self) -> "tuple[CircuitHealth, ...]":
+        """Return the state of every circuit, as this process knows it."""
+        ...
+
+    async def probe(self) -> bool:
+        """Try a circuit that is due to be tried, if any; say whether a call would now be answered."""
+        ...
+
+
 class Retriever(Protocol):
     """Finds what the tenant has published about a turn's subject."""
 
@@ -286,3 +302,7 @@ class AgentDeps(Deps):
     tracer: Tracer
     judge: Judge | None = None
     """Judges what the guardrails cannot decide; None without a model."""
+    health: ModelHealth | None = None
+    """Where `models` can be down; None for those that cannot."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Counters of this process."""

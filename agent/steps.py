@@ -52,6 +52,7 @@ class Steps:
             return result
 
     async def _save(self, name: str, result: Classified | Drafted | Judged, calls: tuple[ModelCall, ...]) -> None:
+        self.deps.metrics.count_calls(calls)
         dumped = _ADAPTERS[type(result)].dump_python(result, mode="json")
         async with self.deps.db.tenant(self.lease.tenant_id) as tx:
             await insert_model_calls(tx, self.lease.tenant_id, self.turn.id, calls)
@@ -59,6 +60,7 @@ class Steps:
                 raise Fenced(f"turn {self.turn.id} was taken over while `{name}` ran")
 
     async def _account(self, calls: tuple[ModelCall, ...]) -> None:
+        self.deps.metrics.count_calls(calls)
         async with self.deps.db.tenant(self.lease.tenant_id) as tx:
             await insert_model_calls(tx, self.lease.tenant_id, self.turn.id, calls)
 

@@ -182,6 +182,7 @@ class SettingsEntry(Entry):
     max_per_day: int = Field(default=_DEFAULT.max_per_day, ge=1, le=100)
     max_per_week: int = Field(default=_DEFAULT.max_per_week, ge=1, le=400)
     strictness: dict[ContentRule, Strictness] = {}
+    max_model_wait_minutes: int = Field(default=_DEFAULT.max_model_wait_minutes, ge=5, le=1440)
     demand_judging: bool = _DEFAULT.demand_judging
 
     @model_validator(mode="after")
@@ -284,6 +285,7 @@ class TenantEntry(Entry):
     voice: Prose
     disclosure: dict[str, Line]
     help: dict[str, Line]
+    holding: dict[str, Line] = {}
     links: tuple[Domain, ...] = ()
     forbidden: tuple[Line, ...] = ()
     channels: tuple[ChannelEntry, ...] = ()

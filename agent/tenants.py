@@ -137,6 +137,7 @@ def _tenant_file(entry: TenantEntry) -> TenantFile:
         voice=entry.voice,
         disclosure=entry.disclosure,
         help_text=entry.help,
+        holding=entry.holding,
         links=entry.links,
         forbidden=entry.forbidden,
         policy=_policy(entry.settings, entry.hours),
@@ -167,6 +168,7 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         max_per_day=settings.max_per_day,
         max_per_week=settings.max_per_week,
         strictness=settings.strictness,
+        max_model_wait_minutes=settings.max_model_wait_minutes,
         demand_judging=settings.demand_judging,
     )
 
@@ -246,6 +248,7 @@ def to_document(file: TenantFile) -> dict[str, Any]:
         "voice": tenant.voice,
         "disclosure": dict(tenant.disclosure),
         "help": dict(tenant.help_text),
+        "holding": dict(tenant.holding),
         "links": list(tenant.links),
         "forbidden": list(tenant.forbidden),
         "channels": [
@@ -296,6 +299,7 @@ def _settings_document(policy: Policy) -> dict[str, Any]:
         "max_per_day": policy.max_per_day,
         "max_per_week": policy.max_per_week,
         "strictness": dict(policy.strictness),
+        "max_model_wait_minutes": policy.max_model_wait_minutes,
         "demand_judging": policy.demand_judging,
     }
 

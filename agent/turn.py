@@ -26,6 +26,7 @@ from agent.render import render_notice
 from agent.route import choose_route
 from agent.screen import Screened, screen
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
+from agent.spend_cap import report_spend_cap
 from agent.steps import Steps
 from agent.store import deliveries, events, outbox
 from agent.store.db import set_tenant
@@ -47,7 +48,9 @@ from agent.types import (
     TenantId,
     Turn,
     Verdict,
+    Wait,
 )
+from agent.waiting import begin_wait, wait_for
 
 
 async def receive(message: InboundMessage, deps: Deps) -> Received:
@@ -83,11 +86,10 @@ async def _store(message: InboundMessage, deps: Deps) -> Received:
 
 
 async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
-    """Understand a burst, answer it once or hand it over, and commit that.
+    """Understand a burst, answer it once, hand it over or let it wait for a model, and commit that.
 
     Raises:
         Fenced: another worker has taken over; nothing was written.
-        ModelUnavailable: no model answered; the turn must be taken again later.
     """
     turn = gathered.turn
     with deps.tracer.turn(
@@ -100,8 +102,12 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
     ) as root:
         resolution = await think(gathered, deps)
         with deps.tracer.step("decide") as observation:
-            committed = await decide(turn, gathered.lease, resolution, deps)
+            if isinstance(resolution.decision, Wait):
+                committed = await begin_wait(turn, gathered.lease, resolution.decision, deps)
+            else:
+                committed = await decide(turn, gathered.lease, resolution, deps)
             observation.update(output=committed)
+        deps.metrics.turns.labels(committed).inc()
         root.update(output=_said(resolution.decision), metadata={"decision": committed})
         return resolution
 
@@ -140,7 +146,7 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     elif route.tier == "person":
         decision = Escalate(reason=route.reason, reply=handoff_notice(turn, deps, language))
     else:
-        decision = await _write(steps, classification, sources, route)
+        decision = await _write_or_wait(steps, classification, sources, route)
     return Resolution(decision=decision, spoken=spoken, consent=consent, classification=classification, route=route)
 
 
@@ -257,6 +263,22 @@ def handoff_notice(turn: Turn, deps: AgentDeps, language: str | None = None) -> 
     return decision.reply if isinstance(decision, Send) else None
 
 
+async def _write_or_wait(steps: Steps, classification: Classification, sources: Sources, route: Route) -> Decision:
+    """Write with a model. If none answers, the turn waits (P6); if none is paid for, the local engine writes."""
+    turn, deps = steps.turn, steps.deps
+    try:
+        return await _write(steps, classification, sources, route)
+    except ModelUnavailable as exc:
+        if exc.spend_cap:
+            await report_spend_cap(turn, exc, deps)
+            local = replace(steps, saved={}, deps=replace(deps, models=deps.fallback, judge=None))
+            return await _write(local, classification, sources, route)
+        if steps.lease.is_overdue:
+            notice = handoff_notice(turn, deps, classification.language)
+            return Escalate(reason="The models were down for too long", detail=str(exc), reply=notice)
+        return wait_for(turn, classification, exc, deps)
+
+
 async def _write(steps: Steps, classification: Classification, sources: Sources, route: Route) -> Decision:
     """Draft, check, revise once with the reason, then once with the expert; else a person."""
     turn, deps = steps.turn, steps.deps
@@ -290,3 +312,5 @@ def _said(decision: Decision) -> str:
             return f"handed to a person: {reason}"
         case Nothing(reason=reason):
             return f"no reply: {reason}"
+        case Wait(reason=reason):
+            return f"waits for a model: {reason}"

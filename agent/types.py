@@ -177,6 +177,8 @@ class Policy:
     """Whether a question without personal context may get the answer another prospect got."""
     budgets: Mapping[BudgetScope, Budget] = field(default_factory=dict)
     """Limits of model spend. A scope without one has none."""
+    max_model_wait_minutes: int = 120
+    """How long a turn may wait for a model when none answers; then a person gets it."""
     demand_judging: bool = False
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
 
@@ -201,6 +203,8 @@ class Tenant:
     """"I am an automated assistant", by language."""
     help_text: Mapping[str, str]
     """Answer to HELP: who we are, how to reach a person, how to stop. By language."""
+    holding: Mapping[str, str] = field(default_factory=dict)
+    """What we say when no model answers for a while, by language, where it is not to be our own text."""
     links: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     policy: Policy = Policy()
@@ -526,7 +530,17 @@ class Nothing:
     reason: str
 
 
-Decision = Send | Escalate | Nothing
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """Decision: keep the turn until a model answers again. `line` tells the prospect so, when it may be sent."""
+
+    reason: str
+    priority: int
+    """Who is answered first afterwards: 0 before 9."""
+    line: Reply | None = None
+
+
+Decision = Send | Escalate | Nothing | Wait
 
 
 # --- what goes out -----------------------------------------------------------------------------------------

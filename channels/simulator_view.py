@@ -115,7 +115,7 @@ def show_thread(thread: Thread, *, zone: ZoneInfo, now: datetime, has_model_key:
     return ThreadView(
         entries=tuple(entries),
         banners=tuple(_banners(thread)),
-        is_typing=thread.turn_state != "idle" and thread.owner == "agent" and not thread.is_overdue,
+        is_typing=thread.turn_state in {"queued", "running"} and thread.owner == "agent" and not thread.is_overdue,
         typing_label="Reading" if thread.turn_state == "queued" else "Thinking",
         thoughts=tuple(show_thoughts(thread, has_model_key=has_model_key)),
         next_subject=_next_subject(thread),

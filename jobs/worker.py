@@ -12,6 +12,7 @@ from agent.store import conversations, outbox
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
 from jobs.queue import JobQueue
+from jobs.recovery import RECOVER_S, REPORT_S, Recovery, Report
 from jobs.turns import RENEW_S, Turns
 
 SWEEP_S = 1.0
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> None:
     """Work until `stop` is set; turns under way finish, or are given back for another worker."""
-    turns = Turns(deps)
+    turns, recovery, report = Turns(deps), Recovery(deps), Report(deps)
 
     async def run_delivery(tenant_id: TenantId, message_id: MessageId) -> None:
         await deliver(tenant_id, message_id, deps)
@@ -35,6 +36,8 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             group.create_task(_repeat(SWEEP_S, lambda: sweep_turns(deps))),
             group.create_task(_repeat(RESCUE_S, lambda: sweep_outbox(deps))),
             group.create_task(_repeat(RESCUE_S, queue.rescue_stalled)),
+            group.create_task(_repeat(RECOVER_S, recovery.recover)),
+            group.create_task(_repeat(REPORT_S, report.send)),
         ]
         await queue.work(
             turns=turns.run,
@@ -44,6 +47,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
         )
         for beat in beats:
             beat.cancel()
+    await report_last(report)
 
 
 async def sweep_turns(deps: Deps) -> int:
@@ -62,6 +66,14 @@ async def sweep_outbox(deps: Deps) -> int:
         for tenant_id, message_id in due:
             await deps.queue.deliver(tx, tenant_id, message_id)
     return len(due)
+
+
+async def report_last(report: Report) -> None:
+    """Tell what was counted since the last report; a database that is away is not waited for."""
+    try:
+        await report.send()
+    except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
+        log.warning("worker.database_away", error=type(exc).__name__)
 
 
 async def _repeat(every_s: float, work: Callable[[], Awaitable[object]]) -> None:

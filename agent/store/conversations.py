@@ -23,24 +23,39 @@ class Lease:
     conversation_id: ConversationId
     token: UUID
     attempt: int
+    is_resumed: bool = False
+    """Its turn has waited for a model, and shows whether the models bear more such turns."""
+    is_overdue: bool = False
+    """Its turn has waited for a model as long as the tenant allows."""
 
 
 async def claim(
-    tx: Tx, tenant_id: TenantId, conversation_id: ConversationId, token: UUID, lease_s: float
+    tx: Tx,
+    tenant_id: TenantId,
+    conversation_id: ConversationId,
+    token: UUID,
+    lease_s: float,
+    *,
+    leave_resumed: bool = False,
 ) -> Lease | None:
-    """Take the lease if a turn is due, or if its holder's lease has lapsed; None: not now."""
+    """Take the lease if a turn is due, or if its holder's lease has lapsed; None: not now.
+
+    `leave_resumed`: not if it has waited for a model and may go on waiting for a worker that reaches one.
+    """
     row = await fetch_one(
         tx,
         """update conversations set turn_state = 'running', lease_token = %(token)s, attempt = attempt + 1,
-               lease_until = clock_timestamp() + %(lease_s)s * interval '1 s', wake_at = null, first_unread_at = null
+               lease_until = clock_timestamp() + %(lease_s)s * interval '1 s', wake_at = null, first_unread_at = null,
+               is_resumed = is_resumed and turn_state = 'queued'
            where id = %(id)s and ((turn_state = 'queued' and wake_at <= clock_timestamp())
                                or (turn_state = 'running' and lease_until < clock_timestamp()))
-           returning attempt""",
-        {"id": conversation_id, "token": token, "lease_s": lease_s},
+             and not (%(leave_resumed)s and is_resumed and wait_until > clock_timestamp())
+           returning attempt, is_resumed, coalesce(wait_until <= clock_timestamp(), false) as is_overdue""",
+        {"id": conversation_id, "token": token, "lease_s": lease_s, "leave_resumed": leave_resumed},
     )
     if row is None:
         return None
-    return Lease(tenant_id=tenant_id, conversation_id=conversation_id, token=token, attempt=row["attempt"])
+    return Lease(tenant_id=tenant_id, conversation_id=conversation_id, token=token, **row)
 
 
 async def seconds_until_due(tx: Tx, conversation_id: ConversationId) -> float | None:
@@ -75,10 +90,11 @@ async def release(tx: Tx, conversation_id: ConversationId) -> float | None:
     """End the turn, as the last statement of its transaction; return the delay if more is unread."""
     row = await fetch_one(
         tx,
-        """update conversations c set lease_token = null, lease_until = null, attempt = 0,
+        """update conversations c set lease_token = null, lease_until = null, attempt = 0, is_resumed = false,
                turn_state = case when unread.more then 'queued' else 'idle' end,
                wake_at = case when unread.more then coalesce(c.wake_at, clock_timestamp()) end,
-               first_unread_at = case when unread.more then coalesce(c.first_unread_at, clock_timestamp()) end
+               first_unread_at = case when unread.more then coalesce(c.first_unread_at, clock_timestamp()) end,
+               waiting_since = case when unread.more then c.waiting_since end
            from (select exists (select from messages where conversation_id = %(id)s
                                 and direction = 'inbound' and turn_id is null) as more) unread
            where c.id = %(id)s
@@ -92,7 +108,8 @@ async def requeue(tx: Tx, lease: Lease, *, delay_s: float, refund_attempt: bool 
     """Give the turn back to be taken again after `delay_s`; False: the lease was already lost."""
     cursor = await tx.execute(
         """update conversations set turn_state = 'queued', lease_token = null, lease_until = null,
-               attempt = attempt - %(refund)s, wake_at = clock_timestamp() + %(delay_s)s * interval '1 s'
+               attempt = attempt - %(refund)s, is_resumed = is_resumed and %(refund)s = 1,
+               wake_at = clock_timestamp() + %(delay_s)s * interval '1 s'
            where id = %(id)s and lease_token = %(token)s""",
         {
             "id": lease.conversation_id,

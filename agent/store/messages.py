@@ -110,6 +110,20 @@ async def mark_unread(tx: Tx, turn_id: TurnId) -> None:
     await tx.execute("update messages set turn_id = null where turn_id = %s and direction = 'inbound'", (turn_id,))
 
 
+async def list_latest(tx: Tx, conversation_id: ConversationId) -> tuple[Message, ...]:
+    """Return the unread inbound messages, or else the newest one, oldest first."""
+    unread = await list_unread(tx, conversation_id)
+    if unread:
+        return unread
+    row = await fetch_one(
+        tx,
+        f"""select {_COLUMNS} from messages where conversation_id = %s and direction = 'inbound'
+            order by seq desc limit 1""",  # noqa: S608
+        (conversation_id,),
+    )
+    return () if row is None else (_message(row),)
+
+
 async def list_of_turn(tx: Tx, turn_id: TurnId) -> tuple[Message, ...]:
     """Return the inbound messages a turn has handled, oldest first."""
     cursor = await tx.execute(

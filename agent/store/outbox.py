@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -43,6 +43,9 @@ async def withdraw_unsent_replies(tx: Tx, conversation_id: ConversationId) -> in
     return cursor.rowcount
 
 
+HoldState = Literal["waits", "is_tried", "is_over"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxEntry:
     """An outbound row, locked for delivery."""
@@ -59,6 +62,8 @@ class OutboxEntry:
     """Another worker is handing it over right now."""
     is_behind: bool
     """An earlier message to this prospect was due or attempted, and is still to leave."""
+    holds: HoldState | None = None
+    """For a line that tells of an outage: what the turn does that it speaks of."""
 
 
 async def insert_outbound(
@@ -119,6 +124,8 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
                             and earlier.seq < m.seq and earlier.direction = 'outbound'
                             and (earlier.state = 'sending' or (earlier.state = 'pending' and
                                  (earlier.attempt > 0 or earlier.not_before <= m.not_before)))) as is_behind,
+                  case when h.message_id is null then null when c.turn_state = 'waiting' then 'waits'
+                       when c.waiting_since is not null then 'is_tried' else 'is_over' end as holds,
                   a.provider, a.channel, a.address as our_address, p.address as contact_address,
                   last.provider_id as reply_to, last.thread_references as reply_references,
                   last.subject as reply_subject
@@ -126,6 +133,7 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
            join conversations c on c.id = m.conversation_id
            join channel_accounts a on a.id = c.channel_account_id
            join contact_points p on p.id = c.contact_point_id
+           left join holding_lines h on h.message_id = m.id
            left join lateral (
                select provider_id, thread_references, subject from messages
                where tenant_id = m.tenant_id and conversation_id = m.conversation_id and direction = 'inbound'
@@ -168,6 +176,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         not_before=row["not_before"],
         is_claimed=row["is_claimed"],
         is_behind=row["is_behind"],
+        holds=row["holds"],
     )
 
 

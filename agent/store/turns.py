@@ -1,5 +1,6 @@
 """Turns: a burst of inbound messages and what came of it, with the saved result of each finished step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,15 @@ async def save_step(tx: Tx, lease: Lease, turn_id: TurnId, name: str, result: An
         (name, Jsonb(result), turn_id, lease.conversation_id, lease.token),
     )
     return cursor.rowcount == 1
+
+
+async def keep_steps(tx: Tx, turn_id: TurnId, names: Sequence[str]) -> None:
+    """Forget the results of all other steps of a turn: they rest on facts that may change before it goes on."""
+    await tx.execute(
+        """update turns set steps = (select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(steps)
+                                     where key = any(%s)) where id = %s""",
+        (list(names), turn_id),
+    )
 
 
 async def finish_turn(

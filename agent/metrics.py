@@ -1,0 +1,75 @@
+"""Counters of what happens, for operators. One set in each worker; `jobs/recovery.py` adds them up in the database.
+
+Labels are few and known beforehand: tiers, providers, outcomes. No tenant is one: their number has no bound, and their
+figures are in `model_calls` and `events`.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from agent.types import ModelCall
+
+CALL_BUCKETS_S = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+
+Sample = tuple[str, tuple[tuple[str, str], ...]]
+"""A sample's name and its labels, sorted."""
+
+
+class Metrics:
+    """What a process has counted since it began."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.turns = Counter(
+            "nightshift_turns", "Turns taken, by what became of them.", ["decision"], registry=self.registry
+        )
+        self.deliveries = Counter(
+            "nightshift_deliveries",
+            "Hand-overs of messages to a provider, by what it said.",
+            ["provider", "outcome"],
+            registry=self.registry,
+        )
+        self.holding_lines = Counter(
+            "nightshift_holding_lines",
+            "Lines written to tell prospects that the models are down.",
+            registry=self.registry,
+        )
+        self.spend_caps = Counter(
+            "nightshift_spend_caps",
+            "Turns that met the spending limit of every model provider.",
+            registry=self.registry,
+        )
+        self._calls = Counter(
+            "nightshift_model_calls",
+            "Requests to models, failed ones too, by outcome.",
+            ["tier", "provider", "outcome"],
+            registry=self.registry,
+        )
+        self._cost = Counter(
+            "nightshift_model_cost_microusd",
+            "Cost of model calls in micro-dollars.",
+            ["tier", "provider"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "nightshift_model_call_seconds",
+            "How long model calls took, failed ones too.",
+            ["tier", "provider"],
+            buckets=CALL_BUCKETS_S,
+            registry=self.registry,
+        )
+
+    def count_calls(self, calls: Iterable[ModelCall]) -> None:
+        """Count model calls: how many, how long, how dear."""
+        for call in calls:
+            self._calls.labels(call.tier, call.provider, call.outcome).inc()
+            self._cost.labels(call.tier, call.provider).inc(call.cost_microusd)
+            self._seconds.labels(call.tier, call.provider).observe(call.latency_ms / 1000)
+
+    def totals(self) -> Iterator[tuple[Sample, float]]:
+        """Yield every sample that has a value, each of which only ever grows."""
+        for family in self.registry.collect():
+            for sample in family.samples:
+                if sample.value and not sample.name.endswith("_created"):
+                    yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
