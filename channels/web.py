@@ -1,4 +1,4 @@
-"""The web application: routes, error mapping, health, and headers that every page needs."""
+"""The web application: routes, error mapping, and headers that every page needs."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import BadRequest
 from agent.ports import Deps
-from agent.store.db import fetch_one
 from channels.pages import STATIC_PATH, static_files
+from channels.status import build_status
 from channels.webhooks import WebhookKeys, build_webhooks
 
 SECURITY_HEADERS = {
@@ -47,7 +47,7 @@ def create_app(
 
     app = FastAPI(title="Nightshift", openapi_url=None, lifespan=live)
     app.include_router(build_webhooks(deps, keys))
-    app.include_router(_build_health(deps))
+    app.include_router(build_status(deps))
     for router in pages:
         app.include_router(router)
     app.mount(STATIC_PATH, static_files())
@@ -61,32 +61,6 @@ def create_app(
         return RedirectResponse("/simulator" if pages else "/healthz")
 
     return app
-
-
-def _build_health(deps: Deps) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/healthz")
-    async def alive() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @router.get("/readyz")
-    async def ready() -> dict[str, str]:
-        async with deps.db.system() as connection:
-            await connection.execute("select 1")
-        return {"status": "ready"}
-
-    @router.get("/status")
-    async def status() -> dict[str, object]:
-        async with deps.db.system() as connection:
-            row = await fetch_one(connection, "select * from backlog()")
-        return {
-            "engine": "claude" if deps.settings.anthropic_api_key else "local",
-            "simulator": deps.settings.simulator_enabled,
-            "backlog": row,
-        }
-
-    return router
 
 
 async def _refuse(request: Request, exc: Exception) -> Response:

@@ -38,16 +38,15 @@ comment on table outages is
     'It ends when none is left. No tenant''s data.';
 
 create table holding_lines (
+    message_id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,
     conversation_id uuid not null,
     outage_id uuid not null,
-    message_id uuid not null,
-    primary key (conversation_id, outage_id),
+    unique (conversation_id, outage_id),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade,
     foreign key (tenant_id, message_id) references messages (tenant_id, id) on delete cascade
 );
-create unique index holding_lines_message on holding_lines (message_id);
-comment on table holding_lines is 'The one line a prospect gets in an outage. The key is the promise: never two.';
+comment on table holding_lines is 'The line a prospect gets in an outage. That it is unique is the promise: never two.';
 call isolate_by_tenant(array['holding_lines']);
 
 create table model_health (

@@ -40,9 +40,9 @@ insert into conversations (id, tenant_id, contact_id, contact_point_id, channel_
     (%(idle)s, %(tenant)s, %(contact)s, %(idle)s, %(account)s, 'idle', null, null, null, 1),
     (%(queued)s, %(tenant)s, %(contact)s, %(queued)s, %(account)s, 'queued', '2020-01-01', null, null, 1),
     (%(running)s, %(tenant)s, %(contact)s, %(running)s, %(account)s, 'running', null, %(lease)s, '2099-01-01', 1);
-insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id, finished_at) values
-    (%(done)s, %(tenant)s, %(idle)s, 'done', 1, 1, 'trace', now()),
-    (%(turn)s, %(tenant)s, %(running)s, 'running', 1, 1, 'trace', null);
+insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id, steps, finished_at) values
+    (%(done)s, %(tenant)s, %(idle)s, 'done', 1, 1, 'trace', '{}', now()),
+    (%(turn)s, %(tenant)s, %(running)s, 'running', 1, 1, 'trace', '{"classify": 1}', null);
 insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, provider_id, body,
                       turn_id, created_at)
     values
@@ -61,6 +61,8 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
      'reply', 'local', 'sending', 1, %(claim)s, '2099-01-01', %(at)s, null),
     (%(sent)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
      'reply', 'local', 'sent', 1, null, null, %(at)s, %(provider_id)s);
+insert into holding_lines (tenant_id, conversation_id, outage_id, message_id)
+    values (%(tenant)s, %(idle)s, %(idle)s, %(pending)s);
 insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
     values (gen_random_uuid(), %(tenant)s, %(sending)s, 1, 'claimed', %(at)s);
 insert into delivery_statuses (id, tenant_id, message_id, state, received_at)

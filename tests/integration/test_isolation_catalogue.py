@@ -7,7 +7,13 @@ import pytest
 from agent.store.db import APP_ROLE, Tx, fetch_one
 from tests.integration.tenant_rows import list_tables, list_tenant_tables
 
-WITHOUT_TENANT = {"system_events": ["INSERT"], "ticks": ["DELETE", "INSERT", "SELECT"]}
+WITHOUT_TENANT = {
+    "system_events": ["INSERT"],
+    "ticks": ["DELETE", "INSERT", "SELECT"],
+    "outages": ["INSERT", "SELECT", "UPDATE"],
+    "model_health": ["DELETE", "INSERT", "SELECT", "UPDATE"],
+    "metric_totals": ["INSERT", "SELECT", "UPDATE"],
+}
 """Tables that hold no tenant's rows, and what the application may do there: `system_events` it cannot even read."""
 
 DEFINER_FUNCTIONS = {
@@ -17,6 +23,9 @@ DEFINER_FUNCTIONS = {
     "renew_leases": "SETOF uuid",
     "sweep_conversations": "TABLE(swept_tenant_id uuid, swept_id uuid)",
     "due_outbox": "TABLE(due_tenant_id uuid, due_id uuid)",
+    "resume_waiting": "TABLE(resumed_tenant_id uuid, resumed_id uuid)",
+    "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
+    "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
@@ -25,9 +34,16 @@ ROUTER_READS = {
     "channel_accounts": {"id", "tenant_id", "channel", "address", "provider"},
     "tenants": {"id", "slug", "name"},
     "messages": {"id", "tenant_id", "state", "claimed_until", "not_before"},
-    "conversations": {"id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"},
+    "conversations": {
+        *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
+        *("waiting_since", "wait_until", "priority", "is_resumed"),
+    },
+    "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }
-ROUTER_WRITES = {"conversations": {"turn_state", "wake_at", "lease_token", "lease_until"}}
+ROUTER_WRITES = {
+    "conversations": {"turn_state", "wake_at", "lease_token", "lease_until", "is_resumed"},
+    "outages": {"recovering_at", "ended_at"},
+}
 
 
 async def fetch_all(tx: Tx, query: str, params: Any = None) -> list[dict[str, Any]]:
@@ -63,7 +79,7 @@ async def test_only_tables_without_tenants_rows_lack_a_tenant(admin: Tx) -> None
     assert nullable == []
 
 
-async def test_system_events_can_only_be_written_and_ticks_name_no_tenant(admin: Tx) -> None:
+async def test_tables_without_tenant_allow_no_more_than_they_must_and_name_no_tenant(admin: Tx) -> None:
     grants = await fetch_all(
         admin,
         """select table_name, array_agg(privilege_type::text order by privilege_type) as granted
@@ -72,9 +88,17 @@ async def test_system_events_can_only_be_written_and_ticks_name_no_tenant(admin:
     )
     assert {row["table_name"]: row["granted"] for row in grants} == WITHOUT_TENANT
     columns = await fetch_all(
-        admin, "select column_name from information_schema.columns where table_name = 'ticks' order by 1"
+        admin,
+        """select table_name, array_agg(column_name::text order by column_name) as columns
+           from information_schema.columns where table_name = any(%s) group by 1""",
+        (sorted(WITHOUT_TENANT.keys() - {"system_events"}),),
     )
-    assert [row["column_name"] for row in columns] == ["at", "key"]
+    assert {row["table_name"]: row["columns"] for row in columns} == {
+        "ticks": ["at", "key"],
+        "outages": ["at_once", "ended_at", "id", "reason", "recovering_at", "started_at"],
+        "model_health": ["error", "model", "provider", "since", "state", "updated_at", "worker"],
+        "metric_totals": ["labels", "sample", "value"],
+    }
 
 
 async def test_nothing_in_the_schema_reads_with_its_owners_rights_but_the_known_functions(admin: Tx) -> None:

@@ -29,11 +29,13 @@ from agent.store import (
     messages,
     migrate,
     model_calls,
+    operations,
     outbox,
     simulator,
     tenants,
     ticks,
     turns,
+    waiting,
 )
 from agent.store.db import Database, Tx
 from agent.tenants import TenantFile
@@ -122,6 +124,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.has_unread_beside: lambda tx, _, b: messages.has_unread_beside(tx, b.queued, ()),
     messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.done, [replace(make_message(), id=b.unread)], "es"),
     messages.mark_unread: lambda tx, _, b: messages.mark_unread(tx, b.done),
+    messages.list_latest: lambda tx, _, b: messages.list_latest(tx, b.idle),
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
     outbox.withdraw_unsent_replies: lambda tx, _, b: outbox.withdraw_unsent_replies(tx, b.idle),
     outbox.insert_outbound: outbound_of,
@@ -153,9 +156,16 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
         last_seq=1,
     ),
     turns.save_step: lambda tx, _, b: turns.save_step(tx, b.lease, b.turn, "draft", "x"),
+    turns.keep_steps: lambda tx, _, b: turns.keep_steps(tx, b.turn, ()),
     turns.finish_turn: lambda tx, _, b: turns.finish_turn(tx, b.turn, "done"),
     turns.get_turn: lambda tx, _, b: turns.get_turn(tx, b.turn),
     turns.supersede_turn: lambda tx, _, b: turns.supersede_turn(tx, b.done, "x"),
+    waiting.wait: lambda tx, _, b: wait(tx, b),
+    waiting.end_wait: lambda tx, _, b: waiting.end_wait(tx, b.idle),
+    waiting.has_holding_line: lambda tx, _, b: waiting.has_holding_line(tx, b.idle, b.idle),
+    waiting.insert_holding_line: lambda tx, tenant, b: waiting.insert_holding_line(
+        tx, replace(b.lease, tenant_id=tenant), new_id(), b.sent
+    ),
 }
 
 WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
@@ -177,6 +187,19 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     ticks.try_lead: "belongs to no tenant",
     ticks.insert_tick: "belongs to no tenant",
     ticks.delete_old_ticks: "belongs to no tenant",
+    waiting.find_outage: "belongs to no tenant",
+    waiting.open_outage: "belongs to no tenant",
+    waiting.widen: "belongs to no tenant",
+    waiting.narrow: "belongs to no tenant",
+    waiting.resume_waiting: "over all tenants: tells ids only",
+    waiting.resume_overdue: "over all tenants: tells ids only",
+    waiting.list_waiting: "over all tenants: counts, for operators",
+    operations.report_circuits: "belongs to no tenant",
+    operations.list_circuits: "belongs to no tenant",
+    operations.add_totals: "belongs to no tenant",
+    operations.list_totals: "belongs to no tenant",
+    operations.read_backlog: "over all tenants: counts, for operators",
+    operations.count_workers: "belongs to no tenant",
     migrate.check_app_role: "reads the catalogue only",
 }
 
@@ -184,6 +207,12 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
 async def seconds_until_due(tx: Tx, b: Rows) -> bool:
     """Whether anything is told at all: 0 seconds is an answer, too."""
     return await conversations.seconds_until_due(tx, b.queued) is not None
+
+
+async def wait(tx: Tx, b: Rows) -> bool:
+    """Whether the turn was made to wait: without newer messages no delay is told."""
+    await waiting.wait(tx, b.lease, priority=1, limit_s=60)
+    return True
 
 
 async def addresses_of(tx: Tx, b: Rows) -> list[str]:

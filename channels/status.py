@@ -1,0 +1,169 @@
+"""What operators see: alive, ready, status as JSON, metrics for Prometheus. No prospect, no tenant, no text of either.
+
+Any web process shows the whole installation, because workers report through the database.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from agent.metrics import Metrics, Sample
+from agent.ports import Deps
+from agent.store import operations, waiting
+from agent.store.operations import Backlog, ReportedCircuit
+from agent.store.waiting import Outage, WaitingTurns
+
+CIRCUIT_STATES = ("closed", "half_open", "open", "capped")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operations:
+    """The installation as it stands."""
+
+    workers: int
+    backlog: Backlog
+    outage: Outage | None
+    waiting: Sequence[WaitingTurns]
+    circuits: Sequence[ReportedCircuit]
+
+    @property
+    def oldest_waiting_since(self) -> datetime | None:
+        """Since when the turn waits for a model that has waited longest."""
+        return min((each.oldest_since for each in self.waiting), default=None)
+
+
+def build_status(deps: Deps) -> APIRouter:
+    """Return the routes for operators and their tools."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def alive() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz")
+    async def ready() -> dict[str, object]:
+        async with deps.db.system() as connection:
+            return {"status": "ready", "workers": await operations.count_workers(connection)}
+
+    @router.get("/status")
+    async def status() -> dict[str, object]:
+        return {
+            "engine": "claude" if deps.settings.anthropic_api_key else "local",
+            "simulator": deps.settings.simulator_enabled,
+            **_as_json(await _read(deps)),
+        }
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        async with deps.db.system() as connection:
+            totals = await operations.list_totals(connection)
+        families = [*_counted(totals), *_gauges(await _read(deps), deps.now())]
+        return Response(generate_latest(_Families(families)), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _read(deps: Deps) -> Operations:
+    async with deps.db.system() as connection:
+        return Operations(
+            workers=await operations.count_workers(connection),
+            backlog=await operations.read_backlog(connection),
+            outage=await waiting.find_outage(connection),
+            waiting=await waiting.list_waiting(connection),
+            circuits=await operations.list_circuits(connection),
+        )
+
+
+def _as_json(seen: Operations) -> dict[str, Any]:
+    return {
+        "workers": seen.workers,
+        "backlog": asdict(seen.backlog),
+        "outage": asdict(seen.outage) if seen.outage else None,
+        "waiting": {
+            "turns": sum(each.turns for each in seen.waiting),
+            "oldest_since": seen.oldest_waiting_since,
+            "by_priority": {str(each.priority): each.turns for each in seen.waiting},
+        },
+        "providers": _by_provider(seen.circuits),
+    }
+
+
+def _by_provider(circuits: Iterable[ReportedCircuit]) -> dict[str, list[dict[str, Any]]]:
+    """Return each provider's circuits, at their worst over all workers."""
+    result: dict[str, list[dict[str, Any]]] = {}
+    for each in circuits:
+        told = asdict(each)
+        result.setdefault(told.pop("provider"), []).append(told)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Families:
+    """Metric families, in the shape that `generate_latest` reads."""
+
+    families: Sequence[Metric]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them."""
+        yield from self.families
+
+
+def _counted(totals: Iterable[tuple[Sample, float]]) -> Iterator[Metric]:
+    """Yield what all workers have counted, described as `agent.metrics` does."""
+    by_name: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    for (name, labels), value in totals:
+        by_name.setdefault(name, []).append((dict(labels), value))
+    for described in Metrics().registry.collect():
+        family = Metric(described.name, described.documentation, described.type)
+        for suffix in ("_total", "_bucket", "_count", "_sum"):
+            for labelled, value in by_name.get(described.name + suffix, ()):
+                family.add_sample(described.name + suffix, dict(labelled), value)
+        yield family
+
+
+def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
+    """Yield what is so at this moment."""
+    oldest = seen.oldest_waiting_since
+    yield _gauge("nightshift_workers", "Workers alive.", seen.workers)
+    yield _gauge("nightshift_outbox", "Messages to be handed over, or under way.", seen.backlog.outbox)
+    yield _gauge(
+        "nightshift_outage", "1 while no model answers, and until nothing waits any more.", int(bool(seen.outage))
+    )
+    yield _gauge(
+        "nightshift_oldest_waiting_seconds",
+        "How long the turn has waited for a model that has waited longest.",
+        max((now - oldest).total_seconds(), 0) if oldest else 0,
+    )
+    backlog = GaugeMetricFamily(
+        "nightshift_backlog", "Conversations with a turn to take or under way.", labels=["state"]
+    )
+    backlog.add_metric(["queued"], seen.backlog.queued)
+    backlog.add_metric(["running"], seen.backlog.running)
+    yield backlog
+    waits = GaugeMetricFamily("nightshift_waiting", "Turns that wait for a model.", labels=["priority"])
+    for each in seen.waiting:
+        waits.add_metric([str(each.priority)], each.turns)
+    yield waits
+    yield _circuits(seen.circuits)
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, documentation, value=value)
+
+
+def _circuits(circuits: Iterable[ReportedCircuit]) -> Metric:
+    """Return 1 for the state each circuit is in, 0 for the others."""
+    family = GaugeMetricFamily(
+        "nightshift_circuit",
+        "State of each circuit, at its worst over all workers.",
+        labels=["provider", "model", "state"],
+    )
+    for each in circuits:
+        for state in CIRCUIT_STATES:
+            family.add_metric([each.provider, each.model, state], int(each.state == state))
+    return family
