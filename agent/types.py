@@ -154,6 +154,8 @@ class Policy:
     """… or has waited this long."""
     min_confidence: float = 0.55
     """A draft or classification below this goes to a person."""
+    sure_above: float = 0.75
+    """A classification at least this sure decides by itself; below it, a stronger model is asked, and drafts."""
     human_intents: frozenset[Intent] = frozenset({"complaint", "human_request"})
     """Intents that always go to a person."""
     send_hours: tuple[OpeningHours, ...] = ()
@@ -377,6 +379,10 @@ class DetectedLanguage:
     posterior: Mapping[str, float] = field(default_factory=dict)
 
 
+Stage = Literal["new", "exploring", "comparing", "deciding", "customer"]
+"""How far a prospect has come: knows nothing yet, asks around, weighs us against others, is about to buy, has bought."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Classification:
     """What the turn is about. `confidence` is the probability that `intent` is right."""
@@ -390,6 +396,9 @@ class Classification:
     sentiment: Literal["negative", "neutral", "positive"] = "neutral"
     complexity: Literal["low", "medium", "high"] = "low"
     entities: Mapping[str, str] = field(default_factory=dict)
+    stage: Stage = "new"
+    score: float | None = None
+    """What the model itself said of its confidence; None: `confidence` is its own."""
     model: str = ""
     prompt_version: str = ""
 
