@@ -4,16 +4,25 @@ Names are those of the environment; any of them may also stand in `.env`. `.env.
 one, and a test compares the two both ways.
 """
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent.errors import Misconfigured
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+OWN_MODEL_PROVIDERS = ("anthropic", "bedrock", "vertex")
+
+
+class CompatibleApi(BaseModel, frozen=True, extra="forbid"):
+    """A model provider that speaks Anthropic's protocol at its own address."""
+
+    base_url: str = Field(pattern=r"^https?://[^\s/]+")
+    api_key: SecretStr
 
 
 class Settings(BaseSettings):
@@ -42,6 +51,18 @@ class Settings(BaseSettings):
     nightshift_model_standard: str = "claude-sonnet-5-5"
     nightshift_model_expert: str = "claude-opus-5-5"
     nightshift_model_timeout_s: float = Field(default=30.0, gt=0, le=300)
+    nightshift_model_stall_s: float = Field(default=15.0, gt=0, le=300)
+    nightshift_model_hedging: bool = False
+    nightshift_model_providers: Annotated[tuple[str, ...], NoDecode] = ("anthropic",)
+    nightshift_model_endpoints: Annotated[dict[str, CompatibleApi], NoDecode] = {}
+    nightshift_model_ids: Annotated[dict[str, dict[str, str]], NoDecode] = {}
+    aws_region: str | None = None
+    aws_bearer_token_bedrock: SecretStr | None = None
+    anthropic_bedrock_base_url: str | None = None
+    cloud_ml_region: str | None = None
+    anthropic_vertex_project_id: str | None = None
+    anthropic_vertex_access_token: SecretStr | None = None
+    anthropic_vertex_base_url: str | None = None
 
     # Twilio
     twilio_account_sid: str | None = None
@@ -59,13 +80,40 @@ class Settings(BaseSettings):
     langfuse_secret_key: SecretStr | None = None
     langfuse_base_url: str = "https://cloud.langfuse.com"
 
-    @field_validator("twilio_previous_auth_tokens", "sendgrid_inbound_public_keys", mode="before")
+    @field_validator(
+        "twilio_previous_auth_tokens", "sendgrid_inbound_public_keys", "nightshift_model_providers", mode="before"
+    )
     @classmethod
     def _split_list(cls, value: object) -> object:
         """Lists are comma-separated in the environment."""
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("nightshift_model_endpoints", "nightshift_model_ids", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        """Tables are JSON in the environment."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as exc:
+            raise ValueError("it is not JSON") from exc
+
+    @model_validator(mode="after")
+    def _know_model_providers(self) -> Self:
+        """Each provider is known, and asked once."""
+        named, other = self.nightshift_model_providers, self.nightshift_model_endpoints
+        if taken := other.keys() & {*OWN_MODEL_PROVIDERS}:
+            raise ValueError(f"NIGHTSHIFT_MODEL_ENDPOINTS: give {', '.join(taken)} another name, that one is taken")
+        known = (*OWN_MODEL_PROVIDERS, *other)
+        if not named or len(set(named)) < len(named) or not set(named) <= set(known):
+            raise ValueError(
+                f"NIGHTSHIFT_MODEL_PROVIDERS must name one or more of {', '.join(known)}, each once; "
+                "any other needs an entry in NIGHTSHIFT_MODEL_ENDPOINTS"
+            )
+        return self
 
     @field_validator("twilio_base_url")
     @classmethod
@@ -80,6 +128,11 @@ class Settings(BaseSettings):
         """Base URL that providers call, without a trailing slash: signatures are computed over it."""
         url = self.nightshift_public_url or f"http://127.0.0.1:{self.nightshift_port}"
         return url.rstrip("/")
+
+    @property
+    def has_models(self) -> bool:
+        """Whether a model provider is configured; without one, the local engine answers."""
+        return self.anthropic_api_key is not None or self.nightshift_model_providers != ("anthropic",)
 
     @property
     def has_provider(self) -> bool:

@@ -205,7 +205,7 @@ class SimulatorPages:
 
     @property
     def _has_model_key(self) -> bool:
-        return self._deps.settings.anthropic_api_key is not None
+        return self._deps.settings.has_models
 
     @property
     def _engine(self) -> str:

@@ -38,7 +38,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         local = LocalModels(classifier, retriever, now=utc_now)
         models: Models = local
         judge: Judge | None = None
-        if settings.anthropic_api_key is not None:
+        if settings.has_models:
             models = claude = load_claude(settings)
             judge = RememberingJudge(claude, now=utc_now)
         tracer = build_tracer(settings)
@@ -88,10 +88,16 @@ def load_claude(settings: Settings) -> "ClaudeModels":
     """Return Claude behind the models' port.
 
     Raises:
-        Misconfigured: no key, or a model whose price or abilities are unknown.
+        Misconfigured: a provider lacks its key, or a model has no known price or abilities.
     """
     # The SDK takes a second to import, which the local engine need not wait for.
     from agent.models.claude import ClaudeModels  # noqa: PLC0415
+    from agent.models.providers import build_gateway  # noqa: PLC0415
     from agent.prompts import Prompts  # noqa: PLC0415
 
-    return ClaudeModels(settings, prompts=Prompts.load(), now=utc_now)
+    return ClaudeModels(
+        build_gateway(settings, now=utc_now),
+        prompts=Prompts.load(),
+        now=utc_now,
+        timeout_s=settings.nightshift_model_timeout_s,
+    )

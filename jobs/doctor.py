@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import psycopg
 
 from agent.errors import Misconfigured
+from agent.models.providers import build_gateway
 from agent.settings import LOOPBACK_HOSTS, Settings
 from agent.store import embedded, migrate
 from agent.store.db import require_session_mode
-from jobs.wiring import database_urls, open_store
+from jobs.wiring import database_urls, open_store, utc_now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,18 +44,22 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 def _check_models(settings: Settings) -> list[Finding]:
-    if settings.anthropic_api_key:
-        names = (settings.nightshift_model_fast, settings.nightshift_model_standard, settings.nightshift_model_expert)
-        models = ", ".join(names)
-        return [Finding(level="ok", subject="models", text=f"Claude ({models}); not called to check")]
-    return [
-        Finding(
-            level="note",
-            subject="models",
-            text="no key: the local engine answers from the catalogue",
-            fix="Set ANTHROPIC_API_KEY to have Claude answer.",
-        )
-    ]
+    if not settings.has_models:
+        return [
+            Finding(
+                level="note",
+                subject="models",
+                text="no key: the local engine answers from the catalogue",
+                fix="Set ANTHROPIC_API_KEY to have Claude answer.",
+            )
+        ]
+    try:
+        gateway = build_gateway(settings, now=utc_now)
+    except Misconfigured as exc:
+        return [Finding(level="bad", subject="models", text=exc.problem, fix=exc.fix)]
+    providers = " → ".join(api.name for api in gateway.providers)
+    models = ", ".join(gateway.models.values())
+    return [Finding(level="ok", subject="models", text=f"Claude ({models}) at {providers}; not called to check")]
 
 
 def _check_providers(settings: Settings) -> list[Finding]:

@@ -154,7 +154,7 @@ async def _greet(
         out.print(f"  Talk to it:  [bold]{local_url(settings)}/simulator[/bold]")
     else:
         out.print(f"  Webhooks:    {settings.public_url}/webhooks/…")
-    engine = "Claude" if settings.anthropic_api_key else "the local engine (set ANTHROPIC_API_KEY for Claude)"
+    engine = "Claude" if settings.has_models else "the local engine (set ANTHROPIC_API_KEY for Claude)"
     out.print(f"  Answered by: {engine}")
     out.print("  Stop with Ctrl-C; what was said is kept.\n")
 

@@ -23,13 +23,17 @@ class Capabilities:
     """How to turn thinking off; None: it always thinks."""
     thinking_room: int = 0
     """Tokens to add to the answer's limit, because thinking counts toward it."""
+    forced_tools: bool = False
+    """Whether it can be made to call a tool. Our structured answers never need that."""
+    min_cached_tokens: int | None = None
+    """The shortest prefix it caches; None: the vendor does not say, so only `usage` tells."""
 
 
 CAPABILITIES: Mapping[str, Capabilities] = MappingProxyType(
     {
-        "claude-haiku-5-5": Capabilities(no_thinking="disabled"),
+        "claude-haiku-5-5": Capabilities(no_thinking="disabled", forced_tools=True, min_cached_tokens=512),
         "claude-sonnet-5-5": Capabilities(no_thinking="between_tools"),
-        "claude-opus-5-5": Capabilities(no_thinking=None, thinking_room=6000),
+        "claude-opus-5-5": Capabilities(no_thinking=None, thinking_room=6000, min_cached_tokens=512),
     }
 )
 

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from agent.errors import Misconfigured, ModelRefused, NightshiftError
+from agent.errors import ModelRefused, NightshiftError
 from agent.models.answers import IntentAnswer, JudgeAnswer, ReplyAnswer
-from agent.models.anthropic import ClaudeApi, Request
 from agent.models.briefing import (
     MAX_BURST_CHARS,
     MAX_HISTORY_CHARS,
@@ -24,12 +23,11 @@ from agent.models.briefing import (
     tenant_briefing,
     turn_briefing,
 )
-from agent.models.capabilities import get_capabilities
-from agent.models.pricing import ModelPrices
+from agent.models.gateway import Gateway
+from agent.models.request import Request
 from agent.ports import Classified, Clock, Drafted, Judged, Judgement
 from agent.prompts import Prompts
-from agent.settings import Settings
-from agent.types import Channel, Claim, Classification, Draft, ModelCall, Route, Sources, Turn, Verdict
+from agent.types import Channel, Claim, Classification, Draft, ModelCall, Route, Sources, TenantId, Turn, Verdict
 
 CLASSIFY_MAX_TOKENS = 700
 REPLY_MAX_TOKENS = 2000
@@ -45,29 +43,11 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class ClaudeModels:
-    """Implements `agent.ports.Models` and `agent.ports.Judge` with the Claude API.
+    """Implements `agent.ports.Models` and `agent.ports.Judge` with Claude. A task has `timeout_s` seconds in total."""
 
-    Raises:
-        Misconfigured: there is no key, or a model is configured whose price or abilities are unknown.
-    """
-
-    def __init__(self, settings: Settings, *, prompts: Prompts, now: Clock) -> None:
-        if settings.anthropic_api_key is None:
-            raise Misconfigured("There is no key for the Claude API.", "Set ANTHROPIC_API_KEY.")
-        prices = ModelPrices.load()
-        self._fast = settings.nightshift_model_fast
-        self._standard = settings.nightshift_model_standard
-        self._expert = settings.nightshift_model_expert
-        for model in (self._fast, self._standard, self._expert):
-            get_capabilities(model)
-            prices.get_price(model, prompt_tokens=0, on=now().date())
-        self._api = ClaudeApi(
-            settings.anthropic_api_key.get_secret_value(),
-            base_url=settings.anthropic_base_url,
-            prices=prices,
-            now=now,
-        )
-        self._timeout_s = settings.nightshift_model_timeout_s
+    def __init__(self, gateway: Gateway, *, prompts: Prompts, now: Clock, timeout_s: float) -> None:
+        self._gateway = gateway
+        self._timeout_s = timeout_s
         self._prompts = prompts
         self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE, JUDGE)}
         self._now = now
@@ -85,6 +65,7 @@ class ClaudeModels:
             context=turn.context,
             channel=turn.conversation.channel,
             language=language,
+            tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
         if classified.classification.language in turn.tenant.languages:
@@ -122,17 +103,18 @@ class ClaudeModels:
             values |= {"previous": previous.text, "objections": [_objection(each) for each in objections]}
         request = Request(
             task="draft" if previous is None else "revise",
-            model=self._expert if route.tier == "expert" else self._standard,
+            tier="expert" if route.tier == "expert" else "standard",
             system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
             user=self._prompts.render(user, **values),
             output=ReplyAnswer,
             effort="medium",
             max_tokens=REPLY_MAX_TOKENS,
             prompt_version=self._versions[files],
+            tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
         answer, calls = await self._complete(request)
-        return Drafted(draft=_draft(answer, request), calls=calls)
+        return Drafted(draft=_draft(answer, request, calls[-1].model), calls=calls)
 
     async def judge(self, claims: Sequence[str], turn: Turn) -> Judged:
         """Say what each of `claims` is. One the answer leaves out is unsupported.
@@ -143,13 +125,14 @@ class ClaudeModels:
         system, user = JUDGE
         request = Request(
             task="judge",
-            model=self._fast,
+            tier="fast",
             system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
             user=self._prompts.render(user, claims=claims[:MAX_CLAIMS], burst=burst_briefing(turn), today=today),
             output=JudgeAnswer,
             effort="low",
             max_tokens=JUDGE_MAX_TOKENS,
             prompt_version=self._versions[JUDGE],
+            tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
         answer, calls = await self._complete(request)
@@ -157,7 +140,7 @@ class ClaudeModels:
 
     async def aclose(self) -> None:
         """Release connections."""
-        await self._api.aclose()
+        await self._gateway.aclose()
 
     async def _classify(
         self,
@@ -166,13 +149,14 @@ class ClaudeModels:
         context: str | None,
         channel: Channel,
         language: str = "",
+        tenant_id: TenantId | None = None,
         user_id: str | None = None,
     ) -> Classified:
         """Ask for the labels of a text."""
         system, user = CLASSIFY
         request = Request(
             task="classify",
-            model=self._fast,
+            tier="fast",
             system=self._prompts.render(system),
             user=self._prompts.render(
                 user,
@@ -185,30 +169,31 @@ class ClaudeModels:
             effort="low",
             max_tokens=CLASSIFY_MAX_TOKENS,
             prompt_version=self._versions[CLASSIFY],
+            tenant_id=tenant_id,
             user_id=user_id,
         )
         answer, calls = await self._complete(request)
-        return Classified(classification=_classification(answer, request), calls=calls)
+        return Classified(classification=_classification(answer, request, calls[-1].model), calls=calls)
 
     async def _complete(self, request: Request[T]) -> tuple[T, tuple[ModelCall, ...]]:
         """Return the answer and its calls; ask once more if the first answer cannot be used."""
         started = time.monotonic()
-        first = await self._api.complete(request, timeout_s=self._timeout_s)
+        first = await self._gateway.complete(request, timeout_s=self._timeout_s)
         if first.value is not None:
-            return first.value, (first.call,)
+            return first.value, first.calls
         note = self._prompts.render("repair/user.md", problem=first.problem)
         # Twice the room: the first answer may have been cut off.
         repair = replace(request, user=f"{request.user}\n\n{note}", max_tokens=2 * request.max_tokens)
         left_s = self._timeout_s - (time.monotonic() - started)
         try:
-            second = await self._api.complete(repair, timeout_s=left_s)
+            second = await self._gateway.complete(repair, timeout_s=left_s)
         except NightshiftError as exc:
-            exc.calls = (first.call, *exc.calls)
+            exc.calls = (*first.calls, *exc.calls)
             raise
-        calls = (first.call, second.call)
+        calls = (*first.calls, *second.calls)
         if second.value is None:
             refused = ModelRefused(
-                f"Claude ({request.model}) gave no usable answer to {request.task} twice: first {first.problem} "
+                f"Claude ({second.model}) gave no usable answer to {request.task} twice: first {first.problem} "
                 f"Then {second.problem} A person should take this turn."
             )
             refused.calls = calls
@@ -216,7 +201,7 @@ class ClaudeModels:
         return second.value, calls
 
 
-def _classification(answer: IntentAnswer, request: Request[IntentAnswer]) -> Classification:
+def _classification(answer: IntentAnswer, request: Request[IntentAnswer], model: str) -> Classification:
     """Return the labels in our terms."""
     entities = answer.entities.model_dump()
     return Classification(
@@ -229,12 +214,12 @@ def _classification(answer: IntentAnswer, request: Request[IntentAnswer]) -> Cla
         sentiment=answer.sentiment,
         complexity=answer.complexity,
         entities={name: value for name, value in entities.items() if value},
-        model=request.model,
+        model=model,
         prompt_version=request.prompt_version,
     )
 
 
-def _draft(answer: ReplyAnswer, request: Request[ReplyAnswer]) -> Draft:
+def _draft(answer: ReplyAnswer, request: Request[ReplyAnswer], model: str) -> Draft:
     """Return the reply in our terms."""
     return Draft(
         text=answer.text,
@@ -244,7 +229,7 @@ def _draft(answer: ReplyAnswer, request: Request[ReplyAnswer]) -> Draft:
         source="claude",
         claims=tuple(Claim(text=claim.text, source=claim.source) for claim in answer.claims),
         human_reason=answer.human_reason,
-        model=request.model,
+        model=model,
         prompt_version=request.prompt_version,
     )
 

@@ -33,15 +33,43 @@ def check_request(headers: Mapping[str, str], raw: bytes, api_key: str) -> dict[
     Raises:
         ApiError: it would not.
     """
-    if headers.get("authorization") != f"Bearer {api_key}":
-        raise ApiError(401, "authentication_error", "invalid bearer token")
+    _check_key(headers, api_key)
     require(headers.get("anthropic-version") == API_VERSION, "anthropic-version: unsupported")
+    return _check_body(_read_body(raw))
+
+
+def check_cloud_request(
+    headers: Mapping[str, str], raw: bytes, token: str, *, model: str, stream: bool
+) -> dict[str, Any]:
+    """Return the body of a request as Bedrock or Vertex would take it: the model stands in the path.
+
+    Raises:
+        ApiError: it would not.
+    """
+    _check_key(headers, token)
+    body = _read_body(raw)
+    require(body.pop("anthropic_version", None) == API_VERSION, "anthropic_version: unsupported")
+    require("model" not in body, "model: Extra inputs are not permitted")
+    require(bool(body.pop("stream", stream)) == stream, "stream: does not fit the path")
+    return _check_body({**body, "model": model, "stream": stream})
+
+
+def _check_key(headers: Mapping[str, str], key: str) -> None:
+    if headers.get("authorization") != f"Bearer {key}":
+        raise ApiError(401, "authentication_error", "invalid bearer token")
+
+
+def _read_body(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw)
     except ValueError:
         body = None
     if not isinstance(body, dict):
         raise ApiError(400, "invalid_request_error", "the body is not a JSON object")
+    return body
+
+
+def _check_body(body: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(body) - FIELDS)
     require(not unknown, f"{', '.join(unknown)}: Extra inputs are not permitted")
     if body.get("model") not in THINKING_OFF:

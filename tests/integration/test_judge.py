@@ -8,10 +8,12 @@ from pydantic import SecretStr
 
 from agent.errors import ModelRefused, ModelUnavailable
 from agent.models.claude import MAX_CLAIMS, ClaudeModels
+from agent.models.providers import build_gateway
 from agent.prompts import Prompts
 from agent.settings import Settings
 from tests.doubles.claude import API_KEY, OVERLOADED, REFUSAL, ClaudeDouble, Step
 from tests.factories import NOW, make_passage, make_tenant, make_turn
+from tests.sleeping import no_wait
 
 POOL = make_passage("pool", text={"es": "Piscina climatizada abierta todo el año."})
 TURN = make_turn("¿hay piscina?", tenant=make_tenant(passages=(POOL,)))
@@ -26,7 +28,8 @@ def double() -> Iterator[ClaudeDouble]:
 @pytest.fixture
 async def models(double: ClaudeDouble) -> AsyncIterator[ClaudeModels]:
     settings = Settings(_env_file=None, anthropic_api_key=SecretStr(API_KEY), anthropic_base_url=double.base_url)
-    models = ClaudeModels(settings, prompts=Prompts.load(), now=lambda: NOW)
+    gateway = build_gateway(settings, now=lambda: NOW, sleep=no_wait)
+    models = ClaudeModels(gateway, prompts=Prompts.load(), now=lambda: NOW, timeout_s=30)
     yield models
     await models.aclose()
 
@@ -69,7 +72,7 @@ async def test_statement_cannot_close_its_block(double: ClaudeDouble, models: Cl
 
 
 async def test_failures_are_those_of_every_model_call(double: ClaudeDouble, models: ClaudeModels) -> None:
-    double.script(OVERLOADED)
+    double.script(OVERLOADED, OVERLOADED, OVERLOADED)
     with pytest.raises(ModelUnavailable):
         await models.judge(("Uno.",), TURN)
     double.script(REFUSAL, REFUSAL)
