@@ -53,7 +53,7 @@ def build_status(deps: Deps) -> APIRouter:
     @router.get("/status")
     async def status() -> dict[str, object]:
         return {
-            "engine": "claude" if deps.settings.anthropic_api_key else "local",
+            "engine": "claude" if deps.settings.has_models else "local",
             "simulator": deps.settings.simulator_enabled,
             **_as_json(await _read(deps)),
         }

@@ -11,7 +11,7 @@ from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
 from agent.models.local import LocalModels
-from agent.ports import AgentDeps, ChannelSender, Judge, Models
+from agent.ports import AgentDeps, ChannelSender, Judge, ModelHealth, Models
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
@@ -38,9 +38,11 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         local = LocalModels(classifier, retriever, now=utc_now)
         models: Models = local
         judge: Judge | None = None
+        health: ModelHealth | None = None
         if settings.has_models:
             models = claude = load_claude(settings)
             judge = RememberingJudge(claude, now=utc_now)
+            health = claude.gateway
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
         try:
@@ -59,6 +61,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     rules=build_rules(detector.detect),
                     tracer=tracer,
                     judge=judge,
+                    health=health,
                 ),
                 queue,
             )

@@ -46,7 +46,7 @@ class ClaudeModels:
     """Implements `agent.ports.Models` and `agent.ports.Judge` with Claude. A task has `timeout_s` seconds in total."""
 
     def __init__(self, gateway: Gateway, *, prompts: Prompts, now: Clock, timeout_s: float) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self._timeout_s = timeout_s
         self._prompts = prompts
         self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE, JUDGE)}
@@ -140,7 +140,7 @@ class ClaudeModels:
 
     async def aclose(self) -> None:
         """Release connections."""
-        await self._gateway.aclose()
+        await self.gateway.aclose()
 
     async def _classify(
         self,
@@ -178,7 +178,7 @@ class ClaudeModels:
     async def _complete(self, request: Request[T]) -> tuple[T, tuple[ModelCall, ...]]:
         """Return the answer and its calls; ask once more if the first answer cannot be used."""
         started = time.monotonic()
-        first = await self._gateway.complete(request, timeout_s=self._timeout_s)
+        first = await self.gateway.complete(request, timeout_s=self._timeout_s)
         if first.value is not None:
             return first.value, first.calls
         note = self._prompts.render("repair/user.md", problem=first.problem)
@@ -186,7 +186,7 @@ class ClaudeModels:
         repair = replace(request, user=f"{request.user}\n\n{note}", max_tokens=2 * request.max_tokens)
         left_s = self._timeout_s - (time.monotonic() - started)
         try:
-            second = await self._gateway.complete(repair, timeout_s=left_s)
+            second = await self.gateway.complete(repair, timeout_s=left_s)
         except NightshiftError as exc:
             exc.calls = (*first.calls, *exc.calls)
             raise

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from random import Random
 from statistics import quantiles
 from typing import TypeVar
@@ -28,6 +29,8 @@ FAIR_S = 5.0
 UNTOLD_HOLD_S = 1.0
 """How long we stop at a rate limit whose end the provider does not tell."""
 PROBE_TIMEOUT_S = 10.0
+PROVEN = timedelta(seconds=30)
+"""How long an answer shows that the next call will be answered too."""
 REMEMBERED, ENOUGH = 100, 20
 """Latencies that are kept, and how many it takes to know what is slow."""
 
@@ -45,12 +48,20 @@ class Endpoint:
         self.api, self.model, self.tiers = api, model, tiers
         self.circuit = Circuit(now=now, random=random)
         self.pace = Pace(now=now, sleep=sleep)
+        self._now = now
+        self._answered_at: datetime | None = None
         self._latencies_ms: deque[int] = deque(maxlen=REMEMBERED)
 
     @property
     def wait_s(self) -> float:
         """Seconds until it can be asked, as far as is known."""
         return max(self.circuit.wait_s, self.pace.wait_s())
+
+    @property
+    def has_just_answered(self) -> bool:
+        """Whether calls pass, and one was answered a moment ago."""
+        last = self._answered_at
+        return self.circuit.state == "closed" and last is not None and self._now() - last < PROVEN
 
     @property
     def slow_after_s(self) -> float | None:
@@ -109,20 +120,24 @@ class Endpoint:
         self._latencies_ms.append(reply.call.latency_ms)
         return reply
 
-    async def ping(self) -> None:
-        """Try it with a request of a single token, if its hold is over; the circuit keeps what came of it."""
+    async def ping(self) -> bool:
+        """Return whether it answers a request of a single token; the circuit keeps what came of it.
+
+        False without a request while it is left alone.
+        """
         permit = self.circuit.enter() if self.wait_s == 0 else None
         if permit is None:
-            return
+            return False
         try:
             await self.api.ping(self.model, timeout_s=PROBE_TIMEOUT_S)
         except CallFailed as exc:
             self._learn(permit, exc, PROBE_TIMEOUT_S)
+            return False
         except BaseException:
             self.circuit.leave(permit)
             raise
-        else:
-            self._succeeded(permit)
+        self._succeeded(permit)
+        return True
 
     def health(self) -> CircuitHealth:
         """Return the state of the circuit."""
@@ -138,7 +153,7 @@ class Endpoint:
         )
 
     def _succeeded(self, permit: int) -> None:
-        before = self.circuit.state
+        before, self._answered_at = self.circuit.state, self._now()
         self.circuit.succeed(permit)
         if before != self.circuit.state:
             _log.info("model_circuit_closed", provider=self.api.name, model=self.model)

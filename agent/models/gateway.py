@@ -52,10 +52,10 @@ class _Errand(Generic[T]):
         """Seconds that can be waited before a request."""
         return self.deadline - asyncio.get_running_loop().time() - MIN_ANSWER_S
 
-    @property
-    def numbered(self) -> tuple[ModelCall, ...]:
-        """The calls, in the order in which they ended."""
-        return tuple(replace(call, attempt=place) for place, call in enumerate(self.calls, start=1))
+    def all_calls(self, answered: ModelCall | None = None) -> tuple[ModelCall, ...]:
+        """Return the calls, numbered in the order in which they ended; the one that was answered, last."""
+        calls = [call for call in self.calls if call is not answered] + [call for call in (answered,) if call]
+        return tuple(replace(call, attempt=place) for place, call in enumerate(calls, start=1))
 
 
 class Gateway:
@@ -110,20 +110,30 @@ class Gateway:
                 if exc.kind == "defect":
                     break
             else:
-                return Completion(calls=errand.numbered, value=reply.value, problem=reply.problem)
+                return Completion(calls=errand.all_calls(reply.call), value=reply.value, problem=reply.problem)
         raise self._failure(errand)
 
     def health(self) -> tuple[CircuitHealth, ...]:
         """Return the state of every circuit, in the order in which they are asked."""
         return tuple(each.health() for each in self._endpoints)
 
-    async def probe(self) -> bool:
-        """Try each endpoint that is left alone and may be tried again; return whether drafts can be written now.
+    def tiers_up(self) -> frozenset[ModelTier]:
+        """Return the tiers for which some provider can be asked now, if only to see whether it is back."""
+        return frozenset(tier for each in self._endpoints if each.circuit.lets_through for tier in each.tiers)
 
-        For times when nothing else calls: any call after a hold is such a probe too.
+    async def probe(self) -> bool:
+        """Return whether drafts can be written now; where no recent answer shows it, by a request of a single token.
+
+        For times when nothing else calls: any call after a hold is a probe too.
         """
         await asyncio.gather(*(each.ping() for each in self._endpoints if each.circuit.state != "closed"))
-        return any(each.circuit.state == "closed" and DRAFTING & {*each.tiers} for each in self._endpoints)
+        drafting = [each for each in self._endpoints if DRAFTING & {*each.tiers}]
+        if any(each.has_just_answered for each in drafting):
+            return True
+        for each in drafting:
+            if await each.ping():
+                return True
+        return False
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -198,7 +208,7 @@ class Gateway:
         failures, endpoints = errand.failures, self._endpoints_of(errand.request.tier)
         if failures and (failures[-1].kind == "defect" or all(each.kind == "refused" for each in failures)):
             refused = Misconfigured(str(failures[-1]), failures[-1].fix)
-            refused.calls = errand.numbered
+            refused.calls = errand.all_calls()
             refused.__cause__ = failures[-1]
             return refused
         waits = [each.wait_s for each in endpoints]
@@ -210,6 +220,6 @@ class Gateway:
             retry_after_s=min(waits) or None,
             spend_cap=all(each.circuit.state == "capped" for each in endpoints),
         )
-        unavailable.calls = errand.numbered
+        unavailable.calls = errand.all_calls()
         unavailable.__cause__ = failures[-1] if failures else None
         return unavailable
