@@ -19,6 +19,7 @@ from agent.types import (
     Draft,
     MessageId,
     ModelCall,
+    ModelTier,
     OutboundMessage,
     Provider,
     Receipt,
@@ -118,8 +119,8 @@ class Drafted:
 class Models(Protocol):
     """Understands and writes. Two implementations: Claude, and a local one that needs no network."""
 
-    async def classify(self, turn: Turn, language: str) -> Classified:
-        """Say what the turn is about.
+    async def classify(self, turn: Turn, language: str, *, tier: ModelTier = "fast") -> Classified:
+        """Say what the turn is about, as a model of `tier` sees it.
 
         Raises:
             ModelUnavailable: no answer in time.
@@ -143,6 +144,10 @@ class Models(Protocol):
             ModelUnavailable: no answer in time.
             ModelRefused: no usable answer.
         """
+        ...
+
+    def tiers_up(self) -> frozenset[ModelTier]:
+        """Return the tiers that can be asked now."""
         ...
 
     async def aclose(self) -> None:

@@ -13,17 +13,18 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from agent.check import check, prepare, settle
+from agent.classify import classify
 from agent.decide import Resolution, decide
 from agent.delivery import claim_delivery, hand_over, reconcile
 from agent.detect import detect_language
-from agent.errors import Misconfigured, ModelRefused, ModelUnavailable, UnknownRecipient
+from agent.errors import ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
 from agent.handoff import handoff_text
 from agent.injection import screen_injection
 from agent.judging import judge_draft
-from agent.ports import AgentDeps, Classified, Deps, Drafted
+from agent.ports import AgentDeps, Deps, Drafted
 from agent.render import render_notice
-from agent.route import choose_route
+from agent.route import Circumstances, choose_route, plan_writing
 from agent.screen import Screened, screen
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.spend_cap import report_spend_cap
@@ -130,9 +131,9 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
         return Resolution(decision=Nothing(reason="staff answer this conversation"), spoken=spoken)
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
-    classification, sources = await asyncio.gather(_classify(steps, language), _retrieve(turn, deps))
+    classification, sources = await asyncio.gather(classify(steps, language), _retrieve(turn, deps))
     signals = screen_injection(turn.text)
-    route = choose_route(classification, turn.tenant.policy, signals)
+    route = choose_route(classification, turn.tenant.policy, signals, _circumstances(deps))
     with deps.tracer.step("route") as observation:
         observation.update(
             output={"tier": route.tier, "reason": route.reason}, metadata={"signals": [each.kind for each in signals]}
@@ -220,16 +221,6 @@ def _consent_change(screened: Screened) -> ConsentChange | None:
     return ConsentChange(kind=screened.kind, reason=screened.reason, evidence=screened.message.id)
 
 
-async def _classify(steps: Steps, language: str) -> Classification:
-    """Ask the model; where it cannot answer, the local classifier does, so that urgent intents are never missed."""
-    turn, deps = steps.turn, steps.deps
-    try:
-        classified = await steps.model("classify", Classified, lambda: deps.models.classify(turn, language))
-    except (ModelUnavailable, ModelRefused, Misconfigured):
-        classified = await deps.fallback.classify(turn, language)
-    return classified.classification
-
-
 async def _retrieve(turn: Turn, deps: AgentDeps) -> Sources:
     with deps.tracer.step("retrieve", "retriever", input=turn.text) as observation:
         sources = await asyncio.to_thread(deps.retriever.retrieve, turn.tenant, turn.text, turn.context)
@@ -237,6 +228,10 @@ async def _retrieve(turn: Turn, deps: AgentDeps) -> Sources:
             output={"items": [item.sku for item in sources.items], "passages": [p.id for p in sources.passages]}
         )
         return sources
+
+
+def _circumstances(deps: AgentDeps) -> Circumstances:
+    return Circumstances(up=deps.models.tiers_up())
 
 
 def _classified_opt_out(turn: Turn, classification: Classification) -> ConsentChange | None:
@@ -285,8 +280,8 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
     notice = partial(handoff_notice, turn, deps, classification.language)
     objections: tuple[Verdict, ...] = ()
     previous: Draft | None = None
-    for name, tier in (("draft", route.tier), ("revise", route.tier), ("revise_expert", "expert")):
-        write = partial(deps.models.draft, turn, classification, sources, replace(route, tier=tier))
+    for name, writer in plan_writing(route, turn.tenant.policy, _circumstances(deps)):
+        write = partial(deps.models.draft, turn, classification, sources, writer)
         try:
             drafted = await steps.model(name, Drafted, partial(write, objections=objections, previous=previous))
         except ModelRefused as exc:

@@ -16,7 +16,7 @@ from agent.types import Classification, Intent, Reply, Send, Turn, Wait
 HOLDING_AFTER_S = 20.0
 """How long a turn waits before the prospect is told: after a shorter one they get the answer itself."""
 MAX_REASON = 300
-KEPT_STEPS = ("classify",)
+KEPT_STEPS = ("classify", "classify_again")
 """Steps whose result outlives a wait: what was asked stays, but what we drafted may no longer be true."""
 
 _CLOSE_TO_BUYING: frozenset[Intent] = frozenset({"ready_to_buy", "negotiation"})

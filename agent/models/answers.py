@@ -8,7 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from agent.ports import Finding
-from agent.types import Intent
+from agent.types import Intent, Stage
+
+MAX_ENTITY = 200
+"""Characters of what a message names: more is no name."""
 
 
 def _storable(text: str) -> str:
@@ -17,6 +20,7 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
+Entity = Annotated[Text, AfterValidator(lambda text: text[:MAX_ENTITY])]
 Probability = Annotated[float, Field(ge=0, le=1)]
 LanguageCode = Annotated[str, Field(pattern=r"^([a-z]{2,3}|other)$")]
 
@@ -30,10 +34,10 @@ class _Answer(BaseModel):
 class EntitiesAnswer(_Answer):
     """What the message names, as written; empty where not mentioned."""
 
-    product: Text
-    quantity: Text
-    budget: Text
-    date: Text
+    product: Entity
+    quantity: Entity
+    budget: Entity
+    date: Entity
 
 
 class IntentAnswer(_Answer):
@@ -46,6 +50,7 @@ class IntentAnswer(_Answer):
     sentiment: Literal["negative", "neutral", "positive"]
     complexity: Literal["low", "medium", "high"]
     entities: EntitiesAnswer
+    stage: Stage
     confidence: Probability
 
 

@@ -1,10 +1,9 @@
 """Claude as the engine behind the Models port: which prompt, which model, and what its answer means to us.
 
-One request a task, one repair if the answer cannot be used, then a person (`ModelRefused`). The total time is
-bounded; retrying a turn is the queue's business.
+One request a task; if its answer cannot be used one repair, then the next tier, then a person (`ModelRefused`). The
+total time is bounded; retrying a turn is the queue's business.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -12,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from agent.errors import ModelRefused, NightshiftError
 from agent.models.answers import IntentAnswer, JudgeAnswer, ReplyAnswer
 from agent.models.briefing import (
     MAX_BURST_CHARS,
@@ -23,11 +21,13 @@ from agent.models.briefing import (
     tenant_briefing,
     turn_briefing,
 )
+from agent.models.calibration import Calibration, Calibrations
 from agent.models.gateway import Gateway
 from agent.models.request import Request
+from agent.models.usable import Usable, get_usable
 from agent.ports import Classified, Clock, Drafted, Judged, Judgement
 from agent.prompts import Prompts
-from agent.types import Channel, Claim, Classification, Draft, ModelCall, Route, Sources, TenantId, Turn, Verdict
+from agent.types import Channel, Claim, Classification, Draft, ModelTier, Route, Sources, TenantId, Turn, Verdict
 
 CLASSIFY_MAX_TOKENS = 700
 REPLY_MAX_TOKENS = 2000
@@ -45,19 +45,30 @@ T = TypeVar("T", bound=BaseModel)
 class ClaudeModels:
     """Implements `agent.ports.Models` and `agent.ports.Judge` with Claude. A task has `timeout_s` seconds in total."""
 
-    def __init__(self, gateway: Gateway, *, prompts: Prompts, now: Clock, timeout_s: float) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        prompts: Prompts,
+        now: Clock,
+        timeout_s: float,
+        calibrations: Calibrations | None = None,
+    ) -> None:
         self.gateway = gateway
+        self._calibrations = calibrations or Calibrations.load()
         self._timeout_s = timeout_s
         self._prompts = prompts
         self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE, JUDGE)}
         self._now = now
 
-    async def classify(self, turn: Turn, language: str) -> Classified:
-        """Label a turn. The language is always one of the tenant's: where Claude sees another, `language`.
+    async def classify(self, turn: Turn, language: str, *, tier: ModelTier = "fast") -> Classified:
+        """Label a turn, with calibrated confidence.
+
+        The language is always one of the tenant's: where Claude sees another, `language`.
 
         Raises:
             ModelUnavailable: no answer in time.
-            ModelRefused: no usable answer, twice.
+            ModelRefused: no usable answer, not even of the next tier.
             Misconfigured: the API refuses us; says what to mend.
         """
         classified = await self._classify(
@@ -65,6 +76,7 @@ class ClaudeModels:
             context=turn.context,
             channel=turn.conversation.channel,
             language=language,
+            tier=tier,
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
@@ -73,13 +85,13 @@ class ClaudeModels:
         return replace(classified, classification=replace(classified.classification, language=language))
 
     async def classify_text(
-        self, text: str, *, context: str | None = None, channel: Channel = "whatsapp"
+        self, text: str, *, context: str | None = None, channel: Channel = "whatsapp", tier: ModelTier = "fast"
     ) -> Classified:
         """Label a message outside any conversation; the language is an ISO 639-1 code or `other`.
 
         Raises: as `classify`.
         """
-        return await self._classify(text, context=context, channel=channel)
+        return await self._classify(text, context=context, channel=channel, tier=tier)
 
     async def draft(
         self,
@@ -103,7 +115,7 @@ class ClaudeModels:
             values |= {"previous": previous.text, "objections": [_objection(each) for each in objections]}
         request = Request(
             task="draft" if previous is None else "revise",
-            tier="expert" if route.tier == "expert" else "standard",
+            tier=_writing_tier(route),
             system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
             user=self._prompts.render(user, **values),
             output=ReplyAnswer,
@@ -113,8 +125,8 @@ class ClaudeModels:
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
-        answer, calls = await self._complete(request)
-        return Drafted(draft=_draft(answer, request, calls[-1].model), calls=calls)
+        answer = await self._ask(request)
+        return Drafted(draft=_draft(answer, request.prompt_version), calls=answer.calls)
 
     async def judge(self, claims: Sequence[str], turn: Turn) -> Judged:
         """Say what each of `claims` is. One the answer leaves out is unsupported.
@@ -125,7 +137,7 @@ class ClaudeModels:
         system, user = JUDGE
         request = Request(
             task="judge",
-            tier="fast",
+            tier=turn.tenant.policy.tiers.get("judge", "fast"),
             system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
             user=self._prompts.render(user, claims=claims[:MAX_CLAIMS], burst=burst_briefing(turn), today=today),
             output=JudgeAnswer,
@@ -135,8 +147,14 @@ class ClaudeModels:
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
-        answer, calls = await self._complete(request)
-        return Judged(judgements=_judgements(answer, claims), calls=calls)
+        answer = await self._ask(request)
+        return Judged(judgements=_judgements(answer.value, claims), calls=answer.calls)
+
+    def tiers_up(self) -> frozenset[ModelTier]:
+        """Return the tiers that have a circuit which lets a call through, if only to try it."""
+        now = self._now()
+        up = (each for each in self.gateway.health() if each.next_probe_at is None or each.next_probe_at <= now)
+        return frozenset(tier for each in up for tier in each.tiers)
 
     async def aclose(self) -> None:
         """Release connections."""
@@ -148,6 +166,7 @@ class ClaudeModels:
         *,
         context: str | None,
         channel: Channel,
+        tier: ModelTier,
         language: str = "",
         tenant_id: TenantId | None = None,
         user_id: str | None = None,
@@ -156,7 +175,7 @@ class ClaudeModels:
         system, user = CLASSIFY
         request = Request(
             task="classify",
-            tier="fast",
+            tier=tier,
             system=self._prompts.render(system),
             user=self._prompts.render(
                 user,
@@ -172,65 +191,62 @@ class ClaudeModels:
             tenant_id=tenant_id,
             user_id=user_id,
         )
-        answer, calls = await self._complete(request)
-        return Classified(classification=_classification(answer, request, calls[-1].model), calls=calls)
+        answer = await self._ask(request)
+        calibration = self._calibrations.find(answer.model, request.prompt_version)
+        classification = _classification(answer, request.prompt_version, calibration)
+        return Classified(classification=classification, calls=answer.calls)
 
-    async def _complete(self, request: Request[T]) -> tuple[T, tuple[ModelCall, ...]]:
-        """Return the answer and its calls; ask once more if the first answer cannot be used."""
-        started = time.monotonic()
-        first = await self.gateway.complete(request, timeout_s=self._timeout_s)
-        if first.value is not None:
-            return first.value, first.calls
-        note = self._prompts.render("repair/user.md", problem=first.problem)
-        # Twice the room: the first answer may have been cut off.
-        repair = replace(request, user=f"{request.user}\n\n{note}", max_tokens=2 * request.max_tokens)
-        left_s = self._timeout_s - (time.monotonic() - started)
-        try:
-            second = await self.gateway.complete(repair, timeout_s=left_s)
-        except NightshiftError as exc:
-            exc.calls = (*first.calls, *exc.calls)
-            raise
-        calls = (*first.calls, *second.calls)
-        if second.value is None:
-            refused = ModelRefused(
-                f"Claude ({second.model}) gave no usable answer to {request.task} twice: first {first.problem} "
-                f"Then {second.problem} A person should take this turn."
-            )
-            refused.calls = calls
-            raise refused
-        return second.value, calls
+    async def _ask(self, request: Request[T]) -> Usable[T]:
+        """Get an answer that can be used, in the time a task has."""
+        return await get_usable(self.gateway, request, self._repair_note, timeout_s=self._timeout_s)
+
+    def _repair_note(self, problem: str) -> str:
+        return self._prompts.render("repair/user.md", problem=problem)
 
 
-def _classification(answer: IntentAnswer, request: Request[IntentAnswer], model: str) -> Classification:
+def _writing_tier(route: Route) -> ModelTier:
+    """Return the tier of a route; the bulk's where no model was chosen, but a draft is asked for all the same."""
+    match route.tier:
+        case "none" | "person":
+            return "standard"
+        case tier:
+            return tier
+
+
+def _classification(answer: Usable[IntentAnswer], prompt_version: str, calibration: Calibration) -> Classification:
     """Return the labels in our terms."""
-    entities = answer.entities.model_dump()
+    labels = answer.value
+    entities = labels.entities.model_dump()
     return Classification(
-        intent=answer.intent,
-        secondary=tuple(dict.fromkeys(each for each in answer.secondary if each != answer.intent)),
-        language=answer.language,
-        confidence=answer.confidence,
-        needs_human=answer.needs_human,
+        intent=labels.intent,
+        secondary=tuple(dict.fromkeys(each for each in labels.secondary if each != labels.intent)),
+        language=labels.language,
+        confidence=calibration.chance(labels.confidence),
+        score=labels.confidence,
+        needs_human=labels.needs_human,
         source="claude",
-        sentiment=answer.sentiment,
-        complexity=answer.complexity,
+        sentiment=labels.sentiment,
+        complexity=labels.complexity,
         entities={name: value for name, value in entities.items() if value},
-        model=model,
-        prompt_version=request.prompt_version,
+        stage=labels.stage,
+        model=answer.model,
+        prompt_version=prompt_version,
     )
 
 
-def _draft(answer: ReplyAnswer, request: Request[ReplyAnswer], model: str) -> Draft:
+def _draft(answer: Usable[ReplyAnswer], prompt_version: str) -> Draft:
     """Return the reply in our terms."""
+    reply = answer.value
     return Draft(
-        text=answer.text,
-        language=answer.language,
-        confidence=answer.confidence,
-        needs_human=answer.needs_human,
+        text=reply.text,
+        language=reply.language,
+        confidence=reply.confidence,
+        needs_human=reply.needs_human,
         source="claude",
-        claims=tuple(Claim(text=claim.text, source=claim.source) for claim in answer.claims),
-        human_reason=answer.human_reason,
-        model=model,
-        prompt_version=request.prompt_version,
+        claims=tuple(Claim(text=claim.text, source=claim.source) for claim in reply.claims),
+        human_reason=reply.human_reason,
+        model=answer.model,
+        prompt_version=prompt_version,
     )
 
 

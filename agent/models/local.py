@@ -17,7 +17,8 @@ from agent.models.local_texts import Texts
 from agent.ports import Classified, Clock, Drafted, Retriever
 from agent.prices import choose_currency
 from agent.render import local_date, render_draft
-from agent.types import Channel, Claim, Classification, Draft, Route, Sources, Turn, Verdict
+from agent.route import TIERS
+from agent.types import Channel, Claim, Classification, Draft, ModelTier, Route, Sources, Turn, Verdict
 
 MODEL = "local-replies"
 
@@ -41,7 +42,13 @@ class LocalModels:
         self._texts = Texts.load()
         self._now = now
 
-    async def classify(self, turn: Turn, language: str) -> Classified:
+    async def classify(
+        self,
+        turn: Turn,
+        language: str,
+        *,
+        tier: ModelTier = "fast",  # noqa: ARG002 — there is one local engine for all tiers
+    ) -> Classified:
         """Label a turn; never fails, and costs nothing."""
         classification = await asyncio.to_thread(
             self._classifier.classify,
@@ -68,6 +75,10 @@ class LocalModels:
             ModelRefused: the engine knows none of the tenant's languages.
         """
         return Drafted(draft=await asyncio.to_thread(self._draft, turn, classification, sources))
+
+    def tiers_up(self) -> frozenset[ModelTier]:
+        """Return all: the engine is always up."""
+        return frozenset(TIERS)
 
     async def aclose(self) -> None:
         """Release nothing: there are no connections."""

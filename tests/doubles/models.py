@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.ports import Classified, Drafted
-from agent.types import Classification, Draft, ModelCall, Route, Sources, Turn, Usage, Verdict
+from agent.route import TIERS
+from agent.types import Classification, Draft, ModelCall, ModelTier, Route, Sources, Turn, Usage, Verdict
 
 
 def a_call(task: str = "classify") -> ModelCall:
@@ -25,21 +26,27 @@ def a_call(task: str = "classify") -> ModelCall:
 class ScriptedModels:
     """Classifies everything as `classification` and drafts `texts` one after the other, the last for ever.
 
-    An exception in `failures` is raised by the next call instead, in order.
+    An exception in `failures` is raised by the next call instead, in order (None: that call succeeds); while there is
+    an `outage`, by every one.
     """
 
     classification: Classification
     texts: tuple[str, ...] = ("Son {price:EN-INT} por el curso completo.",)
     draft_fields: dict[str, object] = field(default_factory=dict)
-    failures: list[Exception] = field(default_factory=list)
+    failures: list[Exception | None] = field(default_factory=list)
+    outage: Exception | None = None
+    second_opinion: Classification | None = None
+    up: frozenset[ModelTier] = frozenset(TIERS)
     classified: list[str] = field(default_factory=list)
     drafted: list[str] = field(default_factory=list)
     objections: list[tuple[Verdict, ...]] = field(default_factory=list)
 
-    async def classify(self, turn: Turn, language: str) -> Classified:
-        """Answer as scripted."""
+    async def classify(self, turn: Turn, language: str, *, tier: ModelTier = "fast") -> Classified:
+        """Answer as scripted; an abler tier than the first as `second_opinion`, if there is one."""
         self.classified.append(turn.text)
         self._fail()
+        if tier != "fast" and self.second_opinion:
+            return Classified(classification=replace(self.second_opinion, language=language), calls=(a_call(),))
         return Classified(classification=replace(self.classification, language=language), calls=(a_call(),))
 
     async def draft(
@@ -63,8 +70,15 @@ class ScriptedModels:
         return Drafted(draft=replace(draft, **self.draft_fields), calls=(a_call("draft"),))  # type: ignore[arg-type]  # scripted fields
 
     def _fail(self) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
+        if self.outage:
+            raise self.outage
+        failure = self.failures.pop(0) if self.failures else None
+        if failure:
+            raise failure
+
+    def tiers_up(self) -> frozenset[ModelTier]:
+        """Return `up`."""
+        return self.up
 
     async def aclose(self) -> None:
         """Nothing to release."""
