@@ -29,13 +29,13 @@ def priority_of(classification: Classification, turn: Turn) -> int:
     """Return who is answered first after an outage, 0 before 8: by intent, then stage, then value.
 
     Of several intents the most urgent counts. In the middle of a conversation we owe an answer more than to somebody
-    who has just begun one; and who names a quantity or a budget has made up their mind further.
+    who has just begun one; and who names a quantity or a budget, or is about to decide, has come further.
     """
     wanted = {classification.intent, *classification.secondary}
     ranks = (_CLOSE_TO_BUYING, _PLANNING, _IN_NEED)
     rank = next((2 * place for place, intents in enumerate(ranks) if wanted & intents), 2 * len(ranks))
-    begun = not turn.is_first_contact or not _SAYS_VALUE.isdisjoint(classification.entities)
-    return rank + (0 if begun else 1)
+    decides = classification.stage == "deciding" or not _SAYS_VALUE.isdisjoint(classification.entities)
+    return rank + (0 if decides or not turn.is_first_contact else 1)
 
 
 def wait_for(turn: Turn, classification: Classification, error: ModelUnavailable, deps: AgentDeps) -> Wait:

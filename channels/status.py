@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
+import structlog
 from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
@@ -17,6 +20,8 @@ from agent.ports import Deps
 from agent.store import operations, waiting
 from agent.store.operations import Backlog, ReportedCircuit
 from agent.store.waiting import Outage, WaitingTurns
+
+log = structlog.get_logger(__name__)
 
 CIRCUIT_STATES = ("closed", "half_open", "open", "capped")
 
@@ -46,9 +51,13 @@ def build_status(deps: Deps) -> APIRouter:
         return {"status": "alive"}
 
     @router.get("/readyz")
-    async def ready() -> dict[str, object]:
-        async with deps.db.system() as connection:
-            return {"status": "ready", "workers": await operations.count_workers(connection)}
+    async def ready() -> JSONResponse:
+        try:
+            async with deps.db.system() as connection:
+                return JSONResponse({"status": "ready", "workers": await operations.count_workers(connection)})
+        except psycopg.ProgrammingError as exc:  # a database that is away is answered for by the application
+            log.warning("web.not_ready", error=type(exc).__name__)
+            return JSONResponse({"error": "The queue cannot be read; run `nightshift migrate`."}, status_code=503)
 
     @router.get("/status")
     async def status() -> dict[str, object]:

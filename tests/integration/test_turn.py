@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agent.errors import Ambiguous, Fenced, ModelUnavailable, OptedOut, Permanent, Retryable, UnknownRecipient
+from agent.errors import Ambiguous, Fenced, OptedOut, Permanent, Retryable, UnknownRecipient
 from agent.gather import Gathered, NotYet, claim_and_gather
 from agent.store import conversations
 from agent.turn import deliver, record_status, take_turn
@@ -260,9 +260,9 @@ class TestRetry:
         assert len(agent.models.classified) == 1
         assert len(agent.sender.taken) == 1
 
-    async def test_unavailable_model_is_retried_with_back_off(self, agent: Agent) -> None:
+    async def test_failed_turn_is_retried_with_back_off(self, agent: Agent) -> None:
         conversation = await agent.hear("¿cuánto cuesta?")
-        agent.models.failures = [ModelUnavailable("529"), ModelUnavailable("529"), ModelUnavailable("529")]
+        agent.models.failures = [Retryable("try again")]
         await Turns(agent.deps).run(agent.tenant_id, conversation)
         (row,) = await agent.rows("select turn_state, attempt, wake_at > now() as later from conversations")
         assert row == {"turn_state": "queued", "attempt": 1, "later": True}
