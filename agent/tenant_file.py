@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from agent.prices import to_minor
-from agent.types import Channel, ContentRule, Intent, Policy, Provider, Strictness, Unit
+from agent.types import Channel, ContentRule, Intent, ModelTier, Policy, Provider, Strictness, Task, Unit
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DEFAULT = Policy()
@@ -184,6 +184,9 @@ class SettingsEntry(Entry):
     strictness: dict[ContentRule, Strictness] = {}
     max_model_wait_minutes: int = Field(default=_DEFAULT.max_model_wait_minutes, ge=5, le=1440)
     demand_judging: bool = _DEFAULT.demand_judging
+    sure_above: float = Field(default=_DEFAULT.sure_above, ge=0, le=1)
+    classify_locally_above: float | None = Field(default=None, ge=0.5, le=1)
+    tiers: dict[Task, ModelTier] = {}
 
     @model_validator(mode="after")
     def _in_proportion(self) -> Self:

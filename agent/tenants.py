@@ -170,6 +170,9 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         strictness=settings.strictness,
         max_model_wait_minutes=settings.max_model_wait_minutes,
         demand_judging=settings.demand_judging,
+        sure_above=settings.sure_above,
+        classify_locally_above=settings.classify_locally_above,
+        tiers=settings.tiers,
     )
 
 
@@ -301,6 +304,9 @@ def _settings_document(policy: Policy) -> dict[str, Any]:
         "strictness": dict(policy.strictness),
         "max_model_wait_minutes": policy.max_model_wait_minutes,
         "demand_judging": policy.demand_judging,
+        "sure_above": policy.sure_above,
+        "classify_locally_above": policy.classify_locally_above,
+        "tiers": dict(policy.tiers),
     }
 
 

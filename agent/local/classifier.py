@@ -9,12 +9,13 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from agent.local.encoder import Encoder
 from agent.local.examples import Example, examples_digest, load_examples
 from agent.local.rules import certain_intent, chosen_option, is_grave
 from agent.local.wording import Wording, bounded
-from agent.types import INTENTS, Classification, Intent
+from agent.types import INTENTS, Classification, Intent, Stage
 
 VERSION = 2
 """Raise it when code that decides about the trained model changes: what was stored is then not used."""
@@ -35,6 +36,19 @@ SECONDARY_ABOVE = 0.2
 """An intent at least this probable beside the first is named, too: a doubtful opt-out must be seen."""
 _NEEDS_HUMAN: Final = len(INTENTS)  # the column after the intents
 _MODEL_FILE = "model.npz"
+_STAGES: Final[Mapping[Intent, Stage]] = {
+    "ready_to_buy": "deciding",
+    "negotiation": "deciding",
+    "payment": "deciding",
+    "scheduling": "exploring",
+    "pricing": "exploring",
+    "product_question": "exploring",
+    "objection": "comparing",
+    "support": "customer",
+}
+"""How far somebody has come who says such a thing, as far as one message tells."""
+PLAIN_WORDS = 30
+"""A message with more words than this may hold several matters."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +107,8 @@ class LocalClassifier:
             source="local",
             secondary=tuple(each for each in order[1:] if chances[INTENTS.index(each)] >= SECONDARY_ABOVE),
             sentiment="negative" if order[0] == "complaint" else "neutral",
+            complexity=complexity(meant),
+            stage=_STAGES.get(order[0], "new"),
             model=self.name,
         )
 
@@ -114,6 +130,12 @@ def needs_human(intent: Intent, text: str, score: float) -> bool:
             return score > (0.25 if grave else 0.45)
         case _:
             return score > 0.4
+
+
+def complexity(text: str) -> Literal["low", "medium"]:
+    """Return `low` for a short message with one question at most. What is hard, only a model can tell."""
+    is_plain = len(text.split()) <= PLAIN_WORDS and len(re.findall(r"\?+", text)) <= 1
+    return "low" if is_plain else "medium"
 
 
 def train(examples: Sequence[Example], encoder: Encoder) -> Model:
