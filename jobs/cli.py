@@ -164,6 +164,19 @@ def classify(
 
 
 @app.command()
+def calibrate(
+    source: Annotated[
+        Path, typer.Option("--in", help="Labelled {text, intent, context?}, JSON Lines.", exists=True, dir_okay=False)
+    ],
+    tier: Annotated[Literal["fast", "standard", "expert"], typer.Option(help="Whose confidence to measure.")] = "fast",
+) -> None:
+    """Measure what Claude's confidence is worth on labelled messages, and store it for this model and prompt."""
+    from jobs.calibrate import run_calibration
+
+    _run(run_calibration(_settings(), source, tier, err))
+
+
+@app.command()
 def check(
     tenants: Annotated[Path, typer.Option(help="What each tenant has published (JSON).", exists=True, dir_okay=False)],
     source: InFile,
