@@ -7,7 +7,7 @@ from uuid import UUID
 
 from agent.ids import new_id
 from agent.ports import AgentDeps
-from agent.store import conversations, messages, outbox, turns
+from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.types import ConversationId, TenantId, Turn, TurnId
@@ -67,6 +67,7 @@ async def claim_and_gather(
             running = turns.RunningTurn(id=turn_id, trace_id=deps.tracer.trace_id(str(turn_id)), steps={})
             await turns.insert_turn(tx, running, lease, first_seq=burst[0].seq, last_seq=burst[-1].seq)
         conversation = await conversations.get_conversation(tx, conversation_id)
+        summary = await summaries.find_summary(tx, conversation_id)
         turn = Turn(
             id=running.id,
             tenant=await deps.tenants.get(tx, tenant_id),
@@ -76,6 +77,8 @@ async def claim_and_gather(
             attempt=lease.attempt,
             trace_id=running.trace_id,
             sent_at=await messages.list_sent_at(tx, conversation.contact.id, deps.now() - SENT_WITHIN),
+            summary=summary.text,
+            summarised_seq=summary.covers_seq,
         )
         return Gathered(turn=turn, lease=lease, saved=running.steps)
 

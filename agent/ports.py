@@ -17,6 +17,7 @@ from agent.types import (
     Classification,
     ConversationId,
     Draft,
+    Message,
     MessageId,
     ModelCall,
     ModelTier,
@@ -188,6 +189,28 @@ class Judge(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summarised:
+    """Notes of a conversation, bounded, and the model calls they cost."""
+
+    text: str
+    calls: tuple[ModelCall, ...] = ()
+    prompt_version: str = ""
+
+
+class Summariser(Protocol):
+    """Keeps notes of conversations that are too long to be read whole."""
+
+    async def summarise(self, turn: Turn, messages: Sequence[Message]) -> Summarised:
+        """Return notes of `turn.summary` and of `messages`, which came after it.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer.
+        """
+        ...
+
+
 class ModelHealth(Protocol):
     """What is known of the way to the models, and how to find out more."""
 
@@ -309,5 +332,7 @@ class AgentDeps(Deps):
     """Judges what the guardrails cannot decide; None without a model."""
     health: ModelHealth | None = None
     """Where `models` can be down; None for those that cannot."""
+    summariser: Summariser | None = None
+    """Keeps notes of long conversations; None without a model."""
     metrics: Metrics = field(default_factory=Metrics)
     """Counters of this process."""

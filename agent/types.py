@@ -346,6 +346,8 @@ class Turn:
     """When our texts of the last seven days went to this contact, in all conversations, oldest first."""
     summary: str = ""
     """What was said before `history`, in a few sentences; empty where the history is whole."""
+    summarised_seq: int = 0
+    """The last message that `summary` covers; the first few of `history` may be among them."""
     spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
     """What models have cost so far, by what it counts towards."""
 

@@ -11,7 +11,7 @@ from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
 from agent.models.local import LocalModels
-from agent.ports import AgentDeps, ChannelSender, Judge, ModelHealth, Models
+from agent.ports import AgentDeps, ChannelSender, Judge, ModelHealth, Models, Summariser
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
@@ -25,6 +25,8 @@ from jobs.wiring import local_url, open_store, utc_now
 
 if TYPE_CHECKING:
     from agent.models.claude import ClaudeModels
+    from agent.models.gateway import Gateway
+    from agent.models.summaries import ClaudeSummariser
 
 
 @asynccontextmanager
@@ -39,10 +41,12 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         models: Models = local
         judge: Judge | None = None
         health: ModelHealth | None = None
+        summariser: Summariser | None = None
         if settings.has_models:
             models = claude = load_claude(settings)
             judge = RememberingJudge(claude, now=utc_now)
             health = claude.gateway
+            summariser = load_summariser(settings, claude.gateway)
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
         try:
@@ -62,6 +66,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     tracer=tracer,
                     judge=judge,
                     health=health,
+                    summariser=summariser,
                 ),
                 queue,
             )
@@ -104,3 +109,11 @@ def load_claude(settings: Settings) -> "ClaudeModels":
         now=utc_now,
         timeout_s=settings.nightshift_model_timeout_s,
     )
+
+
+def load_summariser(settings: Settings, gateway: "Gateway") -> "ClaudeSummariser":
+    """Return Claude as the keeper of notes, behind the same gateway."""
+    from agent.models.summaries import ClaudeSummariser  # noqa: PLC0415 — as above
+    from agent.prompts import Prompts  # noqa: PLC0415
+
+    return ClaudeSummariser(gateway, prompts=Prompts.load(), timeout_s=settings.nightshift_model_timeout_s)

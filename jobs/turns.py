@@ -15,10 +15,11 @@ from structlog.contextvars import bound_contextvars
 from agent.decide import give_up
 from agent.errors import Fenced, NightshiftError, Retryable
 from agent.gather import Gathered, NotYet, claim_and_gather
+from agent.history import summarise_history
 from agent.ports import AgentDeps
 from agent.store import conversations
 from agent.turn import handoff_notice, take_turn
-from agent.types import ConversationId, TenantId
+from agent.types import ConversationId, Decision, TenantId, Wait
 
 LEASE_S = 10.0
 RENEW_S = 3.0
@@ -47,22 +48,24 @@ class Turns:
                 return
             self._held[token] = _current_task()
             try:
-                await self._take(found)
+                decision = await self._take(found)
             finally:
                 self._held.pop(token, None)
+            if decision is not None and not isinstance(decision, Wait):
+                await summarise_history(found.turn, self.deps)
 
     async def _wake_later(self, tenant_id: TenantId, conversation_id: ConversationId, delay_s: float | None) -> None:
         if delay_s is not None:
             async with self.deps.db.system() as connection:
                 await self.deps.queue.wake_turn(connection, tenant_id, conversation_id, delay_s=delay_s)
 
-    async def _take(self, gathered: Gathered) -> None:
-        """Entry point of a turn: every failure is answered for here, none is lost."""
+    async def _take(self, gathered: Gathered) -> Decision | None:
+        """Entry point of a turn: every failure is answered for here, none is lost; None: it failed."""
         if gathered.lease.attempt > MAX_ATTEMPTS:  # it keeps killing its workers
             await self._give_up(gathered, "the worker died at every attempt")
-            return
+            return None
         try:
-            await take_turn(gathered, self.deps)
+            return (await take_turn(gathered, self.deps)).decision
         except Fenced:
             log.warning("turn.fenced", turn=str(gathered.turn.id))
         except asyncio.CancelledError:
@@ -70,6 +73,7 @@ class Turns:
             raise
         except Exception as exc:  # noqa: BLE001 — an entry point: records, and retries or escalates
             await self._failed(gathered, exc)
+        return None
 
     async def _failed(self, gathered: Gathered, error: Exception) -> None:
         attempt = gathered.lease.attempt

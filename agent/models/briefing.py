@@ -25,8 +25,10 @@ from agent.types import (
 MAX_ITEMS = 40
 MAX_PASSAGES = 60
 """What a tenant has published beyond this reaches the model only when retrieval finds it."""
-MAX_HISTORY = 12
+MAX_HISTORY = 18
+"""Messages shown word for word: those that are not in the notes yet. Beyond that, they wait for the notes."""
 MAX_HISTORY_CHARS = 500
+MAX_SUMMARY_CHARS = 2600
 MAX_BURST = 20
 MAX_BURST_CHARS = 6000
 UCS2_SEGMENT = 67
@@ -60,7 +62,8 @@ def turn_briefing(turn: Turn, classification: Classification, sources: Sources, 
     further_items = [item for item in sources.items if item not in tenant.catalogue[:MAX_ITEMS]]
     further_passages = [each for each in sources.passages if each not in tenant.passages[:MAX_PASSAGES]]
     return {
-        "history": spoken(turn.history[-MAX_HISTORY:], MAX_HISTORY_CHARS),
+        "summary": bounded(turn.summary, MAX_SUMMARY_CHARS),
+        "history": spoken(unsummarised(turn)[-MAX_HISTORY:], MAX_HISTORY_CHARS),
         "burst": burst_briefing(turn),
         "understanding": _understanding(classification),
         "relevant": [
@@ -95,6 +98,11 @@ def spoken(messages: Iterable[Message], limit: int) -> list[dict[str, object]]:
         | ({"attachments": [bounded(media.content_type, 40) for media in message.media]} if message.media else {})
         for message in messages
     ]
+
+
+def unsummarised(turn: Turn) -> tuple[Message, ...]:
+    """Return the messages of the history that are not in the notes yet."""
+    return tuple(message for message in turn.history if message.seq > turn.summarised_seq)
 
 
 def bounded(text: str, limit: int) -> str:

@@ -19,6 +19,7 @@ import agent.store
 from agent.addresses import ContactAddress
 from agent.ids import new_id
 from agent.store import (
+    answer_cache,
     consent,
     conversations,
     db,
@@ -32,6 +33,7 @@ from agent.store import (
     operations,
     outbox,
     simulator,
+    summaries,
     tenants,
     ticks,
     turns,
@@ -59,6 +61,18 @@ CALL = ModelCall(
     latency_ms=1,
     outcome="ok",
 )
+
+
+def question_of(tenant: TenantId) -> answer_cache.QuestionKey:
+    return answer_cache.QuestionKey(
+        tenant_id=tenant,
+        version="v",
+        language="es",
+        channel="whatsapp",
+        intent="pricing",
+        text="cuanto cuesta",
+        content="price",
+    )
 
 
 def conversation_of(b: Rows) -> Any:
@@ -139,6 +153,19 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     outbox.project_status: lambda tx, _, b: outbox.project_status(tx, b.sent, "delivered", b.provider_id, None),
     outbox.lock_reported: lambda tx, _, b: outbox.lock_reported(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(tx, tenant, b.done, [CALL]),
+    answer_cache.list_answers: lambda tx, tenant, b: answer_cache.list_answers(tx, question_of(b.tenant), AT),
+    answer_cache.insert_answer: lambda tx, tenant, b: answer_cache.insert_answer(
+        tx,
+        question_of(tenant),
+        answer_cache.KeptAnswer(question="x", vector=b"", answer={"text": "x"}, turn_id=b.done),
+        now=AT,
+        expires_at=AT + timedelta(days=1),
+        most=10,
+    ),
+    summaries.find_summary: lambda tx, _, b: has_summary(tx, b),
+    summaries.save_summary: lambda tx, tenant, b: summaries.save_summary(
+        tx, tenant, b.idle, summaries.Summary(text="x", covers_seq=LAST), model="m", prompt_version="v"
+    ),
     simulator.accept_message: accept_message,
     simulator.has_accepted: lambda tx, _, b: simulator.has_accepted(tx, b.sent),
     simulator.list_simulated_accounts: lambda tx, _, b: addresses_of(tx, b),
@@ -207,6 +234,10 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
 async def seconds_until_due(tx: Tx, b: Rows) -> bool:
     """Whether anything is told at all: 0 seconds is an answer, too."""
     return await conversations.seconds_until_due(tx, b.queued) is not None
+
+
+async def has_summary(tx: Tx, b: Rows) -> bool:
+    return bool((await summaries.find_summary(tx, b.idle)).text)
 
 
 async def wait(tx: Tx, b: Rows) -> bool:

@@ -1,0 +1,99 @@
+"""What a turn knows of a long conversation: the last messages word for word, and notes of those before.
+
+So a prompt is as long after a thousand messages as after twenty (promise P8). The notes are made in steps, of the
+notes there were and the messages since, by the fast tier, once a turn is over and nobody waits. They are a help, no
+promise: without a model they lag behind, and the turn sees the last messages all the same.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from agent.errors import Misconfigured, ModelRefused, ModelUnavailable
+from agent.models.briefing import unsummarised
+from agent.ports import AgentDeps, Observation, Summarised
+from agent.store import messages, summaries
+from agent.store.model_calls import insert_model_calls
+from agent.store.summaries import Summary
+from agent.types import Message, ModelCall, Turn
+
+DUE_ABOVE = 14
+"""When more messages than this are not in the notes yet, they are due …"""
+KEPT = 8
+"""… and the last few stay out of them, to be read word for word."""
+MAX_SUMMARISED = 40
+"""Messages that go into the notes at a time. Of a longer backlog (an import, a long outage) the oldest are left out."""
+
+log = structlog.get_logger(__name__)
+
+
+async def summarise_history(turn: Turn, deps: AgentDeps) -> bool:
+    """Bring the notes of a turn's conversation up to date if that is due; say whether it was done.
+
+    Call it when the turn has been decided: it takes seconds, and no lease. Two workers at once do no harm, because
+    notes only move forward. A model that does not answer is no failure: the next turn tries again.
+    """
+    if deps.summariser is None or not _may_be_due(turn):
+        return False
+    due = await _due(turn, deps)
+    if not due:
+        return False
+    with deps.tracer.continued(
+        "summarise",
+        trace_id=turn.trace_id,
+        session_id=str(turn.conversation.id),
+        user_id=str(turn.conversation.contact.id),
+        tags=[turn.tenant.slug, turn.conversation.channel],
+        metadata={"messages": str(len(due)), "covers_seq": str(due[-1].seq)},
+    ) as observation:
+        try:
+            summarised = await deps.summariser.summarise(turn, due)
+        except (ModelUnavailable, ModelRefused, Misconfigured) as exc:
+            log.warning("summary.failed", turn=str(turn.id), error=type(exc).__name__)
+            observation.update(level="WARNING", status_message=type(exc).__name__)
+            await _account(turn, exc.calls, deps)
+            return False
+        _describe(observation, summarised)
+        return await _keep(turn, due[-1].seq, summarised, deps)
+
+
+def _may_be_due(turn: Turn) -> bool:
+    return len(unsummarised(turn)) + len(turn.inbound) > DUE_ABOVE
+
+
+async def _due(turn: Turn, deps: AgentDeps) -> Sequence[Message]:
+    """Return the messages to put into the notes now, oldest first, as they stand after the turn."""
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        latest = await messages.list_history(tx, turn.conversation.id, turn.last_seq + 1, MAX_SUMMARISED + KEPT)
+    waiting = [message for message in latest if message.seq > turn.summarised_seq]
+    return waiting[:-KEPT] if len(waiting) > DUE_ABOVE else []
+
+
+async def _keep(turn: Turn, covers_seq: int, summarised: Summarised, deps: AgentDeps) -> bool:
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        await insert_model_calls(tx, turn.tenant.id, turn.id, summarised.calls)
+        kept = await summaries.save_summary(
+            tx,
+            turn.tenant.id,
+            turn.conversation.id,
+            Summary(text=summarised.text, covers_seq=covers_seq),
+            model=summarised.calls[-1].model if summarised.calls else "",
+            prompt_version=summarised.prompt_version,
+        )
+    deps.metrics.count_calls(summarised.calls)
+    return kept
+
+
+async def _account(turn: Turn, calls: tuple[ModelCall, ...], deps: AgentDeps) -> None:
+    deps.metrics.count_calls(calls)
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        await insert_model_calls(tx, turn.tenant.id, turn.id, calls)
+
+
+def _describe(observation: Observation, summarised: Summarised) -> None:
+    observation.update(
+        output=summarised.text,
+        model=summarised.calls[-1].model if summarised.calls else None,
+        cost_microusd=sum(call.cost_microusd for call in summarised.calls),
+        metadata={"prompt_version": summarised.prompt_version},
+    )
