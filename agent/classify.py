@@ -10,7 +10,7 @@ from functools import partial
 
 from agent.errors import Misconfigured, ModelRefused, ModelUnavailable
 from agent.ports import Classified
-from agent.route import TIERS, Limit
+from agent.route import TIERS, LimitLevel
 from agent.steps import Steps
 from agent.types import Classification, Intent, ModelTier, Policy
 
@@ -20,7 +20,7 @@ LEGAL_SURE = 0.95
 """The local engine decides these alone from this confidence on."""
 
 
-async def classify(steps: Steps, language: str, limit: Limit = "none") -> Classification:
+async def classify(steps: Steps, language: str, limit: LimitLevel = "none") -> Classification:
     """Say what the turn is about, at the cost that the tenant's policy and what is left of its budget allow.
 
     Raises:
@@ -60,7 +60,7 @@ def settle_opinions(first: Classification, second: Classification) -> Classifica
     return replace(second, confidence=max(first.confidence, second.confidence))
 
 
-async def _ask_models(steps: Steps, language: str, limit: Limit) -> Classification:
+async def _ask_models(steps: Steps, language: str, limit: LimitLevel) -> Classification:
     """Ask the tenant's tier for this task, and once the next if that one is unsure and money is not short."""
     turn, models = steps.turn, steps.deps.models
     tier = turn.tenant.policy.tiers.get("classify", "fast")

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from agent.injection import Signal
 from agent.types import Classification, Intent, ModelTier, Policy, Route
 
-Limit = Literal["none", "soft", "hard"]
+LimitLevel = Literal["none", "soft", "hard"]
 """Which limit of a budget the turn has reached."""
 TIERS: tuple[ModelTier, ...] = get_args(ModelTier)
 """From the cheapest to the ablest."""
@@ -30,7 +30,7 @@ class Circumstances:
 
     up: frozenset[ModelTier] = frozenset(TIERS)
     """The tiers that can be asked now: those with a circuit that lets a call through."""
-    limit: Limit = "none"
+    limit: LimitLevel = "none"
 
 
 ORDINARY = Circumstances()
