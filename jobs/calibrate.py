@@ -50,8 +50,8 @@ async def run_calibration(settings: Settings, source: Path, tier: ModelTier, con
         ModelUnavailable: no model answers. Nothing is stored; answers already paid for are lost.
     """
     messages = _unseen(read_labelled(source), console)
-    if len(messages) < MIN_MESSAGES:
-        raise Misconfigured(f"{source} has {len(messages)} usable messages.", f"Give {MIN_MESSAGES} or more.")
+    if len(messages) < 2 * MIN_MESSAGES:  # half of them fit the map on which the others are measured
+        raise Misconfigured(f"{source} has {len(messages)} usable messages.", f"Give {2 * MIN_MESSAGES} or more.")
     models = load_claude(settings)
     try:
         answered = await _classify(models, messages, tier, console)

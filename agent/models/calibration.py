@@ -24,6 +24,9 @@ MIN_MESSAGES = 100
 _EDGE = 0.01
 """Scores are taken as no closer than this to 0 and 1, where log-odds grow without bound."""
 _STEPS = 100
+_PRECISION = 1e-9
+_BELIEF = 0.01
+"""How much a score is taken at its word before there is evidence: less than one message's worth."""
 
 Array = npt.NDArray[np.float64]
 _log = structlog.stdlib.get_logger(__name__)
@@ -132,15 +135,23 @@ def fit(scores: Sequence[float], hits: Sequence[bool]) -> Calibration:
 
 
 def _newton(inputs: Array, targets: Array) -> Array:
-    """Return slope and offset of the logistic regression of `targets` on `inputs`."""
-    weights = np.array([1.0, 0.0])
+    """Return slope and offset of the logistic regression of `targets` on `inputs`; without evidence, 1 and 0."""
+    weights = believed = np.array([1.0, 0.0])
+
+    def loss(weights: Array) -> float:
+        values = weights @ inputs
+        unlikely = np.logaddexp(0, values) - targets * values
+        return float(unlikely.sum() + _BELIEF / 2 * ((weights - believed) ** 2).sum())
+
     for _ in range(_STEPS):
         chances = _sigmoid(weights @ inputs)
-        gradient = inputs @ (chances - targets) + 1e-6 * weights
-        hessian = (inputs * (chances * (1 - chances))) @ inputs.T + 1e-6 * np.eye(2)
+        gradient = inputs @ (chances - targets) + _BELIEF * (weights - believed)
+        hessian = (inputs * (chances * (1 - chances))) @ inputs.T + _BELIEF * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        weights -= step * min(1.0, 2.0 / float(np.abs(step).max() + 1e-12))  # no leaps where the curve is flat
-        if np.abs(step).max() < 1e-9:
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > _PRECISION:
+            step = step / 2  # a full step can leap over the minimum
+        weights = weights - step
+        if np.abs(step).max() <= _PRECISION:
             break
     return weights
 

@@ -11,12 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import Misconfigured, ModelRefused, ModelUnavailable
+from agent.models.calibration import CONSERVATIVE
 from agent.models.claude import ClaudeModels
 from agent.models.providers import build_gateway
 from agent.ports import Models
 from agent.prompts import Prompts
 from agent.settings import Settings
-from agent.types import Claim, Media, Route, Sources, Verdict
+from agent.types import Claim, Media, ModelTier, Route, Sources, Verdict
 from tests.doubles.claude import (
     API_KEY,
     CUT_OFF,
@@ -171,6 +172,40 @@ async def test_draft_may_lack_a_text_only_if_a_person_is_wanted(double: ClaudeDo
     assert (drafted.draft.text, drafted.draft.human_reason, len(drafted.calls)) == ("", "refund", 1)
 
 
+@pytest.mark.parametrize(("tier", "model"), [("fast", HAIKU), ("standard", SONNET), ("expert", OPUS)])
+async def test_second_opinion_and_draft_come_from_the_tier_that_is_asked(
+    models: ClaudeModels, tier: ModelTier, model: str
+) -> None:
+    classified = await models.classify(make_turn("¿Cuánto cuesta?"), "es", tier=tier)
+    drafted = await draft(models, route=Route(tier=tier, reason="test"))
+    assert (classified.classification.model, drafted.draft.model) == (model, model)
+    assert [call.tier for call in (*classified.calls, *drafted.calls)] == [tier, tier]
+
+
+async def test_confidence_is_calibrated_and_the_models_own_word_is_kept(
+    double: ClaudeDouble, models: ClaudeModels
+) -> None:
+    double.when("hola", confidence=0.95, stage="exploring", complexity="medium")
+    found = (await models.classify_text("hola")).classification
+    assert (found.score, found.confidence) == (0.95, CONSERVATIVE.chance(0.95))
+    assert (found.stage, found.complexity) == ("exploring", "medium")
+
+
+async def test_entity_is_bounded_whatever_the_message_says(double: ClaudeDouble, models: ClaudeModels) -> None:
+    entities = {"product": "x" * 5000, "quantity": "", "budget": "", "date": ""}
+    double.when("hola", entities=entities)
+    assert len((await models.classify_text("hola")).classification.entities["product"]) == 200
+
+
+async def test_tier_with_no_circuit_that_lets_calls_through_is_not_up(double: ClaudeDouble, models: ClaudeModels) -> None:
+    assert models.tiers_up() == {"fast", "standard", "expert"}
+    double.always = OVERLOADED
+    for _ in range(5):
+        with pytest.raises(ModelUnavailable):
+            await models.classify_text("hola")
+    assert models.tiers_up() == {"standard", "expert"}
+
+
 # --- what it costs ---------------------------------------------------------------------------------------------
 
 
@@ -202,16 +237,51 @@ async def test_unusable_answer_is_repaired_once_and_both_calls_are_kept(
     ("step", "outcome"),
     [(REFUSAL, "refused"), (CUT_OFF, "cut_off"), (Step(text='{"text": "secret words"}'), "invalid")],
 )
-async def test_second_unusable_answer_is_refused_with_usage_kept(
+async def test_second_unusable_answer_is_left_to_the_next_tier_with_usage_kept(
     double: ClaudeDouble, models: ClaudeModels, step: Step, outcome: str
 ) -> None:
     double.script(step, step)
+    drafted = await draft(models)
+    assert [(call.model, call.outcome, call.attempt) for call in drafted.calls] == [
+        (SONNET, outcome, 1),
+        (SONNET, outcome, 2),
+        (OPUS, "ok", 3),
+    ]
+    assert all(call.cost_microusd > 0 for call in drafted.calls)
+    assert (drafted.draft.model, drafted.draft.text.startswith("El precio")) == (OPUS, True)
+    assert double.requests[2].user == double.requests[0].user
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome"),
+    [(REFUSAL, "refused"), (CUT_OFF, "cut_off"), (Step(text='{"text": "secret words"}'), "invalid")],
+)
+async def test_third_unusable_answer_goes_to_a_person_with_usage_kept(
+    double: ClaudeDouble, models: ClaudeModels, step: Step, outcome: str
+) -> None:
+    double.script(step, step, step)
     with pytest.raises(ModelRefused) as caught:
         await draft(models)
-    assert [call.outcome for call in caught.value.calls] == [outcome, outcome]
+    assert [call.outcome for call in caught.value.calls] == [outcome] * 3
     assert all(call.cost_microusd > 0 for call in caught.value.calls)
     assert "secret words" not in str(caught.value)
-    assert len(double.requests) == 2
+    assert len(double.requests) == 3
+
+
+async def test_nobody_stands_above_the_expert(double: ClaudeDouble, models: ClaudeModels) -> None:
+    double.script(REFUSAL, REFUSAL)
+    with pytest.raises(ModelRefused) as caught:
+        await draft(models, route=EXPERT)
+    assert [call.model for call in caught.value.calls] == [OPUS, OPUS]
+
+
+async def test_next_tier_that_is_down_leaves_the_turn_to_a_person(double: ClaudeDouble, models: ClaudeModels) -> None:
+    double.script(REFUSAL, REFUSAL)
+    double.always = OVERLOADED
+    with pytest.raises(ModelRefused) as caught:
+        await draft(models)
+    assert [call.outcome for call in caught.value.calls][:3] == ["refused", "refused", "error"]
+    assert [call.attempt for call in caught.value.calls] == list(range(1, len(caught.value.calls) + 1))
 
 
 async def test_failure_of_the_repair_keeps_the_first_call(double: ClaudeDouble, models: ClaudeModels) -> None:
