@@ -37,10 +37,20 @@ class NotYet:
 
 
 def is_blind(deps: AgentDeps) -> bool:
-    """Say whether this worker knows of no model that would take a call now."""
+    """Say whether this worker knows of no model that would take a call now, though others may.
+
+    A spending limit holds for all workers alike: then none is blind, and the local engine answers.
+    """
     circuits = deps.health.health() if deps.health else ()
     now = deps.now()
-    return bool(circuits) and all(each.next_probe_at is not None and each.next_probe_at > now for each in circuits)
+    held = bool(circuits) and all(each.next_probe_at is not None and each.next_probe_at > now for each in circuits)
+    return held and not is_capped(deps)
+
+
+def is_capped(deps: AgentDeps) -> bool:
+    """Say whether the spending limit of every provider is reached."""
+    circuits = deps.health.health() if deps.health else ()
+    return bool(circuits) and all(each.state == "capped" for each in circuits)
 
 
 async def claim_and_gather(

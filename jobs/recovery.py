@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from agent.gather import is_blind
+from agent.gather import is_blind, is_capped
 from agent.metrics import Sample
 from agent.ports import AgentDeps
 from agent.store import operations, waiting
@@ -54,7 +54,12 @@ class Recovery:
         return len(overdue) + len(resumed)
 
     async def _probe(self) -> bool:
-        """Ask whether a model answers, every few seconds at most. Where none can be asked, a waiting turn finds out."""
+        """Ask whether a model answers, every few seconds at most. Where none can be asked, a waiting turn finds out.
+
+        At a spending limit nothing is worth waiting for: the local engine answers what it can.
+        """
+        if is_capped(self.deps):
+            return True
         if time.monotonic() < self._probe_at_s:
             return False
         answers = await self.deps.health.probe() if self.deps.health else True

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent import waiting as waiting_module
+from agent.errors import ModelUnavailable
 from agent.ports import Classified
 from agent.store import waiting
 from agent.store.db import Database
@@ -221,6 +222,19 @@ class TestOutage:
         outages.health.state = "closed"
         await outages.take(conversation)
         assert await outages.states() == ["idle"]
+
+
+class TestSpendCap:
+    async def test_turns_that_wait_when_the_money_runs_out_are_answered_locally(self, outages: Outages) -> None:
+        outages.unplug()
+        for number in range(3):
+            await outages.ask(sender=prospect(number))
+        outages.unplug(ModelUnavailable("limit reached", spend_cap=True))
+        outages.health.state = "capped"
+        assert len(await outages.recover()) == 3
+        await outages.agent.send_all()
+        assert len(outages.answers()) == 3
+        assert outages.health.probes == []
 
 
 async def _waits_for_a_lock(outages: Outages) -> bool:

@@ -314,6 +314,7 @@ async def _crash_after_classification(agent: Agent, gathered: Gathered) -> None:
 class _Dying:
     def __init__(self, models: ScriptedModels, die: Any) -> None:
         self.classify = models.classify
+        self.tiers_up = models.tiers_up
         self.draft = die
 
 

@@ -143,6 +143,8 @@ def test_days_are_expanded(days: str, weekdays: list[int]) -> None:
         pytest.param("languages", ["es", "xx"], "languages[1]: expected a two-letter ISO 639", id="language"),
         pytest.param("disclosure", {"es": "Soy IA."}, "disclosure: the text in en is missing", id="disclosure"),
         pytest.param("help.pt", "Ajuda", "help.pt: expected one of `languages`", id="text in another language"),
+        pytest.param("holding", {"pt": "Já volto."}, "holding.pt: expected one of", id="holding line"),
+        pytest.param("settings.max_model_wait_minutes", 1, "greater than or equal to 5", id="wait for a model"),
         pytest.param("voice", " ", "voice: String should have at least 1", id="empty text"),
         pytest.param("voice", "a\x00b", "voice: the text holds an invisible control", id="control character"),
         pytest.param("links", ["https://x.example/"], "links[0]: String should match", id="link with a path"),
