@@ -10,6 +10,12 @@ class NightshiftError(Exception):
     """Model calls made before the failure: they cost money, so whoever catches this accounts for them."""
 
 
+def calls_of(exc: BaseException) -> tuple[ModelCall, ...]:
+    """Return the model calls made before a failure; a cancellation carries them likewise."""
+    calls: tuple[ModelCall, ...] = getattr(exc, "calls", ())
+    return calls
+
+
 class Misconfigured(NightshiftError):  # noqa: N818 — names who acts, not that it is an error
     """The operator acts: a setting or a file is wrong. `fix` says how to mend it."""
 
@@ -39,7 +45,11 @@ class ModelUnavailable(Retryable):
 
 
 class ModelRefused(NightshiftError):  # noqa: N818
-    """A person acts: the model declined or gave no usable answer, twice."""
+    """A person acts: the model declined, gave no usable answer, twice, or may not be asked."""
+
+
+class BudgetReached(ModelRefused):
+    """A person acts: the hard limit of a budget is reached, so no model may be asked."""
 
 
 class Permanent(NightshiftError):  # noqa: N818

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from agent.accounting import Occasion, read_spent
 from agent.ids import new_id
 from agent.ports import AgentDeps
 from agent.store import conversations, messages, outbox, summaries, turns
@@ -78,15 +79,18 @@ async def claim_and_gather(
             await turns.insert_turn(tx, running, lease, first_seq=burst[0].seq, last_seq=burst[-1].seq)
         conversation = await conversations.get_conversation(tx, conversation_id)
         summary = await summaries.find_summary(tx, conversation_id)
+        tenant, contact_id = await deps.tenants.get(tx, tenant_id), conversation.contact.id
+        occasion = Occasion(tenant=tenant, contact_id=contact_id, turn_id=running.id, begun_at=burst[0].created_at)
         turn = Turn(
             id=running.id,
-            tenant=await deps.tenants.get(tx, tenant_id),
+            tenant=tenant,
             conversation=conversation,
             inbound=burst,
             history=await messages.list_history(tx, conversation_id, burst[0].seq, HISTORY_LIMIT),
             attempt=lease.attempt,
             trace_id=running.trace_id,
-            sent_at=await messages.list_sent_at(tx, conversation.contact.id, deps.now() - SENT_WITHIN),
+            sent_at=await messages.list_sent_at(tx, contact_id, deps.now() - SENT_WITHIN),
+            spent_microusd=await read_spent(tx, occasion, deps.now()),
             summary=summary.text,
             summarised_seq=summary.covers_seq,
         )

@@ -5,17 +5,19 @@ notes there were and the messages since, by the fast tier, once a turn is over a
 promise: without a model they lag behind, and the turn sees the last messages all the same.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
 
-from agent.errors import Misconfigured, ModelRefused, ModelUnavailable
+from agent.accounting import account_for, occasion_of, read_spent, record_calls, report_calls
+from agent.budgets import limit_reached
+from agent.errors import Misconfigured, ModelRefused, ModelUnavailable, calls_of
 from agent.models.briefing import unsummarised
 from agent.ports import AgentDeps, Observation, Summarised
 from agent.store import messages, summaries
-from agent.store.model_calls import insert_model_calls
 from agent.store.summaries import Summary
-from agent.types import Message, ModelCall, Turn
+from agent.types import Message, Turn
 
 DUE_ABOVE = 14
 """When more messages than this are not in the notes yet, they are due …"""
@@ -51,8 +53,12 @@ async def summarise_history(turn: Turn, deps: AgentDeps) -> bool:
         except (ModelUnavailable, ModelRefused, Misconfigured) as exc:
             log.warning("summary.failed", turn=str(turn.id), error=type(exc).__name__)
             observation.update(level="WARNING", status_message=type(exc).__name__)
-            await _account(turn, exc.calls, deps)
+            await account_for(turn, exc.calls, deps)
             return False
+        except asyncio.CancelledError as exc:
+            await asyncio.shield(account_for(turn, calls_of(exc), deps))
+            raise
+        report_calls(summarised.calls, deps)
         _describe(observation, summarised)
         return await _keep(turn, due[-1].seq, summarised, deps)
 
@@ -62,8 +68,14 @@ def _may_be_due(turn: Turn) -> bool:
 
 
 async def _due(turn: Turn, deps: AgentDeps) -> Sequence[Message]:
-    """Return the messages to put into the notes now, oldest first, as they stand after the turn."""
+    """Return the messages to put into the notes now, oldest first, as they stand after the turn.
+
+    None without budget.
+    """
     async with deps.db.tenant(turn.tenant.id) as tx:
+        spent = await read_spent(tx, occasion_of(turn), deps.now())
+        if limit_reached(turn.tenant.policy.budgets, spent).level == "hard":
+            return []
         latest = await messages.list_history(tx, turn.conversation.id, turn.last_seq + 1, MAX_SUMMARISED + KEPT)
     waiting = [message for message in latest if message.seq > turn.summarised_seq]
     return waiting[:-KEPT] if len(waiting) > DUE_ABOVE else []
@@ -71,8 +83,8 @@ async def _due(turn: Turn, deps: AgentDeps) -> Sequence[Message]:
 
 async def _keep(turn: Turn, covers_seq: int, summarised: Summarised, deps: AgentDeps) -> bool:
     async with deps.db.tenant(turn.tenant.id) as tx:
-        await insert_model_calls(tx, turn.tenant.id, turn.id, summarised.calls)
-        kept = await summaries.save_summary(
+        await record_calls(tx, occasion_of(turn), summarised.calls, deps.now())
+        return await summaries.save_summary(
             tx,
             turn.tenant.id,
             turn.conversation.id,
@@ -80,20 +92,7 @@ async def _keep(turn: Turn, covers_seq: int, summarised: Summarised, deps: Agent
             model=summarised.calls[-1].model if summarised.calls else "",
             prompt_version=summarised.prompt_version,
         )
-    deps.metrics.count_calls(summarised.calls)
-    return kept
-
-
-async def _account(turn: Turn, calls: tuple[ModelCall, ...], deps: AgentDeps) -> None:
-    deps.metrics.count_calls(calls)
-    async with deps.db.tenant(turn.tenant.id) as tx:
-        await insert_model_calls(tx, turn.tenant.id, turn.id, calls)
 
 
 def _describe(observation: Observation, summarised: Summarised) -> None:
-    observation.update(
-        output=summarised.text,
-        model=summarised.calls[-1].model if summarised.calls else None,
-        cost_microusd=sum(call.cost_microusd for call in summarised.calls),
-        metadata={"prompt_version": summarised.prompt_version},
-    )
+    observation.update(output=summarised.text, metadata={"prompt_version": summarised.prompt_version})

@@ -29,7 +29,6 @@ from agent.types import (
     Tenant,
     TenantId,
     Turn,
-    Usage,
     Verdict,
 )
 
@@ -245,9 +244,6 @@ class Observation(Protocol):
         *,
         output: Any = None,
         metadata: Mapping[str, Any] | None = None,
-        model: str | None = None,
-        usage: Usage | None = None,
-        cost_microusd: int | None = None,
         level: Level | None = None,
         status_message: str | None = None,
     ) -> None:
@@ -297,6 +293,10 @@ class Tracer(Protocol):
         metadata: Mapping[str, Any] | None = None,
     ) -> AbstractContextManager[Observation]:
         """Open a step inside the current turn (or a step of it)."""
+        ...
+
+    def call(self, call: ModelCall) -> None:
+        """Report a model call that has ended, under the current step: the only place of its usage and cost."""
         ...
 
     def shutdown(self) -> None:

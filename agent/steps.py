@@ -1,18 +1,21 @@
 """Runs the steps of a turn: each is traced, and its result saved on the turn row, so that a retry resumes
-instead of paying again. Model calls are accounted for with the step, also when it fails."""
+instead of paying again. Every model call is accounted for with its step, also when it fails or is given up; none
+begins once a hard limit of a budget is reached."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from agent.errors import Fenced, NightshiftError
+from agent.accounting import account_for, occasion_of, record_calls, report_calls
+from agent.budgets import Limit, limit_of
+from agent.errors import BudgetReached, Fenced, NightshiftError, calls_of
 from agent.ports import AgentDeps, Classified, Drafted, Judged, Observation
 from agent.store.conversations import Lease
-from agent.store.model_calls import insert_model_calls
 from agent.store.turns import save_step
-from agent.types import Classification, Draft, ModelCall, Turn, Usage
+from agent.types import Classification, Draft, ModelCall, Turn
 
 R = TypeVar("R", Classified, Drafted, Judged)
 
@@ -30,63 +33,58 @@ class Steps:
     lease: Lease
     saved: dict[str, Any]
     deps: AgentDeps
+    made: list[ModelCall] = field(default_factory=list)
+    """Model calls made in this attempt, in order."""
+
+    @property
+    def limit(self) -> Limit:
+        """The limit of a budget that the turn has reached by now."""
+        return limit_of(self.turn, self.made)
 
     async def model(self, name: str, result_type: type[R], work: Callable[[], Awaitable[R]]) -> R:
         """Run a step that calls a model, or return what an earlier attempt already paid for.
 
         Raises:
             ModelUnavailable, ModelRefused: as `work` does; what it cost is recorded first.
+            BudgetReached: the turn may not ask a model any more; nothing was asked.
             Fenced: another worker has taken over.
         """
-        with self.deps.tracer.step(name, "generation", input=self.turn.text) as observation:
+        with self.deps.tracer.step(name, "chain", input=self.turn.text) as observation:
             if name in self.saved:
                 observation.update(metadata={"resumed": True})
                 return _ADAPTERS[result_type].validate_python(self.saved[name])  # type: ignore[no-any-return]
+            if self.limit.level == "hard":
+                raise BudgetReached(f"`{name}` was not asked of a model: {self.limit}.")
             try:
                 result = await work()
-            except NightshiftError as exc:
-                await self._account(exc.calls)
+            except (NightshiftError, asyncio.CancelledError) as exc:
+                # A cancelled turn goes on elsewhere; what it has cost already is paid all the same.
+                self.made.extend(calls_of(exc))
+                await asyncio.shield(account_for(self.turn, calls_of(exc), self.deps))
                 raise
+            self.made.extend(result.calls)
             _describe(observation, result)
-            await self._save(name, result, result.calls)
+            await self._save(name, result)
             return result
 
-    async def _save(self, name: str, result: Classified | Drafted | Judged, calls: tuple[ModelCall, ...]) -> None:
-        self.deps.metrics.count_calls(calls)
+    async def _save(self, name: str, result: Classified | Drafted | Judged) -> None:
+        report_calls(result.calls, self.deps)
         dumped = _ADAPTERS[type(result)].dump_python(result, mode="json")
         async with self.deps.db.tenant(self.lease.tenant_id) as tx:
-            await insert_model_calls(tx, self.lease.tenant_id, self.turn.id, calls)
-            if not await save_step(tx, self.lease, self.turn.id, name, dumped):
-                raise Fenced(f"turn {self.turn.id} was taken over while `{name}` ran")
-
-    async def _account(self, calls: tuple[ModelCall, ...]) -> None:
-        self.deps.metrics.count_calls(calls)
-        async with self.deps.db.tenant(self.lease.tenant_id) as tx:
-            await insert_model_calls(tx, self.lease.tenant_id, self.turn.id, calls)
+            await record_calls(tx, occasion_of(self.turn), result.calls, self.deps.now())
+            is_ours = await save_step(tx, self.lease, self.turn.id, name, dumped)
+        if not is_ours:  # after the commit: the calls were made, whoever goes on with the turn
+            raise Fenced(f"turn {self.turn.id} was taken over while `{name}` ran")
 
 
 def _describe(observation: Observation, result: Classified | Drafted | Judged) -> None:
-    """Report what a model said, and what it cost."""
-    usage, cost = _total(result.calls), sum(call.cost_microusd for call in result.calls)
+    """Report what a model said."""
     if isinstance(result, Judged):
         said = [f"{each.finding}: {each.claim} ({each.source})" for each in result.judgements]
-        model = result.calls[0].model if result.calls else "remembered"
-        observation.update(output=said, model=model, usage=usage, cost_microusd=cost)
+        observation.update(output=said, metadata={"remembered": not result.calls})
         return
     subject = result.classification if isinstance(result, Classified) else result.draft
     observation.update(
         output=_ADAPTERS[type(subject)].dump_python(subject, mode="json"),
-        model=subject.model or subject.source,
-        usage=usage,
-        cost_microusd=cost,
-        metadata={"source": subject.source, "prompt_version": subject.prompt_version},
-    )
-
-
-def _total(calls: tuple[ModelCall, ...]) -> Usage:
-    return Usage(
-        input_tokens=sum(call.usage.input_tokens for call in calls),
-        output_tokens=sum(call.usage.output_tokens for call in calls),
-        cache_read_tokens=sum(call.usage.cache_read_tokens for call in calls),
-        cache_write_tokens=sum(call.usage.cache_write_tokens for call in calls),
+        metadata={"source": subject.source, "model": subject.model, "prompt_version": subject.prompt_version},
     )

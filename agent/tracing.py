@@ -8,6 +8,7 @@ Spans go to a bounded queue that a thread of the SDK sends; when Langfuse is dow
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -16,7 +17,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from langfuse import Langfuse, propagate_attributes
+from langfuse import Langfuse, LangfuseGeneration, propagate_attributes
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
@@ -27,7 +28,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from agent.masking import mask, mask_text
 from agent.ports import Level, Observation, ObservationType, Tracer
 from agent.settings import Settings
-from agent.types import Usage
+from agent.types import ModelCall, Usage
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ SDK_ENVIRONMENT = {
     "OTEL_BSP_MAX_QUEUE_SIZE": "1024",  # spans waiting to be sent
 }
 """Settings the SDK reads from the environment only."""
+SDK_SCOPE = "langfuse-sdk"
+"""The instrumentation scope whose spans the SDK exports."""
 
 _wanted_trace_id: ContextVar[str | None] = ContextVar("wanted_trace_id", default=None)
 
@@ -91,6 +94,9 @@ class SilentTracer:
         """Open nothing."""
         return nullcontext(SilentObservation())
 
+    def call(self, call: ModelCall) -> None:
+        """Report nothing."""
+
     def shutdown(self) -> None:
         """Do nothing."""
 
@@ -121,6 +127,8 @@ class LangfuseTracer:
             flush_interval=1,
             tracer_provider=self._provider,
         )
+        # For observations that begin in the past, which the client cannot make; its processor takes those of its name.
+        self._spans = self._provider.get_tracer(SDK_SCOPE, attributes={"public_key": public_key})
         self.failures = 0
         """How many calls of the SDK have failed so far."""
 
@@ -191,6 +199,19 @@ class LangfuseTracer:
 
         return OpenObservation(start, self._contained)
 
+    def call(self, call: ModelCall) -> None:
+        """Report a model call as a generation under the current step, for as long as it took.
+
+        Outside of a turn nothing is reported.
+        """
+        if not trace.get_current_span().get_span_context().is_valid:
+            return
+        with self._contained("call"):
+            end_ns = time.time_ns() if call.ended_at is None else round(call.ended_at.timestamp() * 1_000_000) * 1000
+            span = self._spans.start_span(f"{call.task} call", start_time=end_ns - call.latency_ms * 1_000_000)
+            generation = LangfuseGeneration(otel_span=span, langfuse_client=self._client, **_generation(call))
+            generation.end(end_time=end_ns)
+
     def shutdown(self) -> None:
         """Send what can be sent within 4.5 s and stop. Blocks: call it in a thread.
 
@@ -258,13 +279,10 @@ class OpenObservation:
         *,
         output: Any = None,
         metadata: Mapping[str, Any] | None = None,
-        model: str | None = None,
-        usage: Usage | None = None,
-        cost_microusd: int | None = None,
         level: Level | None = None,
         status_message: str | None = None,
     ) -> None:
-        """Add what is known by now. Model, usage and cost show on generations and embeddings only."""
+        """Add what is known by now."""
         if self._sdk is None:
             return
         with self._contained("update"):
@@ -274,13 +292,6 @@ class OpenObservation:
                 "level": level,
                 "status_message": None if status_message is None else mask_text(status_message, 500),
             }
-            if model is not None:
-                values["model"] = model
-            if usage is not None:
-                values["usage_details"] = _usage(usage)
-            if cost_microusd is not None:
-                # Langfuse's wire format is a JSON number of dollars; nothing is computed with it here.
-                values["cost_details"] = {"total": cost_microusd / 1_000_000}
             self._sdk.update(**values)
 
 
@@ -353,6 +364,28 @@ def _short(text: str) -> str:
     clean = mask_text(text)[: MAX_ATTRIBUTE_CHARS - 2]
     excess = len(json.dumps(clean, ensure_ascii=False)) - MAX_ATTRIBUTE_CHARS
     return clean[: len(clean) - max(0, excess)]
+
+
+def _generation(call: ModelCall) -> dict[str, Any]:
+    """Return a model call as attributes of a generation. Its version is that of the prompt."""
+    return {
+        "model": call.model,
+        "version": call.prompt_version or None,
+        "usage_details": _usage(call.usage),
+        # Langfuse's wire format is a JSON number of dollars; nothing is computed with it here.
+        "cost_details": {"total": call.cost_microusd / 1_000_000},
+        "metadata": _metadata(
+            {
+                "tier": call.tier,
+                "provider": call.provider,
+                "attempt": call.attempt,
+                "outcome": call.outcome,
+                "batch": call.batch,
+            }
+        ),
+        "level": "DEFAULT" if call.outcome == "ok" else "WARNING",
+        "status_message": mask_text(call.error, 500) or None,
+    }
 
 
 def _usage(usage: Usage) -> dict[str, int]:

@@ -17,7 +17,7 @@ from agent.classify import classify
 from agent.decide import Resolution, decide
 from agent.delivery import claim_delivery, hand_over, reconcile
 from agent.detect import detect_language
-from agent.errors import ModelRefused, ModelUnavailable, UnknownRecipient
+from agent.errors import BudgetReached, ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
 from agent.handoff import handoff_text
 from agent.injection import screen_injection
@@ -131,12 +131,13 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
         return Resolution(decision=Nothing(reason="staff answer this conversation"), spoken=spoken)
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
-    classification, sources = await asyncio.gather(classify(steps, language), _retrieve(turn, deps))
+    classification, sources = await asyncio.gather(classify(steps, language, steps.limit.level), _retrieve(turn, deps))
     signals = screen_injection(turn.text)
-    route = choose_route(classification, turn.tenant.policy, signals, _circumstances(deps))
+    route = choose_route(classification, turn.tenant.policy, signals, _circumstances(steps))
     with deps.tracer.step("route") as observation:
         observation.update(
-            output={"tier": route.tier, "reason": route.reason}, metadata={"signals": [each.kind for each in signals]}
+            output={"tier": route.tier, "reason": route.reason},
+            metadata={"signals": [each.kind for each in signals], "budget": str(steps.limit)},
         )
 
     consent = _classified_opt_out(turn, classification)
@@ -230,8 +231,15 @@ async def _retrieve(turn: Turn, deps: AgentDeps) -> Sources:
         return sources
 
 
-def _circumstances(deps: AgentDeps) -> Circumstances:
-    return Circumstances(up=deps.models.tiers_up())
+def _circumstances(steps: Steps) -> Circumstances:
+    return Circumstances(up=steps.deps.models.tiers_up(), limit=steps.limit.level)
+
+
+def _writer(name: str, classification: Classification, steps: Steps) -> Route:
+    """Who takes a step of writing as things stand now: the steps before may have used up the budget."""
+    policy, circumstances = steps.turn.tenant.policy, _circumstances(steps)
+    route = choose_route(classification, policy, circumstances=circumstances)
+    return dict(plan_writing(route, policy, circumstances))[name]
 
 
 def _classified_opt_out(turn: Turn, classification: Classification) -> ConsentChange | None:
@@ -280,10 +288,14 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
     notice = partial(handoff_notice, turn, deps, classification.language)
     objections: tuple[Verdict, ...] = ()
     previous: Draft | None = None
-    for name, writer in plan_writing(route, turn.tenant.policy, _circumstances(deps)):
-        write = partial(deps.models.draft, turn, classification, sources, writer)
+    for name in ("draft", "revise", "revise_expert"):
+        write = partial(deps.models.draft, turn, classification, sources, _writer(name, classification, steps))
         try:
             drafted = await steps.model(name, Drafted, partial(write, objections=objections, previous=previous))
+        except BudgetReached as exc:
+            if objections:
+                break  # a person gets the draft, and what is wrong with it
+            return Escalate(reason="The budget is spent", detail=str(exc), reply=notice())
         except ModelRefused as exc:
             return Escalate(reason="The model gave no usable answer", detail=str(exc), reply=notice())
         previous = drafted.draft

@@ -138,10 +138,24 @@ class OpeningHours:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """A limit of model spend, in micro-dollars: above `soft` cheaper tiers answer, above `hard` staff do."""
+    """A limit of model spend, in micro-dollars: from `soft` on cheaper tiers answer, from `hard` on staff do."""
 
     soft_microusd: int
     hard_microusd: int
+
+
+def usual_budgets() -> dict[BudgetScope, Budget]:
+    """Return limits far above an ordinary business's spend, which only loops, abuse and mistakes reach.
+
+    An answer costs about a cent, a difficult one seven: a message may be redrafted by the expert, a contact may write
+    all day, and a tenant may answer some thousand messages a day.
+    """
+    return {
+        "message": Budget(soft_microusd=50_000, hard_microusd=150_000),
+        "contact_day": Budget(soft_microusd=300_000, hard_microusd=1_000_000),
+        "tenant_day": Budget(soft_microusd=20_000_000, hard_microusd=50_000_000),
+        "tenant_month": Budget(soft_microusd=400_000_000, hard_microusd=1_000_000_000),
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,7 +191,7 @@ class Policy:
     """Cascade: a local classification at least this sure is taken, at no cost. None: Claude classifies everything."""
     reuse_answers: bool = True
     """Whether a question without personal context may get the answer another prospect got."""
-    budgets: Mapping[BudgetScope, Budget] = field(default_factory=dict)
+    budgets: Mapping[BudgetScope, Budget] = field(default_factory=usual_budgets)
     """Limits of model spend. A scope without one has none."""
     max_model_wait_minutes: int = 120
     """How long a turn may wait for a model when none answers; then a person gets it."""
@@ -589,6 +603,8 @@ class Usage:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    """Those of `cache_write_tokens` that were written for five minutes; the rest for an hour."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -609,3 +625,5 @@ class ModelCall:
     """Counts the requests made for one answer, over retries, providers, repairs and tiers, from 1."""
     batch: bool = False
     """Whether it went through the Message Batches API, at half price."""
+    ended_at: datetime | None = None
+    """When its answer or failure came; None where that says nothing (batches)."""

@@ -23,8 +23,8 @@ from agent.models.retrying import RetryBudget, Sleep, ask_again, first_answer
 from agent.ports import Clock
 from agent.types import ModelCall, ModelTier
 
-TRIES, TRIES_OF_THE_LAST = 2, 3
-"""Requests to one provider: fewer where another can be asked instead."""
+TRIES, TRIES_OF_THE_LAST = 1, 3
+"""Requests to one provider: where another can be asked at once, that is the better second request."""
 PATIENCE_S = 2.0
 """Nobody waits longer than this for a provider while another can be asked."""
 MIN_ANSWER_S = 0.2
@@ -109,6 +109,9 @@ class Gateway:
                 errand.failures.append(exc)
                 if exc.kind == "defect":
                     break
+            except asyncio.CancelledError as exc:
+                vars(exc)["calls"] = errand.all_calls()  # paid for, though nobody waits any more (see `calls_of`)
+                raise
             else:
                 return Completion(calls=errand.all_calls(reply.call), value=reply.value, problem=reply.problem)
         raise self._failure(errand)

@@ -58,6 +58,7 @@ class MessageUsage(_Checked):
             output_tokens=self.output_tokens or 0,
             cache_read_tokens=self.cache_read_input_tokens or 0,
             cache_write_tokens=self.cache_creation_input_tokens or 0,
+            cache_write_5m_tokens=self.cache_creation.ephemeral_5m_input_tokens if self.cache_creation else 0,
         )
 
 

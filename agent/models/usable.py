@@ -1,5 +1,6 @@
 """A usable answer or a person: one repair, then the next tier once, then `ModelRefused`. No call's usage is lost."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from agent.errors import ModelRefused, NightshiftError
+from agent.errors import ModelRefused, NightshiftError, calls_of
 from agent.models.request import Completion, Request
 from agent.route import TIERS
 from agent.types import ModelCall, ModelTier
@@ -86,8 +87,8 @@ async def _ask(
     """Return an answer, its calls counted on from those made `before`; a failure carries them likewise."""
     try:
         completion = await gateway.complete(request, timeout_s=max(deadline - time.monotonic(), 0.0))
-    except NightshiftError as exc:
-        exc.calls = _counted(before, exc.calls)
+    except (NightshiftError, asyncio.CancelledError) as exc:
+        vars(exc)["calls"] = _counted(before, calls_of(exc))
         raise
     return replace(completion, calls=_counted(before, completion.calls))
 

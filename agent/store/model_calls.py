@@ -1,34 +1,56 @@
-"""Accounting: a row for every call to a model, failed ones too."""
+"""Accounting: a row for every call to a model, failed ones too. `agent.budgets.record_calls` also counts its cost."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from agent.ids import new_id
 from agent.store.db import Tx
-from agent.types import ModelCall, TenantId, TurnId
+from agent.types import ModelCall, ModelTier, TenantId, TurnId
 
 
-async def insert_model_calls(tx: Tx, tenant_id: TenantId, turn_id: TurnId, calls: Iterable[ModelCall]) -> None:
-    """Record model calls made for a turn."""
-    for call in calls:
-        await tx.execute(
-            """insert into model_calls (id, tenant_id, turn_id, task, provider, model, prompt_version, input_tokens,
-                   output_tokens, cache_read_tokens, cache_write_tokens, cost_microusd, latency_ms, outcome, error)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-            (
-                new_id(),
-                tenant_id,
-                turn_id,
-                call.task,
-                call.provider,
-                call.model,
-                call.prompt_version,
-                call.usage.input_tokens,
-                call.usage.output_tokens,
-                call.usage.cache_read_tokens,
-                call.usage.cache_write_tokens,
-                call.cost_microusd,
-                call.latency_ms,
-                call.outcome,
-                call.error,
-            ),
+async def insert_model_calls(
+    tx: Tx, tenant_id: TenantId, calls: Iterable[ModelCall], *, turn_id: TurnId | None, at: datetime
+) -> None:
+    """Record model calls made for a turn, or outside of any, at `at`."""
+    rows = [
+        (
+            *(new_id(), tenant_id, turn_id, call.task, call.tier, call.provider, call.model, call.prompt_version),
+            *(call.attempt, call.batch, call.usage.input_tokens, call.usage.output_tokens),
+            *(call.usage.cache_read_tokens, call.usage.cache_write_tokens, call.usage.cache_write_5m_tokens),
+            *(call.cost_microusd, call.latency_ms, call.outcome, call.error, at),
         )
+        for call in calls
+    ]
+    async with tx.cursor() as cursor:
+        await cursor.executemany(
+            """insert into model_calls (id, tenant_id, turn_id, task, tier, provider, model, prompt_version, attempt,
+                   batch, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_5m_tokens,
+                   cost_microusd, latency_ms, outcome, error, created_at)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            rows,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DaySpend:
+    """What one tier cost on one day: `batch` tells work at half price from what prospects waited for."""
+
+    day: date
+    tier: ModelTier
+    batch: bool
+    calls: int
+    failed: int
+    cost_microusd: int
+
+
+async def list_spend(tx: Tx, tenant_id: TenantId, *, timezone: str, since: datetime, until: datetime) -> list[DaySpend]:
+    """Return what a tenant spent between two moments by day (of `timezone`, IANA) and tier, oldest first."""
+    cursor = await tx.execute(
+        """select (created_at at time zone %(timezone)s)::date as day, tier, batch, count(*)::int as calls,
+                  count(*) filter (where outcome <> 'ok')::int as failed, sum(cost_microusd)::bigint as cost_microusd
+           from model_calls where tenant_id = %(tenant_id)s and created_at >= %(since)s and created_at < %(until)s
+           group by 1, 2, 3 order by 1, 2, 3""",
+        {"tenant_id": tenant_id, "timezone": timezone, "since": since, "until": until},
+    )
+    return [DaySpend(**row) for row in await cursor.fetchall()]

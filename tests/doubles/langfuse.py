@@ -35,6 +35,8 @@ class SeenSpan:
     attributes: dict[str, Any]
     events: int
     status: str
+    start_ns: int
+    end_ns: int
 
     @property
     def kind(self) -> str:
@@ -176,6 +178,8 @@ def _seen(span: Span) -> SeenSpan:
         attributes={pair.key: _plain(pair.value) for pair in span.attributes},
         events=len(span.events),
         status=span.status.message,
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
     )
 
 

@@ -85,8 +85,13 @@ insert into answer_cache (id, tenant_id, version, language, channel, intent, que
             %(at)s, '2099-01-01');
 insert into conversation_summaries (conversation_id, tenant_id, covers_seq, text, model, prompt_version)
     values (%(idle)s, %(tenant)s, 1, 'Wants a course.', 'm', 'v');
-insert into budgets (id, tenant_id, scope, soft_microusd, hard_microusd)
-    values (gen_random_uuid(), %(tenant)s, 'tenant_day', 1, 2);
+insert into spending (subject, scope, starts_on, tenant_id, cost_microusd)
+    values (%(tenant)s, 'tenant_day', '2026-11-17', %(tenant)s, 5),
+           (%(contact)s, 'contact_day', '2020-01-01', %(tenant)s, 5);
+insert into model_batches (id, tenant_id, key, task, tier, model, prompt_version, params, due_at)
+    values (%(contact)s, %(tenant)s, 'key of ' || %(slug)s, 'classify', 'fast', 'm', 'v', '{}', '2020-01-01');
+insert into model_batch_items (batch_id, place, tenant_id, prompt)
+    values (%(contact)s, 0, %(tenant)s, 'Secret of ' || %(slug)s);
 insert into eval_items (id, tenant_id, kind, input, expected, origin)
     values (gen_random_uuid(), %(tenant)s, 'reply', '{}', '{}', 'test');
 insert into eval_runs (id, tenant_id, version, figures, started_at)

@@ -26,6 +26,7 @@ DEFINER_FUNCTIONS = {
     "resume_waiting": "TABLE(resumed_tenant_id uuid, resumed_id uuid)",
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
+    "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
@@ -38,6 +39,7 @@ ROUTER_READS = {
         *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
         *("waiting_since", "wait_until", "priority", "is_resumed"),
     },
+    "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }
 ROUTER_WRITES = {

@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +33,7 @@ from agent.store import (
     operations,
     outbox,
     simulator,
+    spending,
     summaries,
     tenants,
     ticks,
@@ -152,7 +153,16 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     outbox.list_provider_ids: lambda tx, _, b: outbox.list_provider_ids(tx, b.idle),
     outbox.project_status: lambda tx, _, b: outbox.project_status(tx, b.sent, "delivered", b.provider_id, None),
     outbox.lock_reported: lambda tx, _, b: outbox.lock_reported(tx, b.sent, b.provider_id),
-    model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(tx, tenant, b.done, [CALL]),
+    model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(
+        tx, tenant, [CALL], turn_id=b.done, at=AT
+    ),
+    model_calls.list_spend: lambda tx, _, b: model_calls.list_spend(
+        tx, b.tenant, timezone="UTC", since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2099, 1, 1, tzinfo=UTC)
+    ),
+    spending.read_spending: lambda tx, _, b: spending.read_spending(tx, b.tenant, [spent_by(b)]),
+    spending.add_spending: lambda tx, tenant, b: adds_to_theirs(tx, b, tenant),
+    spending.mark_told: lambda tx, _, b: spending.mark_told(tx, b.tenant, spent_by(b), "soft"),
+    spending.delete_old_spending: lambda tx, _, b: spending.delete_old_spending(tx, b.tenant, before=date(2026, 1, 1)),
     answer_cache.list_answers: lambda tx, tenant, b: answer_cache.list_answers(tx, question_of(b.tenant), AT),
     answer_cache.insert_answer: lambda tx, tenant, b: answer_cache.insert_answer(
         tx,
@@ -238,6 +248,16 @@ async def seconds_until_due(tx: Tx, b: Rows) -> bool:
 
 async def has_summary(tx: Tx, b: Rows) -> bool:
     return bool((await summaries.find_summary(tx, b.idle)).text)
+
+
+def spent_by(b: Rows) -> spending.Account:
+    return spending.Account(scope="tenant_day", subject=b.tenant, starts_on=date(2026, 11, 17))
+
+
+async def adds_to_theirs(tx: Tx, b: Rows, tenant: TenantId) -> bool:
+    """Whether B's own sum is told, or grows."""
+    (spent,) = await spending.add_spending(tx, tenant, [spent_by(b)], 1)
+    return spent.cost_microusd > 1
 
 
 async def wait(tx: Tx, b: Rows) -> bool:

@@ -35,27 +35,10 @@ async def test_answered_turn_is_one_trace_from_screen_to_send(traced: Agent, lan
     root = langfuse.named("turn")
     for name in ("screen", "detect", "classify", "retrieve", "route", "draft", "decide", "deliver", "consent"):
         assert langfuse.named(name) is not None, name
-    assert [langfuse.named(name).kind for name in ("classify", "draft", "retrieve", "send")] == [
-        "generation",
-        "generation",
-        "retriever",
-        "tool",
-    ]
+    kinds = [langfuse.named(name).kind for name in ("classify", "classify call", "draft", "draft call", "retrieve")]
+    assert kinds == ["chain", "generation", "chain", "generation", "retriever"]
+    assert langfuse.named("send").kind == "tool"
     assert langfuse.named("deliver").parent_id == root.span_id
-
-
-async def test_generations_carry_what_the_accounting_says(traced: Agent, langfuse: FakeLangfuse) -> None:
-    await traced.answer(await traced.hear("¿cuánto cuesta el intensivo?"))
-    await asyncio.to_thread(traced.deps.tracer.shutdown)
-
-    (accounted,) = await traced.rows(
-        "select sum(cost_microusd)::int as cost, sum(input_tokens + output_tokens)::int as tokens from model_calls"
-    )
-    generations = [langfuse.named(name) for name in ("classify", "draft")]
-    assert sum(span.json("cost_details")["total"] for span in generations) * 1_000_000 == (
-        pytest.approx(accounted["cost"])
-    )
-    assert sum(span.json("usage_details")["total"] for span in generations) == accounted["tokens"]
 
 
 async def test_events_tell_the_story_without_any_text(agent: Agent) -> None:

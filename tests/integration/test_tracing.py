@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from agent.settings import Settings
 from agent.tracing import LangfuseTracer, SilentTracer, bounded, build_tracer
 from agent.types import Usage
 from tests.doubles.langfuse import FakeLangfuse, Mode, fake_langfuse
+from tests.doubles.models import a_call
 
 TURN_ID = "0190a5b2-7c3d-7e4f-8a1b-123456789012"
 
@@ -118,16 +120,20 @@ def test_every_span_carries_session_user_tags_name_and_environment(tracer: Trace
         assert span.attributes["langfuse.environment"] == "test"
 
 
-@pytest.mark.parametrize("kind", ["generation", "embedding"])
-def test_model_call_reports_disjoint_usage_and_cost_with_totals(
-    tracer: Tracer, server: FakeLangfuse, kind: ObservationType
+def test_model_call_is_a_generation_with_disjoint_usage_cost_and_prompt_version(
+    tracer: Tracer, server: FakeLangfuse
 ) -> None:
     usage = Usage(input_tokens=100, output_tokens=20, cache_read_tokens=300, cache_write_tokens=5)
-    with Turn(tracer), tracer.step("call", kind) as call:
-        call.update(model="claude-haiku-5-5", usage=usage, cost_microusd=1_234)
+    with Turn(tracer), tracer.step("draft", "chain"):
+        tracer.call(replace(a_call("draft"), usage=usage, cost_microusd=1_234, prompt_version="0123456789ab"))
     tracer.shutdown()
-    span = server.named("call")
+    span = server.named("draft call")
+    assert span.kind == "generation"
+    assert span.parent_id == server.named("draft").span_id
+    assert span.attributes["session.id"] == "conversation-1"
     assert span.attributes["langfuse.observation.model.name"] == "claude-haiku-5-5"
+    assert span.attributes["langfuse.version"] == "0123456789ab"
+    assert span.attributes["langfuse.observation.metadata.tier"] == '"standard"'
     assert span.json("usage_details") == {
         "input": 100,
         "output": 20,
@@ -139,11 +145,29 @@ def test_model_call_reports_disjoint_usage_and_cost_with_totals(
 
 
 def test_free_call_reports_a_cost_of_zero_so_that_langfuse_computes_none(tracer: Tracer, server: FakeLangfuse) -> None:
-    with Turn(tracer), tracer.step("call", "generation") as call:
-        call.update(model="gpt-4o", usage=Usage(), cost_microusd=0)
+    with Turn(tracer):
+        tracer.call(replace(a_call(), model="gpt-4o", usage=Usage(), cost_microusd=0))
     tracer.shutdown()
-    assert server.named("call").json("cost_details") == {"total": 0.0}
-    assert server.named("call").json("usage_details")["total"] == 0
+    assert server.named("classify call").json("cost_details") == {"total": 0.0}
+    assert server.named("classify call").json("usage_details")["total"] == 0
+
+
+def test_model_call_lasts_as_long_as_it_took_and_a_failed_one_says_why(tracer: Tracer, server: FakeLangfuse) -> None:
+    ended = datetime(2026, 11, 17, 15, 0, 0, 123_456, tzinfo=UTC)
+    failed = replace(a_call(), latency_ms=1_500, ended_at=ended, outcome="error", error="529 overloaded_error")
+    with Turn(tracer):
+        tracer.call(failed)
+    tracer.shutdown()
+    span = server.named("classify call")
+    assert (span.end_ns, span.end_ns - span.start_ns) == (int(ended.timestamp()) * 10**9 + 123_456_000, 1_500_000_000)
+    assert span.attributes["langfuse.observation.level"] == "WARNING"
+    assert span.attributes["langfuse.observation.status_message"] == "529 overloaded_error"
+
+
+def test_model_call_outside_of_a_turn_is_not_reported(tracer: Tracer, server: FakeLangfuse) -> None:
+    tracer.call(a_call())
+    tracer.shutdown()
+    assert server.spans == []
 
 
 def test_level_and_status_message_arrive_masked(tracer: Tracer, server: FakeLangfuse) -> None:
@@ -336,7 +360,8 @@ def test_without_keys_nothing_is_sent_logged_or_started(caplog: pytest.LogCaptur
         silent = build_tracer(settings())
         with Turn(silent) as turn, silent.step("step", "generation", input="x", metadata={"a": 1}) as step:
             turn.update(output="y", level="ERROR")
-            step.update(model="m", usage=Usage(), cost_microusd=1)
+            step.update(output="z")
+            silent.call(a_call())
         silent.shutdown()
     assert isinstance(silent, SilentTracer)
     assert silent.trace_id(TURN_ID) == Langfuse.create_trace_id(seed=TURN_ID)

@@ -1,0 +1,91 @@
+"""Budgets: what models may cost in a turn, with a contact in a day, for a tenant in a day and month (promise P8).
+
+What was spent is read once, when a turn is gathered, and what the turn itself spends is added on the way; turns of
+other workers are not seen meanwhile. So a hard limit can be passed by the calls that are under way when it is reached,
+those of one step for each turn in flight, and by no more: no step begins at a limit its turn knows to be reached.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from agent.types import Budget, BudgetScope, ModelCall, Turn
+
+MICRO_PER_USD = 1_000_000
+MICRO_DECIMALS = 6
+SCOPES: tuple[BudgetScope, ...] = get_args(BudgetScope)
+"""From the narrowest to the widest."""
+WHOSE: Mapping[BudgetScope, str] = {
+    "message": "this message",
+    "contact_day": "this contact today",
+    "tenant_day": "the business today",
+    "tenant_month": "the business this month",
+}
+
+Level = Literal["none", "soft", "hard"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """The limit that is reached: the hardest, and of several the narrowest. Level `none`: none is."""
+
+    level: Level
+    scope: BudgetScope | None = None
+    spent_microusd: int = 0
+    limit_microusd: int = 0
+
+    def __str__(self) -> str:
+        """Say it to staff."""
+        if self.scope is None:
+            return "within budget"
+        spent, limit = format_usd(self.spent_microusd), format_usd(self.limit_microusd)
+        return f"model budget for {WHOSE[self.scope]}: ${spent} of ${limit} spent"
+
+
+WITHIN_BUDGET = Limit(level="none")
+
+
+def limit_of(turn: Turn, made: Iterable[ModelCall] = ()) -> Limit:
+    """Return the limit a turn has reached, counting the calls it has `made` since it was gathered."""
+    more = sum(call.cost_microusd for call in made)
+    spent = {scope: turn.spent_microusd.get(scope, 0) + more for scope in SCOPES}
+    return limit_reached(turn.tenant.policy.budgets, spent)
+
+
+def limit_reached(budgets: Mapping[BudgetScope, Budget], spent_microusd: Mapping[BudgetScope, int]) -> Limit:
+    """Return the limit of `budgets` that `spent_microusd` reaches. A scope without a budget has none."""
+    reached = [
+        limit
+        for scope in SCOPES
+        if scope in budgets and (limit := _limit(scope, budgets[scope], spent_microusd.get(scope, 0)))
+    ]
+    return max(reached, key=lambda limit: limit.level == "hard", default=WITHIN_BUDGET)
+
+
+def _limit(scope: BudgetScope, budget: Budget, spent: int) -> Limit | None:
+    if spent >= budget.hard_microusd:
+        return Limit(level="hard", scope=scope, spent_microusd=spent, limit_microusd=budget.hard_microusd)
+    if spent >= budget.soft_microusd:
+        return Limit(level="soft", scope=scope, spent_microusd=spent, limit_microusd=budget.soft_microusd)
+    return None
+
+
+def parse_usd(text: str) -> int:
+    """Read a plain decimal number of dollars such as `0.05` as micro-dollars, exactly.
+
+    Raises:
+        ValueError: not a plain decimal, or finer than a micro-dollar.
+    """
+    whole, _, fraction = text.partition(".")
+    digits = whole + fraction
+    if not (whole and digits.isascii() and digits.isdecimal()) or text.endswith(".") or len(whole) > MICRO_DECIMALS:
+        raise ValueError('expected dollars such as "0.05", below a million: digits, a point for decimals')
+    if len(fraction) > MICRO_DECIMALS:
+        raise ValueError("a budget has six decimals at most")
+    return int(whole) * MICRO_PER_USD + int(fraction.ljust(MICRO_DECIMALS, "0"))
+
+
+def format_usd(microusd: int) -> str:
+    """Write micro-dollars as a plain decimal number of dollars, the inverse of `parse_usd`: at least two decimals."""
+    whole, fraction = divmod(microusd, MICRO_PER_USD)
+    return f"{whole}.{f'{fraction:06d}'.rstrip('0').ljust(2, '0')}"
