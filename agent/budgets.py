@@ -13,6 +13,8 @@ from agent.types import Budget, BudgetScope, ModelCall, Turn
 
 MICRO_PER_USD = 1_000_000
 MICRO_DECIMALS = 6
+MAX_WHOLE_DIGITS = 6
+"""Of an amount of dollars: a budget is below a million."""
 SCOPES: tuple[BudgetScope, ...] = get_args(BudgetScope)
 """From the narrowest to the widest."""
 WHOSE: Mapping[BudgetScope, str] = {
@@ -78,7 +80,7 @@ def parse_usd(text: str) -> int:
     """
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
-    if not (whole and digits.isascii() and digits.isdecimal()) or text.endswith(".") or len(whole) > MICRO_DECIMALS:
+    if not (whole and digits.isascii() and digits.isdecimal()) or text.endswith(".") or len(whole) > MAX_WHOLE_DIGITS:
         raise ValueError('expected dollars such as "0.05", below a million: digits, a point for decimals')
     if len(fraction) > MICRO_DECIMALS:
         raise ValueError("a budget has six decimals at most")

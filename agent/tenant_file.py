@@ -21,8 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from agent.budgets import parse_usd
 from agent.prices import to_minor
-from agent.types import Channel, ContentRule, Intent, ModelTier, Policy, Provider, Strictness, Task, Unit
+from agent.types import BudgetScope, Channel, ContentRule, Intent, ModelTier, Policy, Provider, Strictness, Task, Unit
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DEFAULT = Policy()
@@ -169,6 +170,19 @@ class HoursEntry(Entry):
         return self
 
 
+class BudgetEntry(Entry):
+    """A limit of model spend, in US dollars: from `soft` on cheaper models answer, from `hard` on staff do."""
+
+    soft: Amount
+    hard: Amount
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if parse_usd(self.soft) > parse_usd(self.hard):
+            raise ValueError("`soft` must not be above `hard`")
+        return self
+
+
 class SettingsEntry(Entry):
     """How the agent behaves; what is left out has the default of `agent.types.Policy`."""
 
@@ -184,9 +198,11 @@ class SettingsEntry(Entry):
     strictness: dict[ContentRule, Strictness] = {}
     max_model_wait_minutes: int = Field(default=_DEFAULT.max_model_wait_minutes, ge=5, le=1440)
     demand_judging: bool = _DEFAULT.demand_judging
+    reuse_answers: bool = _DEFAULT.reuse_answers
     sure_above: float = Field(default=_DEFAULT.sure_above, ge=0, le=1)
     classify_locally_above: float | None = Field(default=None, ge=0.5, le=1)
     tiers: dict[Task, ModelTier] = {}
+    budgets: dict[BudgetScope, BudgetEntry | None] = {}
 
     @model_validator(mode="after")
     def _in_proportion(self) -> Self:
@@ -303,6 +319,7 @@ ENTRIES: dict[str, type[Entry]] = {
     "channels": ChannelEntry,
     "hours": HoursEntry,
     "settings": SettingsEntry,
+    "budgets": BudgetEntry,
     "catalogue": ItemEntry,
     "prices": PriceEntry,
     "instalments": InstalmentsEntry,

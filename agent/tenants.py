@@ -13,11 +13,13 @@ from uuid import UUID, uuid5
 
 import yaml
 
+from agent.budgets import SCOPES, format_usd, parse_usd
 from agent.errors import Misconfigured
 from agent.prices import to_amount, to_minor
 from agent.tenant_checks import check_shape, check_whole
 from agent.tenant_file import (
     DAYS,
+    BudgetEntry,
     DiscountEntry,
     HoursEntry,
     InstalmentsEntry,
@@ -30,6 +32,8 @@ from agent.tenant_file import (
 )
 from agent.tenant_yaml import Document, Problem, read_yaml
 from agent.types import (
+    Budget,
+    BudgetScope,
     CatalogueItem,
     Channel,
     Discount,
@@ -41,6 +45,7 @@ from agent.types import (
     Provider,
     Tenant,
     TenantId,
+    usual_budgets,
 )
 
 NAMESPACE = UUID("6f1d3f0e-2b57-4d0c-9a3e-8c5b7a1e4d20")
@@ -170,10 +175,21 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         strictness=settings.strictness,
         max_model_wait_minutes=settings.max_model_wait_minutes,
         demand_judging=settings.demand_judging,
+        reuse_answers=settings.reuse_answers,
         sure_above=settings.sure_above,
         classify_locally_above=settings.classify_locally_above,
         tiers=settings.tiers,
+        budgets=_budgets(settings.budgets),
     )
+
+
+def _budgets(entries: Mapping[BudgetScope, BudgetEntry | None]) -> dict[BudgetScope, Budget]:
+    """Return the usual budgets with those of the file over them; null in the file: no limit."""
+    stated = {
+        scope: entry and Budget(soft_microusd=parse_usd(entry.soft), hard_microusd=parse_usd(entry.hard))
+        for scope, entry in entries.items()
+    }
+    return {scope: budget for scope, budget in {**usual_budgets(), **stated}.items() if budget}
 
 
 def _item(entry: ItemEntry, own_currency: str) -> CatalogueItem:
@@ -304,10 +320,18 @@ def _settings_document(policy: Policy) -> dict[str, Any]:
         "strictness": dict(policy.strictness),
         "max_model_wait_minutes": policy.max_model_wait_minutes,
         "demand_judging": policy.demand_judging,
+        "reuse_answers": policy.reuse_answers,
         "sure_above": policy.sure_above,
         "classify_locally_above": policy.classify_locally_above,
         "tiers": dict(policy.tiers),
+        "budgets": {scope: _budget_document(policy.budgets.get(scope)) for scope in SCOPES},
     }
+
+
+def _budget_document(budget: Budget | None) -> dict[str, str] | None:
+    if budget is None:
+        return None
+    return {"soft": format_usd(budget.soft_microusd), "hard": format_usd(budget.hard_microusd)}
 
 
 def _item_document(item: CatalogueItem, own_currency: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The tenant file: what is accepted, what is refused and how, round trips, differences, the shipped tenants."""
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -26,7 +27,7 @@ from agent.tenants import (
     tenant_id,
     to_document,
 )
-from agent.types import OpeningHours, Price
+from agent.types import Budget, OpeningHours, Price, usual_budgets
 from tests.factories import make_tenant
 
 ROOT = Path(__file__).parents[2]
@@ -373,3 +374,38 @@ def test_tenant_built_in_code_can_be_written_and_read() -> None:
     tenant = make_tenant()
     tenant = replace(tenant, id=tenant_id(tenant.slug))
     assert parse_tenant_file(dump_tenant_file(TenantFile(tenant=tenant))).tenant == tenant
+
+
+def test_budgets_left_out_are_the_usual_and_a_null_one_has_no_limit() -> None:
+    stated = {"message": {"soft": "0", "hard": "0.000001"}, "tenant_month": None, "tenant_day": {"soft": 5, "hard": 9}}
+    file = parse_tenant_file(full(setter("settings.budgets", stated)))
+    budgets = file.tenant.policy.budgets
+    assert budgets == {
+        "message": Budget(soft_microusd=0, hard_microusd=1),
+        "contact_day": usual_budgets()["contact_day"],
+        "tenant_day": Budget(soft_microusd=5_000_000, hard_microusd=9_000_000),
+    }
+    assert parse_tenant_file(dump_tenant_file(file)) == file
+
+
+def test_the_demo_tenant_states_the_usual_budgets() -> None:
+    lumen = next(path for path in SHIPPED if path.stem == "lumen")
+    assert load_tenant_file(lumen).tenant.policy.budgets == usual_budgets()
+
+
+@pytest.mark.parametrize(
+    ("budgets", "says"),
+    [
+        pytest.param({"message": {"soft": 0.05, "hard": "1"}}, "quote the amount", id="unquoted"),
+        pytest.param({"message": {"soft": "0.0000001", "hard": "1"}}, "six decimals at most", id="too fine"),
+        pytest.param({"message": {"soft": "1,5", "hard": "2"}}, "expected dollars such as", id="comma"),
+        pytest.param({"message": {"soft": "-1", "hard": "2"}}, "expected dollars such as", id="negative"),
+        pytest.param({"message": {"soft": "2", "hard": "1"}}, "`soft` must not be above `hard`", id="order"),
+        pytest.param({"message": {"soft": "1"}}, "settings.budgets.message.hard: is required", id="half"),
+        pytest.param({"message": {"soft": "1", "hart": "2"}}, "did you mean `hard`", id="unknown key"),
+        pytest.param({"tenant_year": {"soft": "1", "hard": "2"}}, "settings.budgets.tenant_year", id="unknown scope"),
+    ],
+)
+def test_bad_budget_is_explained(budgets: Any, says: str) -> None:
+    with pytest.raises(Misconfigured, match=re.escape(says)):
+        parse_tenant_file(full(setter("settings.budgets", budgets)))
