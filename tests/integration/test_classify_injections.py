@@ -1,4 +1,4 @@
-"""Injections against the classifier, over HTTP to a stand-in: they change neither the request nor the answer's shape."""
+"""Injections against the classifier, over HTTP to a stand-in: neither request nor shape of the answer changes."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
