@@ -66,14 +66,19 @@ async def read_spent(tx: Tx, occasion: Occasion, now: datetime) -> dict[BudgetSc
     return {scope: found.get(scope, 0) for scope in SCOPES}
 
 
-async def record_calls(tx: Tx, occasion: Occasion, calls: Sequence[ModelCall], now: datetime) -> None:
-    """Record calls, count their cost, and tell of each limit that is reached by it, once."""
+async def record_calls(tx: Tx, occasion: Occasion, calls: Sequence[ModelCall], now: datetime) -> dict[BudgetScope, int]:
+    """Record calls, count their cost, and tell of each limit that is reached by it, once.
+
+    Returns what has been spent by now, whoever spent it; empty if the calls cost nothing.
+    """
     await insert_model_calls(tx, occasion.tenant.id, calls, turn_id=occasion.turn_id, at=now)
     cost = sum(call.cost_microusd for call in calls)
     if cost == 0:
-        return
-    for spent in await spending.add_spending(tx, occasion.tenant.id, accounts_of(occasion, now), cost):
+        return {}
+    accounts = await spending.add_spending(tx, occasion.tenant.id, accounts_of(occasion, now), cost)
+    for spent in accounts:
         await _tell(tx, occasion, spent)
+    return {spent.account.scope: spent.cost_microusd for spent in accounts}
 
 
 async def _tell(tx: Tx, occasion: Occasion, spent: Spent) -> None:
@@ -109,9 +114,10 @@ def report_calls(calls: Sequence[ModelCall], deps: AgentDeps) -> None:
         deps.tracer.call(call)
 
 
-async def account_for(turn: Turn, calls: Sequence[ModelCall], deps: AgentDeps) -> None:
-    """Report and record calls made for a turn, in a transaction of their own."""
+async def account_for(turn: Turn, calls: Sequence[ModelCall], deps: AgentDeps) -> dict[BudgetScope, int]:
+    """Report and record calls made for a turn, in a transaction of their own; returns what `record_calls` does."""
     report_calls(calls, deps)
-    if calls:
-        async with deps.db.tenant(turn.tenant.id) as tx:
-            await record_calls(tx, occasion_of(turn), calls, deps.now())
+    if not calls:
+        return {}
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        return await record_calls(tx, occasion_of(turn), calls, deps.now())

@@ -1,15 +1,15 @@
 """Budgets: what models may cost in a turn, with a contact in a day, for a tenant in a day and month (promise P8).
 
-What was spent is read once, when a turn is gathered, and what the turn itself spends is added on the way; turns of
-other workers are not seen meanwhile. So a hard limit can be passed by the calls that are under way when it is reached,
-those of one step for each turn in flight, and by no more: no step begins at a limit its turn knows to be reached.
+What was spent is read when a turn is gathered, and again whenever a step of it has cost something; no step begins at a
+limit that its turn knows to be reached. So a hard limit is passed by the steps that are under way when it is reached,
+one for each turn in flight, and by no more. A step is one answer: the retries and repairs it may take are bounded, too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from agent.types import Budget, BudgetScope, ModelCall, Turn
+from agent.types import Budget, BudgetScope, Turn
 
 MICRO_PER_USD = 1_000_000
 MICRO_DECIMALS = 6
@@ -47,11 +47,9 @@ class Limit:
 WITHIN_BUDGET = Limit(level="none")
 
 
-def limit_of(turn: Turn, made: Iterable[ModelCall] = ()) -> Limit:
-    """Return the limit a turn has reached, counting the calls it has `made` since it was gathered."""
-    more = sum(call.cost_microusd for call in made)
-    spent = {scope: turn.spent_microusd.get(scope, 0) + more for scope in SCOPES}
-    return limit_reached(turn.tenant.policy.budgets, spent)
+def limit_of(turn: Turn) -> Limit:
+    """Return the limit a turn has reached."""
+    return limit_reached(turn.tenant.policy.budgets, turn.spent_microusd)
 
 
 def limit_reached(budgets: Mapping[BudgetScope, Budget], spent_microusd: Mapping[BudgetScope, int]) -> Limit:

@@ -4,7 +4,7 @@ begins once a hard limit of a budget is reached."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -15,7 +15,7 @@ from agent.errors import BudgetReached, Fenced, NightshiftError, calls_of
 from agent.ports import AgentDeps, Classified, Drafted, Judged, Observation
 from agent.store.conversations import Lease
 from agent.store.turns import save_step
-from agent.types import Classification, Draft, ModelCall, Turn
+from agent.types import BudgetScope, Classification, Draft, Turn
 
 R = TypeVar("R", Classified, Drafted, Judged)
 
@@ -33,13 +33,13 @@ class Steps:
     lease: Lease
     saved: dict[str, Any]
     deps: AgentDeps
-    made: list[ModelCall] = field(default_factory=list)
-    """Model calls made in this attempt, in order."""
+    spent_microusd: dict[BudgetScope, int] = field(default_factory=dict)
+    """What had been spent when the last step of this turn ended."""
 
     @property
     def limit(self) -> Limit:
         """The limit of a budget that the turn has reached by now."""
-        return limit_of(self.turn, self.made)
+        return limit_of(replace(self.turn, spent_microusd={**self.turn.spent_microusd, **self.spent_microusd}))
 
     async def model(self, name: str, result_type: type[R], work: Callable[[], Awaitable[R]]) -> R:
         """Run a step that calls a model, or return what an earlier attempt already paid for.
@@ -59,10 +59,8 @@ class Steps:
                 result = await work()
             except (NightshiftError, asyncio.CancelledError) as exc:
                 # A cancelled turn goes on elsewhere; what it has cost already is paid all the same.
-                self.made.extend(calls_of(exc))
-                await asyncio.shield(account_for(self.turn, calls_of(exc), self.deps))
+                self.spent_microusd.update(await asyncio.shield(account_for(self.turn, calls_of(exc), self.deps)))
                 raise
-            self.made.extend(result.calls)
             _describe(observation, result)
             await self._save(name, result)
             return result
@@ -71,8 +69,9 @@ class Steps:
         report_calls(result.calls, self.deps)
         dumped = _ADAPTERS[type(result)].dump_python(result, mode="json")
         async with self.deps.db.tenant(self.lease.tenant_id) as tx:
-            await record_calls(tx, occasion_of(self.turn), result.calls, self.deps.now())
+            spent = await record_calls(tx, occasion_of(self.turn), result.calls, self.deps.now())
             is_ours = await save_step(tx, self.lease, self.turn.id, name, dumped)
+        self.spent_microusd.update(spent)
         if not is_ours:  # after the commit: the calls were made, whoever goes on with the turn
             raise Fenced(f"turn {self.turn.id} was taken over while `{name}` ran")
 

@@ -40,6 +40,8 @@ class ScriptedModels:
     classified: list[str] = field(default_factory=list)
     drafted: list[str] = field(default_factory=list)
     objections: list[tuple[Verdict, ...]] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    """Who was to write each draft."""
 
     async def classify(self, turn: Turn, language: str, *, tier: ModelTier = "fast") -> Classified:
         """Answer as scripted; an abler tier than the first as `second_opinion`, if there is one."""
@@ -63,6 +65,7 @@ class ScriptedModels:
         text = self.texts[min(len(self.drafted), len(self.texts) - 1)]
         self.drafted.append(turn.text)
         self.objections.append(tuple(objections))
+        self.routes.append(route)
         self._fail()
         draft = Draft(
             text=text, language=classification.language, confidence=0.95, needs_human=False, source="claude", model="m"
