@@ -14,6 +14,7 @@ from functools import cache
 from typing import Generic, Literal, TypeVar
 
 import anthropic
+import structlog
 from anthropic.types import ThinkingConfigParam
 from anthropic.types.message_create_params import MessageCreateParamsBase
 from pydantic import BaseModel
@@ -26,9 +27,9 @@ from agent.models.request import Request
 from agent.ports import Clock
 from agent.types import ModelCall
 
-PING_MAX_TOKENS = 1
-
 T = TypeVar("T", bound=BaseModel)
+_log = structlog.stdlib.get_logger(__name__)
+
 Sdk = anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock | anthropic.AsyncAnthropicVertex
 
 
@@ -118,19 +119,20 @@ class ClaudeApi:
                 outcome=outcome,
                 error=error,
                 tier=request.tier,
+                ended_at=self._now(),
             )
             record(call)
         return Reply(call=call, value=value, problem=error, headers=received.headers)
 
-    async def ping(self, model: str, *, timeout_s: float) -> Mapping[str, str]:
-        """Ask for a single token, to see whether a model answers; return the response's headers.
+    async def ping(self, model: str, *, timeout_s: float) -> None:
+        """Ask for a single token, to see whether a model answers. What that costs is logged: no tenant pays for it.
 
         Raises:
             CallFailed: it does not.
         """
         params: MessageCreateParamsBase = {
             "model": model,
-            "max_tokens": PING_MAX_TOKENS,
+            "max_tokens": 1,
             "messages": [{"role": "user", "content": "ping"}],
         }
         received = Received()
@@ -138,7 +140,9 @@ class ClaudeApi:
             await self._receive(params, model, received, timeout_s)
         except self._failures as exc:
             raise self._read_failure(exc, model) from exc
-        return received.headers
+        finally:
+            cost = self._cost(model, received.usage)
+            _log.info("model_probed", provider=self.name, model=model, cost_microusd=cost)
 
     async def aclose(self) -> None:
         """Close all connections."""

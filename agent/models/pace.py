@@ -20,7 +20,7 @@ KINDS = ("requests", "input-tokens", "output-tokens")
 RESERVE = 0.05
 """Share of a limit that is left alone: other workers draw on it too, and the headers tell us only afterwards."""
 MAX_DIGITS = 12
-LOOK_AGAIN_S = 1.0
+SHORTEST_WAIT_S, LOOK_AGAIN_S = 0.001, 1.0
 """A line's head looks this often whether things got better than expected."""
 
 Need = tuple[int, int, int]
@@ -123,7 +123,7 @@ class Pace:
         while self._lines:
             tenant_id, line = next(iter(self._lines.items()))
             if (wait_s := self.wait_s(line[0].need)) > 0:
-                await self._sleep(min(wait_s, LOOK_AGAIN_S))
+                await self._sleep(min(max(wait_s, SHORTEST_WAIT_S), LOOK_AGAIN_S))
                 continue
             waiting = line.popleft()
             del self._lines[tenant_id]

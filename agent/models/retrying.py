@@ -3,9 +3,9 @@
 The budget keeps an outage from multiplying the bill and the load on a provider that is already down: a request beyond
 the first of a call, wherever it goes, counts as a retry, and retries are at most a tenth of the calls of the last
 minute, in the process and in each tenant. A tenth alone would forbid a quiet process any retry at all, so a few are
-always free: ten a minute in the process are one worker's three or four unlucky calls, and three in a tenant let one
-call of a business that is asked twice in a night survive a restart at the provider. Four tenants can together exhaust
-the process's ten, one alone cannot.
+always free: in a tenant as many as it takes failures to open a circuit, so that one business alone at night gets all
+its answers from the next provider until the failing one is left alone; in the process twice that, so that one tenant
+cannot use up what the others may need.
 """
 
 import asyncio
@@ -17,13 +17,14 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
+from agent.models.circuit import FAILURES_IN_A_ROW
 from agent.models.failures import CallFailed
 from agent.ports import Clock
 from agent.types import TenantId
 
 MINUTE = timedelta(minutes=1)
 CALLS_PER_RETRY = 10
-FREE_IN_PROCESS, FREE_IN_TENANT = 10, 3
+FREE_IN_PROCESS, FREE_IN_TENANT = 2 * FAILURES_IN_A_ROW, FAILURES_IN_A_ROW
 """Retries a minute that need no calls to pay for them."""
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 8.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.audit_tenants import load_tenants
 from agent.guardrails import content_rules
 from agent.language import LanguageDetector
-from tests.benchmarks import guardrails, local_classifier, turns, webhook
+from tests.benchmarks import gateway, guardrails, local_classifier, turns, webhook
 
 LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -22,6 +22,7 @@ def lines() -> Iterator[Line]:
     """Yield lines of a table, what and how much, as they are measured."""
     yield from asyncio.run(webhook.run())
     yield from asyncio.run(turns.run())
+    yield from asyncio.run(gateway.run())
     yield from _understanding(LABELLED / "messages.dev.jsonl")
     yield from _guardrails(LABELLED / "guardrail-tenants.dev.json", LABELLED / "guardrails.dev.jsonl")
 

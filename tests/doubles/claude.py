@@ -186,7 +186,7 @@ def create_app(double: ClaudeDouble) -> FastAPI:
 
     @app.post("/model/{model}/invoke")
     async def invoke(request: Request, model: str) -> Response:
-        name = model.removeprefix("anthropic.")
+        name = model.rpartition("anthropic.")[2]
         body = check_cloud_request(request.headers, await request.body(), double.api_key, model=name, stream=False)
         return await _answer(double, request, body)
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -90,9 +90,9 @@ class Latency:
 class Mix:
     """A share of requests that fail, in each way its own; the same sequence for a seed."""
 
-    def __init__(self, seed: int, shares: Mapping[float, Step] | list[tuple[float, Step]]) -> None:
+    def __init__(self, seed: int, shares: Sequence[tuple[float, Step]]) -> None:
         self._random = Random(seed)
-        self._shares = list(shares.items()) if isinstance(shares, Mapping) else shares
+        self._shares = shares
 
     def draw(self) -> Step:
         """Return what happens to the next request."""

@@ -58,6 +58,14 @@ def test_a_variable_of_the_environment_wins_over_the_file(monkeypatch: pytest.Mo
         ("NIGHTSHIFT_ENVIRONMENT", "My Company", "pattern"),
         ("NIGHTSHIFT_WORKER_CONCURRENCY", "0", "greater than or equal to 1"),
         ("NIGHTSHIFT_MODEL_TIMEOUT_S", "0", "greater than 0"),
+        ("NIGHTSHIFT_MODEL_STALL_S", "0", "greater than 0"),
+        ("NIGHTSHIFT_MODEL_PROVIDERS", "anthropic,azure", "anthropic, bedrock, vertex"),
+        ("NIGHTSHIFT_MODEL_PROVIDERS", "bedrock,bedrock", "each once"),
+        ("NIGHTSHIFT_MODEL_ENDPOINTS", "{backup}", "not JSON"),
+        ("NIGHTSHIFT_MODEL_ENDPOINTS", '{"backup": {"base_url": "https://a.example"}}', "Field required"),
+        ("NIGHTSHIFT_MODEL_ENDPOINTS", '{"backup": {"base_url": "file:///x", "api_key": "k"}}', "pattern"),
+        ("NIGHTSHIFT_MODEL_ENDPOINTS", '{"vertex": {"base_url": "https://a.example", "api_key": "k"}}', "taken"),
+        ("NIGHTSHIFT_MODEL_IDS", '{"bedrock": []}', "valid dictionary"),
         ("TWILIO_BASE_URL", "https://api.example", "only a loopback address"),
     ],
 )
@@ -112,7 +120,40 @@ def test_lists_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.sendgrid_inbound_public_keys == ("key",)
 
 
-SECRETS = ("database_url", "anthropic_api_key", "twilio_auth_token", "smtp_url", "langfuse_secret_key")
+def test_model_providers_are_a_list_and_their_particulars_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_MODEL_PROVIDERS", " anthropic, backup,bedrock ")
+    monkeypatch.setenv(
+        "NIGHTSHIFT_MODEL_ENDPOINTS", '{"backup": {"base_url": "https://a.example", "api_key": "hunter2"}}'
+    )
+    monkeypatch.setenv("NIGHTSHIFT_MODEL_IDS", '{"bedrock": {"claude-haiku-5-5": "eu.anthropic.claude-haiku-5-5"}}')
+    settings = load_settings()
+    assert settings.nightshift_model_providers == ("anthropic", "backup", "bedrock")
+    assert settings.nightshift_model_endpoints["backup"].api_key.get_secret_value() == "hunter2"
+    assert settings.nightshift_model_ids["bedrock"]["claude-haiku-5-5"].startswith("eu.")
+    assert "hunter2" not in settings.model_dump_json() + repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, False),
+        ({"anthropic_api_key": "key"}, True),
+        ({"nightshift_model_providers": "bedrock"}, True),
+    ],
+)
+def test_models_are_on_with_a_key_or_another_provider(settings: dict[str, object], expected: bool) -> None:
+    assert load_settings(**settings).has_models is expected
+
+
+SECRETS = (
+    "aws_bearer_token_bedrock",
+    "anthropic_vertex_access_token",
+    "database_url",
+    "anthropic_api_key",
+    "twilio_auth_token",
+    "smtp_url",
+    "langfuse_secret_key",
+)
 
 
 def test_secrets_are_shown_nowhere() -> None:
