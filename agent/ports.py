@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from agent.answer_cache import AnswerCache
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.metrics import Metrics
@@ -334,5 +335,7 @@ class AgentDeps(Deps):
     """Where `models` can be down; None for those that cannot."""
     summariser: Summariser | None = None
     """Keeps notes of long conversations; None without a model."""
+    answers: AnswerCache | None = None
+    """Answers to questions that anybody could ask; None without a model, whose answers alone cost anything."""
     metrics: Metrics = field(default_factory=Metrics)
     """Counters of this process."""

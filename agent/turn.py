@@ -24,6 +24,7 @@ from agent.injection import screen_injection
 from agent.judging import judge_draft
 from agent.ports import AgentDeps, Deps, Drafted
 from agent.render import render_notice
+from agent.reuse import keep_answer, reuse_answer
 from agent.route import Circumstances, choose_route, plan_writing
 from agent.screen import Screened, screen
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
@@ -148,7 +149,9 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     elif route.tier == "person":
         decision = Escalate(reason=route.reason, reply=handoff_notice(turn, deps, language))
     else:
-        decision = await _write_or_wait(steps, classification, sources, route)
+        question, reused = await reuse_answer(steps, classification, sources, route)
+        decision = reused or await _write_or_wait(steps, classification, sources, route)
+        await keep_answer(steps, question, decision)
     return Resolution(decision=decision, spoken=spoken, consent=consent, classification=classification, route=route)
 
 

@@ -99,6 +99,8 @@ def engine_label(source: Source, model: str, *, has_model_key: bool) -> str:
             return "local engine — Claude gave no answer" if has_model_key else "local engine — no model key set"
         case "rule":
             return "rule — no model involved"
+        case "cache":
+            return "an earlier answer to the same question — checked again, prices of today"
 
 
 def language_name(code: str) -> str:
@@ -182,6 +184,8 @@ def _source(step: Mapping[str, Any]) -> Source | None:
             return "local"
         case "rule":
             return "rule"
+        case "cache":
+            return "cache"
     return None
 
 

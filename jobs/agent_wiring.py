@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from agent.answer_cache import AnswerCache
 from agent.guardrails import build_rules
 from agent.guardrails.judge import RememberingJudge
 from agent.language import LanguageDetector
@@ -42,11 +43,13 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         judge: Judge | None = None
         health: ModelHealth | None = None
         summariser: Summariser | None = None
+        answers: AnswerCache | None = None
         if settings.has_models:
             models = claude = load_claude(settings)
             judge = RememberingJudge(claude, now=utc_now)
             health = claude.gateway
             summariser = load_summariser(settings, claude.gateway)
+            answers = AnswerCache(store.db, encoder, prompt_version=claude.reply_version)
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
         try:
@@ -67,6 +70,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     judge=judge,
                     health=health,
                     summariser=summariser,
+                    answers=answers,
                 ),
                 queue,
             )

@@ -156,6 +156,11 @@ class ClaudeModels:
         up = (each for each in self.gateway.health() if each.next_probe_at is None or each.next_probe_at <= now)
         return frozenset(tier for each in up for tier in each.tiers)
 
+    @property
+    def reply_version(self) -> str:
+        """Version of the prompts of a first draft."""
+        return self._versions[REPLY]
+
     async def aclose(self) -> None:
         """Release connections."""
         await self.gateway.aclose()
