@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.audit_tenants import load_tenants
 from agent.guardrails import content_rules
 from agent.language import LanguageDetector
-from tests.benchmarks import gateway, guardrails, local_classifier, turns, webhook
+from tests.benchmarks import cascade, gateway, guardrails, local_classifier, turns, webhook
 
 LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -33,6 +33,8 @@ def _understanding(messages: Path) -> Iterator[Line]:
         return
     for figure in local_classifier.report(messages):
         yield "local engine", figure
+    for figure in cascade.report(messages):
+        yield "local engine alone", figure
 
 
 def _guardrails(tenants_file: Path, rows_file: Path) -> Iterator[Line]:

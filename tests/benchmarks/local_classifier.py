@@ -16,6 +16,8 @@ import numpy as np
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
+from agent.models.reliability import calibration_error as expected_error
+from agent.models.reliability import reliability
 from agent.types import INTENTS, Classification
 
 DEFAULT = Path(__file__).parents[2].parent / "shared/data/messages.dev.jsonl"
@@ -52,11 +54,8 @@ def recall(intent: str, rows: Sequence[Row], found: Sequence[Classification]) ->
 
 def calibration_error(rows: Sequence[Row], found: Sequence[Classification]) -> float:
     """Return the expected calibration error over ten bins of confidence."""
-    confidence = np.array([each.confidence for each in found])
-    right = np.array([row["intent"] == each.intent for row, each in zip(rows, found, strict=True)])
-    bins = np.minimum((confidence * 10).astype(int), 9)
-    gaps = [(bins == b).mean() * abs(right[bins == b].mean() - confidence[bins == b].mean()) for b in set(bins)]
-    return float(sum(gaps))
+    hits = [row["intent"] == each.intent for row, each in zip(rows, found, strict=True)]
+    return expected_error(reliability([each.confidence for each in found], hits))
 
 
 def _occurs(intent: str, rows: Sequence[Row]) -> bool:
