@@ -103,6 +103,7 @@ def load_claude(settings: Settings) -> "ClaudeModels":
         Misconfigured: a provider lacks its key, or a model has no known price or abilities.
     """
     # The SDK takes a second to import, which the local engine need not wait for.
+    from agent.models.calibration import Calibrations  # noqa: PLC0415
     from agent.models.claude import ClaudeModels  # noqa: PLC0415
     from agent.models.providers import build_gateway  # noqa: PLC0415
     from agent.prompts import Prompts  # noqa: PLC0415
@@ -112,6 +113,7 @@ def load_claude(settings: Settings) -> "ClaudeModels":
         prompts=Prompts.load(),
         now=utc_now,
         timeout_s=settings.nightshift_model_timeout_s,
+        calibrations=Calibrations.load(settings.nightshift_home),
     )
 
 
