@@ -213,7 +213,7 @@ def _write(path: Path, model: Model) -> None:
     """Store a model so that no reader ever sees half of it, readable by other users, too."""
     arrays: dict[str, Any] = {**model.fitted.arrays(), "sharpness": np.float32(model.sharpness)}
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        np.savez(file, **arrays)
+        np.savez_compressed(file, **arrays)
     Path(file.name).chmod(0o644)
     os.replace(file.name, path)  # noqa: PTH105 — the same call, and it says that it is atomic
 

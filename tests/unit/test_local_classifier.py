@@ -59,9 +59,12 @@ def test_validation_split_is_understood_well_enough(classifier: LocalClassifier)
     found = classify_rows(classifier, rows)
 
     assert len(rows) > 250
-    assert accuracy(rows, found) >= 0.83
+    assert accuracy(rows, found) >= 0.85
+    for language in ("en", "es", "pt"):
+        chosen = [place for place, row in enumerate(rows) if row["language"] == language]
+        assert accuracy([rows[place] for place in chosen], [found[place] for place in chosen]) >= 0.8
     assert recall("opt_out", rows, found) >= 0.98
-    assert calibration_error(rows, found) <= 0.06
+    assert calibration_error(rows, found) <= 0.05
 
 
 def test_validation_split_is_not_among_the_examples() -> None:
@@ -308,6 +311,7 @@ def test_second_start_reads_the_stored_model(classifier: LocalClassifier, home: 
 
     assert stored.stat().st_mtime_ns == written
     assert stored.stat().st_mode & 0o777 == 0o644
+    assert stored.stat().st_size < 20_000_000
     text = "puedo pagar en cuotas?"
     assert again.classify(text, language="es") == classifier.classify(text, language="es")
     with np.load(stored, allow_pickle=False) as arrays:
