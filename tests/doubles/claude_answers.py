@@ -59,6 +59,8 @@ class Answers:
             answer |= reply_to(message, system, user)
         elif "judgements" in fields:
             answer |= judgements_of(system, user)
+        elif "points" in fields:
+            answer |= notes_of(user)
         for fragment, scripted in self.table.items():
             if fragment.casefold() in message.casefold():
                 answer |= {name: value for name, value in scripted.items() if name in fields}
@@ -119,6 +121,15 @@ def judgements_of(system: str, user: str) -> dict[str, Any]:
         finding = "supported" if source else "unsupported"
         judgements.append({"statement": each["statement"], "source": source, "finding": finding})
     return {"judgements": judgements}
+
+
+def notes_of(user: str) -> dict[str, Any]:
+    """Return the earlier notes, then what the prospect has said since, shortened."""
+    earlier = re.search(r"<conversation_summary>\n(.*)\n</conversation_summary>", user)
+    said = re.search(r"<conversation_history>\n(.*?)\n</conversation_history>", user, re.DOTALL)
+    messages = [json.loads(line) for line in said[1].splitlines()] if said else []
+    new = [f"Said: {each['text'][:60]}" for each in messages if each["from"] == "prospect"]
+    return {"points": [*new[-4:], *(json.loads(earlier[1]).splitlines() if earlier else [])][:10]}
 
 
 def best_item(message: str, system: str) -> str:
