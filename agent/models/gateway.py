@@ -97,7 +97,7 @@ class Gateway:
 
         Raises:
             ModelUnavailable: none does. Carries every request made, and how long to wait if that is known.
-            Misconfigured: who could be asked refuses us for a reason only the operator can mend. Likewise.
+            Misconfigured: all refuse us, or one this request, for a reason only the operator can mend. Likewise.
         """
         errand = _Errand(request=request, deadline=asyncio.get_running_loop().time() + timeout_s)
         self._budget.count_call(request.tenant_id)
@@ -209,7 +209,8 @@ class Gateway:
     def _failure(self, errand: _Errand[T]) -> Misconfigured | ModelUnavailable:
         """Return what a call without an answer means to its caller."""
         failures, endpoints = errand.failures, self._endpoints_of(errand.request.tier)
-        if failures and (failures[-1].kind == "defect" or all(each.kind == "refused" for each in failures)):
+        all_refuse = [each.kind for each in failures] == ["refused"] * len(endpoints)
+        if all_refuse or (failures and failures[-1].kind == "defect"):
             refused = Misconfigured(str(failures[-1]), failures[-1].fix)
             refused.calls = errand.all_calls()
             refused.__cause__ = failures[-1]

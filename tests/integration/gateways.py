@@ -1,5 +1,7 @@
 """Settings that point at stand-ins for model providers, and a request to ask them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -70,3 +72,12 @@ async def ask(
         tenant_id=tenant_id,
     )
     return await gateway.complete(request, timeout_s=timeout_s)
+
+
+@asynccontextmanager
+async def opened(gateway: Gateway) -> AsyncIterator[Gateway]:
+    """Close the gateway in the end."""
+    try:
+        yield gateway
+    finally:
+        await gateway.aclose()
