@@ -1,6 +1,6 @@
 """Long conversations: notes are kept off the message path, move forward only, and bound every prompt."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -58,7 +58,8 @@ async def talk(agent: Agent, messages: int) -> ConversationId:
                   case when n %% 2 = 0 then m.turn_id end, m.created_at - (%(messages)s - n) * interval '1 h',
                   case when n %% 2 = 1 then 'reply' end, case when n %% 2 = 1 then 'claude' end,
                   case when n %% 2 = 1 then 'sent' end
-           from generate_series(1, %(messages)s) n, (select * from messages where direction = 'inbound' limit 1) m order by n""",
+           from generate_series(1, %(messages)s) n, (select * from messages where direction = 'inbound' limit 1) m
+           order by n""",
         messages=messages - 2,
     )
     await agent.hear("¿cuánto cuesta el intensivo?")
@@ -164,9 +165,9 @@ async def test_turn_of_staff_and_of_the_local_engine_need_no_notes(agent: Agent)
 
 class TestClaude:
     @pytest.fixture
-    def double(self) -> AsyncIterator[ClaudeDouble]:
+    def double(self) -> Iterator[ClaudeDouble]:
         with ClaudeDouble() as double:
-            yield double  # type: ignore[misc]  # a plain generator
+            yield double
 
     @pytest.fixture
     async def claude(self, double: ClaudeDouble) -> AsyncIterator[ClaudeSummariser]:
