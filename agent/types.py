@@ -396,7 +396,7 @@ class DetectedLanguage:
 
 
 Stage = Literal["new", "exploring", "comparing", "deciding", "customer"]
-"""How far a prospect has come: knows nothing yet, asks around, weighs us against others, is about to buy, has bought."""
+"""How far a prospect has come: knows nothing, asks around, weighs us against others, is about to buy, has bought."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

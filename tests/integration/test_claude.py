@@ -197,7 +197,9 @@ async def test_entity_is_bounded_whatever_the_message_says(double: ClaudeDouble,
     assert len((await models.classify_text("hola")).classification.entities["product"]) == 200
 
 
-async def test_tier_with_no_circuit_that_lets_calls_through_is_not_up(double: ClaudeDouble, models: ClaudeModels) -> None:
+async def test_tier_with_no_circuit_that_lets_calls_through_is_not_up(
+    double: ClaudeDouble, models: ClaudeModels
+) -> None:
     assert models.tiers_up() == {"fast", "standard", "expert"}
     double.always = OVERLOADED
     for _ in range(5):
