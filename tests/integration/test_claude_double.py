@@ -101,7 +101,7 @@ HELLO: dict[str, Any] = {"model": HAIKU, "max_tokens": 10, "messages": [{"role":
 @pytest.fixture
 async def sdk(double: ClaudeDouble) -> AsyncIterator[anthropic.AsyncAnthropic]:
     async with anthropic.AsyncAnthropic(
-        api_key=API_KEY, base_url=double.base_url, max_retries=0, timeout=0.5, open_telemetry=False
+        api_key=API_KEY, base_url=double.base_url, max_retries=0, timeout=1.5, open_telemetry=False
     ) as sdk:
         yield sdk
 
@@ -161,7 +161,7 @@ async def test_stream_that_ends_early_has_no_stop_reason(double: ClaudeDouble, s
 async def test_pings_keep_a_stream_alive_for_ever(double: ClaudeDouble, sdk: anthropic.AsyncAnthropic) -> None:
     double.script(PINGS)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1.5), sdk.messages.stream(**HELLO) as stream:  # the read timeout is a third of that
+        async with asyncio.timeout(3), sdk.messages.stream(**HELLO) as stream:  # the read timeout is half of that
             await stream.get_final_message()
 
 
