@@ -202,7 +202,9 @@ def message_params(request: Request[T], model: str) -> MessageCreateParamsBase:
         "max_tokens": request.max_tokens + capabilities.thinking_room,
         # Prospects write minutes apart at night: an hour pays for itself at the second message.
         "system": [
-            {"type": "text", "text": request.system, "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+            {"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+            for text in (request.system, request.published)
+            if text
         ],
         "messages": [{"role": "user", "content": request.user}],
         "output_config": {

@@ -47,7 +47,7 @@ AUTHORS = {"contact": "prospect", "agent": "us", "staff": "our colleague", "syst
 
 
 def tenant_briefing(tenant: Tenant, today: date) -> dict[str, object]:
-    """Return the values of `reply/system.md`. `today` is the date in the tenant's time zone."""
+    """Return the values of `reply/business.md` and `judge/business.md`. `today`: the date in the tenant's time zone."""
     return {
         "tenant": tenant,
         "items": [_item(item, tenant, today) for item in tenant.catalogue[:MAX_ITEMS]],

@@ -35,9 +35,9 @@ JUDGE_MAX_TOKENS = 1500
 MAX_CLAIMS = 30
 """Statements of one text that are judged; a text with more counts as unsupported."""
 CLASSIFY = ("classify/system.md", "classify/user.md")
-REPLY = ("reply/system.md", "reply/user.md")
-REVISE = ("reply/system.md", "revise/user.md")
-JUDGE = ("judge/system.md", "judge/user.md")
+REPLY = ("reply/system.md", "reply/business.md", "reply/user.md")
+REVISE = ("reply/system.md", "reply/business.md", "revise/user.md")
+JUDGE = ("judge/system.md", "judge/business.md", "judge/user.md")
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -58,7 +58,7 @@ class ClaudeModels:
         self._calibrations = calibrations or Calibrations.load()
         self._timeout_s = timeout_s
         self._prompts = prompts
-        self._versions = {pair: prompts.version(*pair) for pair in (CLASSIFY, REPLY, REVISE, JUDGE)}
+        self._versions = {files: prompts.version(*files) for files in (CLASSIFY, REPLY, REVISE, JUDGE)}
         self._now = now
 
     async def classify(self, turn: Turn, language: str, *, tier: ModelTier = "fast") -> Classified:
@@ -109,14 +109,15 @@ class ClaudeModels:
         """
         now = self._now()
         today = now.astimezone(ZoneInfo(turn.tenant.timezone)).date()
-        system, user = files = REPLY if previous is None else REVISE
+        system, business, user = files = REPLY if previous is None else REVISE
         values = turn_briefing(turn, classification, sources, now)
         if previous is not None:
             values |= {"previous": previous.text, "objections": [_objection(each) for each in objections]}
         request = Request(
             task="draft" if previous is None else "revise",
             tier=_writing_tier(route),
-            system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
+            system=self._prompts.render(system),
+            published=self._prompts.render(business, **tenant_briefing(turn.tenant, today)),
             user=self._prompts.render(user, **values),
             output=ReplyAnswer,
             effort="medium",
@@ -134,11 +135,12 @@ class ClaudeModels:
         Raises: as `classify`.
         """
         today = self._now().astimezone(ZoneInfo(turn.tenant.timezone)).date()
-        system, user = JUDGE
+        system, business, user = JUDGE
         request = Request(
             task="judge",
             tier=turn.tenant.policy.tiers.get("judge", "fast"),
-            system=self._prompts.render(system, **tenant_briefing(turn.tenant, today)),
+            system=self._prompts.render(system),
+            published=self._prompts.render(business, **tenant_briefing(turn.tenant, today)),
             user=self._prompts.render(user, claims=claims[:MAX_CLAIMS], burst=burst_briefing(turn), today=today),
             output=JudgeAnswer,
             effort="low",

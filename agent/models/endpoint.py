@@ -186,4 +186,5 @@ class Endpoint:
 def _need(request: Request[T], model: str) -> Need:
     """Estimate what a request draws on the limits; the response's headers put it right."""
     room = request.max_tokens + get_capabilities(model).thinking_room
-    return 1, (len(request.system) + len(request.user)) // CHARS_PER_TOKEN, room // EXPECTED_SHARE
+    prompt = len(request.system) + len(request.published) + len(request.user)
+    return 1, prompt // CHARS_PER_TOKEN, room // EXPECTED_SHARE

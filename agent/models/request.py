@@ -13,7 +13,7 @@ T = TypeVar("T", bound=BaseModel)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request(Generic[T]):
-    """One request. `system` is stable and cached; `user` varies. The answer has the structure of `output`."""
+    """One request. `system` and `published` are stable and cached; `user` varies. The answer is an `output`."""
 
     task: Task
     tier: ModelTier
@@ -23,6 +23,8 @@ class Request(Generic[T]):
     effort: Effort
     max_tokens: int
     prompt_version: str
+    published: str = ""
+    """What one tenant has published, cached apart: so `system`, which all tenants share, is cached once for all."""
     tenant_id: TenantId | None = None
     """Whose turn it is: retries and the provider's limits are shared out by tenant. None: outside any tenant."""
     user_id: str | None = None

@@ -99,7 +99,7 @@ async def test_hostile_words_stand_only_inside_data_blocks(tenant: Tenant) -> No
     asked = await everything_asked(hostile_turn(tenant))
     assert set(asked) == {"classify", "draft", "revise", "judge", "summarise"}
     for task, request in asked.items():
-        assert MARK not in request.system, task
+        assert MARK not in request.system + request.published, task
         assert MARK in request.user, task
         outside = BLOCK.sub("", request.user)
         assert MARK not in outside, task
@@ -114,8 +114,8 @@ async def test_hostile_words_stand_only_inside_data_blocks(tenant: Tenant) -> No
 @pytest.mark.parametrize("tenant", TENANTS)
 async def test_what_is_cached_does_not_depend_on_the_turn(tenant: Tenant) -> None:
     hostile, plain = await everything_asked(hostile_turn(tenant)), await everything_asked(make_turn(tenant=tenant))
-    assert {task: request.system for task, request in hostile.items()} == {
-        task: request.system for task, request in plain.items()
+    assert {task: (request.system, request.published) for task, request in hostile.items()} == {
+        task: (request.system, request.published) for task, request in plain.items()
     }
 
 
