@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from agent.alerts import alert
 from agent.budgets import SCOPES
-from agent.ports import AgentDeps
+from agent.metrics import Metrics
+from agent.ports import AgentDeps, Tracer
 from agent.store import spending
 from agent.store.db import Tx
 from agent.store.events import insert_event
@@ -104,7 +106,21 @@ async def _tell(tx: Tx, occasion: Occasion, spent: Spent) -> None:
         await alert(tx, f"budget.{level}", {"tenant": tenant.slug, **data}, fix=FIX)
 
 
-def report_calls(calls: Sequence[ModelCall], deps: AgentDeps) -> None:
+class Reporting(Protocol):
+    """Where calls are reported."""
+
+    @property
+    def tracer(self) -> Tracer:
+        """The trace they belong to is open."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counters of this process."""
+        ...
+
+
+def report_calls(calls: Sequence[ModelCall], deps: Reporting) -> None:
     """Count calls in the metrics, and show each in the trace under the current step.
 
     Usage and cost are theirs alone, so nothing is added up twice.

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from uuid import UUID
 
 from agent.answer_cache import AnswerCache
 from agent.guardrails.rule import Rule
@@ -34,6 +35,7 @@ from agent.types import (
 )
 
 if TYPE_CHECKING:
+    from agent.models.batches import BatchApi
     from agent.models.circuit import CircuitHealth
 
 
@@ -56,6 +58,10 @@ class Queue(Protocol):
 
     async def deliver(self, tx: Tx, tenant_id: TenantId, message_id: MessageId, *, delay_s: float = 0) -> None:
         """Have an outbox message sent, `delay_s` seconds from now."""
+        ...
+
+    async def advance_batch(self, tx: Tx, tenant_id: TenantId, batch_id: UUID) -> None:
+        """Have the next step of a batch of model requests taken."""
         ...
 
 
@@ -268,8 +274,9 @@ class Tracer(Protocol):
         tags: Sequence[str],
         metadata: Mapping[str, str],
         input: Any,  # noqa: A002 — Langfuse's word
+        name: str = "turn",
     ) -> AbstractContextManager[Observation]:
-        """Open the root observation of a turn's trace."""
+        """Open the root observation of the trace of a turn, or of other work by its `name`."""
         ...
 
     def continued(
@@ -337,5 +344,7 @@ class AgentDeps(Deps):
     """Keeps notes of long conversations; None without a model."""
     answers: AnswerCache | None = None
     """Answers to questions that anybody could ask; None without a model, whose answers alone cost anything."""
+    batches: "BatchApi | None" = None
+    """Takes model requests that can wait; None without a provider that has batches."""
     metrics: Metrics = field(default_factory=Metrics)
     """Counters of this process."""

@@ -25,10 +25,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+from agent.generation import generation_attributes
 from agent.masking import mask, mask_text
 from agent.ports import Level, Observation, ObservationType, Tracer
 from agent.settings import Settings
-from agent.types import ModelCall, Usage
+from agent.types import ModelCall
 
 log = logging.getLogger(__name__)
 
@@ -145,13 +146,14 @@ class LangfuseTracer:
         tags: Sequence[str],
         metadata: Mapping[str, str],
         input: Any,  # noqa: A002 — Langfuse's word
+        name: str = "turn",
     ) -> AbstractContextManager[Observation]:
-        """Open the root observation of a turn's trace; every step inside carries its session, user and tags."""
+        """Open the root observation of a trace; every step inside carries its session, user and tags."""
 
         def start(stack: ExitStack) -> SdkObservation:
-            _propagate(stack, session_id, user_id, tags, metadata)
+            _propagate(stack, session_id, user_id, tags, metadata, trace_name=name)
             with _trace_id(trace_id):
-                opened = self._client.start_as_current_observation(name="turn", as_type="agent", input=bounded(input))
+                opened = self._client.start_as_current_observation(name=name, as_type="agent", input=bounded(input))
                 return stack.enter_context(opened)
 
         return OpenObservation(start, self._contained)
@@ -209,7 +211,7 @@ class LangfuseTracer:
         with self._contained("call"):
             end_ns = time.time_ns() if call.ended_at is None else round(call.ended_at.timestamp() * 1_000_000) * 1000
             span = self._spans.start_span(f"{call.task} call", start_time=end_ns - call.latency_ms * 1_000_000)
-            generation = LangfuseGeneration(otel_span=span, langfuse_client=self._client, **_generation(call))
+            generation = LangfuseGeneration(otel_span=span, langfuse_client=self._client, **generation_attributes(call))
             generation.end(end_time=end_ns)
 
     def shutdown(self) -> None:
@@ -296,7 +298,13 @@ class OpenObservation:
 
 
 def _propagate(
-    stack: ExitStack, session_id: str, user_id: str, tags: Sequence[str], metadata: Mapping[str, str]
+    stack: ExitStack,
+    session_id: str,
+    user_id: str,
+    tags: Sequence[str],
+    metadata: Mapping[str, str],
+    *,
+    trace_name: str = "turn",
 ) -> None:
     """Start from no active span, and give every span inside the trace's attributes."""
     # Langfuse shows input and output of a trace only from a span without any parent.
@@ -307,7 +315,7 @@ def _propagate(
             user_id=_short(user_id),
             tags=[_short(tag) for tag in tags],
             metadata={key: _short(value) for key, value in metadata.items()},
-            trace_name="turn",
+            trace_name=trace_name,
         )
     )
 
@@ -364,36 +372,3 @@ def _short(text: str) -> str:
     clean = mask_text(text)[: MAX_ATTRIBUTE_CHARS - 2]
     excess = len(json.dumps(clean, ensure_ascii=False)) - MAX_ATTRIBUTE_CHARS
     return clean[: len(clean) - max(0, excess)]
-
-
-def _generation(call: ModelCall) -> dict[str, Any]:
-    """Return a model call as attributes of a generation. Its version is that of the prompt."""
-    return {
-        "model": call.model,
-        "version": call.prompt_version or None,
-        "usage_details": _usage(call.usage),
-        # Langfuse's wire format is a JSON number of dollars; nothing is computed with it here.
-        "cost_details": {"total": call.cost_microusd / 1_000_000},
-        "metadata": _metadata(
-            {
-                "tier": call.tier,
-                "provider": call.provider,
-                "attempt": call.attempt,
-                "outcome": call.outcome,
-                "batch": call.batch,
-            }
-        ),
-        "level": "DEFAULT" if call.outcome == "ok" else "WARNING",
-        "status_message": mask_text(call.error, 500) or None,
-    }
-
-
-def _usage(usage: Usage) -> dict[str, int]:
-    """Return disjoint counters with their total: without `total` Langfuse may count an observation as nothing."""
-    counters = {
-        "input": usage.input_tokens,
-        "output": usage.output_tokens,
-        "cache_read_input_tokens": usage.cache_read_tokens,
-        "cache_creation_input_tokens": usage.cache_write_tokens,
-    }
-    return {**counters, "total": sum(counters.values())}

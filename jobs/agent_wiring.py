@@ -25,6 +25,7 @@ from jobs.queue import JobQueue
 from jobs.wiring import local_url, open_store, utc_now
 
 if TYPE_CHECKING:
+    from agent.models.batches import BatchApi
     from agent.models.claude import ClaudeModels
     from agent.models.gateway import Gateway
     from agent.models.summaries import ClaudeSummariser
@@ -44,11 +45,13 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         health: ModelHealth | None = None
         summariser: Summariser | None = None
         answers: AnswerCache | None = None
+        batches: BatchApi | None = None
         if settings.has_models:
             models = claude = load_claude(settings)
             judge = RememberingJudge(claude, now=utc_now)
             health = claude.gateway
             summariser = load_summariser(settings, claude.gateway)
+            batches = find_batches(claude.gateway)
             answers = AnswerCache(store.db, encoder, prompt_version=claude.reply_version)
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
@@ -68,6 +71,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     rules=build_rules(detector.detect),
                     tracer=tracer,
                     judge=judge,
+                    batches=batches,
                     health=health,
                     summariser=summariser,
                     answers=answers,
@@ -94,6 +98,14 @@ def build_senders(settings: Settings, db: Database) -> Mapping[Provider, Channel
             db, keys, web_url=local_url(settings), public_url=settings.public_url, now=utc_now
         )
     return senders
+
+
+def find_batches(gateway: "Gateway") -> "BatchApi | None":
+    """Return the batches of the first provider that has them."""
+    from agent.models.batches import find_batch_api  # noqa: PLC0415
+    from agent.models.pricing import ModelPrices  # noqa: PLC0415
+
+    return find_batch_api(gateway.providers, prices=ModelPrices.load(), now=utc_now)
 
 
 def load_claude(settings: Settings) -> "ClaudeModels":

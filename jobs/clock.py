@@ -16,11 +16,14 @@ from apscheduler.triggers.cron import CronTrigger
 from agent.ports import Deps
 from agent.store import ticks
 from agent.store.db import Tx
+from agent.store.spending import delete_old_spending
+from agent.store.tenants import list_tenants
 from jobs.queue import JobQueue
-from jobs.worker import sweep_outbox
+from jobs.worker import sweep_batches, sweep_outbox
 
 LEADER_KEY = 0x636C6F636B  # "clock": not the key of migrations, which must not wait for the lead to end
 KEEP_JOBS_HOURS = 7 * 24
+KEEP_SPENDING_DAYS = 7
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +77,14 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     async def minute() -> None:
         await _once("outbox", timedelta(minutes=1), deps, lambda: sweep_outbox(deps))
 
+    async def batches() -> None:
+        await _once("batches", timedelta(minutes=1), deps, lambda: sweep_batches(deps))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
     scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
+    scheduler.add_job(batches, CronTrigger(second=30, timezone=UTC), id="batches")
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 
@@ -96,7 +103,14 @@ def _floor(at: datetime, period: timedelta) -> datetime:
 
 
 async def clean_up(deps: Deps, queue: JobQueue) -> None:
-    """Delete finished jobs and old ticks; prospects' data is kept until its tenant's retention says otherwise."""
+    """Delete finished jobs, old ticks and sums that no budget needs any more.
+
+    Prospects' data is kept until its tenant's retention says otherwise.
+    """
     await queue.delete_old_jobs(hours=KEEP_JOBS_HOURS)
     async with deps.db.system() as connection:
         await ticks.delete_old_ticks(connection, days=7)
+        tenants = await list_tenants(connection)
+    for tenant in tenants:
+        async with deps.db.tenant(tenant.id) as tx:
+            await delete_old_spending(tx, tenant.id, before=deps.now().date() - timedelta(days=KEEP_SPENDING_DAYS))

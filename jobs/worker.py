@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import psycopg
 import psycopg_pool
@@ -9,6 +10,7 @@ import structlog
 
 from agent.ports import AgentDeps, Deps
 from agent.store import conversations, outbox
+from agent.store.batches import list_due_batches
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
 from jobs.queue import JobQueue
@@ -30,6 +32,15 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
     async def run_delivery(tenant_id: TenantId, message_id: MessageId) -> None:
         await deliver(tenant_id, message_id, deps)
 
+    async def advance_batch(tenant_id: TenantId, batch_id: UUID) -> None:
+        if deps.batches is None:
+            log.warning("batch.no_provider", batch=str(batch_id), fix="configure a model provider that has batches")
+            return
+        from jobs.batches import Batches  # noqa: PLC0415 — imports the SDK, which the local engine need not wait for
+
+        work = Batches(deps=deps, api=deps.batches, tracer=deps.tracer, metrics=deps.metrics)
+        await work.advance(tenant_id, batch_id)
+
     async with asyncio.TaskGroup() as group:
         beats = [
             group.create_task(_repeat(RENEW_S, turns.renew_leases)),
@@ -42,6 +53,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
         await queue.work(
             turns=turns.run,
             deliveries=run_delivery,
+            batches=advance_batch,
             concurrency=deps.settings.nightshift_worker_concurrency,
             stop=stop,
         )
@@ -65,6 +77,15 @@ async def sweep_outbox(deps: Deps) -> int:
         due = await outbox.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_S)
         for tenant_id, message_id in due:
             await deps.queue.deliver(tx, tenant_id, message_id)
+    return len(due)
+
+
+async def sweep_batches(deps: Deps) -> int:
+    """Defer the next step of every batch that is due."""
+    async with deps.db.system() as tx, tx.transaction():
+        due = await list_due_batches(tx)
+        for tenant_id, batch_id in due:
+            await deps.queue.advance_batch(tx, tenant_id, batch_id)
     return len(due)
 
 

@@ -56,14 +56,17 @@ class ModelPrice:
 class ModelPrices:
     """The price table."""
 
-    def __init__(self, prices: Iterable[ModelPrice]) -> None:
+    def __init__(self, prices: Iterable[ModelPrice], *, batch_percent: int = 100) -> None:
         self._prices = tuple(prices)
+        self._batch_percent = batch_percent
 
     @classmethod
     def load(cls) -> Self:
         """Read the table that ships with the package."""
         text = resources.files("agent.models").joinpath("prices.toml").read_text("utf-8")
-        return cls(ModelPrice(valid_from=row.pop("from", date.min), **row) for row in tomllib.loads(text)["price"])
+        table = tomllib.loads(text)
+        prices = (ModelPrice(valid_from=row.pop("from", date.min), **row) for row in table["price"])
+        return cls(prices, batch_percent=table["batch_percent"])
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -88,10 +91,10 @@ class ModelPrices:
             )
         return min(found, key=lambda price: (-price.valid_from.toordinal(), price.up_to_prompt_tokens))
 
-    def cost_microusd(self, model: str, tokens: Tokens, *, on: date, in_us: bool = False) -> int:
+    def cost_microusd(self, model: str, tokens: Tokens, *, on: date, in_us: bool = False, batch: bool = False) -> int:
         """Return what a request costs, rounded up so that sums never understate the bill.
 
-        `in_us`: inference was pinned to the United States, which costs a tenth more.
+        `in_us`: inference was pinned to the United States, which costs a tenth more. `batch`: it was one of a batch.
 
         Raises:
             Misconfigured: the model has no known price.
@@ -99,4 +102,6 @@ class ModelPrices:
         nano = self.get_price(model, prompt_tokens=tokens.prompt, on=on).cost_nanousd(tokens)
         if in_us:
             nano = -(-nano * 11 // 10)
+        if batch:
+            nano = -(-nano * self._batch_percent // 100)
         return -(-nano // NANO_PER_MICRO)

@@ -22,6 +22,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from tests.doubles.claude_answers import Answers
+from tests.doubles.claude_batches import PATH as BATCHES
+from tests.doubles.claude_batches import BatchShelf, batch_routes
 from tests.doubles.claude_rules import ApiError, check_cloud_request, check_request
 from tests.doubles.claude_tokens import PromptCache, count_tokens
 from tests.doubles.claude_traffic import (
@@ -104,6 +106,9 @@ class ClaudeDouble:
         """What happens to the next requests, one each; afterwards all is as `always`, or as `mix` has it."""
         self.always = ORDINARY
         self.cache = PromptCache(clock=clock)
+        self.batches = BatchShelf(
+            lambda params, step: self.message(SeenRequest(headers={}, path=BATCHES, body=params), step)
+        )
         self._socket = socket.create_server(("127.0.0.1", port))
         config = uvicorn.Config(create_app(self), ws="none", lifespan="off", log_level="critical")
         self._server = uvicorn.Server(config)
@@ -175,6 +180,7 @@ class ClaudeDouble:
 def create_app(double: ClaudeDouble) -> FastAPI:
     """Return the Messages API over a double's state, at the addresses of Anthropic, Bedrock and Vertex."""
     app = FastAPI()
+    app.include_router(batch_routes(double.batches, api_key=double.api_key))
 
     @app.exception_handler(ApiError)
     async def refuse(request: Request, exc: ApiError) -> JSONResponse:

@@ -33,9 +33,9 @@ def check_request(headers: Mapping[str, str], raw: bytes, api_key: str) -> dict[
     Raises:
         ApiError: it would not.
     """
-    _check_key(headers, api_key)
+    check_key(headers, api_key)
     require(headers.get("anthropic-version") == API_VERSION, "anthropic-version: unsupported")
-    return _check_body(_read_body(raw))
+    return check_body(read_body(raw))
 
 
 def check_cloud_request(
@@ -46,20 +46,22 @@ def check_cloud_request(
     Raises:
         ApiError: it would not.
     """
-    _check_key(headers, token)
-    body = _read_body(raw)
+    check_key(headers, token)
+    body = read_body(raw)
     require(body.pop("anthropic_version", None) == API_VERSION, "anthropic_version: unsupported")
     require("model" not in body, "model: Extra inputs are not permitted")
     require(bool(body.pop("stream", stream)) == stream, "stream: does not fit the path")
-    return _check_body({**body, "model": model, "stream": stream})
+    return check_body({**body, "model": model, "stream": stream})
 
 
-def _check_key(headers: Mapping[str, str], key: str) -> None:
+def check_key(headers: Mapping[str, str], key: str) -> None:
+    """Refuse a wrong key."""
     if headers.get("authorization") != f"Bearer {key}":
         raise ApiError(401, "authentication_error", "invalid bearer token")
 
 
-def _read_body(raw: bytes) -> dict[str, Any]:
+def read_body(raw: bytes) -> dict[str, Any]:
+    """Return a JSON object, or refuse what is none."""
     try:
         body = json.loads(raw)
     except ValueError:
@@ -69,7 +71,8 @@ def _read_body(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _check_body(body: dict[str, Any]) -> dict[str, Any]:
+def check_body(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a message, or refuse those the API would."""
     unknown = sorted(set(body) - FIELDS)
     require(not unknown, f"{', '.join(unknown)}: Extra inputs are not permitted")
     if body.get("model") not in THINKING_OFF:

@@ -15,6 +15,7 @@ from agent.store.model_calls import list_spend
 from agent.store.tenants import get_tenant_file, save_tenant_file
 from agent.turn import take_turn
 from agent.types import Budget, BudgetScope, Tenant
+from jobs.clock import clean_up
 from jobs.turns import Turns
 from tests.conftest import FakeClock
 from tests.doubles.models import a_call
@@ -173,6 +174,14 @@ async def test_spend_is_told_by_day_of_the_tenant_and_tier(agent: Agent, clock: 
         ("2026-11-17", "standard", False, 1, 0, 120),
         ("2026-11-18", "standard", False, 1, 0, 120),
     ]
+
+
+async def test_old_sums_are_forgotten_but_the_tenants_own(agent: Agent, clock: FakeClock) -> None:
+    await agent.answer(await agent.hear("¿cuánto cuesta el intensivo?"))
+    clock.advance(30 * 24 * 3600)
+    await clean_up(agent.deps, agent.queue)
+    rows: list[Any] = await agent.rows("select scope from spending order by scope")
+    assert [row["scope"] for row in rows] == ["tenant_day", "tenant_month"]
 
 
 # --- limits ------------------------------------------------------------------------------------------------

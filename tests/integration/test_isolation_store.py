@@ -20,6 +20,7 @@ from agent.addresses import ContactAddress
 from agent.ids import new_id
 from agent.store import (
     answer_cache,
+    batches,
     consent,
     conversations,
     db,
@@ -52,6 +53,7 @@ Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 LAST = 10**12
 """Later than any message."""
 CANDIDATE = Candidate(text="Hola", language="es", channel="email")
+WORK = batches.BatchWork(task="classify", tier="fast", model="m", prompt_version="v")
 CALL = ModelCall(
     task="draft",
     provider="anthropic",
@@ -159,6 +161,19 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     model_calls.list_spend: lambda tx, _, b: model_calls.list_spend(
         tx, b.tenant, timezone="UTC", since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2099, 1, 1, tzinfo=UTC)
     ),
+    batches.insert_batch: lambda tx, tenant, b: finds_their_batch(tx, b, tenant),
+    batches.claim_batch: lambda tx, _, b: batches.claim_batch(tx, b.contact, new_id(), 60),
+    batches.extend_batch_claim: lambda tx, tenant, b: on_batch(tx, tenant, b, extends),
+    batches.begin_round: lambda tx, tenant, b: on_batch(tx, tenant, b, batches.begin_round),
+    batches.list_round: lambda tx, tenant, b: on_batch(tx, tenant, b, lists_round),
+    batches.list_provider_batches: lambda tx, tenant, b: on_batch(tx, tenant, b, lists_provider_batches),
+    batches.mark_submitted: lambda tx, tenant, b: on_batch(tx, tenant, b, submits),
+    batches.postpone_batch: lambda tx, tenant, b: on_batch(tx, tenant, b, postpones),
+    batches.fail_batch: lambda tx, tenant, b: on_batch(tx, tenant, b, fails),
+    batches.settle_item: lambda tx, tenant, b: on_batch(tx, tenant, b, settles),
+    batches.end_round: lambda tx, tenant, b: on_batch(tx, tenant, b, ends),
+    batches.get_progress: lambda tx, _, b: batches.get_progress(tx, b.contact),
+    batches.list_answers: lambda tx, tenant, b: on_batch(tx, tenant, b, lists_answers),
     spending.read_spending: lambda tx, _, b: spending.read_spending(tx, b.tenant, [spent_by(b)]),
     spending.add_spending: lambda tx, tenant, b: adds_to_theirs(tx, b, tenant),
     spending.mark_told: lambda tx, _, b: spending.mark_told(tx, b.tenant, spent_by(b), "soft"),
@@ -224,6 +239,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     ticks.try_lead: "belongs to no tenant",
     ticks.insert_tick: "belongs to no tenant",
     ticks.delete_old_ticks: "belongs to no tenant",
+    batches.list_due_batches: "over all tenants: tells ids only",
     waiting.find_outage: "belongs to no tenant",
     waiting.open_outage: "belongs to no tenant",
     waiting.widen: "belongs to no tenant",
@@ -248,6 +264,71 @@ async def seconds_until_due(tx: Tx, b: Rows) -> bool:
 
 async def has_summary(tx: Tx, b: Rows) -> bool:
     return bool((await summaries.find_summary(tx, b.idle)).text)
+
+
+async def finds_their_batch(tx: Tx, b: Rows, tenant: TenantId) -> bool:
+    """Whether the same work of another tenant counts as begun."""
+    return await batches.insert_batch(tx, tenant, WORK, key=f"key of {b.slug}", params={}, items=[]) == b.contact
+
+
+async def on_batch(
+    tx: Tx, tenant: TenantId, b: Rows, attack: Callable[[Tx, batches.Batch], Awaitable[object]]
+) -> object:
+    """Attack B's batch, claimed where it can be, or else as if it were."""
+    claimed = await batches.claim_batch(tx, b.contact, new_id(), 60)
+    fake = batches.Batch(
+        id=b.contact,
+        tenant_id=tenant,
+        token=new_id(),
+        work=WORK,
+        params={},
+        state="pending",
+        round=0,
+        provider_batch_id=None,
+        submitting_since=None,
+    )
+    return await attack(tx, claimed or fake)
+
+
+async def extends(tx: Tx, batch: batches.Batch) -> bool:
+    return await batches.extend_batch_claim(tx, batch, 60)
+
+
+async def lists_round(tx: Tx, batch: batches.Batch) -> list[batches.BatchItem]:
+    return await batches.list_round(tx, batch.id, await batches.begin_round(tx, batch) or 0)
+
+
+async def submits(tx: Tx, batch: batches.Batch) -> bool:
+    await batches.begin_round(tx, batch)
+    return await batches.mark_submitted(tx, batch, "msgbatch_1", poll_in_s=1)
+
+
+async def lists_provider_batches(tx: Tx, batch: batches.Batch) -> list[str]:
+    await submits(tx, batch)
+    return await batches.list_provider_batches(tx, batch.tenant_id)
+
+
+async def postpones(tx: Tx, batch: batches.Batch) -> None:
+    await batches.postpone_batch(tx, batch, delay_s=60, reason="x")
+
+
+async def fails(tx: Tx, batch: batches.Batch) -> None:
+    await batches.fail_batch(tx, batch, "x")
+
+
+async def settles(tx: Tx, batch: batches.Batch) -> bool:
+    number = await batches.begin_round(tx, batch) or 0
+    return await batches.settle_item(tx, replace(batch, round=number), 0, answer={}, error="", again=False)
+
+
+async def ends(tx: Tx, batch: batches.Batch) -> object:
+    await batches.begin_round(tx, batch)
+    return await batches.end_round(tx, batch, again=False)
+
+
+async def lists_answers(tx: Tx, batch: batches.Batch) -> object:
+    await settles(tx, batch)
+    return await batches.list_answers(tx, batch.id)
 
 
 def spent_by(b: Rows) -> spending.Account:
