@@ -38,7 +38,7 @@ VERSION = 1
 REUSABLE: frozenset[Intent] = frozenset({"pricing", "product_question", "payment", "scheduling", "greeting"})
 """What may be asked. Everything else is about the person, or wants one."""
 SURE = 0.8
-"""A classification below this is no base to answer on what another one was answered."""
+"""A draft that its writer is less sure of is not given again."""
 CLOSE = 0.45
 """Least cosine of two questions of the same content. Re-wordings begin there and look-alikes lie far above, so this is
 the second line: the content decides. Measured by `tests/benchmarks/answer_cache.py`."""
@@ -171,7 +171,7 @@ def _own_because(turn: Turn, classification: Classification, sources: Sources, r
         "an e-mail": turn.conversation.channel == "email",
         "not routine": route.tier not in {"fast", "standard"} or classification.needs_human,
         "another intent": not {classification.intent, *classification.secondary} <= REUSABLE,
-        "unsure": classification.confidence < SURE,
+        "unsure": classification.confidence < turn.tenant.policy.sure_above,
         "displeased": classification.sentiment == "negative",
         "attachments": any(message.media for message in turn.inbound),
         "several questions": text.count("?") > 1 or len(words.split()) > MAX_WORDS,

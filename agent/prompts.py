@@ -1,11 +1,12 @@
 """Load, render and version the prompts in `prompts/`: text files that people can read and diff.
 
-What a prospect wrote enters a prompt only through the filter `data`, inside a marked block: as JSON, with `<`
-escaped, so that no text can close its block and pass for an instruction.
+What a prospect wrote enters a prompt only through the filter `data`, inside a marked block: as JSON, with `<` and
+everything invisible escaped, so that no text can close its block and pass for an instruction.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -14,14 +15,26 @@ from typing import Self
 import jinja2
 from jinja2 import meta
 
+_ESCAPED = re.compile(
+    "[<\uff1c\ufe64"  # opens a tag, in any width
+    "\x7f-\x9f\u2028\u2029"  # breaks a line without being a line break
+    "\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"  # changes what is seen
+    "\U000e0000-\U000e007f]"  # letters that only machines see
+)
+
 
 def data(value: object) -> str:
-    """Return `value` as one line of JSON that cannot close the block around it.
+    """Return `value` as one line of JSON that cannot close the block around it, nor say more than people see.
 
     What JSON does not know is written as text. Lone surrogates, which no API accepts, become question marks.
     """
-    text = json.dumps(value, ensure_ascii=False, default=str).replace("<", "\\u003c")
-    return text.encode("utf-8", "replace").decode()
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _ESCAPED.sub(_escape, text).encode("utf-8", "replace").decode()
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 class Prompts:
