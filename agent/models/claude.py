@@ -71,7 +71,7 @@ class ClaudeModels:
             ModelRefused: no usable answer, not even of the next tier.
             Misconfigured: the API refuses us; says what to mend.
         """
-        classified = await self._classify(
+        request = self.classify_request(
             burst_text(turn),
             context=turn.context,
             channel=turn.conversation.channel,
@@ -80,6 +80,7 @@ class ClaudeModels:
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
+        classified = await self._classify(request)
         if classified.classification.language in turn.tenant.languages:
             return classified
         return replace(classified, classification=replace(classified.classification, language=language))
@@ -91,7 +92,7 @@ class ClaudeModels:
 
         Raises: as `classify`.
         """
-        return await self._classify(text, context=context, channel=channel, tier=tier)
+        return await self._classify(self.classify_request(text, context=context, channel=channel, tier=tier))
 
     async def draft(
         self,
@@ -167,20 +168,20 @@ class ClaudeModels:
         """Release connections."""
         await self.gateway.aclose()
 
-    async def _classify(
+    def classify_request(
         self,
         text: str,
         *,
-        context: str | None,
-        channel: Channel,
-        tier: ModelTier,
+        context: str | None = None,
+        channel: Channel = "whatsapp",
+        tier: ModelTier = "fast",
         language: str = "",
         tenant_id: TenantId | None = None,
         user_id: str | None = None,
-    ) -> Classified:
-        """Ask for the labels of a text."""
+    ) -> Request[IntentAnswer]:
+        """Return the request for the labels of a text; `language` is our guess."""
         system, user = CLASSIFY
-        request = Request(
+        return Request(
             task="classify",
             tier=tier,
             system=self._prompts.render(system),
@@ -198,10 +199,16 @@ class ClaudeModels:
             tenant_id=tenant_id,
             user_id=user_id,
         )
+
+    def read_labels(self, labels: IntentAnswer, *, model: str, prompt_version: str) -> Classification:
+        """Return the labels a model gave in our terms, with calibrated confidence."""
+        return _classification(labels, model, prompt_version, self._calibrations.find(model, prompt_version))
+
+    async def _classify(self, request: Request[IntentAnswer]) -> Classified:
+        """Ask for the labels of a text."""
         answer = await self._ask(request)
-        calibration = self._calibrations.find(answer.model, request.prompt_version)
-        classification = _classification(answer, request.prompt_version, calibration)
-        return Classified(classification=classification, calls=answer.calls)
+        labels = self.read_labels(answer.value, model=answer.model, prompt_version=request.prompt_version)
+        return Classified(classification=labels, calls=answer.calls)
 
     async def _ask(self, request: Request[T]) -> Usable[T]:
         """Get an answer that can be used, in the time a task has."""
@@ -220,9 +227,7 @@ def _writing_tier(route: Route) -> ModelTier:
             return tier
 
 
-def _classification(answer: Usable[IntentAnswer], prompt_version: str, calibration: Calibration) -> Classification:
-    """Return the labels in our terms."""
-    labels = answer.value
+def _classification(labels: IntentAnswer, model: str, prompt_version: str, calibration: Calibration) -> Classification:
     entities = labels.entities.model_dump()
     return Classification(
         intent=labels.intent,
@@ -236,7 +241,7 @@ def _classification(answer: Usable[IntentAnswer], prompt_version: str, calibrati
         complexity=labels.complexity,
         entities={name: value for name, value in entities.items() if value},
         stage=labels.stage,
-        model=answer.model,
+        model=model,
         prompt_version=prompt_version,
     )
 
