@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.audit_tenants import load_tenants
 from agent.guardrails import content_rules
 from agent.language import LanguageDetector
-from tests.benchmarks import cascade, gateway, guardrails, local_classifier, turns, webhook
+from tests.benchmarks import answer_cache, cascade, context, gateway, guardrails, local_classifier, turns, webhook
 
 LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -23,6 +23,8 @@ def lines() -> Iterator[Line]:
     yield from asyncio.run(webhook.run())
     yield from asyncio.run(turns.run())
     yield from asyncio.run(gateway.run())
+    yield from asyncio.run(context.run())
+    yield from answer_cache.run()
     yield from _understanding(LABELLED / "messages.dev.jsonl")
     yield from _guardrails(LABELLED / "guardrail-tenants.dev.json", LABELLED / "guardrails.dev.jsonl")
 

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,33 @@ def test_missing_value_is_an_error_not_a_gap() -> None:
         PROMPTS.render("classify/user.md", context="", channel="sms", language="")
 
 
-def test_tenant_part_is_the_same_for_every_turn_so_it_can_be_cached() -> None:
-    tenant = make_tenant()
-    one, other = (PROMPTS.render("reply/business.md", **tenant_briefing(tenant, TODAY)) for _ in range(2))
-    assert one == other
+@pytest.mark.parametrize("path", ["classify/system.md", "reply/system.md", "judge/system.md", "summarise/system.md"])
+def test_what_all_businesses_share_needs_no_value_of_any(path: str) -> None:
+    assert "{{" not in PROMPTS.render(path)
+
+
+@pytest.mark.parametrize("path", ["reply/business.md", "judge/business.md"])
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_published_part_is_byte_identical_until_a_fact_changes(path: str, tenant: Tenant) -> None:
+    def published(day: date = TODAY, **changes: Any) -> bytes:
+        return PROMPTS.render(path, **tenant_briefing(replace(tenant, **changes), day)).encode()
+
+    assert published() == published() == published(TODAY + timedelta(days=1))
+    renamed = replace(tenant.catalogue[0], name={"es": "Otro nombre"})
+    for change in ({"catalogue": (renamed, *tenant.catalogue[1:])}, {"passages": ()}, {"links": ("new.example",)}):
+        assert published(**change) != published(), change
+
+
+def test_published_part_moves_when_a_price_or_discount_ends() -> None:
+    (item,) = make_tenant().catalogue
+    ending = replace(item, discounts=(replace(item.discounts[0], valid_to=TODAY),))
+    tenant = make_tenant(catalogue=(ending,))
+    today, tomorrow = (
+        PROMPTS.render("reply/business.md", **tenant_briefing(tenant, day))
+        for day in (TODAY, TODAY + timedelta(days=1))
+    )
+    assert "{discounted:EN-INT:EARLY10}" in today
+    assert "{discounted:EN-INT:EARLY10}" not in tomorrow
 
 
 def test_prompt_size_does_not_grow_with_the_history() -> None:
@@ -87,6 +110,15 @@ def test_prompt_size_does_not_grow_with_the_history() -> None:
         return len(render_user("reply/user.md", make_turn("Hola", history=history)))
 
     assert size(MAX_HISTORY) == size(1000) < 14_000
+
+
+def test_notes_stand_before_the_history_and_what_they_cover_is_not_repeated() -> None:
+    history = tuple(make_message(f"mensaje {number}", seq=number) for number in range(1, 11))
+    turn = make_turn("Hola", history=history, summary="Wants the intensive course.", summarised_seq=7)
+    prompt = render_user("reply/user.md", turn)
+    assert prompt.index("Wants the intensive course.") < prompt.index("mensaje 8")
+    assert "mensaje 7" not in prompt
+    assert "<conversation_summary>" not in render_user("reply/user.md", make_turn("Hola"))
 
 
 def test_large_catalogue_is_cut_and_the_rest_comes_with_retrieval() -> None:
