@@ -35,6 +35,12 @@ class Metrics:
             "Lines written to tell prospects that the models are down.",
             registry=self.registry,
         )
+        self.answers = Counter(
+            "nightshift_answers",
+            "Answers looked for among earlier ones, by what became of it.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.spend_caps = Counter(
             "nightshift_spend_caps",
             "Turns that met the spending limit of every model provider.",

@@ -13,6 +13,8 @@ async def reuse_answer(
 ) -> tuple[Question | None, Send | None]:
     """Return a turn's question, if anybody could ask it, and the answer, if one is kept and may be sent today.
 
+    Traced and counted as `hit`, `miss`, `refused` (a check objects today) or `not_asked` (it is somebody's own question).
+
     Raises:
         Fenced: another worker has taken over.
     """
@@ -23,10 +25,12 @@ async def reuse_answer(
         question = deps.answers.question(turn, classification, sources, route, deps.now())
         if isinstance(question, str):
             observation.update(output="not asked", metadata={"reason": question})
+            deps.metrics.answers.labels("not_asked").inc()
             return None, None
         found = await deps.answers.find(question, deps.now())
         decision = await _check_again(steps, found, route) if found else None
-        outcome = "hit" if decision else "refused by a check" if found else "miss"
+        outcome = "hit" if decision else "refused" if found else "miss"
+        deps.metrics.answers.labels(outcome).inc()
         known = {"answered_in": str(found.turn_id), "cosine": round(found.cosine, 3)} if found else {}
         observation.update(output=outcome, metadata=known)
         return question, decision

@@ -1,8 +1,8 @@
 """The answer cache on pairs of questions: re-wordings should share an answer, look-alikes must not.
 
 `python -m tests.benchmarks.answer_cache` prints the hit rate, every false hit, and what the parts of the key do alone.
-The pairs were written for this. Those of *verdesolar* came after the key: 24 of its 34 re-wordings hit at first sight, and no
-look-alike; four more since the key learned a few words from them.
+The pairs were written for this. Those of *verdesolar* came after the key: 24 of its 34 re-wordings hit at first sight,
+and no look-alike; four more since the key learned a few words from them.
 """
 
 import json
