@@ -13,7 +13,7 @@ async def reuse_answer(
 ) -> tuple[Question | None, Send | None]:
     """Return a turn's question, if anybody could ask it, and the answer, if one is kept and may be sent today.
 
-    Traced and counted as `hit`, `miss`, `refused` (a check objects today) or `not_asked` (it is somebody's own question).
+    Traced and counted as `hit`, `miss`, `refused` (a check objects today) or `not_asked` (somebody's own question).
 
     Raises:
         Fenced: another worker has taken over.

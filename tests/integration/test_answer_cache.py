@@ -263,6 +263,16 @@ class TestChecks:
         assert await ask(caching, REWORDED) == "Son 399,00 € por el curso completo."
         assert len(caching.models.drafted) == 1
 
+    async def test_every_look_up_is_counted_by_what_became_of_it(self, caching: Agent) -> None:
+        for text in (QUESTION, REWORDED, "soy Ana, ¿cuánto cuesta el intensivo?"):
+            await ask(caching, text)
+        counted = {
+            labels["outcome"]: value
+            for (name, pairs), value in caching.deps.metrics.totals()
+            if name == "nightshift_answers_total" and (labels := dict(pairs))
+        }
+        assert counted == {"miss": 1, "hit": 1, "not_asked": 1}
+
 
 class TestTenants:
     async def test_another_tenants_answers_are_out_of_reach(self, caching: Agent) -> None:
