@@ -83,6 +83,18 @@ async def annotate_file(
     return BatchResult(written=written, rejected=tuple(rejected))
 
 
+def read_messages(source: Path) -> Iterator[Row]:
+    """Yield the rows {id, channel?, text, context?} of a file that can be used; `annotate_file` reports the others."""
+    with source.open("rb") as lines:
+        for _, raw in _numbered(lines):
+            try:
+                row = _parse(raw)
+                _check_message(row)
+            except BadRow:
+                continue
+            yield row
+
+
 def language_fields(detector: LanguageDetector, languages: Sequence[str] = LANGUAGES) -> Annotate:
     """Return what adds `language` and `confidence` to a row {id, text}.
 

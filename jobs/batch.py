@@ -43,7 +43,7 @@ def run_training(settings: Settings, console: Console) -> None:
 
 async def run_language(source: Path, target: Path, console: Console) -> int:
     """Detect the language of each row; return the exit code."""
-    return await _run(source, target, language_fields(LanguageDetector.load()), console)
+    return await run_annotation(source, target, language_fields(LanguageDetector.load()), console)
 
 
 async def run_classify(settings: Settings, source: Path, target: Path, engine: str, console: Console) -> int:
@@ -54,7 +54,7 @@ async def run_classify(settings: Settings, source: Path, target: Path, engine: s
     """
     async with _classify_row(settings, engine) as classify_row:
         concurrency = CLAUDE_CONCURRENCY if engine == "claude" else 1
-        return await _run(source, target, classification_fields(classify_row), console, concurrency)
+        return await run_annotation(source, target, classification_fields(classify_row), console, concurrency)
 
 
 async def run_check(
@@ -68,11 +68,11 @@ async def run_check(
     published = load_tenants(tenants, today)
     rules = content_rules(LanguageDetector.load().detect)
     if not judged:
-        return await _run(source, target, check_fields(published, rules), console)
+        return await run_annotation(source, target, check_fields(published, rules), console)
     claude = load_claude(settings)
     try:
         annotate = check_fields(published, rules, RememberingJudge(claude, now=utc_now))
-        return await _run(source, target, annotate, console, CLAUDE_CONCURRENCY)
+        return await run_annotation(source, target, annotate, console, CLAUDE_CONCURRENCY)
     finally:
         await claude.aclose()
 
@@ -86,7 +86,9 @@ async def _classify_row(settings: Settings, engine: str) -> AsyncIterator[Classi
     models = load_claude(settings)
 
     async def classify(row: Row) -> Classification:
-        answer = await models.classify_text(row["text"], context=row.get("context"), channel=row["channel"])
+        answer = await models.classify_text(
+            row["text"], context=row.get("context"), channel=row.get("channel") or "whatsapp"
+        )
         return answer.classification
 
     try:
@@ -95,8 +97,9 @@ async def _classify_row(settings: Settings, engine: str) -> AsyncIterator[Classi
         await models.aclose()
 
 
-async def _run(source: Path, target: Path, annotate: Annotate, console: Console, concurrency: int = 1) -> int:
-    _require_two_files(source, target)
+async def run_annotation(source: Path, target: Path, annotate: Annotate, console: Console, concurrency: int = 1) -> int:
+    """Write each row with what `annotate` adds, showing progress; return the exit code."""
+    require_two_files(source, target)
     total = _count_lines(source)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -111,7 +114,12 @@ async def _run(source: Path, target: Path, annotate: Annotate, console: Console,
     return _report(result, target, console)
 
 
-def _require_two_files(source: Path, target: Path) -> None:
+def require_two_files(source: Path, target: Path) -> None:
+    """Refuse to write over the input, or to nowhere.
+
+    Raises:
+        Misconfigured: says what to do.
+    """
     if target.exists() and target.samefile(source):
         raise Misconfigured(f"{target} would overwrite its own input.", "Give --out another name.")
     if not target.parent.is_dir():

@@ -6,6 +6,7 @@ not there: nothing is paid twice. Each result is kept and accounted for in one t
 are read.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -66,6 +67,10 @@ class Batches:
                     await self._find(batch)
                 case _:
                     await self._collect(batch)
+        except asyncio.CancelledError:
+            # Others may go on, but not before what is on its way to the provider has surely come there.
+            await asyncio.shield(self._postpone(batch, RETRY_S, "interrupted"))
+            raise
         except StillUnknown:
             await self._postpone(batch, UNSURE_S, "looking for it at the provider")
         except CallFailed as exc:

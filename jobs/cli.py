@@ -155,11 +155,23 @@ def classify(
     source: InFile,
     target: OutFile,
     engine: Annotated[Literal["local", "claude"], typer.Option(help="Who classifies.")] = "local",
+    batch_of: Annotated[
+        str,
+        typer.Option(
+            "--batch",
+            metavar="TENANT",
+            help="Have Claude do it within a day at half price, on this tenant's account. Interrupted? Run it again.",
+        ),
+    ] = "",
 ) -> None:
     """Classify each row {id, channel, text, context?}: adds intent, language, confidence, needs_human, source."""
     from jobs import batch
 
     with _explained():
+        if batch_of:
+            from jobs.classify_batch import run_classify_batch
+
+            raise typer.Exit(asyncio.run(run_classify_batch(_settings(), batch_of, source, target, err)))
         raise typer.Exit(asyncio.run(batch.run_classify(_settings(), source, target, engine, err)))
 
 
