@@ -8,12 +8,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import fold, words_of
 from agent.guardrails.mentions import MONTHS, find_mentions, stem
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.published_once import once_for
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem, Discount
 
@@ -23,11 +23,14 @@ _CONCEPTS: Mapping[str, re.Pattern[str]] = {
 }
 _ABOUT_QUANTITY = frozenset({"group", "bundle", "subscription"})
 """Concepts that a least number already says."""
+_LOCAL = frozenset({"resident"})
 _WIDE = {"cash": frozenset({"cash", "upfront"}), "group": frozenset({"group", "bundle"})}
 _LEAST = re.compile(
     r"\b(\d{1,4}) (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
     r"|pelo menos|at least"
     r"|from|min|bono de|pack(?: de| of)?|pacote de|paquete de|bundle of|of) (\d{1,4})\b|\b(\d{1,4})\+"
+    r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
+    r" (?P<over>\d{1,4})\b"
 )
 _NOT_A_COUNT = re.compile(
     r"^ ?(?:dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|%|minutos?|minutes?"
@@ -109,18 +112,21 @@ def is_regardless(sentence: str) -> bool:
 
 
 def condition_of(discount: Discount, item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
-    """Return the condition of a discount of catalogue[item], read once."""
-    names = tuple((tuple(each.name.items()), each.aliases) for each in catalogue)
-    return _read(tuple(discount.condition.items()), item, names)
+    """Return the condition of a discount of catalogue[item], which is one of its own."""
+    return _conditions(tuple(catalogue))[item, id(discount)]
 
 
-@lru_cache(maxsize=512)
-def _read(
-    texts: tuple[tuple[str, str], ...],
-    item: int,
-    names: tuple[tuple[tuple[tuple[str, str], ...], tuple[str, ...]], ...],
-) -> Condition:
-    catalogue = [CatalogueItem(sku="", name=dict(name), description={}, aliases=aliases) for name, aliases in names]
+@once_for
+def _conditions(catalogue: tuple[CatalogueItem, ...]) -> Mapping[tuple[int, int], Condition]:
+    """Return the condition of every discount, by item and the discount's identity, which the catalogue holds."""
+    return {
+        (place, id(discount)): _read(tuple(discount.condition.items()), place, catalogue)
+        for place, item in enumerate(catalogue)
+        for discount in item.discounts
+    }
+
+
+def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
     named = frozenset(i for _, text in texts for m in find_mentions(catalogue, text) for i in m.items if not m.weak)
     concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
@@ -129,7 +135,7 @@ def _read(
     return Condition(
         concepts=_needed(concepts if not_first else concepts - {"second"}),
         least=least,
-        places=frozenset(place for _, text in texts for place in _places(text)),
+        places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
         items=named - {item},
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
         campaign=bool(_CAMPAIGN.search(words)),
@@ -154,9 +160,9 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
 
 def _least(words: str) -> int:
     for match in _LEAST.finditer(words):
-        number = match[1] or match[2] or match[3]
-        if not _NOT_A_COUNT.match(words[match.end() :]) and int(number) > 1:
-            return int(number)
+        number = int(match[1] or match[2] or match[3] or match["over"]) + bool(match["over"])
+        if not _NOT_A_COUNT.match(words[match.end() :]) and number > 1:
+            return number
     return 0
 
 

@@ -37,7 +37,7 @@ _NAMES = {
     r"dolar(?:es)? (?:norte)?american[oa]s?|us dollars?|u\.s\. dollars?|american dollars?": "USD",
     r"dolar(?:es)? (?:estadounidenses|estadunidenses)": "USD",
     r"dolar(?:es|itos?)?|dollars?|bucks?|dolares|verdes|greenbacks?|smackers": "USD CAD AUD",
-    r"reais|reales|reaizinhos|realitos|contos?(?! de )|pilas?|pratas|mangos|paus|dinheiros": "BRL ARS",
+    r"reais|reales|reaizinhos|realitos|contos?(?! de )|pilas?|pratas|mangos?|paus?|dinheiros": "BRL ARS",
     r"pes(?:os|itos) mexicanos?|mexican pesos|pesos de mexico|varos|varitos": "MXN",
     r"pesos? colombianos?|colombian pesos": "COP",
     r"pesos? argentinos?|argentine pesos": "ARS",

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from agent.folding import fold
 from agent.guardrails.folded import fold_text
+from agent.guardrails.published_once import once_for
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem
 
@@ -65,7 +66,7 @@ class _Names:
 def find_mentions(catalogue: Sequence[CatalogueItem], text: str) -> tuple[Mention, ...]:
     """Return what in a text names items, in order, with offsets in the text as it was written."""
     folded = fold_text(text)
-    names = _names_of(tuple((*item.name.items(), *(("", alias) for alias in item.aliases)) for item in catalogue))
+    names = _names_in(tuple(catalogue))
     found = [
         Mention(*folded.span(each.start, each.end), each.items, each.weak, each.is_unit, each.is_aside)
         for each in (*_by_words(folded.text, names), *_by_size(folded.text, names))
@@ -88,11 +89,17 @@ def says_date(words: str, day: date) -> bool:
     )
 
 
+def is_in_name(catalogue: Sequence[CatalogueItem], item: int, word: str) -> bool:
+    """Say whether a folded word is one of those that name catalogue[item]."""
+    return any(name.item == item and stem(word) in name.stems for name in _names_in(tuple(catalogue)).names)
+
+
 # --- names ------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
-def _names_of(groups: tuple[tuple[tuple[str, str], ...], ...]) -> _Names:
+@once_for
+def _names_in(catalogue: tuple[CatalogueItem, ...]) -> _Names:
+    groups = tuple((*item.name.items(), *(("", alias) for alias in item.aliases)) for item in catalogue)
     names = tuple(_name(place, *named) for place, group in enumerate(groups) for named in group)
     behind = [frozenset().union(*(n.qualifying for n in names if n.item == place)) for place in range(len(groups))]
     names = tuple(replace(name, qualifying=behind[name.item]) for name in names)

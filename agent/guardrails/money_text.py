@@ -15,6 +15,7 @@ from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of
 from agent.guardrails.number_words import EITHER, parse_digits
 from agent.guardrails.offers import read_deals, read_fractions, read_free, read_taxes
 from agent.guardrails.plain_text import Plain, read_plain
+from agent.guardrails.required_words import Starts, starts_in
 from agent.guardrails.unit_cues import UnitCue, read_people, read_unit
 
 Kind = Literal["amount", "percent", "instalments", "free", "deal", "tax"]
@@ -155,11 +156,12 @@ def money_in(plain: Plain, *, about_prices: bool = False) -> tuple[MoneyExpressi
 
     `about_prices`: the conversation is about prices, so that a number which counts nothing is one.
     """
+    starts = starts_in(plain.text)
     readers = (
         _amounts(plain.text, about_prices),
-        _percentages(plain.text),
+        _percentages(plain.text, starts),
         _instalments(plain.text),
-        _phrases(plain.text),
+        _phrases(plain.text, starts),
     )
     return tuple(_expression(plain, start, end, fields) for reader in readers for start, end, fields in reader)
 
@@ -216,7 +218,7 @@ def _amounts(plain: str, about_prices: bool) -> _Found:
             continue
         unit, unit_end, words = read_unit(plain, done, start, end)
         if not currencies and not is_price(
-            plain, start, values[0], "" if values[0] < LEAST and unit_end == end else unit, about_prices=about_prices
+            plain, start, end, values[0], "" if values[0] < LEAST and unit_end == end else unit, about_prices=about_prices
         ):
             continue
         done = max(end, unit_end)
@@ -255,10 +257,10 @@ def _hedge(plain: str, start: int, end: int) -> Hedge:
 # --- the rest ---------------------------------------------------------------------------------------------------
 
 
-def _percentages(plain: str) -> _Found:
+def _percentages(plain: str, starts: Starts) -> _Found:
     for match in _PERCENT.finditer(plain):
         yield match.start(), match.end(), {"kind": "percent", "values": (Decimal(match[1].replace(",", ".")),)}
-    for start, end, percent in read_fractions(plain):
+    for start, end, percent in read_fractions(plain, starts):
         yield start, end, {"kind": "percent", "values": (percent,), "deal": "fraction"}
 
 
@@ -279,14 +281,14 @@ def _instalments(plain: str) -> _Found:
         yield match.start(), match.end(), {"kind": "instalments", "deal": "some"}
 
 
-def _phrases(plain: str) -> _Found:
-    for start, end in read_free(plain):
+def _phrases(plain: str, starts: Starts) -> _Found:
+    for start, end in read_free(plain, starts):
         yield start, end, {"kind": "free"}
     for match in _ZERO.finditer(plain):
         before = _CURRENCY_BEFORE.search(plain, max(0, match.start() - 6), match.start())
         if before or _CURRENCY_BEHIND.match(plain, match.end()):
             yield before.start() if before else match.start(), match.end(), {"kind": "free"}
-    for start, end in read_taxes(plain):
-        yield start, end, {"kind": "tax"}
-    for start, end, deal in read_deals(plain):
+    for start, end, deal in read_taxes(plain, starts):
+        yield start, end, {"kind": "tax", "deal": deal}
+    for start, end, deal in read_deals(plain, starts):
         yield start, end, {"kind": "deal", "deal": deal}

@@ -21,7 +21,7 @@ _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|o)?"
 _NEXT_DAY = rf"(?:(?:,| y| e| and| a| al| to| o| ou| or|-| -|, y|, and){{1,2}} ?(?:el |o |the )?{_DAY})"
 _DAYS = rf"{_DAY}{_NEXT_DAY}{{0,5}}"
 _MEASURE = (
-    r"(?:kwh?|w|v|hp|cv|kms?|mph|mpg|kg|gr?|mg|l|lts?|litros?|ml|m[23]?|cm|mm|gb|mb|tb|gbps|mbps|px|ft|sqft|°|grados"
+    r"(?:kw[hp]?|w|v|hp|cv|kms?|mph|mpg|kg|gr?|mg|l|lts?|litros?|ml|m[23]?|cm|mm|gb|mb|tb|gbps|mbps|px|ft|sqft|°|grados"
     r"|graus|degrees)(?!\w)"
 )
 

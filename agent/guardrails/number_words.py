@@ -6,6 +6,7 @@ them: "one-two-nine" is 129. What may be two amounts keeps both, parted by `EITH
 399 or 3.99.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -228,7 +229,9 @@ def _is_close(text: str, before: _Token, after: _Token) -> bool:
     gap = text[before.end : after.start]
     if gap in _STRONG_GAPS or gap in {" de ", " of "}:
         return True
-    return bool(_WEAK_GAP.fullmatch(gap)) and before.kind in {"value", "scale"} and after.kind in {"value", "scale"}
+    return bool(_WEAK_GAP.fullmatch(gap)) and all(
+        each.kind in {"value", "scale"} or each.word in _SAID_AS_DIGIT for each in (before, after)
+    )
 
 
 # --- sums -------------------------------------------------------------------------------------------------------
@@ -237,9 +240,16 @@ def _is_close(text: str, before: _Token, after: _Token) -> bool:
 def _read_run(run: Sequence[_Token]) -> Iterator[_Sum]:
     """Yield the numbers of a run; two that do not add up ("two and three") stay two."""
     number: _Sum | None = None
+    done = 0
     for place, token in enumerate(run):
         following = run[place + 1 :]
-        if token.kind == "join":
+        if token.kind == "join" or place < done:
+            continue
+        if (row := _digit_row(run[place:])) and not (number and token.weak):
+            if number and _is_number(number):
+                yield number
+            number, done = None, place + len(row)
+            yield _Sum(token.start, row[-1].end, groups=[each.value for each in row], worded=True)
             continue
         before = [each.kind for each in run[:place] if each.word != "a"]
         joined = bool(before) and before[-1] == "join"
@@ -251,6 +261,19 @@ def _read_run(run: Sequence[_Token]) -> Iterator[_Sum]:
         number = _begin(token, following)
     if number and _is_number(number):
         yield number
+
+
+def _digit_row(run: Sequence[_Token]) -> Sequence[_Token]:
+    """Return the digits a run begins with, told one by one and parted by punctuation; none if they only enumerate."""
+    length = 0
+    for token in run:
+        is_digit = token.kind in {"value", "one"} and token.value < 10 and token.word not in _COUPLES
+        if not is_digit or (length and not token.weak):
+            break
+        length += 1
+    row = run[:length]
+    enumerates = all(one.value < other.value for one, other in itertools.pairwise(row))
+    return () if length < 3 or enumerates else row
 
 
 def _begin(token: _Token, following: Sequence[_Token]) -> _Sum | None:

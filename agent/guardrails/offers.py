@@ -2,33 +2,41 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
+from agent.guardrails.required_words import Lookup, Starts, needs_of
+
 _READ: Mapping[str, Any] = tomllib.loads(files("agent.guardrails").joinpath("offers.toml").read_text("utf-8"))
 
 
-def _any_line(text: str, *, words: bool = False) -> re.Pattern[str]:
-    """Return one pattern of a text with a pattern a line; `words`: each ends with a whole word, too.
+class _Lines:
+    """Patterns, one a line. A line is only tried on texts that have the words it cannot do without."""
 
-    Lines that begin a word are tried where a word begins only: much faster than everywhere.
-    """
-    lines = [line for line in text.splitlines() if line]
-    at_words = "|".join(line.removeprefix(r"\b") for line in lines if words or line.startswith(r"\b"))
-    anywhere = "|".join(line for line in lines if not words and not line.startswith(r"\b"))
-    return re.compile(
-        "|".join(each for each in (rf"(?<!\w)(?:{at_words})" if at_words else "", anywhere) if each)
-        + (r"(?!\w)" if words else "")
-    )
+    def __init__(self, text: str) -> None:
+        lines = [line for line in text.splitlines() if line]
+        self._patterns = tuple(re.compile(line) for line in lines)
+        self._lookup = Lookup(needs_of(line) for line in lines)
+
+    def find(self, plain: str, starts: Starts) -> Iterator[tuple[int, int]]:
+        """Yield where any line matches; `starts` is how the words of `plain` begin."""
+        for place in self._lookup.places(starts):
+            yield from (match.span() for match in self._patterns[place].finditer(plain))
 
 
-_FREE = _any_line(_READ["free"], words=True)
-_NOT_FREE = _any_line(_READ["not_free"])
-_TAX = _any_line(_READ["tax"])
-_TAX_WORD = re.compile(r"(?:iva|vat|tax|impuesto|imposto|gst|igv|itbis|iss|icms)")
-_DEALS = {name: _any_line(lines) for name, lines in _READ["deals"].items()}
+def _whole_words(text: str) -> _Lines:
+    """Return patterns of which each begins and ends with a word."""
+    return _Lines("\n".join(rf"\b(?:{line})\b" for line in text.splitlines() if line))
+
+
+_FREE = _whole_words(_READ["free"])
+_NOT_FREE = _Lines(_READ["not_free"])
+_TAX = _Lines(_READ["tax"])
+_TAX_INCLUDED = _Lines(_READ["tax_included"])
+_TAX_WORDS = frozenset(["iva", "vat", "tax", "impu", "impo", "gst", "igv", "itbi", "iss", "icms"])
+_DEALS = {name: _Lines(lines) for name, lines in _READ["deals"].items()}
 _HALF = re.compile(
     r"(?<!\w)(?:half(?:[- ](?:the |of the )?(?:price|off|cost|rate|fee))|(?:a |la |por la "
     r"|a la )?mitad del? (?:precio|costo|coste|valor)|a mitad\b"
@@ -37,6 +45,8 @@ _HALF = re.compile(
     r"|(?:la mitad|a metade) menos|pag\w{1,4} (?:solo |so |apenas )?(?:la mitad|a metade|metade|mitad)|pays? (?:only "
     r"|just )?half\b)"
 )
+_HALF_WORDS = frozenset(["half", "mita", "meta", "medi", "meia", "meio"])
+_PART_WORDS = frozenset(["terc", "thir", "cuar", "quar", "quin", "fift", "deci", "tent"])
 _PART = {
     "ter": Decimal(100) / 3, "thi": Decimal(100) / 3, "cua": Decimal(25), "qua": Decimal(25), "qui": Decimal(20),
     "fif": Decimal(20), "dec": Decimal(10), "ten": Decimal(10),
@@ -50,30 +60,42 @@ _FRACTION = re.compile(
 )
 
 
-def read_free(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield where a text says that something costs nothing."""
-    other = [match.span() for match in _NOT_FREE.finditer(plain)] if "free" in plain else []
-    for match in _FREE.finditer(plain):
-        if not any(start <= match.start() < end for start, end in other):
-            yield match.span()
+def read_free(plain: str, starts: Starts) -> Iterator[tuple[int, int]]:
+    """Yield where a text says that something costs nothing; `starts` is how its words begin (`required_words.starts_in`)."""
+    found = _joined(_FREE.find(plain, starts))
+    other = list(_NOT_FREE.find(plain, starts)) if found and "free" in plain else []
+    yield from (each for each in found if not any(start <= each[0] < end for start, end in other))
 
 
-def read_taxes(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield where a text says that tax comes on top."""
-    if _TAX_WORD.search(plain):
-        yield from (match.span() for match in _TAX.finditer(plain))
+def read_taxes(plain: str, starts: Starts) -> Iterator[tuple[int, int, str]]:
+    """Yield where a text says that tax comes on top, or is included, and which of both."""
+    if _TAX_WORDS.isdisjoint(starts):
+        return
+    added = _joined(_TAX.find(plain, starts))
+    yield from ((start, end, "added") for start, end in added)
+    for start, end in _joined(_TAX_INCLUDED.find(plain, starts)):
+        if not any(start < other_end and other < end for other, other_end in added):
+            yield start, end, "included"
 
 
-def read_deals(plain: str) -> Iterator[tuple[int, int, str]]:
+def read_deals(plain: str, starts: Starts) -> Iterator[tuple[int, int, str]]:
     """Yield where a text offers a deal that names no amount, and which kind it is."""
-    for name, pattern in _DEALS.items():
-        for match in pattern.finditer(plain):
-            yield match.start(), match.end(), name
+    for name, lines in _DEALS.items():
+        yield from ((start, end, name) for start, end in _joined(lines.find(plain, starts)))
 
 
-def read_fractions(plain: str) -> Iterator[tuple[int, int, Decimal]]:
+def read_fractions(plain: str, starts: Starts) -> Iterator[tuple[int, int, Decimal]]:
     """Yield "half price" and "a third off" with their percentage."""
-    for match in _HALF.finditer(plain):
-        yield match.start(), match.end(), Decimal(50)
-    for match in _FRACTION.finditer(plain):
-        yield match.start(), match.end(), _PART[match[1][:3]]
+    if not _HALF_WORDS.isdisjoint(starts):
+        yield from ((*match.span(), Decimal(50)) for match in _HALF.finditer(plain))
+    if not _PART_WORDS.isdisjoint(starts):
+        yield from ((*match.span(), _PART[match[1][:3]]) for match in _FRACTION.finditer(plain))
+
+
+def _joined(found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the places in order; of those that overlap, the first, and of those the longest."""
+    kept: list[tuple[int, int]] = []
+    for start, end in sorted(found, key=lambda each: (each[0], -each[1])):
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end))
+    return kept

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from agent.guardrails.currencies import PRICED, SIGNS
+from agent.guardrails.currencies import PRICED, SIGNS, factor_of
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.not_money import not_money_edits
 from agent.guardrails.number_words import Edit, number_edits
@@ -72,6 +72,11 @@ _A_UNIT = re.compile(
     r"\b(?:an?|un[oa]?|uma?|one) (?=(?:dolar|dollar|euro|buck|peso|real|reais|libra|pound|luca|tenner|fiver|quid|palo"
     r"|conto)\b)"
 )
+_AND_A_HALF = re.compile(
+    r"\b(?:(?P<whole>\d{1,4}) |(?:un|una|um|uma) )?(?P<name>palos?|lucas?|luquitas?|barras?) (?:y|e)"
+    r" (?:medi|mei)[oa]\b"
+)
+_AND_MORE = re.compile(r"\b(?P<whole>\d{1,4}) (?P<name>palos?|lucas?) (?:y |e |con )?(?P<rest>\d{3})\b(?![.,]\d)")
 _ROMAN = re.compile(rf"(?<!\w)[mdclxvi]{{2,9}}(?={PRICED})")
 _IS_ROMAN = re.compile(r"m{0,3}(?:c[md]|d?c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})")
 _ROMAN_VALUES = {"m": 1000, "d": 500, "c": 100, "l": 50, "x": 10, "v": 5, "i": 1}
@@ -97,6 +102,7 @@ def read_plain(text: str, language: str) -> Plain:
         .sub(_A_UNIT, lambda _: "1 ")
     )
     plain = plain.edited(number_edits(plain.text, language))
+    plain = plain.sub(_AND_A_HALF, _with_a_half).sub(_AND_MORE, _with_more)
     plain = plain.edited(not_money_edits(plain.text))
     plain = plain.sub(_SPACED_DIGITS, lambda match: _NOT_DIGIT.sub("", match[0]))
     plain = plain.sub(_RANGE_DASH, lambda _: " a ").sub(_AND_CENTS, _with_cents)
@@ -108,6 +114,16 @@ def _in_full(match: re.Match[str]) -> str:
     """Write "$1.2m" as "$1200000"."""
     fraction = match[2] or ""
     return f"{match[0][0]}{match[1]}{fraction:0<6}"
+
+
+def _with_a_half(match: re.Match[str]) -> str:
+    """Write "palo y medio" as "1500000 pesos"."""
+    return f"{int(factor_of(match['name']) * (int(match['whole'] or 1) * 2 + 1)) // 2} pesos"
+
+
+def _with_more(match: re.Match[str]) -> str:
+    """Write "2 palos 400" as "2400000 pesos"."""
+    return f"{int(factor_of(match['name'])) // 1000 * int(match['whole'] + match['rest'])} pesos"
 
 
 def _from_roman(match: re.Match[str]) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
 
-from agent.guardrails.conditions import condition_of
+from agent.folding import fold
+from agent.guardrails.conditions import condition_of, is_regardless
 from agent.guardrails.implied import Implied, find_sums
+from agent.guardrails.mentions import is_in_name
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.pricing_reading import Bound, Reading
@@ -17,9 +19,8 @@ from agent.guardrails.pricing_terms import (
     is_percent_explained,
     is_published,
     percent_kind,
-    readings,
 )
-from agent.guardrails.unit_cues import unit_class
+from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, unit_class
 
 MAX_ROUNDS = 3
 """So many steps of arithmetic are followed, from a price to a total of totals."""
@@ -78,7 +79,7 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
             known.add((each.amount_minor, each.currency) for each in found)
             yield from _said_wrongly(expression, about, reading)
         elif _is_published_amount(expression, reading):
-            known.add(readings(expression, reading))
+            known.add(reading.money(expression))
         elif is_own_figure(expression, reading):
             continue
         elif instalments and instalments.value > 1:
@@ -95,7 +96,7 @@ def _implied(
     expression: MoneyExpression, about: Bound, instalments: MoneyExpression | None, reading: Reading
 ) -> list[Implied]:
     """Return what of the catalogue an amount may be."""
-    money = readings(expression, reading)
+    money = reading.money(expression)
     return [
         each
         for item in about.items
@@ -115,6 +116,10 @@ def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpressi
     match each.role:
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
+        case "saving" if is_regardless(expression.sentence):
+            return False
+        case "discounted" if is_regardless(expression.sentence):
+            return False
         case "saving":
             return bool(_DIFFERS.search(expression.sentence))
         case "past":
@@ -124,14 +129,18 @@ def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpressi
 
 
 def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
-    if expression.unit in {"session", "other"} and each.count > 1:
+    if expression.unit in {"session", "other"} and each.quantity > 1:
         return False
-    return expression.unit in each.units or _is_published_unit(expression, reading)
+    if expression.unit in each.units or _is_published_unit(expression, reading):
+        return True
+    return expression.unit == "other" and is_in_name(
+        reading.tenant.catalogue, each.item, expression.unit_words.split()[-1]
+    )
 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a price may be that of so many people or sessions as its sentence says."""
-    if expression.people > 1 and each.count == 1:
+    if expression.people > 1 and each.quantity == 1:
         return _describes(each.item, expression.people, reading)
     return not (expression.people == 1 and each.role == "discounted" and _least(each.item, reading) > 1)
 
@@ -157,8 +166,11 @@ def _least(item: int, reading: Reading) -> int:
 
 
 def _describes(item: int, number: int, reading: Reading) -> bool:
-    """Say whether an item's description has a number: a treatment in two visits is the price of both."""
-    texts = reading.tenant.catalogue[item].description.items()
+    """Say whether an item's description or name has a number: a treatment in two visits is the price of both."""
+    product = reading.tenant.catalogue[item]
+    texts = (*product.description.items(), *product.name.items())
+    if number == EVERYONE and any(is_for_everyone(fold(text)) for _, text in texts):
+        return True
     return any(re.search(rf"\b{number}\b", digits_for_words(text.casefold(), language)) for language, text in texts)
 
 
@@ -187,7 +199,7 @@ def _said_wrongly(expression: MoneyExpression, about: Bound, reading: Reading) -
 
 def _is_least(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether no item the amount is about costs less; where nothing is named, none sold by the same unit."""
-    money = readings(expression, reading)
+    money = reading.money(expression)
     found = [each for item in about.items for each in reading.implied(item)]
     same = [each for each in found if (each.amount_minor, each.currency) in money]
     units = {unit for each in same for unit in each.units} if not about.named else None
@@ -217,7 +229,7 @@ def _after_arithmetic(left: list[MoneyExpression], known: _Known, reading: Readi
             break
         left = [e for e in left if e not in explained]
         for e in explained:
-            money = readings(e, reading)
+            money = reading.money(e)
             known.add((money & _derived(e, known.money, reading)) | find_sums(money, groups))
     return left
 
@@ -227,7 +239,9 @@ def _follows(
 ) -> bool:
     if expression.unit not in {"", "month", "year", "once"} or expression.hedge:
         return False
-    money = readings(expression, reading)
+    if is_regardless(expression.sentence) and _DIFFERS.search(expression.sentence):
+        return False
+    money = reading.money(expression)
     return bool(find_sums(money, groups)) or bool(money & _derived(expression, known, reading))
 
 
@@ -267,7 +281,7 @@ def _prices(reading: Reading) -> set[_Money]:
         (each.amount_minor, each.currency)
         for item in sorted(reading.named_items)[:MAX_KNOWN]
         for each in reading.implied(item)
-        if each.role == "price" and each.count == 1
+        if each.role == "price" and each.quantity == 1
     }
 
 
@@ -276,12 +290,7 @@ def _base(expression: MoneyExpression, reading: Reading) -> set[_Money]:
     about = reading.about(expression)
     if not about.named:
         return set()
-    return {
-        (each.amount_minor, each.currency)
-        for item in about.items
-        for each in reading.implied(item)
-        if each.role in {"price", "discounted"}
-    }
+    return {cost for item in about.items for cost in reading.costs(item)}
 
 
 def _shares(base: Iterable[_Money], expression: MoneyExpression, reading: Reading) -> Iterator[_Money]:
@@ -300,9 +309,4 @@ def _shares(base: Iterable[_Money], expression: MoneyExpression, reading: Readin
 
 def _costs(reading: Reading) -> list[frozenset[_Money]]:
     """Return, for each of the few items that are named, what it may cost."""
-    return [
-        frozenset(
-            (each.amount_minor, each.currency) for each in reading.implied(item) if each.role in {"price", "discounted"}
-        )
-        for item in sorted(reading.named_items)
-    ]
+    return [reading.costs(item) for item in sorted(reading.named_items)]

@@ -51,11 +51,12 @@ _INCLUDES = re.compile(
 
 def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether what is called free is published as free, or waived under a condition that is said."""
-    if is_denied(expression.before) and not expression.text.startswith(("no ", "nao ")):
+    if is_denied(expression.before, expression.after) and not expression.text.startswith(("no ", "nao ")):
         return True
-    if _FOREVER.search(expression.sentence) or is_regardless(expression.sentence):
+    clause = _clause(expression)
+    if _FOREVER.search(clause) or is_regardless(expression.sentence):
         return False
-    thing = free_thing(_clause(expression))
+    thing = free_thing(clause)
     if about.explicit:
         return _are_all_waived(expression, about, thing, reading)
     if _is_published_free(thing, reading) or thing.topics:

@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
+
+from babel.numbers import get_currency_precision
 
 from agent.folding import words_of
 from agent.guardrails.conditions import Said
 from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
 from agent.guardrails.folded import MAX_CHARS, fold_text
-from agent.guardrails.implied import Implied, Question, implied_by
+from agent.guardrails.implied import Implied, Question, costs_of, implied_by
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
 from agent.guardrails.plain_text import Plain, read_plain
-from agent.guardrails.published import PublishedTexts, published_texts
+from agent.guardrails.published import PublishedTexts, currencies_in, published_texts
 from agent.types import Candidate, Message, Tenant, Turn
 
 MAX_EARLIER = 4
@@ -29,6 +31,10 @@ _ABOUT_PRICES = re.compile(
     r"|presupuest\w*|orcament\w*|budget|descuent\w*|descont\w*|discount\w*|promo\w*|oferta\w*|deal|caro|cara"
     r"|expensive|barat\w*|cheap\w*|pag\w{1,6}|pay\w*"
     r"|dejas?|deixa|rebaj\w*|cuota\w*|parcel\w*|instal\w*|\d{3,})\b"
+)
+_COMPARED = re.compile(
+    r"\b(?:contra|vs\.?|versus|frente a(?: los)?|against|compared (?:to|with)|comparado con|em vez de|en vez de"
+    r"|instead of|y el otro|e o outro|and the other(?: one)?)(?: (?:is|a|es|e|los|the))? ?(?:r?\$|us\$|€|£)? ?$"
 )
 _TIGHT = re.compile(
     r"^(?:,? ?)[(–-]? ?(?:(?:al mes|a month|per month|por mes|por persona|por pessoa|each|cada un[oa]|per person|the"
@@ -82,9 +88,31 @@ class Reading:
             self._implied[item] = tuple(implied_by(item, self._question))
         return self._implied[item]
 
+    def costs(self, item: int) -> frozenset[tuple[int, str]]:
+        """Return all that catalogue[item] may cost."""
+        return costs_of(item, self._question)
+
+    def money(self, expression: MoneyExpression) -> frozenset[tuple[int, str]]:
+        """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
+        published = currencies_in(self.tenant)
+        currencies = expression.currencies & published if expression.currencies else published
+        return frozenset(
+            (minor, currency)
+            for value in expression.values
+            for currency in currencies
+            if (minor := _minor(value, currency)) is not None
+        )
+
     @cached_property
     def _question(self) -> Question:
-        return Question(tenant=self.tenant, today=self.today, said=self.said, counts=self.counts, parts=self.parts)
+        return Question(
+            tenant=self.tenant,
+            today=self.today,
+            said=self.said,
+            counts=self.counts,
+            parts=self.parts,
+            wanted=frozenset(minor for each in (*self.amounts, *self.asked) for minor, _ in self.money(each)),
+        )
 
     @cached_property
     def amounts(self) -> tuple[MoneyExpression, ...]:
@@ -99,6 +127,8 @@ class Reading:
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
         own, aside = _beside(expression, self.mentions, self.amounts)
+        if own and not aside and _COMPARED.search(expression.before) and self.asked_items - own:
+            return Bound(items=tuple(sorted(self.asked_items | own)), explicit=False, named=True)
         if own and not aside:
             return Bound(items=tuple(sorted(own)), explicit=True, named=True)
         earlier = _in_last_sentence(expression, self.mentions) | self.asked_items or self.context_items
@@ -143,6 +173,14 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         inbound=fold_text(turn.text).text,
         published=published,
     )
+
+
+def _minor(value: Decimal, currency: str) -> int | None:
+    minor = value.scaleb(_precision(currency))
+    return int(minor) if minor == minor.to_integral_value() else None
+
+
+_precision = cache(get_currency_precision)
 
 
 def _items(mentions: Sequence[Mention]) -> frozenset[int]:
@@ -191,7 +229,7 @@ def _beside(
 def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
     """Say whether a mention is only the unit of the amount: "28 € por clase"."""
     end = expression.span[1]
-    return bool(expression.unit_words) and end <= mention.start <= end + 16 and mention.is_unit
+    return expression.unit not in {"", "other"} and end <= mention.start <= end + 16 and mention.is_unit
 
 
 def _close_behind(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import words_of
 from agent.guardrails.mentions import stem
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.plain_text import read_plain
+from agent.guardrails.published_once import once_for
 from agent.guardrails.unit_cues import priced_units
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
@@ -69,6 +69,7 @@ class PublishedTexts:
         return tuple(each for each in self.money if each.kind == kind)
 
 
+@once_for
 def published_texts(tenant: Tenant) -> PublishedTexts:
     """Return what facts, policies and descriptions state; read once as long as they stay the same."""
     texts = [passage.text for passage in tenant.passages]
@@ -108,6 +109,12 @@ def has_subject(said: FreeThing) -> bool:
     return bool(said.topics)
 
 
+@once_for
+def currencies_in(tenant: Tenant) -> frozenset[str]:
+    """Return the currencies that anything is priced in, and the tenant's own."""
+    return frozenset(price.currency for item in tenant.catalogue for price in item.prices) | {tenant.currency}
+
+
 def expired_codes(tenant: Tenant, today: date) -> frozenset[str]:
     """Return the discount codes, in capitals, that have ended."""
     return known_codes(tenant) - {
@@ -115,12 +122,12 @@ def expired_codes(tenant: Tenant, today: date) -> frozenset[str]:
     }
 
 
+@once_for
 def known_codes(tenant: Tenant) -> frozenset[str]:
     """Return all discount codes of the catalogue in capitals."""
     return frozenset(d.code.upper() for item in tenant.catalogue for d in item.discounts if d.code)
 
 
-@lru_cache(maxsize=64)
 def _read(texts: tuple[tuple[str, str], ...]) -> PublishedTexts:
     plains = [read_plain(text, language) for language, text in texts]
     money = tuple(each for plain in plains for each in money_in(plain))

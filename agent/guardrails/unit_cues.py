@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from agent.guardrails.word_lists import load_words
+
 UnitCue = Literal["month", "year", "session", "course", "once", "other", ""]
 
 _A = r"(?:\b(?:al|por|la|el|a|an|per|each|cada|every|the|pro|p)|/|\bpor cada|\bof) ?(?:l[ao] )?"
@@ -16,6 +18,8 @@ _WHOLE_COURSE = (
     r"(?:curso|course)|\btodo el curso|\bcurso (?:completo|inteiro)"
     r"|\b(?:por las|pelas|for the|for all) \d+ (?:semanas|weeks)"
 )
+_EACH_OF = "|".join([*sorted(load_words("money_words")["each_of"]), _SESSION, "curso", "course"])
+_POR_UNIT = "|".join(sorted(load_words("money_words")["por_unit"]))
 _OTHERS = (
     r"(?:dia|day|diaria|semana|week|wk|quinzena|quincena|hora|hour|hr|minuto|minute|watt?|w|kwh?|kilometro|km|mile"
     r"|milla"
@@ -24,7 +28,8 @@ _OTHERS = (
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"{_A}{_OTHERS}s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
+    "other": rf"{_A}{_OTHERS}s?\b|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
+    rf"|\bpor (?:{_POR_UNIT})s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
     r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
     r"|\b(?:o|el|la|a|the) (?:semestre|trimestre|quarter|bimestre|semana|dia|noche|noite|hora|week|night|day)\b"
     r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
@@ -67,7 +72,7 @@ _PEOPLE = re.compile(
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
     r"| os| as)? ?)(?P<count>\d{1,2})\b(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
     r"|parcel|instal|pagos"
-    r"|payments))"
+    r"|payments|kwp?\b|kw\b|l\b|litros?|lit(?:er|re)s?|m2?\b|cm\b|gb\b|hp\b|plazas|placas|paineles|paineis|paneles))"
 )
 
 _MANY = re.compile(
@@ -82,11 +87,14 @@ _SINGLE = re.compile(
     r"^[^\d.;!?\n□]{0,14}\b(?:for|por|para) (?:a single|just one|only one|(?:una?|solo una?) sol[oa]|uma so|um so"
     r"|un[oa]? unic[oa])\b"
 )
-_EVERYONE = re.compile(
-    r"^[^\d.;!?\n□]{0,30}\b(?:para|for|pra) (?:todos|tod[oa] (?:el|la|o|a)|everyone|everybody|(?:your|the|tu"
+_FOR_EVERYONE = re.compile(
+    r"\b(?:para|for|pra) (?:todos|tod[oa] (?:el|la|o|a)|everyone|everybody|(?:your|the|tu"
     r"|su) (?:whole|entire)"
     r"|(?:el|the|o) (?:grupo|group|equipo|team|whole team)|unlimited|usuarios ilimitados|toda tu|toda su)\b"
 )
+_EVERYONE = re.compile(rf"^[^\d.;!?\n□]{{0,30}}{_FOR_EVERYONE.pattern}")
+EVERYONE = 2
+"""Of how many people, at the least, a price "for everybody" is."""
 
 
 def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int, str]:
@@ -125,10 +133,15 @@ def priced_units(plain: str) -> frozenset[str]:
     return frozenset(unit_class(match["unit"]) for match in _PRICED_BY.finditer(plain))
 
 
+def is_for_everyone(text: str) -> bool:
+    """Say whether a folded text speaks of a price, or a thing, for all: "módulo para toda la empresa"."""
+    return bool(_FOR_EVERYONE.search(text))
+
+
 def read_people(plain: str, start: int, end: int) -> int:
     """Return of how many people or sessions the amount plain[start:end] is said to be the price; 0: not said.
 
-    "For everybody" is at least two, "for a single one" is one.
+    "For everybody" is `EVERYONE`, "for a single one" is one.
     """
     behind = plain[end : end + 60]
     match = _PEOPLE.match(behind)
@@ -138,5 +151,5 @@ def read_people(plain: str, start: int, end: int) -> int:
     if many and not _EACH.match(behind):
         return int(many["count"])
     if _EVERYONE.match(behind):
-        return 2
+        return EVERYONE
     return 1 if _SINGLE.match(behind) else 0
