@@ -1,18 +1,19 @@
 """Runs the steps of a turn: each is traced, and its result saved on the turn row, so that a retry resumes
 instead of paying again. Model calls are accounted for with the step, also when it fails."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from agent.check import dump_verdicts
 from agent.errors import Fenced, NightshiftError
 from agent.ports import AgentDeps, Classified, Drafted, Judged, Observation
 from agent.store.conversations import Lease
 from agent.store.model_calls import insert_model_calls
 from agent.store.turns import save_step
-from agent.types import Classification, Draft, ModelCall, Turn, Usage
+from agent.types import Classification, Draft, ModelCall, Turn, Usage, Verdict
 
 R = TypeVar("R", Classified, Drafted, Judged)
 
@@ -50,6 +51,16 @@ class Steps:
             _describe(observation, result)
             await self._save(name, result, result.calls)
             return result
+
+    async def keep(self, name: str, verdicts: Sequence[Verdict]) -> None:
+        """Keep the verdicts on a draft that was not taken.
+
+        Raises:
+            Fenced: another worker has taken over.
+        """
+        async with self.deps.db.tenant(self.lease.tenant_id) as tx:
+            if not await save_step(tx, self.lease, self.turn.id, name, dump_verdicts(verdicts)):
+                raise Fenced(f"turn {self.turn.id} was taken over before `{name}` was kept")
 
     async def _save(self, name: str, result: Classified | Drafted | Judged, calls: tuple[ModelCall, ...]) -> None:
         dumped = _ADAPTERS[type(result)].dump_python(result, mode="json")

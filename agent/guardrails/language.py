@@ -15,10 +15,10 @@ from agent.folding import fold
 from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.rule import Rule
 from agent.guardrails.word_lists import load_words
-from agent.types import Candidate, DetectedLanguage, Tenant, Turn, Verdict
+from agent.types import WRITTEN, Candidate, DetectedLanguage, Tenant, Turn, Verdict
 
 RULE = "language"
-VERSION = 2
+VERSION = 3
 MIN_CONFIDENCE = 0.97
 """A sentence is only refused when the detector is this sure."""
 MIN_WORDS = 5
@@ -67,7 +67,7 @@ def make_language_rule(detect: Detect) -> Rule:
     """Return the rule that revises a reply of which a sentence or clause is not in `candidate.language`."""
 
     def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
-        if candidate.purpose != "reply" or candidate.author == "staff":
+        if candidate.purpose not in WRITTEN:
             return Verdict(rule=RULE, outcome="pass", version=VERSION)
         if candidate.language not in tenant.languages:
             reason = f"Write in one of: {', '.join(tenant.languages)}."
