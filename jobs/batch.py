@@ -65,6 +65,7 @@ async def run_check(
     Raises:
         Misconfigured: the tenants' file is wrong, or `judged` without a key.
     """
+    _require_own_file(target, source, tenants)
     published = load_tenants(tenants, today)
     rules = content_rules(LanguageDetector.load().detect)
     if not judged:
@@ -96,23 +97,31 @@ async def _classify_row(settings: Settings, engine: str) -> AsyncIterator[Classi
 
 
 async def _run(source: Path, target: Path, annotate: Annotate, console: Console, concurrency: int = 1) -> int:
-    _require_two_files(source, target)
+    _require_own_file(target, source)
     total = _count_lines(source)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(source.name, total=total)
-        result = await annotate_file(
-            source,
-            target,
-            annotate,
-            concurrency=concurrency,
-            progress=lambda done: progress.update(task, completed=done),
-        )
+        try:
+            result = await annotate_file(
+                source,
+                target,
+                annotate,
+                concurrency=concurrency,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+        except OSError as exc:
+            raise Misconfigured(
+                f"Cannot write {target}: {exc.strerror}.", "Free some space, or give --out another path."
+            ) from exc
     return _report(result, target, console)
 
 
-def _require_two_files(source: Path, target: Path) -> None:
-    if target.exists() and target.samefile(source):
+def _require_own_file(target: Path, *sources: Path) -> None:
+    """Refuse, before anything is opened, a target that is an input or cannot be written."""
+    if target.is_dir():
+        raise Misconfigured(f"{target} is a directory.", "Give --out the name of a file.")
+    if target.exists() and any(target.samefile(source) for source in sources):
         raise Misconfigured(f"{target} would overwrite its own input.", "Give --out another name.")
     if not target.parent.is_dir():
         raise Misconfigured(f"The directory of {target} does not exist.", "Create it, or give --out another path.")
