@@ -9,9 +9,10 @@ from datetime import datetime
 
 from agent.folding import words_of
 from agent.guardrails.bot_question import is_asked
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import first_match, load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
+from agent.guardrails.required_words import starts_in
 from agent.guardrails.word_lists import load_words
 from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
 
@@ -24,6 +25,7 @@ POSES = ("denies_machine", "poses", "lives_like_a_person")
 
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _SAYS = load_expressions("disclosure")
+_CLAIMS = load_alternatives("disclosure", (*POSES, "poses_when_asked", "claims_role", "introduces", "name_here"))
 _FIRST_NAMES = load_words("pii")["first_names"]
 
 
@@ -46,10 +48,11 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
 
 def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant, *, asked: bool) -> Iterator[tuple[int, int]]:
     """Yield the words with which a reply claims to be a person, or where it does not say what it is though `asked`."""
-    said = folded.text
+    said, starts = folded.text, starts_in(folded.text)
     for kind in (*POSES, "poses_when_asked") if asked else POSES:
-        yield from (match.span() for match in _SAYS[kind].finditer(said))
-    for match in _SAYS["claims_role"].finditer(said):
+        if found := first_match(_CLAIMS[kind].possible(starts), said, 0, len(said)):
+            yield found.span()
+    for match in _SAYS["claims_role"].finditer(said) if _CLAIMS["claims_role"].possible(starts) else ():
         if not _SAYS["virtual"].match(said, match.end()):
             yield match.span()
     yield from _introductions(text, folded, turn, tenant)
@@ -72,8 +75,10 @@ def _answers_truly(said: str, question: str) -> bool:
 
 def _introductions(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield where the reply gives itself a name that is not the assistant's, or the assistant a person's job."""
-    own = {word for disclosure in tenant.disclosure.values() for word in words_of(disclosure).split()}
-    for match in (*_SAYS["introduces"].finditer(folded.text), *_SAYS["name_here"].finditer(folded.text)):
+    starts = starts_in(folded.text)
+    kinds = [kind for kind in ("introduces", "name_here") if _CLAIMS[kind].possible(starts)]
+    own = {word for disclosure in tenant.disclosure.values() for word in words_of(disclosure).split()} if kinds else ()
+    for match in (match for kind in kinds for match in _SAYS[kind].finditer(folded.text)):
         role = _SAYS["role_after_name"].match(folded.text, match.end())
         if not text[folded.origins[match.start("name")]].isupper() or _is_about_others(match, turn, tenant):
             continue

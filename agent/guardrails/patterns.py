@@ -9,9 +9,10 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 
-from agent.guardrails.required_words import Starts, required_starts
+from agent.guardrails.required_words import Lookup, Starts, needs_of
 
 _WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
 _GAP = rf"(?:(?: {_WORD}){{0,5}}? |(?<= )(?:{_WORD} ){{0,5}}?)"
@@ -22,14 +23,11 @@ _GOES_ON = re.compile(r"\n(?=\|)")
 
 
 class PatternList:
-    """Patterns with the topic of each. A pattern is only tried on sentences that have one of the words it needs."""
+    """Patterns with the topic of each. A pattern is only tried on sentences that have the words it needs."""
 
     def __init__(self, patterns: Sequence[tuple[str, str]]) -> None:
         self._patterns = tuple((topic, re.compile(rf"\b(?:{pattern})\b")) for topic, pattern in patterns)
-        self._by_start: dict[str, list[int]] = defaultdict(list)
-        for place, (_, pattern) in enumerate(self._patterns):
-            for start in required_starts(pattern.pattern) or {""}:
-                self._by_start[start].append(place)
+        self._lookup = Lookup(needs_of(pattern.pattern) for _, pattern in self._patterns)
 
     def __iter__(self) -> Iterator[tuple[str, re.Pattern[str]]]:
         """Yield each pattern with its topic."""
@@ -40,14 +38,14 @@ class PatternList:
 
         `starts` is how the words begin (`required_words.starts_of`).
         """
-        places = {place for start in starts & self._by_start.keys() for place in self._by_start[start]}
-        for place in sorted(places.union(self._by_start.get("", ()))):
+        for place in self._lookup.places(starts):
             topic, pattern = self._patterns[place]
             for match in pattern.finditer(words):
                 yield topic, match
 
 
-def load_patterns(name: str) -> dict[str, PatternList]:
+@cache
+def load_patterns(name: str) -> Mapping[str, PatternList]:
     """Return the lists of `name`.toml, by key: each has the patterns of that key in all tables, in order.
 
     Raises:
