@@ -29,7 +29,7 @@ _PRICE_WORD = re.compile(
     r"|just|only|cierr[a-z]{1,4}|cerra[a-z]{1,4}|fech[a-z]{1,4}|acaba|termina|asciend[a-z]+|doble de|dobro de"
     r"|triple de|mitad de|metade de"
     r"|twice|double|triple|half of|it's|that's|is|es|around|about|unos|uns|solo|apenas|starting at|balance|saldo"
-    r"|resto)\b)"
+    r"|resto|minus|menos|less|(?:cuotas?|pagos?|plazos?|parcelas?|mensualidades|payments?|instal?lments?)(?: sin| sem)?(?: \w{3,10})? (?:de|of))\b)"
     r"[^\d.!?□]{0,25}$"
 )
 _STRONG = re.compile(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from agent.folding import fold, words_of
-from agent.guardrails.mentions import MONTHS, find_mentions, stem
+from agent.guardrails.item_names import stem
+from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.published_once import once_for
 from agent.guardrails.word_lists import load_words
@@ -23,10 +24,22 @@ _CONCEPTS: Mapping[str, re.Pattern[str]] = {
 }
 _ABOUT_QUANTITY = frozenset({"group", "bundle", "subscription"})
 """Concepts that a least number already says."""
+_WEAK = frozenset({"corporate"})
+"""Concepts that hardly tell anything of a condition that says more: "companies moving from spreadsheets"."""
+_WEAK_STEMS = frozenset(
+    stem(word) for word in ("empresas", "companies", "company", "business", "negocios", "empleados")
+)
+_PAID_BY = frozenset({"pix", "transfer", "debit"})
+_AGE = re.compile(
+    r"\b(?:menores? de|mayores? de|menos de|mas de|under|over|below|above|younger than|older than|hasta(?: los)?|ate(?: os)?"
+    r"|up to|abaixo de|acima de|maiores de) (\d{1,2})(?:s\b)?(?= (?:anos|years|y o|yo)|s?\b(?! (?:dias|days|cuotas|meses|months"
+    r"|person|pessoa|people|plazos|parcel|payment|install|seats|sessions|clases|aulas|\w+ (?:antes|before))))"
+    r"|\b(\d{1,2})(?: anos| years| year)? (?:o|ou|or|y|and|e) (?:under|younger|menos|menores)\b"
+)
 _LOCAL = frozenset({"resident"})
 _WIDE = {"cash": frozenset({"cash", "upfront"}), "group": frozenset({"group", "bundle"})}
 _LEAST = re.compile(
-    r"\b(\d{1,4}) (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
+    r"\b(\d{1,4})(?: [a-z]{3,15}){0,2} (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
     r"|pelo menos|at least"
     r"|from|min|bono de|pack(?: de| of)?|pacote de|paquete de|bundle of|of) (\d{1,4})\b|\b(\d{1,4})\+"
     r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
@@ -86,6 +99,8 @@ class Condition:
     items: frozenset[int]
     """Items of which one must be bought as well."""
     stems: frozenset[str]
+    age: int
+    """The age it is limited by; 0: none."""
     campaign: bool
     not_first: bool
     """It lowers what the second person pays, and the next, never the first's."""
@@ -101,8 +116,14 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
-        heard = [_says(concept, said.words) for concept in condition.concepts]
-        return all(heard) if condition.not_first else any(heard)
+        if condition.concepts <= _WEAK and _shares_word(condition.stems - _WEAK_STEMS, said.words):
+            return True
+        if condition.age and not {condition.age} >= _ages(said.reply):
+            return False
+        heard = {concept for concept in condition.concepts if _says(concept, said.words)}
+        if condition.not_first and max(said.counts, default=1) > 1:
+            heard.add("second")
+        return heard >= condition.concepts if condition.not_first else bool(heard) and heard >= _core(condition.concepts)
     return condition.campaign or _shares_word(condition.stems, said.words)
 
 
@@ -138,6 +159,7 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
         places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
         items=named - {item},
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
+        age=max(_ages(words), default=0),
         campaign=bool(_CAMPAIGN.search(words)),
         not_first=not_first,
     )
@@ -160,10 +182,22 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
 
 def _least(words: str) -> int:
     for match in _LEAST.finditer(words):
-        number = int(match[1] or match[2] or match[3] or match["over"]) + bool(match["over"])
-        if not _NOT_A_COUNT.match(words[match.end() :]) and number > 1:
+        digits = match[1] or match[2] or match[3] or match["over"]
+        number = int(digits) + bool(match["over"])
+        behind = words[words.index(digits, match.start()) + len(digits) :]
+        if number > 1 and not _NOT_A_COUNT.match(behind) and not _NOT_A_COUNT.match(words[match.end() :]):
             return number
     return 0
+
+
+def _ages(words: str) -> frozenset[int]:
+    """Return the ages that words set as a limit: "menores de 12"."""
+    return frozenset(int(match[1] or match[2]) for match in _AGE.finditer(words))
+
+
+def _core(concepts: frozenset[str]) -> frozenset[str]:
+    """Return the concepts that cannot be left unsaid: how one has to pay."""
+    return concepts & _PAID_BY or concepts & {"upfront"}
 
 
 def _places(text: str) -> frozenset[str]:

@@ -20,6 +20,8 @@ _DOES_NOT_MULTIPLY = re.compile(
     r"|habitaciones|rooms|quartos|cuotas|parcelas|plazos|instal\w*|payments|mensualidades|pagos|x\b|countries|paises"
     r"|miles|millas|usd|eur)"
 )
+_ADJUNCT = re.compile(r" (?:day|hour|week|night|month) [a-z]{3,12}(?:es|s)\b(?<!ss)")
+"""English: "five day passes" are five."""
 _AT_MOST = re.compile(r"\b(?:maximo|maxima|max|at most|up to|hasta|ate|no maximo|limite)(?: de| of)? $")
 _NUMBER_BEFORE_X = re.compile(
     r"(?<![\w.,])(\d{1,3}) ?[x×]|(?<![\w.,])(\d{1,3})(?=[ -](?:\w+ )?(?:cuotas|parcelas|plazos|instal|payments"
@@ -70,6 +72,8 @@ def _numbers(plain: str) -> Iterator[int]:
 def _counted(plain: str, units: frozenset[str] = frozenset()) -> Iterator[int]:
     for match in _NUMBER.finditer(plain):
         behind = _DOES_NOT_MULTIPLY.match(plain, match.end())
+        if behind and _ADJUNCT.match(plain, match.end()):
+            behind = None
         if (not behind or unit_class(behind["noun"]) in units) and not _AT_MOST.search(
             plain[max(0, match.start() - 16) : match.start()]
         ):

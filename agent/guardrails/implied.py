@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -98,8 +98,13 @@ def costs_of(item: int, question: Question) -> frozenset[tuple[int, str]]:
 
 def _quotable_prices(product: CatalogueItem, question: Question) -> tuple[Price, ...]:
     today, words = question.today, question.said.reply
-    future = (p for p in product.prices if p.valid_from and p.valid_from > today and says_date(words, p.valid_from))
+    future = (p for p in product.prices if p.valid_from and p.valid_from > today and _says_start(words, p.valid_from))
     return (*valid_prices(product, today), *future)
+
+
+def _says_start(words: str, first: date) -> bool:
+    """Say whether words name the first day of a price, or the last before it: "until 31 March; after that …"."""
+    return says_date(words, first) or says_date(words, first - timedelta(days=1))
 
 
 def _units(price: Price, count: int) -> frozenset[UnitCue]:

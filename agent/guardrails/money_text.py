@@ -126,11 +126,15 @@ _ABOUT = re.compile(
     r"|por volta de"
     r"|mas o menos|mais ou menos|about|around|roughly|nearly|almost|approx(?:imately)?\.?|circa|ronda|rondando|rondan"
     r"|na faixa de"
-    r"|sobre|tirando a|(?:just |a bit |a little |un poco |um pouco |algo )?(?:under|over|below|menos de|mas de"
+    r"|sobre|tirando a|(?:no|nao) (?:pasa|passa|llega|chega|supera) (?:de|a|dos|los)?|(?:no|not) more than|at most|como mucho|a lo sumo|(?:just |a bit |a little |un poco |um pouco |algo )?(?:under|over|below|menos de|mas de"
     r"|mais de|less than"
     r"|por debajo de|abaixo de|por encima de|acima de)|no llega a|nao chega a|in the region of|somewhere near|close to)"
     r"|[~≈±])(?: (?:los|las|de|the|a|some|solo|apenas))? ?$"
 )
+_BY_HOW_MUCH = re.compile(
+    r"\d(?: ?[€$£%]| [a-z]{2,8})? (?:under|below|over|above|menos de|mas de|por debajo de)(?: (?:the|los|el))? ?$"
+)
+"""How much less or more than an amount: "R$ 600 under the R$ 10,350"."""
 _ABOUT_BEHIND = re.compile(
     r"^ ?(?:y pico|y algo|y tantos|e pouco|e tanto|e alguma coisa|or so|ish\b|-ish|-odd|odd\b|something|mas o menos"
     r"|mais ou menos|aprox|approx|roughly|give or take|o asi|por ahi|por ai|o algo asi)"
@@ -151,14 +155,17 @@ def read_money(text: str, language: str) -> tuple[MoneyExpression, ...]:
     return money_in(read_plain(text, language))
 
 
-def money_in(plain: Plain, *, about_prices: bool = False) -> tuple[MoneyExpression, ...]:
+def money_in(
+    plain: Plain, *, about_prices: bool = False, known: frozenset[Decimal] = frozenset()
+) -> tuple[MoneyExpression, ...]:
     """Return the money expressions of a text that has been read as `Plain`, kind by kind.
 
-    `about_prices`: the conversation is about prices, so that a number which counts nothing is one.
+    `about_prices`: the conversation is about prices, so that a number which counts nothing is one. `known`: values
+    that are prices even where nothing says so, such as those of the catalogue.
     """
     starts = starts_in(plain.text)
     readers = (
-        _amounts(plain.text, about_prices),
+        _amounts(plain.text, about_prices, known),
         _percentages(plain.text, starts),
         _instalments(plain.text),
         _phrases(plain.text, starts),
@@ -207,7 +214,7 @@ def sentence_around(plain: str, start: int, end: int) -> tuple[int, int]:
 # --- amounts ----------------------------------------------------------------------------------------------------
 
 
-def _amounts(plain: str, about_prices: bool) -> _Found:
+def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Found:
     done = 0
     for match in _AMOUNT.finditer(plain):
         start, end = match.span()
@@ -217,9 +224,9 @@ def _amounts(plain: str, about_prices: bool) -> _Found:
         if not currencies and is_counted(plain, end):
             continue
         unit, unit_end, words = read_unit(plain, done, start, end)
-        if not currencies and not is_price(
-            plain, start, end, values[0], "" if values[0] < LEAST and unit_end == end else unit, about_prices=about_prices
-        ):
+        cue = "" if values[0] < LEAST and unit_end == end else unit
+        asked_for = about_prices or values[0] in known
+        if not currencies and not is_price(plain, start, end, values[0], cue, about_prices=asked_for):
             continue
         done = max(end, unit_end)
         if values[0] == 0:
@@ -249,7 +256,7 @@ def _stated_by_range(plain: str, end: int) -> frozenset[str]:
 
 def _hedge(plain: str, start: int, end: int) -> Hedge:
     before = plain[max(0, start - 30) : start]
-    if _ABOUT.search(before) or _ABOUT_BEHIND.match(plain[end : end + 20]):
+    if (_ABOUT.search(before) and not _BY_HOW_MUCH.search(before)) or _ABOUT_BEHIND.match(plain[end : end + 20]):
         return "about"
     return "from" if _FROM.search(before) and not _AND_TO.match(plain[end : end + 40]) else ""
 

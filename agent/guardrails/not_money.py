@@ -39,6 +39,7 @@ _DIGITS_FIRST = re.compile(
     rf"|(?<![\d.,{SIGNS}])\d{{1,3}}(?:st|nd|rd|th)\b"
     rf"|(?<![\d.,{SIGNS}])(?<![{SIGNS}] )\d{{1,6}}(?:[.,]\d{{1,3}})?(?: (?:a|y|e|o"
     rf"|to) \d{{1,6}})? ?{_MEASURE}"  # measures
+    r"|(?<=[a-z] )\d{1,2} (?:to|till|until) \d{1,2}(?= ?(?:[.,;!?)\n]|$|on |every |and ))(?!\d)"
     r"|(?<=de )(?:1?\d|2[0-4]) (?:a|as|ate) (?:1?\d|2[0-4])(?= ?(?:[.,;!?)\n]|$|y |e |and |los |aos ))"
     r"|(?<!\d)\d{1,2}x\d{1,2}(?= ?(?:cm|m|pulgadas|inch))|(?<!\w)4 ?x ?4(?!\w)"
     rf"|(?<![\d.,{SIGNS}])\d{{1,5}} (?:[a-z]{{2,15}} ){{1,3}}"  # "2200 Invented Blvd"

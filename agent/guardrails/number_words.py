@@ -15,6 +15,8 @@ from functools import cache
 from typing import Literal
 
 EITHER = "¦"
+MONEY = " ¤"
+"""Stands behind a number that is told as money: "19 grand"."""
 
 Edit = tuple[int, int, str]
 """Start, end and what to write there."""
@@ -70,6 +72,7 @@ _AMBIGUOUS = frozenset({"once", "dos", "ten", "oh", "one", "tres", "cem", "sete"
 _TOKEN = re.compile(r"(?<![\w.,])\d{1,12}(?:[.,]\d{1,3}){0,4}(?: ?k(?!\w)|(?!\w))|(?<!\w)[a-z]+(?!\w)")
 _LETTERS = re.compile(r"[a-z]+")
 _THOUSANDS_SIGN = re.compile(r"\d ?k(?!\w)")
+_ONES_TOLD = re.compile(r"\b(?:uno|um|one)[ -](?:uno|um|one)\b")
 _STRONG_GAPS = frozenset({" ", "-", " - "})
 _WEAK_GAP = re.compile(r"\s?(?:[.,]{1,3}|…)\s{1,2}")
 _HALF = Decimal("0.5")
@@ -116,7 +119,7 @@ def digits_for_words(text: str, language: str) -> str:
     parts: list[str] = []
     done = 0
     for start, end, digits in number_edits(text, language):
-        parts += (text[done:start], digits.replace(EITHER, ""))
+        parts += (text[done:start], digits.replace(EITHER, "").removesuffix(MONEY))
         done = end
     return "".join([*parts, text[done:]])
 
@@ -128,12 +131,20 @@ def number_edits(text: str, language: str) -> Iterator[Edit]:
     for run in _runs(text, language):
         for number in _read_run(run):
             if number.worded:
-                yield number.start, number.end, _written(number)
+                yield number.start, number.end, _written(number) + (MONEY if text[: number.end].endswith("grand") else "")
 
 
 def _may_have_numbers(text: str, language: str) -> bool:
     """Say quickly whether any word of `text` is a number by itself, or multiplies one."""
-    return not _telling(language).isdisjoint(_LETTERS.findall(text)) or bool(_THOUSANDS_SIGN.search(text))
+    if not _telling(language).isdisjoint(_LETTERS.findall(text)):
+        return True
+    return bool(_THOUSANDS_SIGN.search(text) or _ONES_TOLD.search(text))
+
+
+def small_number(word: str) -> int:
+    """Return the value of one word, in any of the three languages, or of digits, if it is a whole number from 1 to 99."""
+    value = parse_digits(word) if word.isdecimal() and len(word) < 3 else _SMALL.get(word, Decimal(0))
+    return int(value) if value < 100 else 0
 
 
 def parse_digits(digits: str) -> Decimal:
@@ -182,6 +193,11 @@ def _pairs(text: str) -> Iterator[tuple[str, Decimal]]:
 def _telling(language: str) -> frozenset[str]:
     """Return the number words that need no other."""
     return frozenset(word for word, (kind, _) in _lexicon(language).items() if kind in {"value", "scale"})
+
+
+_SMALL = {word: value for each in _VALUES.values() for word, value in _pairs(each)} | dict.fromkeys(
+    _ONES - {"a"}, Decimal(1)
+)
 
 
 # --- runs -------------------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ _ACKNOWLEDGES = re.compile(
     r"|with|for|on) (?:un |a |an |r?\$ ?|us\$ ?|your |tu |tus |os )?(?:\w+ de )?$"
 )
 _SOOTHES = re.compile(
-    r"\b(?:no te preocupes|no se preocupe|nao se preocupe|no hay problema|no problem|no worries|sem problema|not only"
+    r"\b(?:(?:no|nao) (?:llegan?|chegam?|pasan?|passam?|superan?|excede[nm]?)(?: (?:a|de|los|os|dos))?|(?:no|nao) (?:es"
+    r"|son|e|sao|cuesta|custa|vale) (?:mas|mais|nada mas) que|(?:no|not) (?:more|less) than|not even|does not reach|no te preocupes|no se preocupe|nao se preocupe|no hay problema|no problem|no worries|sem problema|not only"
     r"|no pasa nada|por que no|por que nao|why not|no solo|nao so|no doubt|sin duda|no te lo pierdas|nao perca"
     r"|don't miss|don't worry"
     r"|no lo pienses|no lo dudes)\b"

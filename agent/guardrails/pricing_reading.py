@@ -1,8 +1,8 @@
 """A reply beside everything its money is judged by: what it states, about which items, what the prospect wrote (P5)."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache, cached_property
@@ -18,7 +18,7 @@ from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
 from agent.guardrails.plain_text import Plain, read_plain
-from agent.guardrails.published import PublishedTexts, currencies_in, published_texts
+from agent.guardrails.published import PublishedTexts, currencies_in, price_values, published_texts
 from agent.types import Candidate, Message, Tenant, Turn
 
 MAX_EARLIER = 4
@@ -71,6 +71,8 @@ class Reading:
     asked: tuple[MoneyExpression, ...]
     """The money in what the prospect wrote."""
     asked_numbers: frozenset[Decimal]
+    bound_counts: Mapping[int, frozenset[int]]
+    """How many of an item reply and prospect speak of with its name: "2 open waters and 1 advanced"."""
     asked_items: frozenset[int]
     context_items: frozenset[int]
     """What our last message named."""
@@ -89,8 +91,9 @@ class Reading:
         return self._implied[item]
 
     def costs(self, item: int) -> frozenset[tuple[int, str]]:
-        """Return all that catalogue[item] may cost."""
-        return costs_of(item, self._question)
+        """Return all that catalogue[item] may cost; only so many of it as are said with its name, if any are."""
+        counts = self.bound_counts.get(item)
+        return costs_of(item, replace(self._question, counts=tuple(sorted(counts))) if counts else self._question)
 
     def money(self, expression: MoneyExpression) -> frozenset[tuple[int, str]]:
         """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
@@ -143,13 +146,15 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     earlier = _earlier(turn.history)
     draft = read_plain(candidate.text, candidate.language)
     mentions = find_mentions(tenant.catalogue, candidate.text)
-    asked_items = _items(find_mentions(tenant.catalogue, turn.text))
+    asked_mentions = find_mentions(tenant.catalogue, turn.text)
+    asked_items = _items(asked_mentions)
     about_prices = bool(_ABOUT_PRICES.search(inbound.text))
-    expressions = money_in(draft, about_prices=about_prices)
     asked = money_in(inbound, about_prices=True)
+    known = price_values(tenant).union(value for each in asked if each.kind == "amount" for value in each.values)
+    expressions = money_in(draft, about_prices=about_prices, known=known)
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
-    counts = counts_in(told, published.units) | {1}
+    counts = counts_in(told, published.counted) | {1}
     reply = words_of(candidate.text[:MAX_CHARS])
     return Reading(
         tenant=tenant,
@@ -160,6 +165,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         mentions=mentions,
         asked=asked,
         asked_numbers=numbers_in(inbound),
+        bound_counts=_bound_counts((*mentions, *asked_mentions)),
         asked_items=asked_items,
         context_items=_items(find_mentions(tenant.catalogue, (turn.context or "")[:MAX_CONTEXT_CHARS])),
         said=Said(
@@ -187,6 +193,15 @@ def _items(mentions: Sequence[Mention]) -> frozenset[int]:
     """Return the items that mentions name; weak ones count where nothing else is named."""
     strong = [each for each in mentions if not each.weak]
     return frozenset(item for each in strong or mentions for item in each.items)
+
+
+def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
+    """Return how many of each item the mentions of one item say."""
+    counted = [(item, mention.count) for mention in mentions for item in mention.items if mention.count]
+    single = {item for mention in mentions if len(mention.items) == 1 for item in mention.items}
+    return {
+        item: frozenset(count for other, count in counted if other == item) for item, _ in counted if item in single
+    }
 
 
 def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:

@@ -14,8 +14,8 @@ from agent.prices import valid_discounts
 
 _WINDOW = 45
 _LOWERS = re.compile(
-    r"\b(?:descuent|descont|discount|rebaj|promo|bonific|oferta)|\b(?:off|less|cheaper|barat[oa]|reduc)\b"
-    r"|(?<!al )(?<!pelo )\bmenos\b|\bhalf\b|\bmitad\b|\bmetade\b"
+    r"\b(?:descuent|descont|discount|rebaj|promo|bonific|oferta)|\b(?:off|cheaper|barat[oa]|reduc)\b|\bless\b(?! [a-z]{4,})"
+    r"|(?<!al )(?<!pelo )\bmenos\b(?! (?!por|pag|na|no|si|se|en|em|con|com|para|pra|que|del?|do|da|sobre)[a-z]{4,})|\bhalf\b|\bmitad\b|\bmetade\b"
 )
 _DEPOSIT = re.compile(
     r"\b(?:anticipo|senal|deposit[oa]?|retainer|sinal|entrada|enganche|abono|inicial|down ?payment|prepayment"
@@ -23,8 +23,13 @@ _DEPOSIT = re.compile(
     r"|\b(?:on|at|upon|when) (?:sign|book|enrol|order|registration|the start)|\ba la firma\b|\bal (?:firmar|reservar"
     r"|inscribir|contratar|empezar|matricular|ordenar|confirmar)|\bna (?:assinatura|reserva|matricula|inscricao"
     r"|contratacao)\b|\bao (?:assinar|reservar|fechar|contratar|confirmar|se inscrever|matricular)"
-    r"|\b(?:to|para) (?:secure|confirm|hold|reservar|confirmar|garantir|apartar|separar)\b"
+    r"|\b(?:holds?|secures?|confirms?|aparta|garante|asegura)\b|\b(?:to|para) (?:secure|confirm|hold|reservar|confirmar|garantir|apartar|separar)\b"
 )
+GIVEN_BACK = re.compile(
+    r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
+)
+"""How a text says that money is paid back, or kept."""
+_SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
 _INTEREST_FREE = re.compile(
     r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
     r"|without interest|zero interest|0 ?% (?:interest|apr|tae|intereses"
@@ -83,6 +88,8 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
 def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a reply calls an amount what the text that has it does: a discount, a deposit, or neither."""
     kind = percent_kind(expression)
+    if kind in {"refund", "surcharge"} and not percent_kind(published):
+        return True
     return percent_kind(published) == kind or (not kind and _speaks_like(published, reading))
 
 
@@ -119,6 +126,10 @@ def percent_kind(expression: MoneyExpression) -> str:
         "discount": _distance(_LOWERS, clause_before, clause_after),
         "deposit": _distance(_DEPOSIT, clause_before, clause_after),
     }
+    if GIVEN_BACK.search(clause_before) or GIVEN_BACK.search(clause_after):
+        return "refund"
+    if _SURCHARGE.search(clause_before) or _SURCHARGE.search(clause_after):
+        return "surcharge"
     if expression.deal == "fraction":
         near["discount"] = 0
     kind = min(near, key=lambda each: near[each])

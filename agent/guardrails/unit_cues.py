@@ -8,7 +8,7 @@ from agent.guardrails.word_lists import load_words
 
 UnitCue = Literal["month", "year", "session", "course", "once", "other", ""]
 
-_A = r"(?:\b(?:al|por|la|el|a|an|per|each|cada|every|the|pro|p)|/|\bpor cada|\bof) ?(?:l[ao] )?"
+_A = r"(?:\b(?:ao|al|por|la|el|a|an|per|each|cada|every|the|pro|p)|/|\bpor cada|\bof) ?(?:l[ao] )?"
 _SESSION = (
     r"(?:clase|aula|lesson|class|sesion|sessao|session|visita|visit|cita|consulta|appointment|control|limpieza|passeio"
     r"|trip)"
@@ -35,7 +35,8 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
     "month": rf"{_A}(?:mes|month|mo|mth)\b(?! (?:que|proxim|pasad))"
     r"|\b(?:mensual(?:es|mente)?|mensa(?:l|is|lmente)|monthly|mensualidad(?:es)?)\b",
-    "year": rf"{_A}(?:ano|year|yr|anualidad)\b|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
+    "year": rf"{_A}(?:ano|year|yr|anualidad)\b(?! (?:pre|paid|up ?front|in advance|por ad|adelant|anticip|antecip|adiant"
+    r"|complet|inteir))|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
     r"|\b12 (?:meses|months)\b|\b(?:todo el ano|o ano (?:todo|inteiro)|the whole year|for the year|pelo ano)\b",
     "session": rf"{_A}{_SESSION}s?\b",
     "course": _WHOLE_COURSE,
@@ -67,6 +68,11 @@ _PRICED_BY = re.compile(
     rf"\b(?:preci\w+|precos?|prices?|priced|rates?|tarifas?|valor\w*|charged|billed"
     rf"|cobra\w*)\b[^.\n]{{0,25}}?{_A}(?P<unit>{_OTHERS})s?\b"
 )
+_UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
+_COVERS = re.compile(
+    r"^[^\d.;!?\n□]{0,12}\b(?:covers?|cubren?|cobrem?|pays? for|buys?|incluy\w+|inclui|includes?|vale (?:por|para)|por|for|gets you)"
+    r" (?:every|all|each and every|as many|any number|unlimited|tod[oa]s|cualquier (?:cantidad|numero)|qualquer (?:quantidade|numero)|cuant[oa]s|quant[oa]s)\b"
+)
 _PEOPLE = re.compile(
     r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
@@ -93,8 +99,8 @@ _FOR_EVERYONE = re.compile(
     r"|(?:el|the|o) (?:grupo|group|equipo|team|whole team)|unlimited|usuarios ilimitados|toda tu|toda su)\b"
 )
 _EVERYONE = re.compile(rf"^[^\d.;!?\n□]{{0,30}}{_FOR_EVERYONE.pattern}")
-EVERYONE = 2
-"""Of how many people, at the least, a price "for everybody" is."""
+EVERYONE = 1_000
+"""The number of people that stands for everybody."""
 
 
 def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int, str]:
@@ -138,6 +144,11 @@ def is_for_everyone(text: str) -> bool:
     return bool(_FOR_EVERYONE.search(text))
 
 
+def named_units(name: str) -> frozenset[str]:
+    """Return the classes of the units that an item's folded name has: "day pass", "sala (1 hora)"."""
+    return frozenset(unit_class(match[0]) for match in _UNIT_WORD.finditer(name))
+
+
 def read_people(plain: str, start: int, end: int) -> int:
     """Return of how many people or sessions the amount plain[start:end] is said to be the price; 0: not said.
 
@@ -150,6 +161,6 @@ def read_people(plain: str, start: int, end: int) -> int:
     many = _MANY.search(plain, max(0, start - 50), start)
     if many and not _EACH.match(behind):
         return int(many["count"])
-    if _EVERYONE.match(behind):
+    if _EVERYONE.match(behind) or _COVERS.match(behind):
         return EVERYONE
     return 1 if _SINGLE.match(behind) else 0
