@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from agent.guardrails.grounding_words import LISTS
 from agent.guardrails.mentions import MONTHS
@@ -15,8 +16,7 @@ from agent.guardrails.mentions import MONTHS
 DAY_MINUTES = 24 * 60
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """A time of day at text[start:end], in minutes after midnight: several where "7:30" may be morning or evening."""
 
     start: int
@@ -28,8 +28,7 @@ class Clock:
     """"8 horas" is eight o'clock or eight hours."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weekdays:
+class Weekdays(NamedTuple):
     """Days of the week named at text[start:end]; Monday is 0."""
 
     start: int
@@ -103,8 +102,7 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
     return tuple(sorted((*(r.clock for r in found if r.is_sure), *noons), key=lambda clock: clock.start))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     clock: Clock
     is_sure: bool
     mark: str = ""
@@ -119,9 +117,7 @@ class _Reading:
 
 
 def _in_group(clock: Clock, group: int) -> Clock:
-    return Clock(
-        start=clock.start, end=clock.end, minutes=clock.minutes, group=group, may_be_duration=clock.may_be_duration
-    )
+    return clock._replace(group=group)
 
 
 def _read_time(match: re.Match[str], text: str, language: str) -> _Reading:

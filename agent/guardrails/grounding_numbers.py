@@ -5,8 +5,8 @@ Money is not read here (it is the rule `pricing`'s), nor are telephone numbers, 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
 
@@ -26,8 +26,7 @@ MASK = "□"
 """Stands for what other readers have read, one sign a character."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A number at text[start:end] and its unit: a concept, `word:…` for one we do not know, or none."""
 
     start: int
@@ -43,11 +42,14 @@ MONEY = re.compile(
     rf"{_CURRENCY} ?(?:{_AMOUNT})(?:\.-)?(?: ?(?:{_MONEY_NAME}|{_CURRENCY}))?"
     rf"|(?<![\w.,])(?:{_AMOUNT}) ?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
 )
-NOT_COUNTS = re.compile(
+_MAY_BE_MONEY = re.compile(rf"[€$£]|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b|{_MONEY_NAME}")
+_NOT_COUNTS = re.compile(
     r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}/\S*"
     r"|\+\d[\d ()-]{6,18}\d|(?<![\d.,])\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d.,])"
     r"|(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)"
 )
+_MAY_NOT_COUNT = re.compile(r"[/@]|\+\d|\d[ -]\d")
+"""Without one of these there is no address, telephone number or date in digits."""
 _NUMBER = re.compile(
     r"(?<![\w.,])\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
     r"|(?<![a-z\d.,])\d{1,9}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d)"
@@ -94,7 +96,17 @@ def _with_carried_units(text: str, quantities: tuple[Quantity, ...]) -> tuple[Qu
         return quantities
     last = quantities[-1]
     ends = not text[last.end :].strip(" .") and last.value <= _SMALL
-    return (*quantities[:-1], replace(last, unit=quantities[-2].unit)) if ends else quantities
+    return (*quantities[:-1], last._replace(unit=quantities[-2].unit)) if ends else quantities
+
+
+def without_addresses(text: str) -> str:
+    """Return folded text with addresses, telephone numbers and dates in digits masked."""
+    return mask(text, [m.span() for m in _NOT_COUNTS.finditer(text)]) if _MAY_NOT_COUNT.search(text) else text
+
+
+def without_money(text: str) -> str:
+    """Return folded text with amounts of money masked."""
+    return mask(text, [m.span() for m in MONEY.finditer(text)]) if _MAY_BE_MONEY.search(text) else text
 
 
 def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:

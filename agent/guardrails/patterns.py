@@ -33,6 +33,10 @@ class PatternList:
         """Yield each pattern with its topic."""
         return iter(self._patterns)
 
+    def may_find(self, starts: Starts) -> bool:
+        """Say whether any of the patterns may be in words that begin so."""
+        return self._lookup.any(starts)
+
     def find(self, words: str, starts: Starts) -> Iterator[tuple[str, re.Match[str]]]:
         """Yield topic and match of all that is found in `words`, in the order of the list.
 

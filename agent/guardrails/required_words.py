@@ -27,7 +27,7 @@ def starts_of(words: str) -> Starts:
     return frozenset(found)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def starts_in(text: str) -> Starts:
     """Return how the words of a folded text with its punctuation begin. Several rules ask, so the last are kept."""
     return starts_of(_NOT_A_WORD.sub(" ", text))
