@@ -16,12 +16,12 @@ class Alternatives:
     """The lines of an expression one by one: only those are tried that a text may match."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self._patterns = [re.compile(line) for line in lines]
+        self.all = [re.compile(line) for line in lines]
         self._lookup = Lookup(map(needs_of, lines))
 
     def possible(self, starts: Starts) -> list[re.Pattern[str]]:
         """Return the lines that a text may match whose words begin so (`required_words.starts_in`)."""
-        return [self._patterns[place] for place in self._lookup.places(starts)]
+        return [self.all[place] for place in self._lookup.places(starts)]
 
 
 def first_match(patterns: Iterable[re.Pattern[str]], text: str, start: int, end: int) -> re.Match[str] | None:

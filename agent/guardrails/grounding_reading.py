@@ -114,7 +114,7 @@ def _begins(clauses: Sequence[Clause], at: int) -> bool:
 
 # --- topics ---------------------------------------------------------------------------------------------------
 
-_NO_TOPICS = frozenset({"units", "places"})
+_NO_TOPICS = ("units:", "places:")
 _TOO_COMMON = LISTS["too_common"]
 
 
@@ -123,10 +123,10 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     placed = [
         (clause.word_starts[f.at], f.concept)
         for f in concepts
-        if not f.is_loose and f.concept.partition(":")[0] not in _NO_TOPICS
+        if not f.is_loose and not f.concept.startswith(_NO_TOPICS)
     ]
     known = _item_words(items)
-    for at, word in enumerate(clause.words):
+    for at, word in enumerate(clause.words if known else ()):
         name = known.get(family(word))
         if not name and word.isdigit() and at + 1 < len(clause.words):
             name = known.get(f"{word} {clause.words[at + 1]}")

@@ -1,20 +1,17 @@
-"""What words mean to the rule `grounding`, whatever language they are in: `grounding_words.toml` read once.
+"""What words mean to the rule `grounding`, whatever language they are in: the files `grounding_words*.toml` read once.
 
 A concept is named `table:key`, such as `units:week` or `features:parking`.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import NamedTuple
 
 from agent.guardrails.grounding_places import place_names, place_zones
+from agent.guardrails.word_lists import load_tables
 
-_RAW: Mapping[str, Mapping[str, str]] = tomllib.loads(
-    resources.files("agent.guardrails").joinpath("grounding_words.toml").read_text("utf-8")
-)
+_RAW: Mapping[str, Mapping[str, str]] = load_tables("grounding_words")
 _TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places")
 _FAMILY = 5
 """Words of the three languages that begin with the same five letters mostly mean the same."""
@@ -83,7 +80,7 @@ ZONES: Mapping[str, str] = {f"places:{key}": zone for key, zone in place_zones()
 
 
 def pattern(name: str) -> str:
-    """Return a group that matches any line of a pattern in `grounding_words.toml`."""
+    """Return a group that matches any line of a pattern in the table `patterns`."""
     return f"(?:{'|'.join(_RAW['patterns'][name].split(chr(10))).strip('|')})"
 
 

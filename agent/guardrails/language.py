@@ -156,40 +156,54 @@ def _blank(text: str) -> str:
     return "".join(c if c in "\n>" else "\0" for c in text)
 
 
+class _Piece(NamedTuple):
+    """A word, or the end of a sentence or a clause."""
+
+    kind: str | None
+    written: str
+    start: int
+    end: int
+
+    @property
+    def is_capital_word(self) -> bool:
+        return self.kind == "word" and self.written[0].isupper()
+
+
+_EDGE = _Piece("end", "", 0, 0)
+
+
 def _sentences(text: str) -> Iterator[list[_Word]]:
     """Yield the words of each sentence."""
-    pieces = list(_PIECE.finditer(text))
+    pieces = [_Piece(match.lastgroup, match[0], match.start(), match.end()) for match in _PIECE.finditer(text)]
     sentence: list[_Word] = []
-    for index, piece in enumerate(pieces):
-        if piece.lastgroup == "word":
-            sentence.append(_word(pieces, index, opens=not sentence))
-        elif piece.lastgroup == "end" and sentence:
+    for before, piece, after in zip([_EDGE, *pieces], pieces, [*pieces[1:], _EDGE], strict=False):
+        if piece.kind == "word":
+            sentence.append(_word(before, piece, after, opens=not sentence))
+        elif piece.kind == "end" and sentence:
             yield sentence
             sentence = []
     if sentence:
         yield sentence
 
 
-def _word(pieces: Sequence[re.Match[str]], index: int, *, opens: bool) -> _Word:
-    piece = pieces[index]
-    before = pieces[index - 1] if index else None
-    after = pieces[index + 1] if index + 1 < len(pieces) else None
-    written = piece[0]
-    is_name = False
-    if not opens:
-        is_name = _is_capital(written) or (len(written) <= 3 and _joins_names(before, after))
+def _word(before: _Piece, piece: _Piece, after: _Piece, *, opens: bool) -> _Word:
+    is_name = not opens and _is_name(before, piece, after)
     return _Word(
-        languages=_NONE if is_name else _languages_of(written),
-        start=piece.start(),
-        end=piece.end(),
+        languages=_NONE if is_name else _languages_of(piece.written),
+        start=piece.start,
+        end=piece.end,
         is_name=is_name,
-        starts_clause=opens or before is None or before.lastgroup != "word",
-        ends_clause=after is None or after.lastgroup != "word",
+        starts_clause=opens or before.kind != "word",
+        ends_clause=after.kind != "word",
     )
 
 
-def _is_capital(written: str) -> bool:
-    return written[0].isupper() and written != "I" and not written.startswith(("I'", "I’"))
+def _is_name(before: _Piece, piece: _Piece, after: _Piece) -> bool:
+    """Say whether a word has a capital, or stands between two that have one, as in "Santiago de Compostela"."""
+    written = piece.written
+    if written[0].isupper() and written != "I" and not written.startswith(("I'", "I’")):
+        return True
+    return len(written) <= 3 and before.is_capital_word and after.is_capital_word
 
 
 @lru_cache(maxsize=4096)
@@ -199,8 +213,3 @@ def _languages_of(written: str) -> frozenset[str]:
     spelled = {language for language, letters in _LETTERS.items() if not letters.isdisjoint(lowered)}
     ending = {language for language, endings in _ENDINGS.items() if len(folded) > 6 and folded.endswith(endings)}
     return frozenset(everyday or spelled or ending)
-
-
-def _joins_names(before: re.Match[str] | None, after: re.Match[str] | None) -> bool:
-    """Say whether a short word stands between two capitalised ones, as in "Santiago de Compostela"."""
-    return all(p is not None and p.lastgroup == "word" and p[0][0].isupper() for p in (before, after))

@@ -60,9 +60,10 @@ def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]
     starts = starts_in(folded)
     told = {kind: patterns for kind, each in _TELLS.items() if (patterns := each.possible(starts))}
     names_models = bool(told.pop("models", ()))
+    may_decline = names_models or any(kind != "never" for kind in told)
     for sentence in _SAYS["sentence"].finditer(folded) if told or names_models else ():
         start, end = sentence.span()
-        declines = _SAYS["declines"].search(folded, start, end) is not None
+        declines = may_decline and _SAYS["declines"].search(folded, start, end) is not None
         for kind, patterns in told.items():
             if (kind == "never" or not declines) and (match := first_match(patterns, folded, start, end)):
                 yield match.span()
@@ -97,12 +98,13 @@ def _quotations(folded: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield runs of words that stand in our prompts or in the tenant's advice on tone."""
     words = list(_WORD.finditer(folded))
     texts = [word[0] for word in words]
-    internal = (_runs(tenant.voice), _prompt_runs())
+    advice, prompts = _runs(tenant.voice), _prompt_runs()
     for index, pair in enumerate(pairwise(texts)):
-        if not any(pair in runs.begin for runs in internal):
+        if pair not in prompts.begin and pair not in advice.begin:
             continue
         run = " ".join(texts[index : index + QUOTED_WORDS])
-        if any(run in runs.whole for runs in internal) and run not in publications_of(tenant).word_lines:
+        is_internal = run in prompts.whole or run in advice.whole
+        if is_internal and run not in publications_of(tenant).word_lines:
             yield words[index].start(), words[index + QUOTED_WORDS - 1].end()
 
 

@@ -1,18 +1,17 @@
-"""Pattern lists of rules: a TOML file beside the rule, read for patterns on the words of a sentence.
+"""Pattern lists of rules: TOML files beside the rule, read for patterns on the words of a sentence.
 
 Each table is a topic, each of its keys a list. One pattern a line; a line that begins with `|` goes on with the one
 before, one that begins with `#` is a comment. In a pattern `~` stands for up to five words of the same clause, none of
-them a denial, an "if" or a "need", and `<name>` for any of the list `words.name` of the same file.
+them a denial, an "if" or a "need", and `<name>` for any of the list `words.name` of the first file.
 """
 
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 
 from agent.guardrails.required_words import Lookup, Starts, needs_of
+from agent.guardrails.word_lists import load_tables
 
 _WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
 _GAP = rf"(?:(?: {_WORD}){{0,5}}? |(?<= )(?:{_WORD} ){{0,5}}?)"
@@ -50,13 +49,13 @@ class PatternList:
 
 @cache
 def load_patterns(name: str) -> Mapping[str, PatternList]:
-    """Return the lists of `name`.toml, by key: each has the patterns of that key in all tables, in order.
+    """Return the lists of `name`.toml and `name`_*.toml, by key: each has the patterns of that key in all tables.
 
     Raises:
         FileNotFoundError: there is no such file.
         re.error: a pattern is wrong.
     """
-    tables = tomllib.loads(files("agent.guardrails").joinpath(f"{name}.toml").read_text("utf-8"))
+    tables = load_tables(name)
     words: dict[str, str] = {}
     for key, lines in tables.pop("words", {}).items():
         words[key] = f"(?:{'|'.join(_patterns(lines, words))})"
