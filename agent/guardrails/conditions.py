@@ -7,7 +7,7 @@ A condition is published in the tenant's language, the reply may be in another: 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from agent.folding import fold, words_of
@@ -15,6 +15,7 @@ from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.published_once import once_for
+from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem, Discount
 
@@ -22,6 +23,7 @@ _CONCEPTS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("conditions.toml").read_text("utf-8")).items()
 }
+_LOOKUPS = {name: Lookup.of_alternatives(pattern.pattern) for name, pattern in _CONCEPTS.items()}
 _ABOUT_QUANTITY = frozenset({"group", "bundle", "subscription"})
 """Concepts that a least number already says."""
 _WEAK = frozenset({"corporate"})
@@ -80,12 +82,22 @@ class Said:
 
     words: str
     """Folded words of reply and inbound."""
+    starts: Starts
+    """How they begin."""
     counts: frozenset[int]
     """How many people, sessions, seats or months they mention."""
     items: frozenset[int]
     """Places in the catalogue of the items they name."""
     reply: str
     """Folded words of the reply alone."""
+    _heard: dict[str, bool] = field(default_factory=dict)
+
+    def has(self, concept: str) -> bool:
+        """Say whether a concept is spoken of; each is looked for once."""
+        if concept not in self._heard:
+            wide = _WIDE.get(concept, {concept})
+            self._heard[concept] = any(_LOOKUPS[each].any(self.starts) and _CONCEPTS[each].search(self.words) for each in wide)
+        return self._heard[concept]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +132,7 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
             return True
         if condition.age and not {condition.age} >= _ages(said.reply):
             return False
-        heard = {concept for concept in condition.concepts if _says(concept, said.words)}
+        heard = {concept for concept in condition.concepts if said.has(concept)}
         if condition.not_first and max(said.counts, default=1) > 1:
             heard.add("second")
         return heard >= condition.concepts if condition.not_first else bool(heard) and heard >= _core(condition.concepts)
@@ -211,10 +223,6 @@ def _says_place(place: str, words: str) -> bool:
     return bool(
         re.search(rf"\b(?:{'|'.join([re.escape(place), *_ABBREVIATED.get(place, '').split('|')]).strip('|')})\b", words)
     )
-
-
-def _says(concept: str, words: str) -> bool:
-    return any(_CONCEPTS[each].search(words) for each in _WIDE.get(concept, {concept}))
 
 
 def _shares_word(stems: frozenset[str], words: str) -> bool:

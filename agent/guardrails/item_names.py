@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from agent.folding import fold
 from agent.guardrails.published_once import once_for
@@ -14,6 +14,8 @@ WORDS: Mapping[str, frozenset[str]] = load_words("money_words")
 WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d{3}(?!\d)| ?(?:mil|k)\b)?")
 """A word, or a number however it is written: 30000, 30.000, 30 mil."""
 _STEM = 6
+MAX_WORDS = 20_000
+"""So many words are remembered as part of a name, or as none."""
 _MEASURE = re.compile(r"kwp?|kwh|kms?|kg|l|h|m2?|w|hp|gb")
 _VERB = re.compile(r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste)$")
 """How forms of a verb end that has its stem in common with a name: "te inscribes", beside "Inscripción"."""
@@ -47,13 +49,56 @@ class Names:
     """The words themselves."""
     sizes: re.Pattern[str] | None
     size_items: Mapping[str, int]
+    _known: dict[str, bool] = field(default_factory=dict)
+    _best: dict[tuple[frozenset[str], bool], "Best"] = field(default_factory=dict)
 
-    def told_by(self, word: str) -> str:
-        """Return the stem of a word that is part of a name, else nothing."""
-        its = "" if word in _ALL_COMMON and word not in self.words else _told_by(word)
-        if its in self.telling or its in self.helping:
-            return "" if len(word) > _STEM and word not in self.words and _VERB.search(word) else its
-        return ""
+    def best(self, said: frozenset[str], *, has_article: bool) -> "Best":
+        """Return the names that have most of the stems said; `has_article`: an article stands before them."""
+        key = said, has_article
+        found = self._best.get(key)
+        if found is None:
+            found = _best(said, self.telling | self.common if has_article else self.telling, self)
+            if len(self._best) < MAX_WORDS:
+                self._best[key] = found
+        return found
+
+    def has(self, word: str) -> bool:
+        """Say whether a word is part of a name."""
+        known = self._known.get(word)
+        if known is None:
+            known = self._has(word)
+            if len(self._known) < MAX_WORDS:
+                self._known[word] = known
+        return known
+
+    def _has(self, word: str) -> bool:
+        if word in self.words:
+            return _is_kept(word)
+        if word in _ALL_COMMON or not _is_kept(word) or stem(word) not in self.telling | self.helping:
+            return False
+        return not (len(word) > _STEM and _VERB.search(word))
+
+
+class Best(NamedTuple):
+    """The names that have most of some stems."""
+
+    names: tuple[Name, ...]
+    missing: int
+    """How many of their words are missing."""
+    headed: bool
+    """Whether what they are mainly about is among the stems."""
+
+
+def _best(said: frozenset[str], telling: frozenset[str], names: Names) -> Best:
+    whole = [n for n in names.whole if n.stems <= said]
+    if not said & telling and not whole:
+        return Best((), 0, headed=False)
+    scored = [(len(said & n.stems), -len(n.stems - said), n) for n in names.names if said & n.stems & telling]
+    scored += [(len(n.stems), 0, n) for n in whole]
+    best = max(score[:2] for score in scored)
+    top = tuple(n for matched, missing, n in scored if (matched, missing) == best)
+    headed = tuple(n for n in top if n.head in said)
+    return Best(headed or top, -best[1], headed=bool(headed))
 
 
 @once_for
@@ -117,12 +162,6 @@ def _name(item: int, language: str, name: str) -> Name:
 
 def _is_kept(word: str) -> bool:
     return word[0].isdigit() or (len(word) > 1 and word not in WORDS["short"] and word not in WORDS["fillers"])
-
-
-@lru_cache(maxsize=8192)
-def _told_by(word: str) -> str:
-    """Return the stem of a word that may be part of a name, else nothing."""
-    return stem(word) if _is_kept(word) else ""
 
 
 def _sizes(groups: Sequence[Sequence[tuple[str, str]]]) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,7 @@ from datetime import date
 
 from agent.guardrails.folded import fold_text
 from agent.guardrails.item_names import WORD, WORDS, Name, Names, names_in, stem
-from agent.guardrails.number_words import small_number
+from agent.guardrails.number_lexicon import small_number
 from agent.types import CatalogueItem
 
 MONTHS = (
@@ -90,7 +90,7 @@ def _by_words(text: str, names: Names) -> Iterator[Mention]:
     skipped = ""
     for match in WORD.finditer(text):
         word = match[0]
-        if names.told_by(word):
+        if names.has(word):
             if cluster and not _is_near(text, cluster[-1], match, skipped):
                 yield from _mention(text, cluster, names)
                 cluster = []
@@ -115,12 +115,9 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names) -> Itera
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
     before = text[max(0, start - 60) : start]
-    telling = names.telling | names.common if _ARTICLE.search(before) else names.telling
-    top, missing = _best(said, telling, names)
+    top, missing, headed = names.best(said, has_article=bool(_ARTICLE.search(before)))
     if not top:
         return
-    headed = [n for n in top if n.head in said]
-    top = headed or top
     words = before.split()[-2:]
     count = small_number(words[-1]) if words else 0
     weak = all((said & n.stems) <= n.qualifying for n in top) or bool(count > 1 and missing and not headed)
@@ -134,14 +131,3 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names) -> Itera
         or (len(cluster) == 1 and bool(missing and _HAPPENS.match(cluster[0][0]) and _MOMENT.search(before))),
         count=count,
     )
-
-
-def _best(said: frozenset[str], telling: frozenset[str], names: Names) -> tuple[list[Name], int]:
-    """Return the names that have most of the words said, and how many of their words are missing."""
-    whole = [n for n in names.whole if n.stems <= said]
-    if not said & telling and not whole:
-        return [], 0
-    scored = [(len(said & n.stems), -len(n.stems - said), n) for n in names.names if said & n.stems & telling]
-    scored += [(len(n.stems), 0, n) for n in whole]
-    best = max(score[:2] for score in scored)
-    return [n for matched, missing, n in scored if (matched, missing) == best], -best[1]

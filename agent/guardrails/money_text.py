@@ -5,15 +5,17 @@ takes linear time.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Literal
 
 from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
 from agent.guardrails.number_words import EITHER, parse_digits
-from agent.guardrails.offers import read_deals, read_fractions, read_free, read_taxes
+from agent.guardrails.offers import Offers, read_fractions
 from agent.guardrails.plain_text import Plain, read_plain
 from agent.guardrails.required_words import Starts, starts_in
 from agent.guardrails.unit_cues import UnitCue, read_people, read_unit
@@ -84,7 +86,7 @@ _RANGE = re.compile(
     rf" ?(?:a|al|to|y|e|and|o|u|ou|or|-|hasta|ate) (?P<before>(?:{BEFORE})?) ?{NUMBER}(?: ?(?P<sign>{AFTER})"
     rf"| (?P<name>{NAME})\b)?"
 )
-_ANY_NUMBER = re.compile(rf"(?<![\w.,]){NUMBER}")
+_ANY_NUMBER = re.compile(rf"(?=\d)(?<![\w.,]){NUMBER}")
 _PERCENT = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?) ?(?:%|por ?ciento|por ?cento|por (?:cien|100)\b|per ?cent|pct\b"
     r"|puntos porcent"
@@ -118,6 +120,9 @@ _SOME_PARTS = re.compile(
     r"|without interest|cero interes(?:es)?"
     r"|juros? zero)\b"
 )
+_SOME_WORDS = frozenset("cuot plaz parc mens inst pago pres frac mont pay inte juro".split())
+_HAS_DIGIT = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+")
 _ZERO = re.compile(r"0(?<![\d.,].)(?:[.,]00?)?(?![\d.,]*\d)(?! ?%)")
 _CURRENCY_BEFORE = re.compile(rf"(?:{BEFORE}) ?$")
 _CURRENCY_BEHIND = re.compile(rf" ?(?:{AFTER}|{NAME}\b)")
@@ -156,21 +161,25 @@ def read_money(text: str, language: str) -> tuple[MoneyExpression, ...]:
 
 
 def money_in(
-    plain: Plain, *, about_prices: bool = False, known: frozenset[Decimal] = frozenset()
+    plain: Plain,
+    starts: Starts | None = None,
+    *,
+    about_prices: bool = False,
+    known: frozenset[Decimal] = frozenset(),
 ) -> tuple[MoneyExpression, ...]:
     """Return the money expressions of a text that has been read as `Plain`, kind by kind.
 
-    `about_prices`: the conversation is about prices, so that a number which counts nothing is one. `known`: values
+    `starts`: how the words of the original begin, if that is known already. `about_prices`: the conversation is about prices, so that a number which counts nothing is one. `known`: values
     that are prices even where nothing says so, such as those of the catalogue.
     """
-    starts = starts_in(plain.text)
-    readers = (
-        _amounts(plain.text, about_prices, known),
-        _percentages(plain.text, starts),
-        _instalments(plain.text),
-        _phrases(plain.text, starts),
-    )
-    return tuple(_expression(plain, start, end, fields) for reader in readers for start, end, fields in reader)
+    if starts is None:
+        starts = starts_in(plain.text)
+    else:  # numbers in words are digits by now
+        starts = starts.union(f"{number}." for number in _DIGITS.findall(plain.text))
+    with_digits = (_amounts(plain.text, about_prices, known), _percentages(plain.text), _instalments(plain.text))
+    readers = (*(with_digits if _HAS_DIGIT.search(plain.text) else ()), _phrases(plain.text, starts))
+    ends = [match.span() for match in _SENTENCE_END.finditer(plain.text)]
+    return tuple(_expression(plain, ends, start, end, fields) for reader in readers for start, end, fields in reader)
 
 
 def read_numbers(text: str, language: str) -> frozenset[Decimal]:
@@ -185,10 +194,11 @@ def numbers_in(plain: Plain) -> frozenset[Decimal]:
 
 _Fields = Mapping[str, Any]
 _Found = Iterator[tuple[int, int, _Fields]]
+_Span = tuple[int, int]
 
 
-def _expression(plain: Plain, start: int, end: int, fields: _Fields) -> MoneyExpression:
-    begin, stop = sentence_around(plain.text, start, end)
+def _expression(plain: Plain, ends: Sequence[_Span], start: int, end: int, fields: _Fields) -> MoneyExpression:
+    begin, stop = sentence_around(plain.text, ends, start, end)
     return MoneyExpression(
         text=plain.text[start:end],
         span=plain.span(start, end),
@@ -201,14 +211,17 @@ def _expression(plain: Plain, start: int, end: int, fields: _Fields) -> MoneyExp
     )
 
 
-def sentence_around(plain: str, start: int, end: int) -> tuple[int, int]:
-    """Return where the sentence of plain[start:end] is, of at most `_SENTENCE_CHARS` to either side."""
-    least = max(0, start - _SENTENCE_CHARS)
-    begin = max((match.end() for match in _SENTENCE_END.finditer(plain, least, start)), default=least)
+def sentence_around(plain: str, ends: Sequence[_Span], start: int, end: int) -> _Span:
+    """Return where the sentence of plain[start:end] is, of at most `_SENTENCE_CHARS` to either side.
+
+    `ends` is where each sentence of the text ends, in order.
+    """
+    place = bisect_right(ends, start, key=itemgetter(1))
+    begin = max(ends[place - 1][1] if place else 0, start - _SENTENCE_CHARS)
     while begin < start and plain[begin].isspace():
         begin += 1
-    stop = _SENTENCE_END.search(plain, end, end + _SENTENCE_CHARS)
-    return begin, stop.start() if stop else min(len(plain), end + _SENTENCE_CHARS)
+    place = bisect_left(ends, end, key=itemgetter(0))
+    return begin, min(ends[place][0] if place < len(ends) else len(plain), end + _SENTENCE_CHARS)
 
 
 # --- amounts ----------------------------------------------------------------------------------------------------
@@ -264,11 +277,9 @@ def _hedge(plain: str, start: int, end: int) -> Hedge:
 # --- the rest ---------------------------------------------------------------------------------------------------
 
 
-def _percentages(plain: str, starts: Starts) -> _Found:
+def _percentages(plain: str) -> _Found:
     for match in _PERCENT.finditer(plain):
         yield match.start(), match.end(), {"kind": "percent", "values": (Decimal(match[1].replace(",", ".")),)}
-    for start, end, percent in read_fractions(plain, starts):
-        yield start, end, {"kind": "percent", "values": (percent,), "deal": "fraction"}
 
 
 def _instalments(plain: str) -> _Found:
@@ -284,18 +295,22 @@ def _instalments(plain: str) -> _Found:
                 "deal": "financed" if name == "number" else name,
             }
             yield match.start(), match.end(), fields
-    for match in _SOME_PARTS.finditer(plain):
-        yield match.start(), match.end(), {"kind": "instalments", "deal": "some"}
 
 
 def _phrases(plain: str, starts: Starts) -> _Found:
-    for start, end in read_free(plain, starts):
+    for start, end, percent in read_fractions(plain, starts):
+        yield start, end, {"kind": "percent", "values": (percent,), "deal": "fraction"}
+    if not _SOME_WORDS.isdisjoint(starts):
+        for match in _SOME_PARTS.finditer(plain):
+            yield match.start(), match.end(), {"kind": "instalments", "deal": "some"}
+    offers = Offers(plain, starts)
+    for start, end in offers.free():
         yield start, end, {"kind": "free"}
     for match in _ZERO.finditer(plain):
         before = _CURRENCY_BEFORE.search(plain, max(0, match.start() - 6), match.start())
         if before or _CURRENCY_BEHIND.match(plain, match.end()):
             yield before.start() if before else match.start(), match.end(), {"kind": "free"}
-    for start, end, deal in read_taxes(plain, starts):
+    for start, end, deal in offers.taxes():
         yield start, end, {"kind": "tax", "deal": deal}
-    for start, end, deal in read_deals(plain, starts):
+    for start, end, deal in offers.deals():
         yield start, end, {"kind": "deal", "deal": deal}

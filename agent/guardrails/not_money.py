@@ -61,6 +61,7 @@ _AT = re.compile(r"\b(?:a|de|desde|hasta|son|sobre|y|antes de|entre|es) $")
 _COUNTS = re.compile(r"\d{1,2} (?!de |en |y |a |hs?\b|horas?\b|am\b|pm\b|da |do |na |no |e |o )[a-z]{3,}")
 _HOUR = re.compile(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
 _CODE = re.compile(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
+_TELLING = _LABELS | _MONTHS | _HOUR_WORDS
 _CURRENCY_CODES = frozenset(CODES.split())
 _STREETS = (
     "calle", "avenida", "avenue", "av.", "av ", "rua ", "carrera", "cra", "cll", "c/", "paseo", "plaza", "praca",
@@ -97,6 +98,8 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 def _named(text: str, start: int) -> tuple[int, int] | None:
     """Return where the number at `start` and the word before it are, when that word says it is no money."""
     offset = max(0, start - _BEHIND)
+    if not _may_be_named(text[offset:start]):
+        return None
     before = _WORD_BEFORE.search(text[offset:start])
     if before is None:
         return None
@@ -117,6 +120,13 @@ def _named(text: str, start: int) -> tuple[int, int] | None:
     ):
         found = _HOUR.match(text, start)
     return (offset + before.start(), found.end()) if found else None
+
+
+def _may_be_named(before: str) -> bool:
+    """Say quickly whether the text before a number may end in a word that says what it is."""
+    if before[-1:].isalpha() or before.endswith(("-", "#")):
+        return True
+    return any(word.strip(".:#º,") in _TELLING for word in before.split()[-3:]) or "#" in before
 
 
 def _says_at(text: str, start: int, word: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from importlib.resources import files
@@ -12,31 +13,48 @@ from agent.guardrails.required_words import Lookup, Starts, needs_of
 _READ: Mapping[str, Any] = tomllib.loads(files("agent.guardrails").joinpath("offers.toml").read_text("utf-8"))
 
 
-class _Lines:
-    """Patterns, one a line. A line is only tried on texts that have the words it cannot do without."""
+class Offers:
+    """What a text says, by kind of offer. A pattern is only tried on texts that have the words it cannot do without."""
 
-    def __init__(self, text: str) -> None:
-        lines = [line for line in text.splitlines() if line]
-        self._patterns = tuple(re.compile(line) for line in lines)
-        self._lookup = Lookup(needs_of(line) for line in lines)
+    def __init__(self, plain: str, starts: Starts) -> None:
+        self._found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        for place in _LOOKUP.places(starts):
+            kind, name, pattern = _PATTERNS[place]
+            self._found[kind, name] += [match.span() for match in pattern.finditer(plain)]
 
-    def find(self, plain: str, starts: Starts) -> Iterator[tuple[int, int]]:
-        """Yield where any line matches; `starts` is how the words of `plain` begin."""
-        for place in self._lookup.places(starts):
-            yield from (match.span() for match in self._patterns[place].finditer(plain))
+    def free(self) -> Iterator[tuple[int, int]]:
+        """Yield where the text says that something costs nothing."""
+        other = self._found["not_free", ""]
+        for span in _joined(self._found["free", ""]):
+            if not any(start <= span[0] < end for start, end in other):
+                yield span
+
+    def taxes(self) -> Iterator[tuple[int, int, str]]:
+        """Yield where the text says that tax comes on top ("added"), or is included ("included")."""
+        added = _joined(self._found["tax", ""])
+        yield from ((start, end, "added") for start, end in added)
+        for start, end in _joined(self._found["tax_included", ""]):
+            if not any(start < other_end and other < end for other, other_end in added):
+                yield start, end, "included"
+
+    def deals(self) -> Iterator[tuple[int, int, str]]:
+        """Yield where the text offers a deal that names no amount, and which kind it is."""
+        for (kind, name), spans in self._found.items():
+            if kind == "deals":
+                yield from ((start, end, name) for start, end in _joined(spans))
 
 
-def _whole_words(text: str) -> _Lines:
-    """Return patterns of which each begins and ends with a word."""
-    return _Lines("\n".join(rf"\b(?:{line})\b" for line in text.splitlines() if line))
+def _patterns() -> Iterator[tuple[str, str, re.Pattern[str]]]:
+    """Yield all patterns with their kind and, of a deal, its name; what is free begins and ends with a word."""
+    for kind in ("free", "not_free", "tax", "tax_included"):
+        for line in filter(None, _READ[kind].splitlines()):
+            yield kind, "", re.compile(rf"\b(?:{line})\b" if kind == "free" else line)
+    for name, lines in _READ["deals"].items():
+        yield from (("deals", name, re.compile(line)) for line in lines.splitlines() if line)
 
 
-_FREE = _whole_words(_READ["free"])
-_NOT_FREE = _Lines(_READ["not_free"])
-_TAX = _Lines(_READ["tax"])
-_TAX_INCLUDED = _Lines(_READ["tax_included"])
-_TAX_WORDS = frozenset(["iva", "vat", "tax", "impu", "impo", "gst", "igv", "itbi", "iss", "icms"])
-_DEALS = {name: _Lines(lines) for name, lines in _READ["deals"].items()}
+_PATTERNS = tuple(_patterns())
+_LOOKUP = Lookup(needs_of(pattern.pattern) for _, _, pattern in _PATTERNS)
 _HALF = re.compile(
     r"(?<!\w)(?:half(?:[- ](?:the |of the )?(?:price|off|cost|rate|fee))|(?:a |la |por la "
     r"|a la )?mitad del? (?:precio|costo|coste|valor)|a mitad\b"
@@ -58,30 +76,6 @@ _FRACTION = re.compile(
     r"|rebaj"
     r"|mas barat|mais barat|del precio|do preco|of the price))"
 )
-
-
-def read_free(plain: str, starts: Starts) -> Iterator[tuple[int, int]]:
-    """Yield where a text says that something costs nothing; `starts` is how its words begin (`required_words.starts_in`)."""
-    found = _joined(_FREE.find(plain, starts))
-    other = list(_NOT_FREE.find(plain, starts)) if found and "free" in plain else []
-    yield from (each for each in found if not any(start <= each[0] < end for start, end in other))
-
-
-def read_taxes(plain: str, starts: Starts) -> Iterator[tuple[int, int, str]]:
-    """Yield where a text says that tax comes on top, or is included, and which of both."""
-    if _TAX_WORDS.isdisjoint(starts):
-        return
-    added = _joined(_TAX.find(plain, starts))
-    yield from ((start, end, "added") for start, end in added)
-    for start, end in _joined(_TAX_INCLUDED.find(plain, starts)):
-        if not any(start < other_end and other < end for other, other_end in added):
-            yield start, end, "included"
-
-
-def read_deals(plain: str, starts: Starts) -> Iterator[tuple[int, int, str]]:
-    """Yield where a text offers a deal that names no amount, and which kind it is."""
-    for name, lines in _DEALS.items():
-        yield from ((start, end, name) for start, end in _joined(lines.find(plain, starts)))
 
 
 def read_fractions(plain: str, starts: Starts) -> Iterator[tuple[int, int, Decimal]]:

@@ -27,6 +27,8 @@ MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
 MAX_EVIDENCE = 120
 
+NO_SUCH_CODE = "There is no such discount code."
+
 _Problem = tuple[str, tuple[int, int] | None]
 """What is wrong in a sentence, and where in the reply."""
 
@@ -74,15 +76,13 @@ def _codes(reading: Reading) -> Iterator[_Problem]:
     known, expired = known_codes(reading.tenant), expired_codes(reading.tenant, reading.today)
     for match in _code_like(known).finditer(reading.draft):
         code = match[0].upper()
+        if code in known and code not in expired:
+            continue
+        if code not in known and not _CODE.search(reading.draft[max(0, match.start() - 40) : match.start()]):
+            continue
         around = words_of(reading.draft[max(0, match.start() - 80) : match.end() + 90])
-        if code in expired and not NO_LONGER.search(around.replace(code.lower(), "")):
-            yield "This discount code has expired; do not offer it.", match.span()
-        elif (
-            code not in known
-            and _CODE.search(reading.draft[max(0, match.start() - 40) : match.start()])
-            and not NO_LONGER.search(around)
-        ):
-            yield "There is no such discount code.", match.span()
+        if not NO_LONGER.search(around.replace(code.lower(), "")):
+            yield ("This discount code has expired; do not offer it." if code in known else NO_SUCH_CODE), match.span()
 
 
 @lru_cache(maxsize=64)

@@ -17,8 +17,9 @@ from agent.guardrails.implied import Implied, Question, costs_of, implied_by
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
-from agent.guardrails.plain_text import Plain, read_plain
+from agent.guardrails.plain_text import FREE_SIGN, Plain, read_plain
 from agent.guardrails.published import PublishedTexts, currencies_in, price_values, published_texts
+from agent.guardrails.required_words import starts_in
 from agent.types import Candidate, Message, Tenant, Turn
 
 MAX_EARLIER = 4
@@ -149,13 +150,16 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     asked_mentions = find_mentions(tenant.catalogue, turn.text)
     asked_items = _items(asked_mentions)
     about_prices = bool(_ABOUT_PRICES.search(inbound.text))
+    starts = starts_in(fold_text(candidate.text).text) | starts_in("free" if FREE_SIGN in candidate.text else "")
     asked = money_in(inbound, about_prices=True)
     known = price_values(tenant).union(value for each in asked if each.kind == "amount" for value in each.values)
-    expressions = money_in(draft, about_prices=about_prices, known=known)
+    expressions = money_in(draft, starts, about_prices=about_prices, known=known)
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
-    counts = counts_in(told, published.counted) | {1}
-    reply = words_of(candidate.text[:MAX_CHARS])
+    reply = words_of(fold_text(candidate.text).text)
+    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier)}"
+    starts |= starts_in(words_of(f"{turn.text[:MAX_CHARS]} {earlier}"))
+    counts = counts_in(told, starts, published.counted) | {1}
     return Reading(
         tenant=tenant,
         today=today,
@@ -169,7 +173,8 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         asked_items=asked_items,
         context_items=_items(find_mentions(tenant.catalogue, (turn.context or "")[:MAX_CONTEXT_CHARS])),
         said=Said(
-            words=f"{reply} {words_of(f'{turn.text[:MAX_CHARS]} {earlier}')}",
+            words=words,
+            starts=starts,
             reply=reply,
             counts=counts,
             items=_items(mentions) | asked_items,

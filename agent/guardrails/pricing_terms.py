@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from agent.guardrails.conditions import is_met, is_regardless
-from agent.guardrails.mentions import find_mentions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.own_figures import NO_LONGER, is_acknowledged, is_declined, is_denied, is_offered
 from agent.guardrails.pricing_free import is_free_explained
 from agent.guardrails.pricing_reading import Bound, Reading
+from agent.guardrails.published import mentions_in_published
 from agent.prices import valid_discounts
 
 _WINDOW = 45
@@ -103,7 +103,7 @@ def deposit_percents(about: Bound, reading: Reading) -> frozenset[Decimal]:
 
 def _is_of(published: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether the item that a published text names next to a statement, if any, is among those spoken of."""
-    mentions = find_mentions(reading.tenant.catalogue, published.sentence)
+    mentions = mentions_in_published(reading.tenant)[published.sentence]
     end = published.place + len(published.text)
     nearest = min(
         mentions, key=lambda m: m.start - end if m.start >= end else published.place - m.end + 20, default=None

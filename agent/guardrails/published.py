@@ -12,7 +12,7 @@ from babel.numbers import get_currency_precision
 
 from agent.folding import fold, words_of
 from agent.guardrails.item_names import stem
-from agent.guardrails.mentions import find_mentions
+from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
@@ -125,6 +125,12 @@ def _periods(sentence: str) -> Iterator[tuple[str, str]]:
         yield "1", "day"
     for number, unit, one in _PERIOD.findall(sentence):
         yield number or "1", _UNIT_NAMES[(unit or one)[:2]]
+
+
+@once_for
+def mentions_in_published(tenant: Tenant) -> Mapping[str, tuple[Mention, ...]]:
+    """Return which items each published sentence about money names."""
+    return {each.sentence: find_mentions(tenant.catalogue, each.sentence) for each in published_texts(tenant).money}
 
 
 def clause_of(expression: MoneyExpression) -> str:
