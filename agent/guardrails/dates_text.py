@@ -67,6 +67,8 @@ _BEFORE_TIME = {
     "pt": re.compile(r"\b(?:as|das|ate as|ate|desde as|pelas|entre as|a partir das) $"),
     "en": re.compile(r"\b(?:at|from|until|till|by|before|after|to|past) $"),
 }
+_LOOK_BACK = 30
+"""Characters before a number that tell whether it is a time."""
 _WEAK_BEFORE = re.compile(r"\b(?:to|from|by|past|before|after|ate) $")
 _RANGE_GAP = re.compile(
     r"^ ?(?:-|–|—|a|as|ate|ate as|ate a|to|until|till|through|hasta|hasta las|a las|y las|e as|and|y) ?(?:las? )?$"
@@ -127,7 +129,7 @@ def _read_time(match: re.Match[str], text: str, language: str) -> _Reading:
     if "quarter" in (match["half"] or "") or "cuarto" in (match["and"] or ""):
         minute = 45 if "to" in (match["half"] or "") or "menos" in (match["and"] or "") else 15
         hour -= minute == 45
-    before = text[: match.start()]
+    before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
     is_hours = mark in {"h", "hs", "hr", "hrs", "hora", "horas"}
     led = bool(_BEFORE_TIME.get(language, _BEFORE_TIME["en"]).search(before)) and not _COUNTED.match(
         text[match.end() :]
@@ -212,6 +214,7 @@ _ANY_DAY = re.compile(
     r"\b(?:lun|mar|mi[e]|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fi[mn]|se?man|entr"
     r"|week|wor|busi|tod|every|each|cada|dai|find|7|365|all)"
 )
+_ANY_SET = re.compile(r"seman|week|labor|uteis|busi|work|find|tod[oa]|every|each|cada|dail|diari|dias|days")
 _COUNTED_DAYS = re.compile(r"\d ?$")
 
 
@@ -264,6 +267,8 @@ def _beside(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
 
 
 def _day_sets(text: str) -> list[Weekdays]:
+    if not _ANY_SET.search(text):
+        return []
     whole = {"week": frozenset(range(5)), "end": frozenset({5, 6}), "all": frozenset(range(7))}
     return [
         Weekdays(start=match.start(), end=match.end(), days=whole[str(match.lastgroup)])

@@ -6,6 +6,7 @@ Money is not read here (it is the rule `pricing`'s), nor are telephone numbers, 
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import NamedTuple
 
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
@@ -21,6 +22,8 @@ _COMPOUNDS = frozenset(
 _LOOK_BACK = 60
 _LOOK_AHEAD = 80
 """Characters around a number that tell what it counts."""
+_NAME_BACK = 30
+"""Characters before a number that tell what it numbers: "room", "call"."""
 _SMALL = 60
 MASK = "□"
 """Stands for what other readers have read, one sign a character."""
@@ -82,7 +85,7 @@ def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
         stop = numbers[at + 1].start() if at + 1 < len(numbers) else len(text)
         unit = _unit(text, match, stop, language, unit_behind)
         unit_behind = unit
-        before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+        before = text[max(0, match.start() - _NAME_BACK) : match.start()]
         numbered = unit not in _ALWAYS_COUNTS and bool(_NUMBERED.search(before))
         value = _value(match[0])
         if value is not None and not numbered:
@@ -116,6 +119,7 @@ def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _value(written: str) -> Decimal | None:
     """Return the value of digits with separators: three digits after each are thousands."""
     head, *groups = re.split(r"[.,']", written)

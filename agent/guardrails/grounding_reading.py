@@ -231,13 +231,12 @@ class _ClauseReader(NamedTuple):
         plain = self.clause.plain
         for week in read_weekdays(plain, self.language):
             yield self._mention("weekday", week.days, week.start, week.end)
-        text = plain
-        if _NUMERIC.search(plain):
-            text = without_money(without_addresses(plain))
+        has_number = _NUMERIC.search(plain)
+        text = without_money(without_addresses(plain)) if has_number else plain
         dates = read_dates(text)
         for day in dates:
             yield self._mention("date", day, day.start, day.end)
-        if _NUMERIC.search(text):
+        if has_number and _NUMERIC.search(text):
             yield from self._numbers(mask(text, [(day.start, day.end) for day in dates]))
 
     def _numbers(self, text: str) -> Iterator[Mention]:
