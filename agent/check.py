@@ -1,10 +1,18 @@
 """Step `check`: all guardrails over a rendered text, each traced, and what their verdicts amount to."""
 
-from agent.guardrails import check_all
-from agent.ports import AgentDeps
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agent.guardrails import UNCHECKED, binding, check_all, pricing, worst
+from agent.ports import AgentDeps, Level, Tracer
 from agent.prices import PriceReferenceError
 from agent.render import render_draft
 from agent.types import Candidate, Decision, Draft, Escalate, Nothing, Reply, Send, Turn, Verdict
+
+_VERDICTS = TypeAdapter(tuple[Verdict, ...])
 
 
 def prepare(draft: Draft, turn: Turn, deps: AgentDeps) -> tuple[Candidate, tuple[Verdict, ...]]:
@@ -13,39 +21,56 @@ def prepare(draft: Draft, turn: Turn, deps: AgentDeps) -> tuple[Candidate, tuple
         candidate = render_draft(draft, turn, deps.now())
     except PriceReferenceError as exc:
         candidate = Candidate(text=draft.text, language=draft.language, channel=turn.conversation.channel)
-        return candidate, (Verdict(rule="pricing", outcome="revise", reason=str(exc), evidence=exc.reference),)
+        unknown = Verdict(
+            rule=pricing.RULE, outcome="revise", reason=str(exc), evidence=exc.reference, version=pricing.VERSION
+        )
+        trace_verdicts((unknown,), deps.tracer)
+        return candidate, (unknown,)
     return candidate, check(candidate, turn, deps)
 
 
 def check(candidate: Candidate, turn: Turn, deps: AgentDeps) -> tuple[Verdict, ...]:
     """Run every guardrail and trace each verdict."""
     verdicts = check_all(deps.rules, candidate, turn, turn.tenant, deps.now())
-    for verdict in verdicts:
-        with deps.tracer.step(verdict.rule, "guardrail") as observation:
-            observation.update(
-                output=verdict.outcome,
-                metadata={"version": verdict.version},
-                level="DEFAULT" if verdict.outcome == "pass" else "WARNING",
-                status_message=verdict.reason or None,
-            )
+    trace_verdicts(verdicts, deps.tracer)
     return verdicts
 
 
+def trace_verdicts(verdicts: Sequence[Verdict], tracer: Tracer) -> None:
+    """Report each verdict as an observation of its own: a warning if it objects, an error if its rule failed."""
+    for verdict in verdicts:
+        with tracer.step(verdict.rule, "guardrail") as observation:
+            observation.update(
+                output=verdict.outcome,
+                metadata={"version": verdict.version, "evidence": verdict.evidence, "span": verdict.span},
+                level=_level(verdict),
+                status_message=verdict.reason or None,
+            )
+
+
+def _level(verdict: Verdict) -> Level:
+    if verdict.outcome == "pass":
+        return "DEFAULT"
+    return "ERROR" if verdict.evidence.startswith(UNCHECKED) else "WARNING"
+
+
+def dump_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Return verdicts as JSON-safe data, to be stored: rule and its version, outcome, reason, evidence, span, until."""
+    dumped: list[dict[str, Any]] = _VERDICTS.dump_python(tuple(verdicts), mode="json")
+    return dumped
+
+
 def settle(reply: Reply, reason: str) -> Decision:
-    """Turn verdicts into a decision: block, then hold or an unmet revision, then delay, else send."""
-    by_outcome = {verdict.outcome: verdict for verdict in reversed(reply.verdicts)}
-    if blocked := by_outcome.get("block"):
-        if reply.source == "rule":
-            return Nothing(reason=blocked.reason)
-        return Escalate(reason=blocked.reason, draft=reply.candidate.text, verdicts=reply.verdicts)
-    if held := by_outcome.get("hold") or by_outcome.get("revise"):
-        return Escalate(reason=held.reason, draft=reply.candidate.text, verdicts=reply.verdicts)
-    delays = [verdict.until for verdict in reply.verdicts if verdict.until is not None]
-    ready = Reply(
-        candidate=reply.candidate,
-        source=reply.source,
-        verdicts=reply.verdicts,
-        draft=reply.draft,
-        not_before=max(delays, default=None),
-    )
-    return Send(reply=ready, reason=reason)
+    """Turn the verdicts that bind the text's author into a decision: the worst decides.
+
+    Raises:
+        ValueError: no rule has checked the text.
+    """
+    text, decisive = reply.candidate.text, worst(binding(reply.verdicts, reply.candidate.author))
+    match decisive.outcome:
+        case "block" if reply.source == "rule":
+            return Nothing(reason=decisive.reason)
+        case "block" | "hold" | "revise":
+            return Escalate(reason=decisive.reason, draft=text, verdicts=reply.verdicts)
+        case "delay" | "pass":
+            return Send(reply=replace(reply, not_before=decisive.until), reason=reason)

@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from agent.check import dump_verdicts
 from agent.errors import Fenced
+from agent.guardrails.bot_question import is_asked
 from agent.ids import new_id
 from agent.ports import AgentDeps
 from agent.store import consent, conversations, events, messages, outbox, turns, waiting
@@ -28,14 +30,12 @@ from agent.types import (
     Route,
     Send,
     Turn,
-    Verdict,
     Wait,
 )
 
 MAX_SUPERSEDED = 3
 """After this many turns in a row overtaken by a newer message, the next one is sent all the same."""
 
-_VERDICTS = TypeAdapter(tuple[Verdict, ...])
 _ROUTE = TypeAdapter(Route)
 _DRAFT: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -167,7 +167,10 @@ async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: Agent
 
 
 async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> None:
-    """Ask for a person; tell the prospect once, not at every message until somebody answers."""
+    """Ask for a person; tell the prospect once, not at every message until somebody answers.
+
+    Whoever asks whether a machine is answering is told again, because the notice says it.
+    """
     already_asked = await has_open_escalation(tx, turn.conversation.id)
     await insert_escalation(
         tx,
@@ -177,9 +180,9 @@ async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> 
         reason=decision.reason,
         detail=decision.detail,
         draft=decision.draft,
-        verdicts=_VERDICTS.dump_python(decision.verdicts, mode="json"),
+        verdicts=dump_verdicts(decision.verdicts),
     )
-    if decision.reply and not already_asked:
+    if decision.reply and (is_asked(turn) or not already_asked):
         await put_in_outbox(tx, turn, decision.reply, deps)
 
 
@@ -197,6 +200,7 @@ async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: AgentDeps) -> Me
         candidate=reply.candidate,
         source=reply.source,
         draft=_DRAFT.dump_python(reply.draft, mode="json"),
+        verdicts=dump_verdicts(reply.verdicts),
         subject=turn.inbound[-1].subject,
         created_at=now,
         not_before=not_before,
@@ -215,7 +219,7 @@ def _learned(resolution: Resolution) -> dict[str, Any]:
         "language": {"language": resolution.spoken.language, "confidence": resolution.spoken.confidence},
         "classification": _DRAFT.dump_python(resolution.classification, mode="json"),
         "route": _ROUTE.dump_python(resolution.route, mode="json") if resolution.route else None,
-        "verdicts": _VERDICTS.dump_python(verdicts, mode="json"),
+        "verdicts": dump_verdicts(verdicts),
     }
 
 

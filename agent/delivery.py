@@ -6,11 +6,12 @@ before anything is sent again (promise P2); what the prospect wrote meanwhile ma
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from agent.check import check, settle
+from agent.check import check, dump_verdicts, settle
 from agent.decide import MAX_SUPERSEDED
 from agent.errors import Ambiguous, OptedOut, Permanent, Retryable
 from agent.gather import load_answered_turn
@@ -20,9 +21,12 @@ from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
 from agent.store.outbox import OutboxEntry
 from agent.types import (
+    PROACTIVE,
+    WRITTEN,
     Candidate,
     ContactId,
     ConversationId,
+    Decision,
     Escalate,
     MessageId,
     Nothing,
@@ -33,6 +37,7 @@ from agent.types import (
     TenantId,
     Turn,
     TurnId,
+    Verdict,
 )
 
 CLAIM_S = 30.0
@@ -102,35 +107,61 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return None
     if entry.turn_id is None:
         raise LookupError(f"message {entry.message.id} belongs to no turn, so it cannot be checked")
-    turn = await load_answered_turn(tx, entry.turn_id, deps, is_waiting=entry.holds is not None)
+    turn = await load_answered_turn(
+        tx,
+        entry.turn_id,
+        deps,
+        is_waiting=entry.holds is not None,
+        up_to_now=entry.candidate.purpose in PROACTIVE,
+    )
     if entry.state == "sending":  # perhaps it has left already: only the provider knows
         return turn
-    if reason := _needless(entry, turn):
-        await _withdraw(tx, entry, reason)
+    if await _is_taken_back(tx, entry, turn, deps):
         return None
-    if entry.source != "rule" and await _is_stale(tx, turn):
-        await _supersede(tx, entry, turn, deps)
-        return None
-    verdicts = check(entry.candidate, turn, deps)
-    decision = settle(Reply(candidate=entry.candidate, source=entry.source, verdicts=verdicts), "checked again")
-    match decision:
+    match await _check_again(tx, entry, turn, deps):
         case Send(reply=Reply(not_before=None)):
             return turn
         case Send(reply=Reply(not_before=datetime() as until)):
             await _postpone(tx, entry, until, deps)
-        case Escalate(reason=reason):
+        case Escalate(reason=reason, verdicts=verdicts):
             await _withdraw(tx, entry, reason)
-            await _ask_person(tx, entry, reason, entry.candidate)
+            await _ask_person(tx, entry, reason, entry.candidate, verdicts)
         case Nothing(reason=reason):
             await _withdraw(tx, entry, reason)
     return None
 
 
-def _needless(entry: OutboxEntry, turn: Turn) -> str:
-    """Say why a message of ours has nothing to say any more, if so."""
-    if turn.conversation.owner == "staff" and entry.candidate.author == "agent":
-        return "staff answer this conversation"
-    return "answered before it left" if entry.holds == "is_over" else ""
+async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> bool:
+    """Withdraw what others have overtaken: staff, or a newer message. Fixed texts of ours stay."""
+    written = entry.candidate.purpose in WRITTEN
+    if written and entry.candidate.author == "agent" and turn.conversation.owner == "staff":
+        await _withdraw(tx, entry, "staff answer this conversation")
+        return True
+    if entry.holds == "is_over":
+        await _withdraw(tx, entry, "answered before it left")
+        return True
+    if entry.candidate.purpose in PROACTIVE:
+        if newer := await messages.has_newer_unread(tx, turn.conversation.id, turn.last_seq):
+            await _withdraw(tx, entry, "newer message")
+        return newer
+    if stale := entry.source != "rule" and await _is_stale(tx, turn):
+        await _supersede(tx, entry, turn, deps)
+    return stale
+
+
+async def _check_again(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> Decision:
+    """Run every guardrail once more, traced and kept, and say what its verdicts amount to now."""
+    with deps.tracer.continued(
+        "recheck",
+        trace_id=turn.trace_id,
+        session_id=str(turn.conversation.id),
+        user_id=str(turn.conversation.contact.id),
+        tags=[turn.tenant.slug, turn.conversation.channel],
+        metadata={"message": str(entry.message.id)},
+    ):
+        verdicts = check(entry.candidate, turn, deps)
+    await outbox.save_verdicts(tx, entry.message.id, dump_verdicts(verdicts))
+    return settle(Reply(candidate=entry.candidate, source=entry.source, verdicts=verdicts), "checked again")
 
 
 async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
@@ -189,7 +220,9 @@ async def _give_up(tx: Tx, entry: OutboxEntry) -> None:
     await _record(tx, entry, "delivery.gave_up", {"state": state})
 
 
-async def _ask_person(tx: Tx, entry: OutboxEntry, reason: str, candidate: Candidate | None, detail: str = "") -> None:
+async def _ask_person(
+    tx: Tx, entry: OutboxEntry, reason: str, candidate: Candidate, verdicts: Sequence[Verdict] = ()
+) -> None:
     await insert_escalation(
         tx,
         tenant_id=entry.message.tenant_id,
@@ -197,8 +230,8 @@ async def _ask_person(tx: Tx, entry: OutboxEntry, reason: str, candidate: Candid
         turn_id=entry.turn_id,
         message_id=entry.message.id,
         reason=reason,
-        detail=detail,
-        draft=candidate.text if candidate else None,
+        draft=candidate.text,
+        verdicts=dump_verdicts(verdicts),
     )
 
 

@@ -15,6 +15,8 @@ from agent.types import ConversationId, TenantId, Turn, TurnId
 
 HISTORY_LIMIT = 30
 """Earlier messages a turn sees: bounded, whatever the conversation's length."""
+LAST_SEQ = 2**63 - 1
+"""No message has a higher number."""
 LEAVE_S = 1.0
 """How soon a turn that a worker leaves to others is offered again."""
 SENT_WITHIN = timedelta(days=7)
@@ -97,10 +99,13 @@ async def claim_and_gather(
         return Gathered(turn=turn, lease=lease, saved=running.steps)
 
 
-async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: AgentDeps, *, is_waiting: bool = False) -> Turn:
+async def load_answered_turn(
+    tx: Tx, turn_id: TurnId, deps: AgentDeps, *, is_waiting: bool = False, up_to_now: bool = False
+) -> Turn:
     """Load a finished turn as it stands now, for the last check before its reply leaves.
 
     `is_waiting`: its reply only says that it waits; it has read nothing yet, and another turn may have taken its place.
+    With `up_to_now`, its history has what was said since the burst, too: for what does not answer the burst itself.
 
     Raises:
         LookupError: the turn has no inbound message left; another turn has taken them over.
@@ -112,12 +117,14 @@ async def load_answered_turn(tx: Tx, turn_id: TurnId, deps: AgentDeps, *, is_wai
     if not burst:
         raise LookupError(f"turn {turn_id} no longer owns any inbound message")
     conversation = await conversations.get_conversation(tx, found.conversation_id)
+    before_seq = LAST_SEQ if up_to_now else burst[0].seq
+    history = await messages.list_history(tx, found.conversation_id, before_seq, HISTORY_LIMIT)
     return Turn(
         id=turn_id,
         tenant=await deps.tenants.get(tx, found.tenant_id),
         conversation=conversation,
         inbound=burst,
-        history=await messages.list_history(tx, found.conversation_id, burst[0].seq, HISTORY_LIMIT),
+        history=tuple(message for message in history if message not in burst),
         attempt=found.attempts,
         trace_id=found.trace_id,
         sent_at=await messages.list_sent_at(tx, conversation.contact.id, deps.now() - SENT_WITHIN),

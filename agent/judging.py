@@ -4,6 +4,7 @@ from functools import partial
 
 import structlog
 
+from agent.check import trace_verdicts
 from agent.errors import Misconfigured, ModelRefused, ModelUnavailable
 from agent.guardrails import as_strict
 from agent.guardrails.grounding import claims_to_judge
@@ -33,9 +34,12 @@ async def judge_draft(
     if not claims:
         return verdicts
     judged = await _ask(steps, name, claims)
-    if judged is not None:
-        return (*verdicts, as_strict(judged_verdict(judged.judgements), tenant.policy))
-    return (*verdicts, unjudged_verdict(claims)) if tenant.policy.demand_judging else verdicts
+    if judged is None and not tenant.policy.demand_judging:
+        return verdicts
+    verdict = judged_verdict(judged.judgements) if judged is not None else unjudged_verdict(claims)
+    verdict = as_strict(verdict, tenant.policy)
+    trace_verdicts((verdict,), steps.deps.tracer)
+    return (*verdicts, verdict)
 
 
 async def _ask(steps: Steps, name: str, claims: tuple[str, ...]) -> Judged | None:

@@ -3,7 +3,9 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from agent.guardrails.bot_question import is_asked
 from agent.prices import choose_currency, render
+from agent.screen_texts import bot_text
 from agent.types import Candidate, Draft, Purpose, Tenant, Turn
 
 
@@ -13,7 +15,9 @@ def local_date(tenant: Tenant, now: datetime) -> date:
 
 
 def with_disclosure(text: str, turn: Turn, language: str) -> str:
-    """Open the first message of a conversation by saying that an assistant is writing."""
+    """Open by saying that an assistant is writing: the first message of a conversation, and whenever somebody asks."""
+    if is_asked(turn):
+        return f"{bot_text(turn.tenant, language)} {text}"
     if not turn.is_first_contact:
         return text
     disclosure = turn.tenant.disclosure.get(language) or turn.tenant.disclosure[turn.tenant.default_language]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from agent.folding import words_of
+from agent.guardrails.bot_question import asks_nothing_else
 from agent.screen_phrases import ACROSS_CLAUSES, OPT_OUT_PHRASES
 from agent.screen_words import (
     ASKS_TO_KEEP_WRITING,
@@ -47,7 +48,7 @@ REPEATS = 5
 _CLAUSE_END = re.compile(r"[….;!?\n]")
 _LAST_PART = re.compile(r"[,….;!?\n]+")
 
-Kind = Literal["opt_out", "opt_in", "help", "silent"]
+Kind = Literal["opt_out", "opt_in", "help", "bot_question", "silent"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +56,7 @@ class Screened:
     """What a turn is, without asking a model.
 
     `opt_out`: suppress the contact. `opt_in`: lift the suppression. `help`: send the tenant's help text.
-    `silent`: do not answer.
+    `bot_question`: say that an assistant is writing, and how to reach a person. `silent`: do not answer.
     """
 
     kind: Kind
@@ -75,7 +76,13 @@ def screen(turn: Turn, now: datetime) -> Screened | None:
     written = tuple(message for message in turn.inbound if not message.automatic)
     if not written:
         return Screened(kind="silent", reason="An automatic message (RFC 3834) is never answered.")
-    return _consent(turn, written) or _provider_answered(written) or _flood(turn, now) or _help(turn, written)
+    return (
+        _consent(turn, written)
+        or _provider_answered(written)
+        or _flood(turn, now)
+        or _help(turn, written)
+        or _bot_question(turn, written)
+    )
 
 
 def opt_out_evidence(text: str, context: str | None = None) -> str:
@@ -173,6 +180,19 @@ def _help(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
         last = written[-1]
         return Screened(kind="help", reason="The contact asks for help.", evidence=words_of(last.text), message=last)
     return None
+
+
+def _bot_question(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
+    """Return the question whether a machine is answering, when the burst asks nothing else and one is."""
+    asked = "\n".join(message.text for message in written)
+    if turn.conversation.owner == "staff" or any(message.media for message in written) or not asks_nothing_else(asked):
+        return None
+    return Screened(
+        kind="bot_question",
+        reason="The contact asks whether a machine is answering.",
+        evidence=words_of(asked)[:80],
+        message=written[-1],
+    )
 
 
 def _help_words(channel: Channel) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What the screen answers with: confirmations of an opt-out and of a return. Short, and without marketing.
+"""What the screen answers with: confirmations of an opt-out and of a return, and what answers. No marketing.
 
 All of them fit the GSM-7 alphabet apart from the tenant's name, so one SMS part is enough. START is the word to
 return with in every language, because a provider that blocks the number itself knows only that one.
@@ -18,6 +18,11 @@ _OPTED_IN = {
     "pt": "Pronto: as mensagens de {name} voltaram. Para deixar de receber, responda STOP.",
     "en": "Done: you can get messages from {name} again. To stop them, reply STOP.",
 }
+_BOT = {
+    "es": "Te responde un asistente virtual (IA) de {name}. Una persona del equipo puede seguir contigo: solo dilo.",
+    "pt": "Quem responde aqui é um assistente virtual (IA) de {name}. Se preferir uma pessoa da equipe, basta pedir.",
+    "en": "You are talking to an automated assistant (AI) of {name}. A person on the team can take over: just say so.",
+}
 _FALLBACK = "en"
 
 
@@ -34,6 +39,16 @@ def opt_in_text(tenant: Tenant, language: str) -> str:
 def help_text(tenant: Tenant, language: str) -> str:
     """Return the tenant's answer to HELP in `language`, else in its default language."""
     return tenant.help_text.get(language) or tenant.help_text[tenant.default_language]
+
+
+def bot_text(tenant: Tenant, language: str) -> str:
+    """Return the answer to "are you a bot?" and "are you a person?": what is writing, and the way to a person.
+
+    True whichever way it was asked. In a language that we have no words in, the tenant's own say the same.
+    """
+    if language not in _BOT and language in tenant.disclosure and language in tenant.help_text:
+        return f"{tenant.disclosure[language]} {tenant.help_text[language]}"
+    return _text(_BOT, tenant, language)
 
 
 def text_language(tenant: Tenant, language: str) -> str:

@@ -3,7 +3,7 @@ instead of paying again. Every model call is accounted for with its step, also w
 begins once a hard limit of a budget is reached."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -11,11 +11,12 @@ from pydantic import TypeAdapter
 
 from agent.accounting import account_for, occasion_of, record_calls, report_calls
 from agent.budgets import Limit, limit_of
+from agent.check import dump_verdicts
 from agent.errors import BudgetReached, Fenced, NightshiftError, calls_of
 from agent.ports import AgentDeps, Classified, Drafted, Judged, Observation
 from agent.store.conversations import Lease
 from agent.store.turns import save_step
-from agent.types import BudgetScope, Classification, Draft, Turn
+from agent.types import BudgetScope, Classification, Draft, Turn, Verdict
 
 R = TypeVar("R", Classified, Drafted, Judged)
 
@@ -64,6 +65,16 @@ class Steps:
             _describe(observation, result)
             await self._save(name, result)
             return result
+
+    async def keep(self, name: str, verdicts: Sequence[Verdict]) -> None:
+        """Keep the verdicts on a draft that was not taken.
+
+        Raises:
+            Fenced: another worker has taken over.
+        """
+        async with self.deps.db.tenant(self.lease.tenant_id) as tx:
+            if not await save_step(tx, self.lease, self.turn.id, name, dump_verdicts(verdicts)):
+                raise Fenced(f"turn {self.turn.id} was taken over before `{name}` was kept")
 
     async def _save(self, name: str, result: Classified | Drafted | Judged) -> None:
         report_calls(result.calls, self.deps)

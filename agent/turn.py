@@ -19,6 +19,7 @@ from agent.delivery import claim_delivery, hand_over, reconcile
 from agent.detect import detect_language
 from agent.errors import BudgetReached, ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
+from agent.guardrails.bot_question import is_asked
 from agent.handoff import handoff_text
 from agent.injection import screen_injection
 from agent.judging import judge_draft
@@ -27,7 +28,7 @@ from agent.render import render_notice
 from agent.reuse import keep_answer, reuse_answer
 from agent.route import Circumstances, choose_route, plan_writing
 from agent.screen import Screened, screen
-from agent.screen_texts import help_text, opt_in_text, opt_out_text
+from agent.screen_texts import bot_text, help_text, opt_in_text, opt_out_text
 from agent.spend_cap import report_spend_cap
 from agent.steps import Steps
 from agent.store import deliveries, events, outbox
@@ -144,6 +145,8 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     consent = _classified_opt_out(turn, classification)
     if consent:
         decision = _confirm_opt_out(turn, classification, language, deps)
+    elif route.tier == "none" and is_asked(turn):
+        decision = _answer_bot_question(turn, language, deps, route.reason)
     elif route.tier == "none":
         decision = Nothing(reason=route.reason)
     elif route.tier == "person":
@@ -213,10 +216,18 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
         case Screened(kind="opt_in", confirm=True):
             candidate = render_notice(opt_in_text(turn.tenant, language), turn, language, "opt_in_confirmation")
             turn = replace(turn, conversation=replace(turn.conversation, suppression=None))
+        case Screened(kind="bot_question"):
+            return _answer_bot_question(turn, language, deps, screened.reason)
         case _:
             return Nothing(reason=screened.reason)
     reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
     return settle(reply, screened.reason)
+
+
+def _answer_bot_question(turn: Turn, language: str, deps: AgentDeps, reason: str) -> Decision:
+    """Say truly that an assistant is writing, without any model."""
+    candidate = render_notice(bot_text(turn.tenant, language), turn, language)
+    return settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), reason)
 
 
 def _consent_change(screened: Screened) -> ConsentChange | None:
@@ -305,7 +316,9 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
         candidate, checked = prepare(drafted.draft, turn, deps)
         verdicts = await judge_draft(steps, f"judge_{name}", candidate, checked)
         objections = tuple(verdict for verdict in verdicts if verdict.outcome == "revise")
-        if not objections:
+        if objections:
+            await steps.keep(f"verdicts_{name}", verdicts)
+        else:
             reply = Reply(candidate=candidate, source=drafted.draft.source, verdicts=verdicts, draft=drafted.draft)
             decision = settle(reply, route.reason)
             return replace(decision, reply=notice()) if isinstance(decision, Escalate) else decision

@@ -466,6 +466,8 @@ class Draft:
 
 Purpose = Literal["reply", "opt_out_confirmation", "opt_in_confirmation", "help", "follow_up"]
 """What a text is for. A `follow_up` we start ourselves; all others answer what the contact has just written."""
+WRITTEN: frozenset[Purpose] = frozenset({"reply", "follow_up"})
+"""What is written for the occasion; all others are fixed texts, ours or the tenant's."""
 PROACTIVE: frozenset[Purpose] = frozenset({"follow_up"})
 """What we start ourselves, and so needs a basis, the law's hours and its limits."""
 

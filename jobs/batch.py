@@ -65,6 +65,7 @@ async def run_check(
     Raises:
         Misconfigured: the tenants' file is wrong, or `judged` without a key.
     """
+    require_own_file(target, source, tenants)
     published = load_tenants(tenants, today)
     rules = content_rules(LanguageDetector.load().detect)
     if not judged:
@@ -99,28 +100,35 @@ async def _classify_row(settings: Settings, engine: str) -> AsyncIterator[Classi
 
 async def run_annotation(source: Path, target: Path, annotate: Annotate, console: Console, concurrency: int = 1) -> int:
     """Write each row with what `annotate` adds, showing progress; return the exit code."""
-    require_two_files(source, target)
+    require_own_file(target, source)
     total = _count_lines(source)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(source.name, total=total)
-        result = await annotate_file(
-            source,
-            target,
-            annotate,
-            concurrency=concurrency,
-            progress=lambda done: progress.update(task, completed=done),
-        )
+        try:
+            result = await annotate_file(
+                source,
+                target,
+                annotate,
+                concurrency=concurrency,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+        except OSError as exc:
+            raise Misconfigured(
+                f"Cannot write {target}: {exc.strerror}.", "Free some space, or give --out another path."
+            ) from exc
     return _report(result, target, console)
 
 
-def require_two_files(source: Path, target: Path) -> None:
-    """Refuse to write over the input, or to nowhere.
+def require_own_file(target: Path, *sources: Path) -> None:
+    """Refuse, before anything is opened, a target that is an input or cannot be written.
 
     Raises:
         Misconfigured: says what to do.
     """
-    if target.exists() and target.samefile(source):
+    if target.is_dir():
+        raise Misconfigured(f"{target} is a directory.", "Give --out the name of a file.")
+    if target.exists() and any(target.samefile(source) for source in sources):
         raise Misconfigured(f"{target} would overwrite its own input.", "Give --out another name.")
     if not target.parent.is_dir():
         raise Misconfigured(f"The directory of {target} does not exist.", "Create it, or give --out another path.")

@@ -29,7 +29,7 @@ from agent.store.tenants import find_tenant_id
 from agent.tracing import build_tracer
 from agent.types import Classification, TenantId
 from jobs.agent_wiring import find_batches, load_claude
-from jobs.batch import require_two_files, run_annotation
+from jobs.batch import require_own_file, run_annotation
 from jobs.batches import POLL_S, Batches
 from jobs.wiring import open_store
 
@@ -97,7 +97,7 @@ async def run_classify_batch(
     Raises:
         Misconfigured: no such tenant, no provider with batches, or the files cannot be used.
     """
-    require_two_files(source, target)
+    require_own_file(target, source)
     messages = list(dict.fromkeys(_message(row) for row in read_messages(source)))
     async with _open(settings, slug, poll_s) as backfill:
         parts = [messages[start : start + AT_ONCE] for start in range(0, len(messages), AT_ONCE)]

@@ -195,7 +195,14 @@ def check(
     target: OutFile,
     judge: Annotated[bool, typer.Option("--judge", help="Have Claude judge what code cannot decide.")] = False,
 ) -> None:
-    """Check each row {tenant, channel, language, inbound, draft}: adds outcome, rules, verdicts."""
+    """Audit texts that anybody has sent: adds outcome, rules and verdicts to each row.
+
+    A row is {tenant, language, draft, channel?, inbound?}: `tenant` is a key of the tenants' file, `inbound` what the
+    draft answers. `outcome` is pass or violation, `rules` the broken ones, main one first, `verdicts` say what and
+    where. A row that cannot be used is named by its line and left out; the rest is written, in order.
+
+    Exit code 0: done; 1: nothing could be done, or a file is wrong; 2: bad usage.
+    """
     from jobs import batch
     from jobs.wiring import utc_now
 

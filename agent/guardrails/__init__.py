@@ -1,7 +1,7 @@
 """What the agent cannot do: every outbound text passes every rule, at drafting and again at sending (P4).
 
 The rules are listed in one place, in order. All of them run, the worst outcome wins, and a rule that fails
-holds the message: nothing leaves because a check could not be made.
+holds the message: nothing leaves because a check could not be made. What binds whom is said by `binds`.
 """
 
 from collections.abc import Sequence
@@ -28,10 +28,12 @@ from agent.guardrails import (
 )
 from agent.guardrails.language import Detect, make_language_rule
 from agent.guardrails.rule import Rule
-from agent.types import CONTENT_RULES, Candidate, Outcome, Policy, Tenant, Turn, Verdict
+from agent.types import CONTENT_RULES, Author, Candidate, Outcome, Policy, Tenant, Turn, Verdict
 
-SEVERITY: tuple[Outcome, ...] = ("pass", "revise", "delay", "hold", "block")
+SEVERITY: tuple[Outcome, ...] = ("pass", "delay", "revise", "hold", "block")
 """From harmless to final: the worst verdict decides."""
+MAX_DELAYS = 5
+"""How often in a row a delayed text is judged as of the time it would leave."""
 
 UNCHECKED = "not checked: "
 """How the evidence begins when a rule failed; the error's name follows."""
@@ -43,6 +45,8 @@ LEGAL_RULES: tuple[Rule, ...] = (
     Rule.of(frequency),
 )
 """What also binds texts that staff wrote. No tenant can change them."""
+LEGAL = frozenset(rule.name for rule in LEGAL_RULES)
+"""Their names."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +75,41 @@ def build_rules(detect: Detect) -> tuple[Rule, ...]:
 def check_all(
     rules: Sequence[Rule], candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime
 ) -> tuple[Verdict, ...]:
-    """Return the verdict of every rule, in order, as strict as the tenant wants it. `now` is aware, in UTC."""
-    return tuple(as_strict(_check(rule, candidate, turn, tenant, now), tenant.policy) for rule in rules)
+    """Return the verdict of every rule, in order, as strict as the tenant wants it. `now` is aware, in UTC.
+
+    A text that must wait is judged by the legal rules as of then, too: what may not leave any more when its time comes
+    is stopped now. It is checked again when it leaves all the same.
+    """
+    verdicts = tuple(as_strict(_check(rule, candidate, turn, tenant, now), tenant.policy) for rule in rules)
+    for _ in range(MAX_DELAYS):
+        until = max((verdict.until for verdict in verdicts if verdict.until), default=None)
+        if until is None:
+            break
+        later = (_check(rule, candidate, turn, tenant, until) if rule.name in LEGAL else None for rule in rules)
+        foreseen = tuple(worst([now_, then]) if then else now_ for now_, then in zip(verdicts, later, strict=True))
+        if foreseen == verdicts:
+            break
+        verdicts = foreseen
+    return verdicts
+
+
+def binds(rule: str, author: Author) -> bool:
+    """Say whether a rule decides over what `author` wrote; else it only warns.
+
+    Staff answer for what they write themselves, also when they edit a draft: the rules about content tell them what
+    they see, and the legal ones bind them. Whatever else leaves must pass all rules.
+    """
+    return author != "staff" or rule in LEGAL
+
+
+def binding(verdicts: Sequence[Verdict], author: Author) -> tuple[Verdict, ...]:
+    """Return the verdicts that decide over what `author` wrote, in order."""
+    return tuple(verdict for verdict in verdicts if binds(verdict.rule, author))
+
+
+def warnings(verdicts: Sequence[Verdict], author: Author) -> tuple[Verdict, ...]:
+    """Return the objections that `author` should read and may overrule, in order."""
+    return tuple(verdict for verdict in verdicts if verdict.outcome != "pass" and not binds(verdict.rule, author))
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:

@@ -7,11 +7,11 @@ out. It is compared across languages: by numbers with their units, and by the th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from agent.folding import words_of
 from agent.guardrails.folded import fold_text
 from agent.guardrails.patterns import load_patterns
+from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import starts_of
 from agent.guardrails.sentences import Sentence, is_denied, read_sentences
 from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
@@ -131,9 +131,8 @@ class _Said:
     days: frozenset[Term]
     parts: frozenset[str]
     extras: frozenset[str]
-    whole_spans: frozenset[Term]
-    """The spans of the whole reply: its other sentences may tell the condition."""
-    whole_anchors: frozenset[str]
+    whole: str
+    """The whole reply: its other sentences may tell the condition."""
 
     @classmethod
     def read(cls, sentence: Sentence, match: re.Match[str], whole: str, language: str) -> "_Said":
@@ -145,22 +144,18 @@ class _Said:
             days=days_of(sentence.text),
             parts=parts_of(sentence.words),
             extras=_extras_of(sentence.words),
-            whole_spans=spans_of(whole, language),
-            whole_anchors=anchors_of(whole),
+            whole=whole,
         )
 
 
+@once_for
 def backing_of(tenant: Tenant) -> Backing:
-    """Return what `tenant` has published, read once per set of texts."""
+    """Return what `tenant` has published, read once."""
     passages = (
         ("" if p.kind == "fact" else p.id, code, text) for p in tenant.passages for code, text in p.text.items()
     )
     items = (texts for item in tenant.catalogue for texts in (item.name, item.description))
-    return _read((*passages, *(("", code, text) for texts in items for code, text in texts.items())))
-
-
-@lru_cache(maxsize=64)
-def _read(texts: tuple[tuple[str, str, str], ...]) -> Backing:
+    texts = (*passages, *(("", code, text) for texts in items for code, text in texts.items()))
     sentences = [sentence.words for _, _, text in texts for sentence in read_sentences(text)]
     return Backing(tuple(_statement(*each) for each in texts), f"|{'|'.join(sentences)}|")
 
@@ -272,7 +267,7 @@ def _gives(topic: str, statement: Statement, said: _Said) -> bool:
     if topic not in statement.topics | statement.denies and len(_stems(said.sentence.words) & statement.stems) < 2:
         return False
     if topic in statement.denies:  # "no places are held without payment"
-        paid = "unpaid" not in said.extras and "payment" in said.whole_anchors
+        paid = "unpaid" not in said.extras and "payment" in anchors_of(said.whole)
         return "unpaid" in statement.extras and paid and not said.days and not said.spans
     if not (said.extras - {"unhappy"} <= statement.extras and said.days <= statement.days):
         return False
@@ -299,7 +294,7 @@ def _states_condition(topic: str, statement: Statement, said: _Said) -> bool:
     """Say whether the reply tells on what condition the policy gives it."""
     terms = frozenset(term for term in statement.spans if term[0] != "percent")
     if terms:
-        return any(term in terms or _is_within(term, statement, said) for term in said.whole_spans)
+        return any(term in terms or _is_within(term, statement, said) for term in spans_of(said.whole, said.language))
     if "payment" in statement.anchors and topic in {"reservation", "price_lock"}:
-        return "payment" in said.whole_anchors
+        return "payment" in anchors_of(said.whole)
     return "unhappy" not in said.extras or "unhappy" in statement.extras

@@ -29,7 +29,7 @@ _PRICE_WORD = re.compile(
     r"|just|only|cierr[a-z]{1,4}|cerra[a-z]{1,4}|fech[a-z]{1,4}|acaba|termina|asciend[a-z]+|doble de|dobro de"
     r"|triple de|mitad de|metade de"
     r"|twice|double|triple|half of|it's|that's|is|es|around|about|unos|uns|solo|apenas|starting at|balance|saldo"
-    r"|resto)\b)"
+    r"|resto|minus|menos|less|(?:cuotas?|pagos?|plazos?|parcelas?|mensualidades|payments?|instal?lments?)(?: sin| sem)?(?: \w{3,10})? (?:de|of))\b)"
     r"[^\d.!?□]{0,25}$"
 )
 _STRONG = re.compile(
@@ -45,8 +45,13 @@ _NEXT = re.compile(r"(?:-| |)([a-z×]+)")
 _NOT_COUNTED = load_words("money_words")["not_counted"]
 
 
-def is_price(plain: str, start: int, value: Decimal, unit: UnitCue, *, about_prices: bool) -> bool:
-    """Say whether the number at `start`, of no stated currency and counting nothing, is meant as a price."""
+_LESS = re.compile(
+    r" (?:(?:de |of |em )?(?:descuent|descont|discount|rebaj|ahorr|econom|bonificac)|off\b|less\b|menos\b|cheaper\b)"
+)
+
+
+def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *, about_prices: bool) -> bool:
+    """Say whether the number plain[start:end], of no stated currency and counting nothing, is meant as a price."""
     before = plain[max(0, start - 50) : start]
     if 1990 <= value <= 2040 and value % 1 == 0 and not _STRONG.search(before):
         return False  # a year
@@ -56,6 +61,8 @@ def is_price(plain: str, start: int, value: Decimal, unit: UnitCue, *, about_pri
         return True
     if _PACK.search(before):
         return False
+    if _LESS.match(plain, end):
+        return True
     return (about_prices and value >= LEAST_UNSAID) or bool(_PRICE_WORD.search(before))
 
 

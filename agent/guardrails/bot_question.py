@@ -3,11 +3,16 @@
 Sources: EU AI Act art. 50(1); California Business & Professions Code § 17941.
 """
 
+from collections.abc import Iterator
+
 from agent.folding import words_of
 from agent.guardrails.expressions import load_expressions
+from agent.types import Turn
 
 MAX_CHARS = 4_000
 """Of one text, this much is read."""
+BARE_WORDS = 4
+"""So many words at most has a clause that names a machine and nothing else: "bot or human?"."""
 
 _SAYS = load_expressions("bot_question")
 
@@ -17,12 +22,43 @@ def asks_if_bot(text: str) -> bool:
 
     Asking *for* a person ("quiero hablar con alguien"), or about machines the business sells, is not this question.
     """
+    return any(_question(clause) is not None for clause in _clauses(text))
+
+
+def asks_nothing_else(text: str) -> bool:
+    """Say whether a message asks if a machine is answering, greets perhaps, and says no more than that.
+
+    In doubt it says more: then the rest is answered, too.
+    """
+    if len(text) > MAX_CHARS:
+        return False
+    asked = False
+    for clause in _clauses(text):
+        rest = _question(clause)
+        asked = asked or rest is not None
+        if not _SAYS["chatter"].fullmatch(clause if rest is None else rest):
+            return False
+    return asked
+
+
+def is_asked(turn: Turn) -> bool:
+    """Say whether a message of the burst asks if a machine is answering."""
+    return any(asks_if_bot(message.text) for message in turn.inbound)
+
+
+def _clauses(text: str) -> Iterator[str]:
+    """Yield the folded words of each clause that has any."""
     clauses = (words_of(clause) for clause in _SAYS["clause"].split(text[:MAX_CHARS]))
-    return any(_asks(clause) for clause in clauses if clause)
+    return (clause for clause in clauses if clause)
 
 
-def _asks(clause: str) -> bool:
+def _question(clause: str) -> str | None:
+    """Return what a clause says beside the question, with a space after each word; None: it does not ask it."""
     found = _SAYS["about_you"].search(clause)
     if found and _SAYS["there"].match(found[0]):
-        return bool(_SAYS["at_the_other_end"].search(clause)) and bool(_SAYS["there"].search(clause))
-    return bool(found or _SAYS["this"].search(clause) or (_SAYS["bare"].match(clause) and len(clause.split()) <= 4))
+        if not (_SAYS["at_the_other_end"].search(clause) and _SAYS["there"].search(clause)):
+            return None
+    elif not found:
+        whole = _SAYS["this"].search(clause) or (_SAYS["bare"].match(clause) and len(clause.split()) <= BARE_WORDS)
+        return "" if whole else None
+    return "".join(f"{word} " for word in f"{clause[: found.start()]} {clause[found.end() :]}".split())

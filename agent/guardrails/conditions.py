@@ -7,13 +7,15 @@ A condition is published in the tenant's language, the reply may be in another: 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from agent.folding import fold, words_of
-from agent.guardrails.mentions import MONTHS, find_mentions, stem
+from agent.guardrails.item_names import stem
+from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.published_once import once_for
+from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem, Discount
 
@@ -21,13 +23,29 @@ _CONCEPTS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("conditions.toml").read_text("utf-8")).items()
 }
+_LOOKUPS = {name: Lookup.of_alternatives(pattern.pattern) for name, pattern in _CONCEPTS.items()}
 _ABOUT_QUANTITY = frozenset({"group", "bundle", "subscription"})
 """Concepts that a least number already says."""
+_WEAK = frozenset({"corporate"})
+"""Concepts that hardly tell anything of a condition that says more: "companies moving from spreadsheets"."""
+_WEAK_STEMS = frozenset(
+    stem(word) for word in ("empresas", "companies", "company", "business", "negocios", "empleados")
+)
+_PAID_BY = frozenset({"pix", "transfer", "debit"})
+_AGE = re.compile(
+    r"\b(?:menores? de|mayores? de|menos de|mas de|under|over|below|above|younger than|older than|hasta(?: los)?|ate(?: os)?"
+    r"|up to|abaixo de|acima de|maiores de) (\d{1,2})(?:s\b)?(?= (?:anos|years|y o|yo)|s?\b(?! (?:dias|days|cuotas|meses|months"
+    r"|person|pessoa|people|plazos|parcel|payment|install|seats|sessions|clases|aulas|\w+ (?:antes|before))))"
+    r"|\b(\d{1,2})(?: anos| years| year)? (?:o|ou|or|y|and|e) (?:under|younger|menos|menores)\b"
+)
+_LOCAL = frozenset({"resident"})
 _WIDE = {"cash": frozenset({"cash", "upfront"}), "group": frozenset({"group", "bundle"})}
 _LEAST = re.compile(
-    r"\b(\d{1,4}) (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
+    r"\b(\d{1,4})(?: [a-z]{3,15}){0,2} (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
     r"|pelo menos|at least"
     r"|from|min|bono de|pack(?: de| of)?|pacote de|paquete de|bundle of|of) (\d{1,4})\b|\b(\d{1,4})\+"
+    r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
+    r" (?P<over>\d{1,4})\b"
 )
 _NOT_A_COUNT = re.compile(
     r"^ ?(?:dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|%|minutos?|minutes?"
@@ -64,12 +82,24 @@ class Said:
 
     words: str
     """Folded words of reply and inbound."""
+    starts: Starts
+    """How they begin."""
     counts: frozenset[int]
     """How many people, sessions, seats or months they mention."""
     items: frozenset[int]
     """Places in the catalogue of the items they name."""
     reply: str
     """Folded words of the reply alone."""
+    _heard: dict[str, bool] = field(default_factory=dict)
+
+    def has(self, concept: str) -> bool:
+        """Say whether a concept is spoken of; each is looked for once."""
+        if concept not in self._heard:
+            wide = _WIDE.get(concept, {concept})
+            self._heard[concept] = any(
+                _LOOKUPS[each].any(self.starts) and _CONCEPTS[each].search(self.words) for each in wide
+            )
+        return self._heard[concept]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +113,8 @@ class Condition:
     items: frozenset[int]
     """Items of which one must be bought as well."""
     stems: frozenset[str]
+    age: int
+    """The age it is limited by; 0: none."""
     campaign: bool
     not_first: bool
     """It lowers what the second person pays, and the next, never the first's."""
@@ -98,8 +130,16 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
-        heard = [_says(concept, said.words) for concept in condition.concepts]
-        return all(heard) if condition.not_first else any(heard)
+        if condition.concepts <= _WEAK and _shares_word(condition.stems - _WEAK_STEMS, said.words):
+            return True
+        if condition.age and not {condition.age} >= _ages(said.reply):
+            return False
+        heard = {concept for concept in condition.concepts if said.has(concept)}
+        if condition.not_first and max(said.counts, default=1) > 1:
+            heard.add("second")
+        return (
+            heard >= condition.concepts if condition.not_first else bool(heard) and heard >= _core(condition.concepts)
+        )
     return condition.campaign or _shares_word(condition.stems, said.words)
 
 
@@ -109,18 +149,21 @@ def is_regardless(sentence: str) -> bool:
 
 
 def condition_of(discount: Discount, item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
-    """Return the condition of a discount of catalogue[item], read once."""
-    names = tuple((tuple(each.name.items()), each.aliases) for each in catalogue)
-    return _read(tuple(discount.condition.items()), item, names)
+    """Return the condition of a discount of catalogue[item], which is one of its own."""
+    return _conditions(tuple(catalogue))[item, id(discount)]
 
 
-@lru_cache(maxsize=512)
-def _read(
-    texts: tuple[tuple[str, str], ...],
-    item: int,
-    names: tuple[tuple[tuple[tuple[str, str], ...], tuple[str, ...]], ...],
-) -> Condition:
-    catalogue = [CatalogueItem(sku="", name=dict(name), description={}, aliases=aliases) for name, aliases in names]
+@once_for
+def _conditions(catalogue: tuple[CatalogueItem, ...]) -> Mapping[tuple[int, int], Condition]:
+    """Return the condition of every discount, by item and the discount's identity, which the catalogue holds."""
+    return {
+        (place, id(discount)): _read(tuple(discount.condition.items()), place, catalogue)
+        for place, item in enumerate(catalogue)
+        for discount in item.discounts
+    }
+
+
+def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
     named = frozenset(i for _, text in texts for m in find_mentions(catalogue, text) for i in m.items if not m.weak)
     concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
@@ -129,9 +172,10 @@ def _read(
     return Condition(
         concepts=_needed(concepts if not_first else concepts - {"second"}),
         least=least,
-        places=frozenset(place for _, text in texts for place in _places(text)),
+        places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
         items=named - {item},
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
+        age=max(_ages(words), default=0),
         campaign=bool(_CAMPAIGN.search(words)),
         not_first=not_first,
     )
@@ -154,10 +198,22 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
 
 def _least(words: str) -> int:
     for match in _LEAST.finditer(words):
-        number = match[1] or match[2] or match[3]
-        if not _NOT_A_COUNT.match(words[match.end() :]) and int(number) > 1:
-            return int(number)
+        digits = match[1] or match[2] or match[3] or match["over"]
+        number = int(digits) + bool(match["over"])
+        behind = words[words.index(digits, match.start()) + len(digits) :]
+        if number > 1 and not _NOT_A_COUNT.match(behind) and not _NOT_A_COUNT.match(words[match.end() :]):
+            return number
     return 0
+
+
+def _ages(words: str) -> frozenset[int]:
+    """Return the ages that words set as a limit: "menores de 12"."""
+    return frozenset(int(match[1] or match[2]) for match in _AGE.finditer(words))
+
+
+def _core(concepts: frozenset[str]) -> frozenset[str]:
+    """Return the concepts that cannot be left unsaid: how one has to pay."""
+    return concepts & _PAID_BY or concepts & {"upfront"}
 
 
 def _places(text: str) -> frozenset[str]:
@@ -171,10 +227,6 @@ def _says_place(place: str, words: str) -> bool:
     return bool(
         re.search(rf"\b(?:{'|'.join([re.escape(place), *_ABBREVIATED.get(place, '').split('|')]).strip('|')})\b", words)
     )
-
-
-def _says(concept: str, words: str) -> bool:
-    return any(_CONCEPTS[each].search(words) for each in _WIDE.get(concept, {concept}))
 
 
 def _shares_word(stems: frozenset[str], words: str) -> bool:

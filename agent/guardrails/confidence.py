@@ -2,15 +2,15 @@
 
 from datetime import datetime
 
-from agent.types import Candidate, Tenant, Turn, Verdict
+from agent.types import WRITTEN, Candidate, Tenant, Turn, Verdict
 
 RULE = "confidence"
-VERSION = 1
+VERSION = 2
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
-    """Hold the agent's replies that ask for a person or fall below the tenant's least confidence."""
-    if candidate.author == "agent" and candidate.purpose == "reply":
+    """Hold what the agent wrote if it asks for a person or falls below the tenant's least confidence."""
+    if candidate.author == "agent" and candidate.purpose in WRITTEN:
         if candidate.needs_human:
             return _hold("The agent asks for a person to answer this.", "needs_human")
         if not candidate.confidence >= tenant.policy.min_confidence:  # also true for NaN

@@ -1,13 +1,15 @@
 """Telephone numbers, e-mail and postal addresses in a text that nobody published or gave."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.folding import words_of
 from agent.guardrails.findings import Finding, Known, Place, spelled_digits
 from agent.guardrails.folded import MAX_CHARS, Folded
+from agent.guardrails.required_words import Lookup, starts_in
 
 _PHONE = re.compile(r"(?<![\w.,/+-])(?:\+ ?)?\(?\d(?:[ ().-]{0,2}\d){6,14}(?!\w|[.,/:-]\d)")
+_SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,2}\d){6}")
 _ABOUT_PHONES = re.compile(
     r"\b(?:tel\w*|fones?|movil\w*|moviles|celular\w*|whats\w*|wsp|zap\w*|numero|number|llam\w*|call\w*|cell\w*|phone\w*"
     r"|mobile|text|contact\w*|apunta|anota|lig\w{1,3}|fal\w{1,2}|contest\w*|marc\w{1,3}|dial|ring|reach|sms)\b"
@@ -28,6 +30,8 @@ _EMAIL = re.compile(
     r"[\w-]{1,63}(?:(?:\.| ?(?:[(\[{] ?)?(?:punto|ponto|dot)(?: ?[)\]}])? | ?[(\[{] ?(?:punto|ponto|dot|\.) ?[)\]}] ?)"
     r"[\w-]{2,63}){1,5}"
 )
+_AT = re.compile(r"@|arroba|[(\[{] ?at ?[)\]}]| at [\w-]{2,40} dot [a-z]")
+"""Without it there is no e-mail address."""
 _SPELLED_AT = re.compile(r" ?[(\[{]? ?\b(?:at|arroba)\b ?[)\]}]? ?")
 _SPELLED_DOT = re.compile(r" ?[(\[{]? ?(?:\b(?:punto|ponto|dot)\b|\.) ?[)\]}]? ?")
 
@@ -42,6 +46,23 @@ _ROAD = re.compile(
     rf"(?<![\w.,])\d{{1,5}}\s+(?:{_NAME}\s+){{1,3}}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Boulevard|Blvd|Court|Ct"
     rf"|Place|Way|Terrace|Close|Square|Crescent)\b"
 )
+_ADDRESSES = (
+    (
+        _STREET,
+        Lookup.of_alternatives(
+            r"\b(?:calle|c\b|avenida|avda|av\b|paseo|pso|plaza|pza|calzada|bulevar|blvd|privada|cerrada|carrer|rua|r\b"
+            r"|travessa|alameda|praca|rodovia)"
+        ),
+    ),
+    (
+        _ROAD,
+        Lookup.of_alternatives(
+            r"\b(?:street|st|road|rd|avenue|ave|lane|ln|drive|boulevard|blvd|court|ct|place|way|terrace|close|square"
+            r"|crescent)\b"
+        ),
+    ),
+)
+"""Each kind of postal address with the words, folded, of which it needs one."""
 _KIND_OF_STREET = re.compile(
     r"^(?:calle|c|avenida|avda|av|paseo|pso|plaza|pza|calzada|bulevar|blvd|privada|cerrada|carrer|rua|r|travessa|alameda"
     r"|praca|rodovia)\b ?| (?:no?|num|numero)(?= \d+$)"
@@ -52,11 +73,12 @@ def find_contact_data(text: str, folded: Folded, known: Known) -> Iterator[Findi
     """Yield telephone numbers, e-mail and postal addresses that are not `known`."""
     for what, start, end in (*_find_phones(folded.text, known), *_find_emails(folded.text, known)):
         yield Finding(what, folded.span(start, end))
-    yield from _find_addresses(text, known)
+    starts = starts_in(folded.text)
+    yield from _find_addresses(text, known, [pattern for pattern, words in _ADDRESSES if words.any(starts)])
 
 
 def _find_phones(text: str, known: Known) -> Iterator[Place]:
-    for match in _PHONE.finditer(text):
+    for match in _PHONE.finditer(text) if _SEVEN_DIGITS.search(text) else ():
         digits = re.sub(r"\D", "", match[0])
         if _is_phone(match, digits) and not known.has_number(digits):
             yield "telephone number", *match.span()
@@ -81,9 +103,7 @@ def _is_phone(match: re.Match[str], digits: str) -> bool:
 
 
 def _find_emails(text: str, known: Known) -> Iterator[Place]:
-    if "@" not in text and "arroba" not in text and "at" not in text:
-        return
-    for match in _EMAIL.finditer(text):
+    for match in _EMAIL.finditer(text) if _AT.search(text) else ():
         address = match[0]
         if "@" not in address or " " in address:
             address = _SPELLED_DOT.sub(".", _SPELLED_AT.sub("@", address)).replace(" ", "")
@@ -91,9 +111,9 @@ def _find_emails(text: str, known: Known) -> Iterator[Place]:
             yield "e-mail address", *match.span()
 
 
-def _find_addresses(text: str, known: Known) -> Iterator[Finding]:
+def _find_addresses(text: str, known: Known, patterns: Sequence[re.Pattern[str]]) -> Iterator[Finding]:
     """Yield streets with a number. Names begin with a capital, so the text is read as it was written."""
-    for pattern in (_STREET, _ROAD):
+    for pattern in patterns:
         for match in pattern.finditer(text[:MAX_CHARS]):
             street = _KIND_OF_STREET.sub("", words_of(match[0]))
             if not known.has_words(street):

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from agent.guardrails.currencies import PRICED, SIGNS
+from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.unit_cues import unit_class
 
 MAX_COUNT = 5_000
 MAX_COUNTS = 12
 """More different numbers than this are not tried."""
 
-_NUMBER = re.compile(rf"(?<![\w.,{SIGNS}])(?<![{SIGNS}] )\d{{1,4}}(?:,\d{{3}})?(?![\w%])(?![.,]\d)(?! ?%)(?!{PRICED})")
+_NUMBER = re.compile(
+    rf"\d(?<![\w.,{SIGNS}].)(?<![{SIGNS}] .)\d{{0,3}}(?:,\d{{3}})?(?![\w%])(?![.,]\d)(?! ?%)(?!{PRICED})"
+)
 _DOES_NOT_MULTIPLY = re.compile(
     r"[ -](?:(?:primer[oa]s|primeir[oa]s|first|full|horas de|hours of) )?(?P<noun>semanas?|weeks?|horas?|hours?"
     r"|minutos?|minutes?|mins?|dias?|days?|anos?"
@@ -20,10 +23,12 @@ _DOES_NOT_MULTIPLY = re.compile(
     r"|habitaciones|rooms|quartos|cuotas|parcelas|plazos|instal\w*|payments|mensualidades|pagos|x\b|countries|paises"
     r"|miles|millas|usd|eur)"
 )
+_ADJUNCT = re.compile(r" (?:day|hour|week|night|month) [a-z]{3,12}(?:es|s)\b(?<!ss)")
+"""English: "five day passes" are five."""
 _AT_MOST = re.compile(r"\b(?:maximo|maxima|max|at most|up to|hasta|ate|no maximo|limite)(?: de| of)? $")
 _NUMBER_BEFORE_X = re.compile(
-    r"(?<![\w.,])(\d{1,3}) ?[x×]|(?<![\w.,])(\d{1,3})(?=[ -](?:\w+ )?(?:cuotas|parcelas|plazos|instal|payments"
-    r"|mensualidades|pagos|meses|months))"
+    r"(?=\d)(?<![\w.,])(\d{1,3})(?: ?[x×]|(?=[ -](?:\w+ )?(?:cuotas|parcelas|plazos|instal|payments"
+    r"|mensualidades|pagos|meses|months)))"
 )
 _UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as `agent.prices` renders instalments
 _ONE_MORE = re.compile(
@@ -47,17 +52,24 @@ _HALF_YEAR = re.compile(r"\b(?:semestre|semestral\w*|medio ano|meio ano|half a y
 _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
 
 
-def counts_in(plain: str, units: frozenset[str] = frozenset()) -> frozenset[int]:
+_TELLS_KIN = Lookup.of_alternatives(_KIN.pattern)
+_TOLD_NUMBERS = tuple(
+    (number, pattern, Lookup.of_alternatives(pattern.pattern))
+    for number, pattern in ((2, _PAIR), (12, _YEAR), (6, _HALF_YEAR), (3, _QUARTER))
+)
+
+
+def counts_in(plain: str, starts: Starts, units: frozenset[str] = frozenset()) -> frozenset[int]:
     """Return the numbers of a plain text (see `plain_text`) that a price may be multiplied by, the ones implied too.
 
-    Nights, days, weeks and hours count where prices are published by them: `units`.
+    `starts` is how its words begin. Nights, days, weeks and hours count where prices are published by them: `units`.
     """
-    return frozenset(number for number in (*_counted(plain, units), *_told(plain)) if 1 <= number <= MAX_COUNT)
+    return frozenset(number for number in (*_counted(plain, units), *_told(plain, starts)) if 1 <= number <= MAX_COUNT)
 
 
 def parts_in(plain: str) -> frozenset[int]:
     """Return the numbers of instalments a plain text may speak of."""
-    told = {int(one or other) for one, other in _NUMBER_BEFORE_X.findall(plain)}
+    told = {int(number) for number in _NUMBER_BEFORE_X.findall(plain)}
     uneven = {int(number) + 1 for number in _UNEVEN_PARTS.findall(plain)}
     return frozenset(told | uneven | {n for n in _numbers(plain) if n <= 120})
 
@@ -70,25 +82,22 @@ def _numbers(plain: str) -> Iterator[int]:
 def _counted(plain: str, units: frozenset[str] = frozenset()) -> Iterator[int]:
     for match in _NUMBER.finditer(plain):
         behind = _DOES_NOT_MULTIPLY.match(plain, match.end())
+        if behind and _ADJUNCT.match(plain, match.end()):
+            behind = None
         if (not behind or unit_class(behind["noun"]) in units) and not _AT_MOST.search(
             plain[max(0, match.start() - 16) : match.start()]
         ):
             yield int(Decimal(match[0].replace(",", "")))
 
 
-def _told(plain: str) -> Iterator[int]:
+def _told(plain: str, starts: Starts) -> Iterator[int]:
     """Yield the numbers that are said without a number: "mi hermano y yo", "both", "al año"."""
-    kin = len(set(_KIN.findall(plain)))
+    kin = len(set(_KIN.findall(plain))) if _TELLS_KIN.any(starts) else 0
     if kin:
         yield kin
         if _ONE_MORE.search(plain):
             yield kin + 1
             yield from (number + 1 for number in _counted(plain) if number < 10)
-    if _PAIR.search(plain):
-        yield 2
-    if _YEAR.search(plain):
-        yield 12
-    if _HALF_YEAR.search(plain):
-        yield 6
-    if _QUARTER.search(plain):
-        yield 3
+    for number, pattern, lookup in _TOLD_NUMBERS:
+        if lookup.any(starts) and pattern.search(plain):
+            yield number

@@ -28,16 +28,17 @@ _SYMBOLS = {
     "₹": "INR",
     "₡": "CRC",
     "₿": "BTC",
+    "¤": CODES.upper(),
     "s/.": "PEN",
     "s/": "PEN",
 }
 _NAMES = {
-    r"eur(?:os?|itos?|etes?|acos?)": "EUR",
+    r"eur(?:os?|itos?|illos?|etes?|acos?|inhos?)": "EUR",
     r"pavos?|machacantes|leuros|lereles": "EUR USD",
     r"dolar(?:es)? (?:norte)?american[oa]s?|us dollars?|u\.s\. dollars?|american dollars?": "USD",
     r"dolar(?:es)? (?:estadounidenses|estadunidenses)": "USD",
     r"dolar(?:es|itos?)?|dollars?|bucks?|dolares|verdes|greenbacks?|smackers": "USD CAD AUD",
-    r"reais|reales|reaizinhos|realitos|contos?(?! de )|pilas?|pratas|mangos|paus|dinheiros": "BRL ARS",
+    r"reais|reales|reaizinhos|realitos|contos?(?! de )|pilas?|pratas|mangos?|paus?|dinheiros": "BRL ARS",
     r"pes(?:os|itos) mexicanos?|mexican pesos|pesos de mexico|varos|varitos": "MXN",
     r"pesos? colombianos?|colombian pesos": "COP",
     r"pesos? argentinos?|argentine pesos": "ARS",
@@ -75,9 +76,9 @@ _CODE = "(?:" + CODES.replace(" ", "|") + ")"
 _SYMBOL = "(?:" + "|".join(map(re.escape, _SYMBOLS)) + ")"
 NAME = rf"(?:{'|'.join(_NAMES)})"
 BEFORE = rf"(?:{_CODE} ?{_SYMBOL}|{_SYMBOL}(?: ?{_CODE}(?= ?\d))?|{_CODE})"
-AFTER = rf"(?:us\$|mx\$|r\$|[$€£¥](?: ?{_CODE}(?!\w))?|{_CODE}(?!\w))(?! ?\d)"
+AFTER = rf"(?:us\$|mx\$|r\$|[$€£¥¤](?: ?{_CODE}(?!\w))?|{_CODE}(?!\w))(?! ?\d)"
 SIGNS = "$€£¥"
-PRICED = rf"(?: ?(?:(?:[{SIGNS}]|r\$|us\$|mx\$)(?! ?\d)|(?:{NAME}|{_CODE})\b(?! ?\d)))"
+PRICED = rf"(?: ?(?:(?:[{SIGNS}¤]|r\$|us\$|mx\$)(?! ?\d)|(?:{NAME}|{_CODE})\b(?! ?\d)))"
 """What makes the number before it an amount."""
 
 _PARTS = re.compile(rf"{_SYMBOL}|{_CODE}(?![a-z])")

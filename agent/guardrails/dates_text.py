@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from agent.guardrails.grounding_words import LISTS
 from agent.guardrails.mentions import MONTHS
@@ -15,8 +16,7 @@ from agent.guardrails.mentions import MONTHS
 DAY_MINUTES = 24 * 60
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """A time of day at text[start:end], in minutes after midnight: several where "7:30" may be morning or evening."""
 
     start: int
@@ -28,8 +28,7 @@ class Clock:
     """"8 horas" is eight o'clock or eight hours."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weekdays:
+class Weekdays(NamedTuple):
     """Days of the week named at text[start:end]; Monday is 0."""
 
     start: int
@@ -68,6 +67,8 @@ _BEFORE_TIME = {
     "pt": re.compile(r"\b(?:as|das|ate as|ate|desde as|pelas|entre as|a partir das) $"),
     "en": re.compile(r"\b(?:at|from|until|till|by|before|after|to|past) $"),
 }
+_LOOK_BACK = 30
+"""Characters before a number that tell whether it is a time."""
 _WEAK_BEFORE = re.compile(r"\b(?:to|from|by|past|before|after|ate) $")
 _RANGE_GAP = re.compile(
     r"^ ?(?:-|–|—|a|as|ate|ate as|ate a|to|until|till|through|hasta|hasta las|a las|y las|e as|and|y) ?(?:las? )?$"
@@ -103,8 +104,7 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
     return tuple(sorted((*(r.clock for r in found if r.is_sure), *noons), key=lambda clock: clock.start))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     clock: Clock
     is_sure: bool
     mark: str = ""
@@ -119,9 +119,7 @@ class _Reading:
 
 
 def _in_group(clock: Clock, group: int) -> Clock:
-    return Clock(
-        start=clock.start, end=clock.end, minutes=clock.minutes, group=group, may_be_duration=clock.may_be_duration
-    )
+    return clock._replace(group=group)
 
 
 def _read_time(match: re.Match[str], text: str, language: str) -> _Reading:
@@ -131,7 +129,7 @@ def _read_time(match: re.Match[str], text: str, language: str) -> _Reading:
     if "quarter" in (match["half"] or "") or "cuarto" in (match["and"] or ""):
         minute = 45 if "to" in (match["half"] or "") or "menos" in (match["and"] or "") else 15
         hour -= minute == 45
-    before = text[: match.start()]
+    before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
     is_hours = mark in {"h", "hs", "hr", "hrs", "hora", "horas"}
     led = bool(_BEFORE_TIME.get(language, _BEFORE_TIME["en"]).search(before)) and not _COUNTED.match(
         text[match.end() :]
@@ -216,6 +214,7 @@ _ANY_DAY = re.compile(
     r"\b(?:lun|mar|mi[e]|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fi[mn]|se?man|entr"
     r"|week|wor|busi|tod|every|each|cada|dai|find|7|365|all)"
 )
+_ANY_SET = re.compile(r"seman|week|labor|uteis|busi|work|find|tod[oa]|every|each|cada|dail|diari|dias|days")
 _COUNTED_DAYS = re.compile(r"\d ?$")
 
 
@@ -268,6 +267,8 @@ def _beside(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
 
 
 def _day_sets(text: str) -> list[Weekdays]:
+    if not _ANY_SET.search(text):
+        return []
     whole = {"week": frozenset(range(5)), "end": frozenset({5, 6}), "all": frozenset(range(7))}
     return [
         Weekdays(start=match.start(), end=match.end(), days=whole[str(match.lastgroup)])

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from agent.folding import words_of
-from agent.guardrails.bot_question import asks_if_bot
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.bot_question import is_asked
+from agent.guardrails.expressions import first_match, load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
+from agent.guardrails.required_words import starts_in
 from agent.guardrails.word_lists import load_words
-from agent.types import Candidate, Tenant, Turn, Verdict
+from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
 
 RULE = "disclosure"
-VERSION = 2
+VERSION = 3
 MAX_EVIDENCE = 120
 MAX_INBOUND_CHARS = 4_000
 
@@ -24,15 +25,17 @@ POSES = ("denies_machine", "poses", "lives_like_a_person")
 
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _SAYS = load_expressions("disclosure")
+_CLAIMS = load_alternatives("disclosure", (*POSES, "poses_when_asked", "claims_role", "introduces", "name_here"))
 _FIRST_NAMES = load_words("pii")["first_names"]
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
-    """Revise the agent's reply when it poses as a person, or does not disclose at first contact."""
-    if candidate.author != "agent" or candidate.purpose != "reply":
+    """Revise what the agent writes when it poses as a person, or does not disclose at first contact or when asked."""
+    if candidate.author != "agent" or candidate.purpose not in WRITTEN:
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     folded = fold_text(candidate.text)
-    if found := next(_poses(candidate.text, folded, turn, tenant), None):
+    asked = candidate.purpose not in PROACTIVE and is_asked(turn)
+    if found := next(_poses(candidate.text, folded, turn, tenant, asked=asked), None):
         span = folded.span(*found)
         reason = "The reply poses as a person or denies being automated; say truly what you are."
         evidence = candidate.text[slice(*span)][:MAX_EVIDENCE]
@@ -43,12 +46,13 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     return Verdict(rule=RULE, outcome="pass", version=VERSION)
 
 
-def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
-    """Yield the words with which a reply claims to be a person."""
-    said, asked = folded.text, asks_if_bot(turn.text)
+def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant, *, asked: bool) -> Iterator[tuple[int, int]]:
+    """Yield the words with which a reply claims to be a person, or where it does not say what it is though `asked`."""
+    said, starts = folded.text, starts_in(folded.text)
     for kind in (*POSES, "poses_when_asked") if asked else POSES:
-        yield from (match.span() for match in _SAYS[kind].finditer(said))
-    for match in _SAYS["claims_role"].finditer(said):
+        if found := first_match(_CLAIMS[kind].possible(starts), said, 0, len(said)):
+            yield found.span()
+    for match in _SAYS["claims_role"].finditer(said) if _CLAIMS["claims_role"].possible(starts) else ():
         if not _SAYS["virtual"].match(said, match.end()):
             yield match.span()
     yield from _introductions(text, folded, turn, tenant)
@@ -71,8 +75,10 @@ def _answers_truly(said: str, question: str) -> bool:
 
 def _introductions(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield where the reply gives itself a name that is not the assistant's, or the assistant a person's job."""
-    own = {word for disclosure in tenant.disclosure.values() for word in words_of(disclosure).split()}
-    for match in (*_SAYS["introduces"].finditer(folded.text), *_SAYS["name_here"].finditer(folded.text)):
+    starts = starts_in(folded.text)
+    kinds = [kind for kind in ("introduces", "name_here") if _CLAIMS[kind].possible(starts)]
+    own = {word for disclosure in tenant.disclosure.values() for word in words_of(disclosure).split()} if kinds else ()
+    for match in (match for kind in kinds for match in _SAYS[kind].finditer(folded.text)):
         role = _SAYS["role_after_name"].match(folded.text, match.end())
         if not text[folded.origins[match.start("name")]].isupper() or _is_about_others(match, turn, tenant):
             continue

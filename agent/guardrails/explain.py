@@ -3,32 +3,41 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from typing import Any
 
-from agent.guardrails import UNCHECKED, worst
-from agent.types import Verdict
+from agent.guardrails import UNCHECKED, binding, worst
+from agent.types import Author, Verdict
 
 LANGUAGES = ("es", "pt", "en")
 MAX_EVIDENCE = 100
 _QUOTES: Mapping[str, str] = {"es": "«{}»", "pt": "“{}”", "en": "“{}”"}
-_SENTENCES: Mapping[str, Mapping[str, str]] = tomllib.loads(
+_SENTENCES: Mapping[str, Mapping[str, Any]] = tomllib.loads(
     files("agent.guardrails").joinpath("explain.toml").read_text("utf-8")
 )
 
 
-def why_held(verdicts: Sequence[Verdict], language: str) -> str:
-    """Return why the worst verdict stopped a text, as a sentence in `language` (English where we have no other).
+def why_held(verdicts: Sequence[Verdict], language: str, author: Author = "agent") -> str:
+    """Return why a text of `author` was stopped: what the worst verdict that binds them objects to.
 
-    Returns nothing when every rule passed. The evidence in it comes from the text: escape it like the text.
+    Returns nothing when every rule passed. For a language other than es, pt and en the sentence is English.
 
     Raises:
         ValueError: there are no verdicts.
     """
-    verdict = worst(verdicts)
+    return explain(worst(binding(verdicts, author)), language)
+
+
+def explain(verdict: Verdict, language: str) -> str:
+    """Return one verdict as a sentence in `language`; nothing for a pass.
+
+    The evidence in it comes from the text: escape it like the text.
+    """
     if verdict.outcome == "pass":
         return ""
     spoken = language if language in LANGUAGES else "en"
     failed = verdict.evidence.startswith(UNCHECKED) or verdict.rule not in _SENTENCES
-    sentences = _SENTENCES["unchecked" if failed else verdict.rule]
+    about = _SENTENCES["unchecked" if failed else verdict.rule]
+    sentences: Mapping[str, str] = about.get(verdict.outcome, about)
     evidence = _bounded(verdict.evidence)
     sentence = sentences[spoken] if evidence else sentences.get(f"{spoken}_bare", sentences[spoken])
     return sentence.replace("{evidence}", _QUOTES[spoken].format(evidence))

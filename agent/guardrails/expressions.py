@@ -6,7 +6,28 @@ expression of the same file.
 
 import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
+
+from agent.guardrails.required_words import Lookup, Starts, needs_of
+
+
+class Alternatives:
+    """The lines of an expression one by one: only those are tried that a text may match."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.all = [re.compile(line) for line in lines]
+        self._lookup = Lookup(map(needs_of, lines))
+
+    def possible(self, starts: Starts) -> list[re.Pattern[str]]:
+        """Return the lines that a text may match whose words begin so (`required_words.starts_in`)."""
+        return [self.all[place] for place in self._lookup.places(starts)]
+
+
+def first_match(patterns: Iterable[re.Pattern[str]], text: str, start: int, end: int) -> re.Match[str] | None:
+    """Return what the expression that consists of `patterns` finds first in `text[start:end]`."""
+    found = (match for pattern in patterns if (match := pattern.search(text, start, end)))
+    return min(found, key=re.Match.start, default=None)
 
 
 def load_expressions(name: str) -> dict[str, re.Pattern[str]]:
@@ -16,18 +37,41 @@ def load_expressions(name: str) -> dict[str, re.Pattern[str]]:
         FileNotFoundError: there is no such file.
         re.error: an expression is wrong.
     """
+    return {key: re.compile(_joined(lines)) for key, lines in lines_of(name).items()}
+
+
+def load_alternatives(name: str, keys: Iterable[str]) -> dict[str, Alternatives]:
+    """Return the lines of some of the expressions of `name`.toml.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        re.error: a line is wrong.
+        ValueError: a line uses a notation that `pattern_text` does not know.
+    """
+    lines = lines_of(name)
+    return {key: Alternatives(lines[key]) for key in keys}
+
+
+def lines_of(name: str) -> dict[str, list[str]]:
+    """Return the alternatives of each expression of `name`.toml, earlier ones filled in; those at a word come first.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
     read: dict[str, str] = tomllib.loads(files("agent.guardrails").joinpath(f"{name}.toml").read_text("utf-8"))
-    whole: dict[str, str] = {}
-    for key, text in read.items():
-        expression = _join(text.strip("\n").replace("\n  ", "").split("\n"))
-        for earlier, meaning in whole.items():
-            expression = expression.replace(f"{{{earlier}}}", meaning)
-        whole[key] = f"(?:{expression})"
-    return {key: re.compile(expression) for key, expression in whole.items()}
+    found: dict[str, list[str]] = {}
+    for key, written in read.items():
+        text = written
+        for earlier, lines in found.items():
+            text = text.replace(f"{{{earlier}}}", _joined(lines))
+        alternatives = text.strip("\n").replace("\n  ", "").split("\n")
+        found[key] = sorted(alternatives, key=lambda line: not line.startswith(r"\b"))
+    return found
 
 
-def _join(alternatives: list[str]) -> str:
-    """Return one alternation. What begins at a word is tried only there: several times as fast."""
-    at_words = [each.removeprefix(r"\b") for each in alternatives if each.startswith(r"\b")]
-    rest = [each for each in alternatives if not each.startswith(r"\b")]
-    return "|".join([*([rf"\b(?=\w)(?:{'|'.join(at_words)})"] if at_words else []), *rest])
+def _joined(lines: Sequence[str]) -> str:
+    """Return one group of alternatives. What begins at a word is tried only there: several times as fast."""
+    at_words = [line.removeprefix(r"\b") for line in lines if line.startswith(r"\b")]
+    rest = [line for line in lines if not line.startswith(r"\b")]
+    words = [rf"\b(?=\w)(?:{'|'.join(at_words)})"] if at_words else []
+    return f"(?:{'|'.join([*words, *rest])})"

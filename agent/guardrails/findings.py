@@ -1,7 +1,6 @@
 """What the rule `pii` finds, and what a reply may repeat: published by the tenant or given by the prospect."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -91,7 +90,10 @@ def _known(given: str, published: Publications) -> Known:
     return Known(published, f"{folded}\n{words_of(given)}", " ".join(run for run in runs if len(run) >= 6), words)
 
 
-def spelled_digits(folded: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each number told digit by digit in words, as digits, with where it stands."""
-    for match in _SPELLED.finditer(folded):
-        yield "".join(str(_DIGITS[word]) for word in _DIGIT_WORD.findall(match[0])), match.start(), match.end()
+@lru_cache(maxsize=32)
+def spelled_digits(folded: str) -> tuple[Place, ...]:
+    """Return each number told digit by digit in words, as digits, with where it stands. The last texts are kept."""
+    return tuple(
+        ("".join(str(_DIGITS[word]) for word in _DIGIT_WORD.findall(match[0])), match.start(), match.end())
+        for match in _SPELLED.finditer(folded)
+    )

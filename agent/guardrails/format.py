@@ -19,10 +19,12 @@ _TO_FILL_IN = (
     r"|endere[çc]o|address|cantidad|quantidade|amount|ciudad|cidade|city|agente?|placeholder)"
 )
 
-# Each pattern is bounded, so a long text is read in linear time.
-LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+# What it is, of which signs it has at least one, and how it looks. Each pattern is bounded, so a long text is read in
+# linear time.
+LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "an unresolved reference or placeholder",
+        ("{", "}", "[[", "<<", "%", "____", "XXX", "xxx", "TBD", "FIXME", "TODO", "orem ", "OREM "),
         re.compile(
             r"(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
             r"|\b(?:XXX+|xxx+)\b|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b|(?i:\blorem ipsum\b)"
@@ -30,6 +32,7 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "a placeholder",
+        ("[", "@", "$", "%", "(", "<"),
         re.compile(
             rf"\[\s?(?:[A-ZÁÉÍÓÚÑÇÃÕ][A-ZÁÉÍÓÚÑÇÃÕ _-]{{3,30}}|[Xx]{{2,}}|{_TO_FILL_IN}\b[^\]\n]{{0,40}})\](?!\()"
             r"|(?<![\w.])[@$%](?i:nombre|nome|name|first_?name|last_?name|cliente?|customer|usuario|user|fecha|data|date|hora|precio"
@@ -40,6 +43,7 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "raw Markdown",
+        ("**", "__", "~~", "``", "#", "---", "===", "|", "]("),
         re.compile(
             r"(?<!\*)\*\*(?![\s*])[^*\n]{1,300}\*\*(?!\*)|(?<![\w*])\*\*(?=\w)|(?<!\w)__(?=[^\W_])|~~|```|^#{1,6} +\w"
             r"|^ {0,3}(?:-{3,}|\*{3,}|={3,})\s*$|^\|.{0,300}\|\s*$|!?\[[^\]\n]{0,200}\]\([^)\s]{1,500}\)",
@@ -48,6 +52,7 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "raw HTML",
+        ("<", "&"),
         re.compile(
             r"</?[a-z][a-z0-9]{0,15}(?:\s[^<>\n]{0,300})?/?>|<!--|&(?:nbsp|amp|lt|gt|quot|apos|#x?[0-9a-f]{1,6}"
             r"|[a-z]{1,6}(?:acute|grave|tilde|circ|cedil|uml)|euro|iexcl|iquest);",
@@ -56,14 +61,17 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "raw JSON",
+        ('"', "'"),
         re.compile(r"[\"'][\w ]{1,40}[\"']\s?:\s?(?:[\"'\d\[{]|true|false|null|None)|\[\s?\"[^\"\n]{0,200}\"\s?[,\]]"),
     ),
     (
         "an empty value",
+        ("None", "null", "undefined", "NaN", "[object"),
         re.compile(r"(?<![.?!\n] )(?<!\A)\bNone\b|\bnull\b(?! and void)|\bundefined\b|\bNaN\b|\[object \w+\]"),
     ),
     (
         "internal markup",
+        ("<", "[", ":", "\\"),
         re.compile(
             r"<\|[\w ]{1,30}\|>|\[/?INST\]|<</?SYS>>"
             r"|^\s{0,3}(?:assistant|asistente|assistente|user|human|bot)\s?:\s"
@@ -72,8 +80,13 @@ LEFTOVERS: tuple[tuple[str, re.Pattern[str]], ...] = (
             re.IGNORECASE | re.MULTILINE,
         ),
     ),
-    ("wrongly decoded characters", re.compile("\ufffd|Ã[\u0080-\u00bf]|Â[\u00a0-\u00bf]|â€")),
+    (
+        "wrongly decoded characters",
+        ("\ufffd", "Ã", "Â", "â€"),
+        re.compile("\ufffd|Ã[\u0080-\u00bf]|Â[\u00a0-\u00bf]|â€"),
+    ),
 )
+_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 _NONE = re.compile(r"\bNone\b")
 """An English word at the beginning of a sentence; elsewhere, and in other languages, a value that was not there."""
 _INLINE_MARKUP = re.compile(
@@ -103,10 +116,10 @@ def _problems(candidate: Candidate, tenant: Tenant) -> Iterator[tuple[str, tuple
     if units > most:
         yield f"The text has {units} characters; {candidate.channel} carries {most}.", None
         return
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _UNSENDABLE.search(text):
         yield "The text contains characters that cannot be sent.", None
-    for what, pattern in LEFTOVERS:
-        if found := pattern.search(text):
+    for what, signs, pattern in LEFTOVERS:
+        if any(sign in text for sign in signs) and (found := pattern.search(text)):
             yield f"The text contains {what}; write plain text.", found.span()
     if candidate.language != "en" and (found := _NONE.search(text)):
         yield "The text contains an empty value; write plain text.", found.span()

@@ -5,6 +5,7 @@ questions never meets these limits: 40 texts a day (`agent.types.Policy`) is far
 is their own decision; the law's limit on follow-ups binds them too. An opt-out is always confirmed.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
@@ -75,11 +76,16 @@ def _unanswered(turn: Turn, tenant: Tenant) -> str:
     return f"Our last {waiting} texts went without an answer; a person decides about another one."
 
 
+def _said_before(text: str, ours: Sequence[Message]) -> int:
+    """Return how many of our texts have the same words; a text without words is nobody's."""
+    words = words_of(text[:MAX_CHARS])
+    return sum(words_of(message.text[:MAX_CHARS]) == words for message in ours) if words else 0
+
+
 def _loop(candidate: Candidate, turn: Turn, now: datetime) -> str:
     """Say that two machines seem to talk to each other: the same text again, or answers faster than people type."""
     ours = [m for m in turn.history if m.direction == "outbound" and now - m.created_at <= LOOP_WINDOW]
-    words = words_of(candidate.text[:MAX_CHARS])
-    if words and sum(words_of(m.text[:MAX_CHARS]) == words for m in ours) >= MAX_SAME:
+    if len(ours) >= MAX_SAME and _said_before(candidate.text, ours) >= MAX_SAME:
         return f"This contact got the same text {MAX_SAME} times within the hour; a person looks."
     gaps = [
         theirs.created_at - ours.created_at

@@ -13,7 +13,7 @@ from agent.types import Candidate, Tenant, Turn, Verdict
 __all__ = ["RULE", "VERSION", "check", "claims_to_judge"]
 
 RULE = "grounding"
-VERSION = 1
+VERSION = 2
 _REASONS = {
     "time": "The reply gives a time that is not published",
     "weekday": "The reply names a day that is not published",
@@ -36,8 +36,6 @@ _REASONS = {
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
     """Revise a reply that says of the business what its facts, catalogue and policies contradict or do not contain."""
-    if candidate.author != "agent":
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
     facts, reading, talk = prepare(candidate, turn, tenant, now)
     fault = next(find_faults(reading, facts, talk), None)
     if fault is None:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import TypeVar
 
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.grounding_reading import ItemNames, Mention, Slot, read, read_slots
 from agent.guardrails.grounding_words import family, find_concepts
+from agent.guardrails.published_once import once_for
 from agent.types import CatalogueItem, Tenant
 
-_read_fact = lru_cache(maxsize=4096)(read)
+T = TypeVar("T")
+_read_fact = lru_cache(maxsize=4096)(read.__wrapped__)
 """What is published is the same at every check, and what was said at the next turn."""
 
 
@@ -67,8 +70,14 @@ Texts = tuple[tuple[str, str], ...]
 
 def facts_of(tenant: Tenant, said: Texts = ()) -> Facts:
     """Return what `tenant` has published, and what it has `said` in this conversation."""
+    published = _published(tenant)
+    return _joined(published, _facts(said, published.items)) if said else published
+
+
+@once_for
+def _published(tenant: Tenant) -> Facts:
     items = tuple((item.sku, (*item.name.values(), *item.aliases)) for item in tenant.catalogue)
-    return _facts((*_texts(tenant), *said), items, tuple(_catalogue_facts(tenant.catalogue)))
+    return _facts(tuple(_texts(tenant)), items, tuple(_catalogue_facts(tenant.catalogue)))
 
 
 def _texts(tenant: Tenant) -> Iterator[tuple[str, str]]:
@@ -118,8 +127,7 @@ def _calendar(day: date) -> CalendarDate:
     return CalendarDate(start=0, end=0, day=day.day, months=frozenset({day.month}), year=day.year)
 
 
-@lru_cache(maxsize=64)
-def _facts(texts: Texts, items: ItemNames, extra: tuple[_CatalogueFact, ...]) -> Facts:
+def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ()) -> Facts:
     readings = [_read_fact(text, language, items) for language, text in texts]
     mentions: dict[str, list[Mention]] = {}
     for mention in (*(m for reading in readings for m in reading.mentions), *map(_extra_mention, extra)):
@@ -143,6 +151,27 @@ def _facts(texts: Texts, items: ItemNames, extra: tuple[_CatalogueFact, ...]) ->
         text="\n".join(folded),
         items=items,
     )
+
+
+def _joined(one: Facts, other: Facts) -> Facts:
+    """Return the facts of both, which are about the same items."""
+    return Facts(
+        mentions=_merged(one.mentions, other.mentions),
+        quantities=_merged(one.quantities, other.quantities),
+        slots=one.slots + other.slots,
+        words=one.words | other.words,
+        families=one.families | other.families,
+        sounds=_merged(one.sounds, other.sounds),
+        concepts=one.concepts | other.concepts,
+        compact=f"{one.compact}\n{other.compact}",
+        digits=one.digits + other.digits,
+        text=f"{one.text}\n{other.text}",
+        items=one.items,
+    )
+
+
+def _merged(one: Mapping[str, tuple[T, ...]], other: Mapping[str, tuple[T, ...]]) -> Mapping[str, tuple[T, ...]]:
+    return {**one, **{key: (*one.get(key, ()), *found) for key, found in other.items()}}
 
 
 _SOUNDS = (

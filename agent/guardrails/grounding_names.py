@@ -6,14 +6,13 @@ month or courtesy.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.folding import fold
 from agent.guardrails.grounding_words import LISTS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A proper name at raw[start:end]; `words` are its folded words, or the code, number or address as one."""
 
     kind: str

@@ -5,8 +5,9 @@ Money is not read here (it is the rule `pricing`'s), nor are telephone numbers, 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import NamedTuple
 
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
 
@@ -21,13 +22,14 @@ _COMPOUNDS = frozenset(
 _LOOK_BACK = 60
 _LOOK_AHEAD = 80
 """Characters around a number that tell what it counts."""
+_NAME_BACK = 30
+"""Characters before a number that tell what it numbers: "room", "call"."""
 _SMALL = 60
 MASK = "□"
 """Stands for what other readers have read, one sign a character."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A number at text[start:end] and its unit: a concept, `word:…` for one we do not know, or none."""
 
     start: int
@@ -43,11 +45,14 @@ MONEY = re.compile(
     rf"{_CURRENCY} ?(?:{_AMOUNT})(?:\.-)?(?: ?(?:{_MONEY_NAME}|{_CURRENCY}))?"
     rf"|(?<![\w.,])(?:{_AMOUNT}) ?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
 )
-NOT_COUNTS = re.compile(
+_MAY_BE_MONEY = re.compile(rf"[€$£]|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b|{_MONEY_NAME}")
+_NOT_COUNTS = re.compile(
     r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}/\S*"
     r"|\+\d[\d ()-]{6,18}\d|(?<![\d.,])\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d.,])"
     r"|(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)"
 )
+_MAY_NOT_COUNT = re.compile(r"[/@]|\+\d|\d[ -]\d")
+"""Without one of these there is no address, telephone number or date in digits."""
 _NUMBER = re.compile(
     r"(?<![\w.,])\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
     r"|(?<![a-z\d.,])\d{1,9}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d)"
@@ -80,7 +85,7 @@ def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
         stop = numbers[at + 1].start() if at + 1 < len(numbers) else len(text)
         unit = _unit(text, match, stop, language, unit_behind)
         unit_behind = unit
-        before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+        before = text[max(0, match.start() - _NAME_BACK) : match.start()]
         numbered = unit not in _ALWAYS_COUNTS and bool(_NUMBERED.search(before))
         value = _value(match[0])
         if value is not None and not numbered:
@@ -94,7 +99,17 @@ def _with_carried_units(text: str, quantities: tuple[Quantity, ...]) -> tuple[Qu
         return quantities
     last = quantities[-1]
     ends = not text[last.end :].strip(" .") and last.value <= _SMALL
-    return (*quantities[:-1], replace(last, unit=quantities[-2].unit)) if ends else quantities
+    return (*quantities[:-1], last._replace(unit=quantities[-2].unit)) if ends else quantities
+
+
+def without_addresses(text: str) -> str:
+    """Return folded text with addresses, telephone numbers and dates in digits masked."""
+    return mask(text, [m.span() for m in _NOT_COUNTS.finditer(text)]) if _MAY_NOT_COUNT.search(text) else text
+
+
+def without_money(text: str) -> str:
+    """Return folded text with amounts of money masked."""
+    return mask(text, [m.span() for m in MONEY.finditer(text)]) if _MAY_BE_MONEY.search(text) else text
 
 
 def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
@@ -104,6 +119,7 @@ def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _value(written: str) -> Decimal | None:
     """Return the value of digits with separators: three digits after each are thousands."""
     head, *groups = re.split(r"[.,']", written)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from agent.folding import fold
 from agent.guardrails.dates_text import LED_YEAR, YEAR, read_dates, read_times, read_weekdays
 from agent.guardrails.grounding_names import read_names
-from agent.guardrails.grounding_numbers import MONEY, NOT_COUNTS, mask, read_quantities
+from agent.guardrails.grounding_numbers import mask, read_quantities, without_addresses, without_money
 from agent.guardrails.grounding_statements import Clause, read_clauses
 from agent.guardrails.grounding_words import LISTS, Found, family, find_concepts
 
@@ -19,8 +20,7 @@ ItemNames = tuple[tuple[str, tuple[str, ...]], ...]
 Topics = frozenset[str]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """One checkable thing in a text. What `value` is depends on `kind`.
 
     `time`: minutes after midnight; `weekday`: days, Monday is 0; `date`: a `CalendarDate`; `year`: a number;
@@ -62,8 +62,9 @@ class Reading:
         return (mention for mention in self.mentions if mention.kind in kinds)
 
 
+@lru_cache(maxsize=128)
 def read(text: str, language: str, items: ItemNames) -> Reading:
-    """Read a text written in `language`."""
+    """Read a text written in `language`. It is read when it is drafted and when it is sent, so the last are kept."""
     clauses = read_clauses(text, language)
     found = [_longest(find_concepts(clause.words, language)) for clause in clauses]
     placed = [_placed_topics(clause, concepts, items) for clause, concepts in zip(clauses, found, strict=True)]
@@ -83,7 +84,7 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
             wide=wide[at],
             begins=_begins(clauses, at),
             items=frozenset(topic for topic in wide[at] if topic.startswith("item:")),
-            joints=tuple(match.start() for match in _JOINT.finditer(clause.plain)),
+            joints=_joints(clause),
         ).mentions()
     )
     return Reading(clauses, mentions, tuple(near))
@@ -100,13 +101,20 @@ def _longest(found: Sequence[Found]) -> list[Found]:
     ]
 
 
+def _joints(clause: Clause) -> tuple[int, ...]:
+    """Return where "… and the …" begins a part of a clause with a subject of its own."""
+    if _ANDS.isdisjoint(clause.words):
+        return ()
+    return tuple(match.start() for match in _JOINT.finditer(clause.plain))
+
+
 def _begins(clauses: Sequence[Clause], at: int) -> bool:
     return at == 0 or clauses[at - 1].sentence != clauses[at].sentence
 
 
 # --- topics ---------------------------------------------------------------------------------------------------
 
-_NO_TOPICS = frozenset({"units", "places"})
+_NO_TOPICS = ("units:", "places:")
 _TOO_COMMON = LISTS["too_common"]
 
 
@@ -115,13 +123,13 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     placed = [
         (clause.word_starts[f.at], f.concept)
         for f in concepts
-        if not f.is_loose and f.concept.partition(":")[0] not in _NO_TOPICS
+        if not f.is_loose and not f.concept.startswith(_NO_TOPICS)
     ]
     known = _item_words(items)
-    for at, word in enumerate(clause.words):
-        name = known.get(family(word)) or known.get(
-            f"{word} {clause.words[at + 1]}" if at + 1 < len(clause.words) else ""
-        )
+    for at, word in enumerate(clause.words if known else ()):
+        name = known.get(family(word))
+        if not name and word.isdigit() and at + 1 < len(clause.words):
+            name = known.get(f"{word} {clause.words[at + 1]}")
         if name:
             placed.append((clause.word_starts[at], name))
     return placed
@@ -176,11 +184,11 @@ def _by_sentence(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topic
 _KINDS = {"features": "feature", "parts_of_day": "part", "places": "place"}
 _QUANTIFIERS = {**dict.fromkeys(LISTS["only"], "only"), **dict.fromkeys(LISTS["all"], "all")}
 _JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|na|in|for|para)\s)")
+_ANDS = frozenset({"y", "e", "and"})
 _NUMERIC = re.compile(r"\d|noon|midday|midnight|medi[oa]|meia")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ClauseReader:
+class _ClauseReader(NamedTuple):
     """Reads one clause. Offsets are exact where folding moved nothing, else those of the clause."""
 
     at: int
@@ -194,7 +202,6 @@ class _ClauseReader:
     items: Topics
     """The items its sentence names."""
     joints: tuple[int, ...]
-    """Where in the clause "… and the …" begins a part with a subject of its own."""
 
     def mentions(self) -> Iterator[Mention]:
         yield from self._concepts()
@@ -224,14 +231,12 @@ class _ClauseReader:
         plain = self.clause.plain
         for week in read_weekdays(plain, self.language):
             yield self._mention("weekday", week.days, week.start, week.end)
-        text = plain
-        if _NUMERIC.search(plain):
-            text = mask(plain, [m.span() for m in NOT_COUNTS.finditer(plain)])
-            text = mask(text, [m.span() for m in MONEY.finditer(text)])
+        has_number = _NUMERIC.search(plain)
+        text = without_money(without_addresses(plain)) if has_number else plain
         dates = read_dates(text)
         for day in dates:
             yield self._mention("date", day, day.start, day.end)
-        if _NUMERIC.search(text):
+        if has_number and _NUMERIC.search(text):
             yield from self._numbers(mask(text, [(day.start, day.end) for day in dates]))
 
     def _numbers(self, text: str) -> Iterator[Mention]:

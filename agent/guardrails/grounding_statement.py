@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
@@ -51,11 +52,15 @@ class Sentence:
     @property
     def serves(self) -> bool:
         """Whether it says that the business does, has or takes something."""
-        return self.is_yes or bool(_SERVES.search(self.text))
+        return self.is_yes or _serves(self.text)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Statement:
+@lru_cache(maxsize=256)
+def _serves(sentence: str) -> bool:
+    return bool(_SERVES.search(sentence))
+
+
+class Statement(NamedTuple):
     """A mention of the reply with what it is about and where it stands."""
 
     mention: Mention

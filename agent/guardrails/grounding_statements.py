@@ -5,8 +5,7 @@ A question, a condition, "I will check" and what is said about the prospect stat
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from typing import NamedTuple
 
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
@@ -16,8 +15,7 @@ MAX_CLAUSE = 400
 """Nobody writes longer clauses; a longer one is read in parts."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A piece of a sentence. `text` is folded; `plain` is `text` with number words in digits."""
 
     start: int
@@ -80,9 +78,8 @@ _BARE_NOUN = 3
 _CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
 
 
-@lru_cache(maxsize=512)
 def read_clauses(text: str, language: str) -> tuple[Clause, ...]:
-    """Return the clauses of a text written in `language` (es, pt, en), in order. The last few texts are kept."""
+    """Return the clauses of a text written in `language` (es, pt, en), in order."""
     folded = fold_text(text)
     ends = [(m.start(), m.end(), m[0]) for m in _SENTENCE_END.finditer(folded.text) if not _abbreviates(folded.text, m)]
     stops = [*ends, (len(folded.text), len(folded.text), "")]
@@ -145,8 +142,8 @@ def _bare(text: str, folded: Folded, where: tuple[int, int], number: int, langua
         raw=text[first:last],
         text=piece,
         plain=plain,
-        words=tuple(match[0] for match in found),
-        word_starts=tuple(match.start() for match in found),
+        words=tuple([match[0] for match in found]),
+        word_starts=tuple([match.start() for match in found]),
         sentence=number,
     )
 
@@ -166,8 +163,14 @@ _ONE = re.compile(
 )
 
 
+_PERIODS = re.compile(r"hor|hour|dia|day|seman|week|mes|month|an[oh]|year")
+"""Without a unit of time there is nothing to spell out."""
+
+
 def _spell_out(plain: str) -> str:
     """Return folded text with "hora y media" as "1.5 hora", "half an hour" as "30 minutes", "cada mes" as "1 mes"."""
+    if not _PERIODS.search(plain):
+        return plain
     if "media" not in plain and "half" not in plain and "mei" not in plain and "medio" not in plain:
         return _ONE.sub(_one_of, _THREE_QUARTERS.sub("45 minutes", plain))
     plain = _ONE_AND_A_HALF.sub(_and_a_half, _AND_A_HALF.sub(_and_a_half, plain))
@@ -186,13 +189,13 @@ def _marked(clause: Clause, language: str) -> Clause:
     """Return the clause, no claim where it is a condition or about the prospect."""
     says_yes = bool(_YES.match(clause.text)) and not _says_if(clause)
     if says_yes:
-        return replace(clause, is_yes=True, is_claim=clause.is_claim and not _ABOUT_PROSPECT.search(clause.text))
+        return clause._replace(is_yes=True, is_claim=clause.is_claim and not _ABOUT_PROSPECT.search(clause.text))
     open_ended = (
         _CONDITION.match(clause.text)
         or (language == "pt" and _PT_CONDITION.match(clause.text))
         or _ABOUT_PROSPECT.search(clause.text)
     )
-    return replace(clause, is_claim=False) if open_ended else clause
+    return clause._replace(is_claim=False) if open_ended else clause
 
 
 def _says_if(clause: Clause) -> bool:
@@ -205,7 +208,7 @@ def _mark_question(clauses: list[Clause]) -> list[Clause]:
     opened = next((i for i, c in enumerate(clauses) if "¿" in c.raw), None)
     if opened is None:
         opened = 0 if len(clauses) < 2 or _QUESTION_WORD.match(clauses[0].text) else len(clauses) - 1
-    return [replace(clause, is_claim=False) if i >= opened else clause for i, clause in enumerate(clauses)]
+    return [clause._replace(is_claim=False) if i >= opened else clause for i, clause in enumerate(clauses)]
 
 
 def _mark_hedges(clauses: list[Clause]) -> list[Clause]:
@@ -221,7 +224,7 @@ def _mark_hedges(clauses: list[Clause]) -> list[Clause]:
             if _ADVERSATIVE.match(clauses[later].text):
                 break
             open_ended.add(later)
-    return [replace(c, is_claim=False) if at in open_ended and c.is_claim else c for at, c in enumerate(clauses)]
+    return [c._replace(is_claim=False) if at in open_ended and c.is_claim else c for at, c in enumerate(clauses)]
 
 
 def _scope(clause: Clause, without: int) -> Iterator[int]:
@@ -240,11 +243,15 @@ def _mark_denials(clauses: list[Clause], language: str) -> list[Clause]:
         found = denial.search(clause.text) and denial.search(_NO_DENIAL.sub("okay", clause.text))
         denied = bool(found)
         if found and found.start() == 0 and marked and not marked[-1].is_yes and len(marked[-1].words) <= _BARE_NOUN:
-            marked[-1] = replace(marked[-1], is_denied=True)  # "Pool: we have none"
+            marked[-1] = marked[-1]._replace(is_denied=True)  # "Pool: we have none"
         if not denied and marked and marked[-1].is_denied and _CARRIES_ON.match(clause.text):
             denied = True
-        without = {at for start, word in enumerate(clause.words) if word in _WITHOUT for at in _scope(clause, start)}
+        without: set[int] = set()
+        if not _WITHOUT.isdisjoint(clause.words):
+            without = {
+                at for start, word in enumerate(clause.words) if word in _WITHOUT for at in _scope(clause, start)
+            }
         marked.append(
-            replace(clause, is_denied=denied, denied_words=frozenset(without)) if denied or without else clause
+            clause._replace(is_denied=denied, denied_words=frozenset(without)) if denied or without else clause
         )
     return marked

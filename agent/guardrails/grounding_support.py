@@ -1,8 +1,9 @@
 """Decides whether what a reply mentions follows from what the tenant has published."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from agent.guardrails.dates_text import DAY_MINUTES
 from agent.guardrails.grounding_facts import MINUTES, Facts, dimension
@@ -16,22 +17,7 @@ from agent.guardrails.grounding_words import IMPLIED, family, pattern
 
 def judge(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Say whether the published facts, or the conversation, bear out one mention."""
-    judges = {
-        "time": judge_time,
-        "weekday": judge_weekday,
-        "date": judge_date,
-        "year": judge_year,
-        "quantity": _quantity,
-        "feature": _feature,
-        "part": judge_part,
-        "included": _included,
-        "all": _all,
-        "name": judge_name,
-        "code": judge_code,
-        "phone": judge_phone,
-        "email": judge_email,
-    }
-    decide = judges.get(statement.mention.kind)
+    decide = _JUDGES.get(statement.mention.kind)
     return decide(statement, facts, talk) if decide else "undecided"
 
 
@@ -190,14 +176,29 @@ def _has_relative(word: str, facts: Facts) -> bool:
     return len(word) >= 6 and family(word) in facts.families
 
 
-_YOURS = r"\b(?:your|tus?|sus?|seus?|suas?|teus?|tuas?|vuestr[oa]s?|my|mi|meu|minha)(?: \w{2,15})? "
+_YOURS = re.compile(
+    r"\b(?:your|tus?|sus?|seus?|suas?|teus?|tuas?|vuestr[oa]s?|my|mi|meu|minha)(?= (?P<next>\w+)(?: (?P<second>\w+))?)"
+)
+_ADJECTIVE = range(2, 16)
+"""Letters of a word that may stand between "your" and the thing."""
+
+
+@lru_cache(maxsize=512)
+def _owned(text: str) -> frozenset[str]:
+    """Return the words of folded text that name something of the prospect's: "your restaurant", "tu nuevo local"."""
+    found: set[str] = set()
+    for match in _YOURS.finditer(text):
+        found.add(match["next"])
+        if match["second"] and len(match["next"]) in _ADJECTIVE:
+            found.add(match["second"])
+    return frozenset(found)
 
 
 def _is_prospects(statement: Statement, talk: Conversation) -> bool:
     """Say whether a feature is the prospect's own ("for your restaurant"), or what they told about themselves."""
     mention = statement.mention
-    theirs = re.compile(rf"{_YOURS}{re.escape(mention.unit)}\b")
-    if theirs.search(statement.clause_text) or any(theirs.search(clause.plain) for clause in talk.inbound.clauses):
+    texts = (statement.clause_text, *(clause.plain for clause in talk.inbound.clauses))
+    if any(mention.unit in text and mention.unit in _owned(text) for text in texts):
         return True
     told = any(m.value == mention.value and talk.inbound.clauses[m.clause].is_claim for m in talk.inbound.of("feature"))
     return told and not statement.sentence.serves
@@ -231,3 +232,22 @@ def _denied_feature(statement: Statement, published: Sequence[Mention]) -> Findi
     before, _, after = statement.clause_text.partition(statement.mention.unit)
     plain_denial = _DENIES_DIRECTLY.search(before) and len(after.split()) <= 2
     return "contradicted" if plain_denial else "undecided"
+
+
+_Judge = Callable[[Statement, Facts, Conversation], Finding]
+_JUDGES: Mapping[str, _Judge] = {
+    "time": judge_time,
+    "weekday": judge_weekday,
+    "date": judge_date,
+    "year": judge_year,
+    "quantity": _quantity,
+    "feature": _feature,
+    "part": judge_part,
+    "included": _included,
+    "all": _all,
+    "name": judge_name,
+    "code": judge_code,
+    "phone": judge_phone,
+    "email": judge_email,
+}
+"""Who judges each kind of mention."""

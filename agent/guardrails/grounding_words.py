@@ -1,26 +1,23 @@
-"""What words mean to the rule `grounding`, whatever language they are in: `grounding_words.toml` read once.
+"""What words mean to the rule `grounding`, whatever language they are in: the files `grounding_words*.toml` read once.
 
 A concept is named `table:key`, such as `units:week` or `features:parking`.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
+from typing import NamedTuple
 
 from agent.guardrails.grounding_places import place_names, place_zones
+from agent.guardrails.word_lists import load_tables
 
-_RAW: Mapping[str, Mapping[str, str]] = tomllib.loads(
-    resources.files("agent.guardrails").joinpath("grounding_words.toml").read_text("utf-8")
-)
+_RAW: Mapping[str, Mapping[str, str]] = load_tables("grounding_words")
 _TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places")
 _FAMILY = 5
 """Words of the three languages that begin with the same five letters mostly mean the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A concept found at `at`, taking `length` words."""
 
     at: int
@@ -83,38 +80,65 @@ ZONES: Mapping[str, str] = {f"places:{key}": zone for key, zone in place_zones()
 
 
 def pattern(name: str) -> str:
-    """Return a group that matches any line of a pattern in `grounding_words.toml`."""
+    """Return a group that matches any line of a pattern in the table `patterns`."""
     return f"(?:{'|'.join(_RAW['patterns'][name].split(chr(10))).strip('|')})"
 
 
+class _Forms(NamedTuple):
+    """The forms with one first word, and what may come second in them."""
+
+    every: tuple[_Form, ...]
+    alone: tuple[_Form, ...]
+    """Those of one word."""
+    seconds: frozenset[str]
+    stems: tuple[str, ...]
+
+
 @lru_cache(maxsize=20_000)
-def _forms_for(word: str) -> tuple[_Form, ...]:
-    """Return the forms whose first word `word` is."""
+def _forms_for(word: str, language: str) -> _Forms:
+    """Return the forms whose first word `word` is in a text written in `language`."""
     by_stem = (form for n in _STEM_LENGTHS if n <= len(word) for form in _STEMS.get(word[:n], ()))
-    return (*_WHOLE.get(word, ()), *by_stem)
+    every = tuple(form for form in (*_WHOLE.get(word, ()), *by_stem) if form.language in {"", language})
+    seconds = {form.rest[0] for form in every if form.rest}
+    return _Forms(
+        every=every,
+        alone=tuple(form for form in every if not form.rest),
+        seconds=frozenset(seconds),
+        stems=tuple(second.rstrip("*") for second in seconds if second.endswith("*")),
+    )
 
 
-def _is_form_of(word: str, written: str) -> bool:
-    return word.startswith(written[:-1]) if written.endswith("*") else word == written
+def _goes_on(words: Sequence[str], at: int, rest: Sequence[str]) -> bool:
+    """Say whether the words from `at` on are those of a form."""
+    if len(words) < at + len(rest):
+        return False
+    for place, written in enumerate(rest, at):
+        if words[place] != written and not (written[-1] == "*" and words[place].startswith(written[:-1])):
+            return False
+    return True
 
 
 def find_concepts(words: Sequence[str], language: str) -> list[Found]:
     """Return every concept in folded words, in order; they may overlap."""
-    return [found for at, word in enumerate(words) if _forms_for(word) for found in concepts_at(words, at, language)]
+    return [
+        found
+        for at, word in enumerate(words)
+        if _forms_for(word, language).every
+        for found in concepts_at(words, at, language)
+    ]
 
 
 def concepts_at(words: Sequence[str], at: int, language: str) -> list[Found]:
     """Return the concepts that begin at word `at`."""
-    found: list[Found] = []
-    for form in _forms_for(words[at]):
-        if form.language and form.language != language:
-            continue
-        length = len(form.rest)
-        if not length:
-            found.append(Found(at, 1, form.concept, form.is_loose))
-        elif len(rest := words[at + 1 : at + 1 + length]) == length and all(map(_is_form_of, rest, form.rest)):
-            found.append(Found(at, 1 + length, form.concept, form.is_loose))
-    return found
+    forms = _forms_for(words[at], language)
+    second = words[at + 1] if at + 1 < len(words) else ""
+    if second not in forms.seconds and not second.startswith(forms.stems):
+        return [Found(at, 1, form.concept, form.is_loose) for form in forms.alone]
+    return [
+        Found(at, 1 + len(form.rest), form.concept, form.is_loose)
+        for form in forms.every
+        if not form.rest or _goes_on(words, at + 1, form.rest)
+    ]
 
 
 def family(word: str) -> str:

@@ -124,12 +124,16 @@ _CHECKED: tuple[tuple[str, re.Pattern[str]], ...] = (
 """Shapes that other numbers have too: the check digits decide."""
 _CARD = re.compile(r"(?<![\w.,/+-])(?<!\d )\d(?:[ .-]?\d){12,18}(?!\w|[ .,/-]\d)")
 _CARD_GROUPS = re.compile(r"(?!(?:19|20)\d\d)[2-6]\d{3}([ .-])\d{4}\1\d{4}\1\d{4}$|3\d{3}([ .-])\d{6}\2\d{5}$")
+_LONG = re.compile(r"\d(?:[ ./-]?\d){5}")
+"""Without so many digits in a row there is no number here but an IBAN, which may be mostly letters."""
+_CARD_CODE_WORDS = ("cv", "segur", "secur")
 _CARD_CODE = re.compile(
     r"(?<!\w)(?:cvv2?|cvc2?|codigo de seguridad|security code|codigo de seguranca)\b[^\d\n.]{0,12}\d{3,4}(?!\w)"
 )
 _ACCOUNT = re.compile(r"(?<!\w)agencia:? \d{3,5}(?:-\d)?,? (?:e )?(?:a )?conta:? [\d.]{4,12}(?:-[\dx])?(?!\w)")
 _IBAN_LENGTHS = {"es": 24, "pt": 25, "br": 29, "gb": 22, "de": 22, "fr": 27, "it": 27, "ie": 22, "nl": 18, "be": 16}
 _IBAN = re.compile(rf"(?<!\w)(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?:[ .-]?[a-z\d]){{12,28}}")
+_IBAN_BEGINS = re.compile(r"\d\d(?<=[a-z]{2}..)")
 _NAMED = re.compile(
     r"(?<!\w)(?:dni|nie|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
     r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula"
@@ -143,22 +147,24 @@ _NAMED = re.compile(
 def find_identity_numbers(folded: Folded, published: frozenset[str]) -> Iterator[Finding]:
     """Yield card, bank and identity numbers, whoever they belong to, except those in `published` (digits only)."""
     text = folded.text
-    for what, start, end in _find_cards(text):
+    has_number = _LONG.search(text) is not None
+    for what, start, end in _find_cards(text, has_number=has_number):
         yield Finding(what, folded.span(start, end))
-    for what, start, end in (*_find_shapes(text), *_find_ibans(text), *_find_named(text)):
+    shapes, named = (_find_shapes(text), _find_named(text)) if has_number else ((), ())
+    for what, start, end in (*shapes, *_find_ibans(text), *named):
         digits = _NOT_DIGIT.sub("", text[start:end])
         if digits not in published:
             yield Finding(what, folded.span(start, end))
 
 
-def _find_cards(text: str) -> Iterator[Place]:
-    for match in _CARD.finditer(text):
+def _find_cards(text: str, *, has_number: bool) -> Iterator[Place]:
+    for match in _CARD.finditer(text) if has_number else ():
         if _is_card(_NOT_DIGIT.sub("", match[0])) or _CARD_GROUPS.match(match[0]):
             yield "card number", *match.span()
     for digits, start, end in spelled_digits(text):
         if len(digits) >= 13:
             yield "card number", start, end
-    for match in _CARD_CODE.finditer(text):
+    for match in _CARD_CODE.finditer(text) if any(word in text for word in _CARD_CODE_WORDS) else ():
         yield "card security code", *match.span()
 
 
@@ -173,7 +179,7 @@ def _find_shapes(text: str) -> Iterator[Place]:
 
 def _find_ibans(text: str) -> Iterator[Place]:
     """Yield account numbers of the right length; a wrong checksum is no excuse when it is nearly all digits."""
-    for match in _IBAN.finditer(text):
+    for match in _IBAN.finditer(text) if _IBAN_BEGINS.search(text) else ():
         kept = [index for index in range(*match.span()) if text[index].isalnum()][: _IBAN_LENGTHS[match[0][:2]]]
         number = "".join(text[index] for index in kept)
         if _is_iban(number) or sum(c.isdigit() for c in number) >= 14:
@@ -183,5 +189,5 @@ def _find_ibans(text: str) -> Iterator[Place]:
 def _find_named(text: str) -> Iterator[Place]:
     for match in _NAMED.finditer(text):
         yield "identity number", *match.span("number")
-    for match in _ACCOUNT.finditer(text):
+    for match in _ACCOUNT.finditer(text) if "agencia" in text else ():
         yield "account number", *match.span()

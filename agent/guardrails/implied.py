@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.guardrails.conditions import Said, condition_of, is_met
 from agent.guardrails.mentions import says_date
@@ -22,8 +22,7 @@ MAX_TOGETHER = 6
 Role = Literal["price", "discounted", "part", "saving", "past"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Implied:
+class Implied(NamedTuple):
     """An amount that follows from the price of one item."""
 
     amount_minor: int
@@ -34,7 +33,7 @@ class Implied:
     """What it may be said to be the price of."""
     role: Role = "price"
     """`saving` is what one saves, `past` is no longer valid: both need to be said so."""
-    count: int = 1
+    quantity: int = 1
     """How many units it pays for."""
     parts: int = 0
     """Into how many instalments the total is split."""
@@ -66,30 +65,46 @@ class Question:
     """Of how many people, sessions, seats or months totals may be."""
     parts: Sequence[int]
     """Into how many instalments they may be split."""
+    wanted: frozenset[int]
+    """The amounts, in minor units, that are to be explained."""
 
 
 def implied_by(item: int, question: Question) -> Iterator[Implied]:
-    """Yield what the prices of catalogue[item] imply on the day.
+    """Yield what the prices of catalogue[item] imply on the day: each price, and what else is wanted.
 
     A future price counts only when its first day is said, a discount only when its condition is.
     """
     product = question.tenant.catalogue[item]
     for price in _quotable_prices(product, question):
         for amount, count, role in _totals(price, item, question):
-            units = _units(price, count)
-            yield Implied(amount_minor=amount, currency=price.currency, item=item, units=units, role=role, count=count)
+            if amount in question.wanted or (count == 1 and role == "price"):
+                yield Implied(amount, price.currency, item, _units(price, count), role, count)
             if role != "saving":
                 yield from _instalments(item, price, amount, question)
     for price in product.prices:
         if price.valid_to and price.valid_to < question.today:
-            units = UNITS[price.unit]
-            yield Implied(amount_minor=price.amount_minor, currency=price.currency, item=item, units=units, role="past")
+            yield Implied(price.amount_minor, price.currency, item, UNITS[price.unit], "past")
+
+
+def costs_of(item: int, question: Question) -> frozenset[tuple[int, str]]:
+    """Return all that catalogue[item] may cost on the day, in minor units, with and without discounts."""
+    return frozenset(
+        (amount, price.currency)
+        for price in _quotable_prices(question.tenant.catalogue[item], question)
+        for amount, _, role in _totals(price, item, question)
+        if role != "saving"
+    )
 
 
 def _quotable_prices(product: CatalogueItem, question: Question) -> tuple[Price, ...]:
     today, words = question.today, question.said.reply
-    future = (p for p in product.prices if p.valid_from and p.valid_from > today and says_date(words, p.valid_from))
+    future = (p for p in product.prices if p.valid_from and p.valid_from > today and _says_start(words, p.valid_from))
     return (*valid_prices(product, today), *future)
+
+
+def _says_start(words: str, first: date) -> bool:
+    """Say whether words name the first day of a price, or the last before it: "until 31 March; after that …"."""
+    return says_date(words, first) or says_date(words, first - timedelta(days=1))
 
 
 def _units(price: Price, count: int) -> frozenset[UnitCue]:
@@ -103,12 +118,12 @@ def _totals(price: Price, item: int, question: Question) -> Iterator[tuple[int, 
     tenant = question.tenant
     product = tenant.catalogue[item]
     valid = valid_discounts(product, question.today)
-    discounts = [each for each in valid if is_met(each, item, tenant.catalogue, question.said)]
+    met = [each for each in valid if is_met(each, item, tenant.catalogue, question.said)]
+    discounts = [(each, condition_of(each, item, tenant.catalogue)) for each in met]
     for count in _counts(price, question.counts):
         total = price.amount_minor * count
         yield total, count, "price"
-        for discount in discounts:
-            condition = condition_of(discount, item, tenant.catalogue)
+        for discount, condition in discounts:
             if not (1 < count < condition.least or (count > 1 and condition.not_first)):
                 for reduction in _reductions(total, price, discount, count, tenant):
                     yield total - reduction, count, "discounted"
@@ -158,10 +173,8 @@ def _instalments(item: int, price: Price, total: int, question: Question) -> Ite
         if 2 <= parts <= terms.max:
             rounded = (2 * total + parts) // (2 * parts)
             last = total - rounded * (parts - 1)  # it makes the sum exact
-            for amount in {rounded, total // parts, last}:
-                yield Implied(
-                    amount_minor=amount, currency=price.currency, item=item, units=_PARTS, role="part", parts=parts
-                )
+            for amount in question.wanted & {rounded, total // parts, last}:
+                yield Implied(amount, price.currency, item, _PARTS, "part", parts=parts)
 
 
 # --- several items ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date
 
+from agent.guardrails import UNCHECKED
 from agent.ports import Clock, Judge, Judged, Judgement
 from agent.types import Tenant, TenantId, Turn, Verdict
 
@@ -70,7 +71,7 @@ def unjudged_verdict(claims: Sequence[str]) -> Verdict:
         rule=RULE,
         outcome="hold",
         reason="You want statements like this judged by a model, and none is available.",
-        evidence=claims[0],
+        evidence=f"{UNCHECKED}{claims[0]}",
         version=VERSION,
     )
 

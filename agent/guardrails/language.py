@@ -6,19 +6,18 @@ few of them is put to the detector. Names, quotations and addresses are at home 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agent.folding import fold
 from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.rule import Rule
 from agent.guardrails.word_lists import load_words
-from agent.types import Candidate, DetectedLanguage, Tenant, Turn, Verdict
+from agent.types import WRITTEN, Candidate, DetectedLanguage, Tenant, Turn, Verdict
 
 RULE = "language"
-VERSION = 2
+VERSION = 3
 MIN_CONFIDENCE = 0.97
 """A sentence is only refused when the detector is this sure."""
 MIN_WORDS = 5
@@ -29,11 +28,14 @@ MIN_FOREIGN_ALONE = 2
 """… or this many, when they make up a sentence or a clause of their own."""
 
 _EVERYDAY = load_words("language")
-_HIDDEN = re.compile(
-    r"[«“\"][^«»“”\"\n]{1,200}[»”\"]|(?<!\w)['‘][^'’\n]{1,100}['’](?!\w)"
-    r"|(?<!\S)\S+(?:@|://)\S+|(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[a-z]{2,}\S*"
-    r"|`[^`\n]*`"
+_HIDDEN = (
+    (re.compile('[«“"]'), r"[«“\"][^«»“”\"\n]{1,200}[»”\"]"),
+    (re.compile(r"(?<!\w)['‘]"), r"(?<!\w)['‘][^'’\n]{1,100}['’](?!\w)"),
+    (re.compile("@|://"), r"(?<!\S)\S+(?:@|://)\S+"),
+    (re.compile(r"\.[\w-]"), r"(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[a-z]{2,}\S*"),
+    (re.compile("`"), r"`[^`\n]*`"),
 )
+"""What is at home in every language, behind a sign without which there is none of it: quotations, addresses, code."""
 _MENU = re.compile(r"(?<![\w ])[\w ]{1,40}(?: > [\w ]{1,40})+")
 _PIECE = re.compile(r"(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<end>[.!?…]+(?=\s|$)|\n)|(?P<pause>[,;:()—–]|\s-\s)")
 
@@ -50,8 +52,10 @@ _LETTERS = {"es": frozenset("ñ"), "pt": frozenset("ãõçâêô")}
 _ENDINGS = {"es": ("cion", "ciones", "idad", "idades"), "pt": ("cao", "coes", "dade", "dades", "agem", "agens")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+_NONE: frozenset[str] = frozenset()
+
+
+class _Word(NamedTuple):
     """A word of the text; a name when it begins with a capital within a sentence, or stands between two such."""
 
     languages: frozenset[str]
@@ -67,7 +71,7 @@ def make_language_rule(detect: Detect) -> Rule:
     """Return the rule that revises a reply of which a sentence or clause is not in `candidate.language`."""
 
     def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
-        if candidate.purpose != "reply" or candidate.author == "staff":
+        if candidate.purpose not in WRITTEN:
             return Verdict(rule=RULE, outcome="pass", version=VERSION)
         if candidate.language not in tenant.languages:
             reason = f"Write in one of: {', '.join(tenant.languages)}."
@@ -102,15 +106,18 @@ def _foreign(candidate: Candidate, tenant: Tenant, detect: Detect) -> Iterator[t
 
 def _needs_detector(sentence: Sequence[_Word], language: str) -> bool:
     """Say whether a sentence is long enough and has hardly a word that only this language has."""
-    words = [word for word in sentence if not word.is_name]
-    return len(words) >= MIN_WORDS and sum(word.languages == {language} for word in words) * 6 < len(words)
+    words = [word.languages for word in sentence if not word.is_name]
+    return len(words) >= MIN_WORDS and words.count(frozenset({language})) * 6 < len(words)
 
 
 def _foreign_runs(sentence: Sequence[_Word], language: str) -> Iterator[tuple[int, int, str]]:
     """Yield runs of everyday words of one other language, uninterrupted by everyday words of this one."""
-    if language not in _EVERYDAY:
+    foreign = [word for word in sentence if word.languages and language not in word.languages]
+    if language not in _EVERYDAY or len(foreign) < MIN_FOREIGN_ALONE:
         return
-    for other in _EVERYDAY.keys() - {language}:
+    for other in _EVERYDAY:
+        if other == language:
+            continue
         run: list[_Word] = []
         for word in sentence:
             if language in word.languages and other not in word.languages:
@@ -134,7 +141,8 @@ def _judge(run: Sequence[_Word], language: str, other: str) -> Iterator[tuple[in
 
 def _without_names(text: str, tenant: Tenant) -> str:
     """Return the text with quotations, links and the names of what the tenant sells blanked out, at equal length."""
-    hidden = _HIDDEN.sub(lambda match: _blank(match[0]), text)
+    found = "|".join(pattern for sign, pattern in _HIDDEN if sign.search(text))
+    hidden = re.sub(found, lambda match: _blank(match[0]), text) if found else text
     if " > " in hidden:
         hidden = _MENU.sub(lambda match: _blank(match[0]), hidden)
     names = {tenant.name, *(name for item in tenant.catalogue for name in item.name.values())}
@@ -148,38 +156,54 @@ def _blank(text: str) -> str:
     return "".join(c if c in "\n>" else "\0" for c in text)
 
 
+class _Piece(NamedTuple):
+    """A word, or the end of a sentence or a clause."""
+
+    kind: str | None
+    written: str
+    start: int
+    end: int
+
+    @property
+    def is_capital_word(self) -> bool:
+        return self.kind == "word" and self.written[0].isupper()
+
+
+_EDGE = _Piece("end", "", 0, 0)
+
+
 def _sentences(text: str) -> Iterator[list[_Word]]:
     """Yield the words of each sentence."""
-    pieces = list(_PIECE.finditer(text))
+    pieces = [_Piece(match.lastgroup, match[0], match.start(), match.end()) for match in _PIECE.finditer(text)]
     sentence: list[_Word] = []
-    for index, piece in enumerate(pieces):
-        if piece["end"]:
-            if sentence:
-                yield sentence
+    for before, piece, after in zip([_EDGE, *pieces], pieces, [*pieces[1:], _EDGE], strict=False):
+        if piece.kind == "word":
+            sentence.append(_word(before, piece, after, opens=not sentence))
+        elif piece.kind == "end" and sentence:
+            yield sentence
             sentence = []
-        elif piece["word"]:
-            sentence.append(_word(pieces, index, opens=not sentence))
     if sentence:
         yield sentence
 
 
-def _word(pieces: Sequence[re.Match[str]], index: int, *, opens: bool) -> _Word:
-    piece = pieces[index]
-    before = pieces[index - 1] if index else None
-    after = pieces[index + 1] if index + 1 < len(pieces) else None
-    written = piece["word"]
-    is_capital = written[0].isupper() and written != "I" and not written.startswith(("I'", "I’"))
-    beside = any(p is not None and p["word"] and p["word"][0].isupper() for p in (before, after))
-    particle = len(written) <= 3 and beside and not opens and _joins_names(before, after)
-    is_name = (is_capital and not opens) or particle
+def _word(before: _Piece, piece: _Piece, after: _Piece, *, opens: bool) -> _Word:
+    is_name = not opens and _is_name(before, piece, after)
     return _Word(
-        languages=frozenset() if is_name else _languages_of(written),
-        start=piece.start(),
-        end=piece.end(),
+        languages=_NONE if is_name else _languages_of(piece.written),
+        start=piece.start,
+        end=piece.end,
         is_name=is_name,
-        starts_clause=opens or before is None or not before["word"],
-        ends_clause=after is None or not after["word"],
+        starts_clause=opens or before.kind != "word",
+        ends_clause=after.kind != "word",
     )
+
+
+def _is_name(before: _Piece, piece: _Piece, after: _Piece) -> bool:
+    """Say whether a word has a capital, or stands between two that have one, as in "Santiago de Compostela"."""
+    written = piece.written
+    if written[0].isupper() and written != "I" and not written.startswith(("I'", "I’")):
+        return True
+    return len(written) <= 3 and before.is_capital_word and after.is_capital_word
 
 
 @lru_cache(maxsize=4096)
@@ -189,8 +213,3 @@ def _languages_of(written: str) -> frozenset[str]:
     spelled = {language for language, letters in _LETTERS.items() if not letters.isdisjoint(lowered)}
     ending = {language for language, endings in _ENDINGS.items() if len(folded) > 6 and folded.endswith(endings)}
     return frozenset(everyday or spelled or ending)
-
-
-def _joins_names(before: re.Match[str] | None, after: re.Match[str] | None) -> bool:
-    """Say whether a short word stands between two capitalised ones, as in "Santiago de Compostela"."""
-    return all(piece is not None and piece["word"] and piece["word"][0].isupper() for piece in (before, after))

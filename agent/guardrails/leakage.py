@@ -6,14 +6,17 @@ integrates with may be named, as long as the agent does not say that it runs on 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 from agent.folding import words_of
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import first_match, load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
+from agent.guardrails.required_words import starts_in
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "leakage"
@@ -30,6 +33,7 @@ INTERNALS = ("instructions", "checks", "noted", "machinery", "serves_others")
 """What may be named only to say that one does not tell it."""
 
 _SAYS = load_expressions("leakage")
+_TELLS = load_alternatives("leakage", ("never", *INTERNALS, "models"))
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -52,13 +56,18 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
 
 
 def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
-    """Yield where the folded text leaks."""
-    for sentence in _SAYS["sentence"].finditer(folded):
+    """Yield where the folded text leaks, the first place of each kind in each sentence."""
+    starts = starts_in(folded)
+    told = {kind: patterns for kind, each in _TELLS.items() if (patterns := each.possible(starts))}
+    names_models = bool(told.pop("models", ()))
+    may_decline = names_models or any(kind != "never" for kind in told)
+    for sentence in _SAYS["sentence"].finditer(folded) if told or names_models else ():
         start, end = sentence.span()
-        declines = _SAYS["declines"].search(folded, start, end) is not None
-        for kind in ("never",) if declines else ("never", *INTERNALS):
-            yield from (match.span() for match in _SAYS[kind].finditer(folded, start, end))
-        for match in _SAYS["models"].finditer(folded, start, end):
+        declines = may_decline and _SAYS["declines"].search(folded, start, end) is not None
+        for kind, patterns in told.items():
+            if (kind == "never" or not declines) and (match := first_match(patterns, folded, start, end)):
+                yield match.span()
+        for match in _SAYS["models"].finditer(folded, start, end) if names_models else ():
             if not _may_be_named(match[0], folded[start : match.end()], turn, tenant, declines=declines):
                 yield match.span()
     yield from _quotations(folded, tenant)
@@ -89,21 +98,37 @@ def _quotations(folded: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield runs of words that stand in our prompts or in the tenant's advice on tone."""
     words = list(_WORD.finditer(folded))
     texts = [word[0] for word in words]
-    internal = _runs(tenant.voice) | _prompt_runs()
-    public = publications_of(tenant).word_lines
-    for index in range(len(words) - QUOTED_WORDS + 1):
+    advice, prompts = _runs(tenant.voice), _prompt_runs()
+    for index, pair in enumerate(pairwise(texts)):
+        if pair not in prompts.begin and pair not in advice.begin:
+            continue
         run = " ".join(texts[index : index + QUOTED_WORDS])
-        if run in internal and run not in public:
+        is_internal = run in prompts.whole or run in advice.whole
+        if is_internal and run not in publications_of(tenant).word_lines:
             yield words[index].start(), words[index + QUOTED_WORDS - 1].end()
 
 
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs of `QUOTED_WORDS` words in a text."""
+
+    whole: frozenset[str]
+    begin: frozenset[tuple[str, ...]]
+    """The first two words of each."""
+
+
 @lru_cache(maxsize=1)
-def _prompt_runs() -> frozenset[str]:
+def _prompt_runs() -> _Runs:
     folder = files("prompts")
-    return frozenset[str]().union(*(_runs(folder.joinpath(path).read_text("utf-8")) for path in INSTRUCTIONS))
+    texts = [_runs(folder.joinpath(path).read_text("utf-8")) for path in INSTRUCTIONS]
+    return _Runs(
+        whole=frozenset(run for runs in texts for run in runs.whole),
+        begin=frozenset(pair for runs in texts for pair in runs.begin),
+    )
 
 
 @lru_cache(maxsize=64)
-def _runs(text: str) -> frozenset[str]:
+def _runs(text: str) -> _Runs:
     words = words_of(text).split()
-    return frozenset(" ".join(words[i : i + QUOTED_WORDS]) for i in range(len(words) - QUOTED_WORDS + 1))
+    runs = [words[at : at + QUOTED_WORDS] for at in range(len(words) - QUOTED_WORDS + 1)]
+    return _Runs(whole=frozenset(" ".join(run) for run in runs), begin=frozenset(tuple(run[:2]) for run in runs))

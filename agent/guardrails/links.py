@@ -34,6 +34,8 @@ _DOT = (
 )
 _HOST = re.compile(rf"(?<![\w@.+-])[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{1,10}}(?![\w@])(?:(?::\d{{2,5}})?/\w)?")
 _ANY_DOT = re.compile(_DOT)
+_MAY_BE_HOST = re.compile(r"\.[\w-]|\s\.|[\[({]\s?\.|dot|punto|ponto")
+"""Without one of these there is no host."""
 _IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$")
 _END_OF_URL = ".,;:!?)]}*_'\"»”"
 
@@ -59,14 +61,15 @@ def _foreign_links(text: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
     folded = fold_text(text)
     allowed = frozenset(link.casefold().removeprefix("www.") for link in tenant.links)
     rest = folded.text
-    for pattern in (_SCRIPT, _URL):
+    for pattern in (_SCRIPT, _URL) if ":" in rest else ():
         for match in pattern.finditer(rest):
             start, end = folded.span(match.start(), match.start() + len(match[0].rstrip(_END_OF_URL)))
             if pattern is _SCRIPT or not _is_allowed(_host_of_url(text[start:end]), allowed):
                 yield start, end
         rest = pattern.sub(lambda match: " " * len(match[0]), rest)
-    rest = _EMAIL.sub(lambda match: " " * len(match[0]), rest)
-    for match in _HOST.finditer(rest):
+    if "@" in rest:
+        rest = _EMAIL.sub(lambda match: " " * len(match[0]), rest)
+    for match in _HOST.finditer(rest) if _MAY_BE_HOST.search(rest) else ():
         start, end = folded.span(*match.span())
         host, written = (_ANY_DOT.sub(".", each.partition("/")[0]) for each in (match[0], text[start:end]))
         if not _is_allowed(written.casefold(), allowed) and _is_link(host, text[start:end], allowed, tenant):

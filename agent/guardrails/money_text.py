@@ -5,16 +5,19 @@ takes linear time.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Literal
 
 from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
 from agent.guardrails.number_words import EITHER, parse_digits
-from agent.guardrails.offers import read_deals, read_fractions, read_free, read_taxes
+from agent.guardrails.offers import Offers, read_fractions
 from agent.guardrails.plain_text import Plain, read_plain
+from agent.guardrails.required_words import Starts, starts_in
 from agent.guardrails.unit_cues import UnitCue, read_people, read_unit
 
 Kind = Literal["amount", "percent", "instalments", "free", "deal", "tax"]
@@ -83,7 +86,7 @@ _RANGE = re.compile(
     rf" ?(?:a|al|to|y|e|and|o|u|ou|or|-|hasta|ate) (?P<before>(?:{BEFORE})?) ?{NUMBER}(?: ?(?P<sign>{AFTER})"
     rf"| (?P<name>{NAME})\b)?"
 )
-_ANY_NUMBER = re.compile(rf"(?<![\w.,]){NUMBER}")
+_ANY_NUMBER = re.compile(rf"(?=\d)(?<![\w.,]){NUMBER}")
 _PERCENT = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?) ?(?:%|por ?ciento|por ?cento|por (?:cien|100)\b|per ?cent|pct\b"
     r"|puntos porcent"
@@ -117,6 +120,9 @@ _SOME_PARTS = re.compile(
     r"|without interest|cero interes(?:es)?"
     r"|juros? zero)\b"
 )
+_SOME_WORDS = frozenset(["cuot", "plaz", "parc", "mens", "inst", "pago", "pres", "frac", "mont", "pay", "inte", "juro"])
+_HAS_DIGIT = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+")
 _ZERO = re.compile(r"0(?<![\d.,].)(?:[.,]00?)?(?![\d.,]*\d)(?! ?%)")
 _CURRENCY_BEFORE = re.compile(rf"(?:{BEFORE}) ?$")
 _CURRENCY_BEHIND = re.compile(rf" ?(?:{AFTER}|{NAME}\b)")
@@ -125,11 +131,15 @@ _ABOUT = re.compile(
     r"|por volta de"
     r"|mas o menos|mais ou menos|about|around|roughly|nearly|almost|approx(?:imately)?\.?|circa|ronda|rondando|rondan"
     r"|na faixa de"
-    r"|sobre|tirando a|(?:just |a bit |a little |un poco |um pouco |algo )?(?:under|over|below|menos de|mas de"
+    r"|sobre|tirando a|(?:no|nao) (?:pasa|passa|llega|chega|supera) (?:de|a|dos|los)?|(?:no|not) more than|at most|como mucho|a lo sumo|(?:just |a bit |a little |un poco |um pouco |algo )?(?:under|over|below|menos de|mas de"
     r"|mais de|less than"
     r"|por debajo de|abaixo de|por encima de|acima de)|no llega a|nao chega a|in the region of|somewhere near|close to)"
     r"|[~≈±])(?: (?:los|las|de|the|a|some|solo|apenas))? ?$"
 )
+_BY_HOW_MUCH = re.compile(
+    r"\d(?: ?[€$£%]| [a-z]{2,8})? (?:under|below|over|above|menos de|mas de|por debajo de)(?: (?:the|los|el))? ?$"
+)
+"""How much less or more than an amount: "R$ 600 under the R$ 10,350"."""
 _ABOUT_BEHIND = re.compile(
     r"^ ?(?:y pico|y algo|y tantos|e pouco|e tanto|e alguma coisa|or so|ish\b|-ish|-odd|odd\b|something|mas o menos"
     r"|mais ou menos|aprox|approx|roughly|give or take|o asi|por ahi|por ai|o algo asi)"
@@ -150,18 +160,26 @@ def read_money(text: str, language: str) -> tuple[MoneyExpression, ...]:
     return money_in(read_plain(text, language))
 
 
-def money_in(plain: Plain, *, about_prices: bool = False) -> tuple[MoneyExpression, ...]:
+def money_in(
+    plain: Plain,
+    starts: Starts | None = None,
+    *,
+    about_prices: bool = False,
+    known: frozenset[Decimal] = frozenset(),
+) -> tuple[MoneyExpression, ...]:
     """Return the money expressions of a text that has been read as `Plain`, kind by kind.
 
-    `about_prices`: the conversation is about prices, so that a number which counts nothing is one.
+    `starts`: how the words of the original begin, if that is known already. `about_prices`: the conversation is about prices, so that a number which counts nothing is one. `known`: values
+    that are prices even where nothing says so, such as those of the catalogue.
     """
-    readers = (
-        _amounts(plain.text, about_prices),
-        _percentages(plain.text),
-        _instalments(plain.text),
-        _phrases(plain.text),
-    )
-    return tuple(_expression(plain, start, end, fields) for reader in readers for start, end, fields in reader)
+    if starts is None:
+        starts = starts_in(plain.text)
+    else:  # numbers in words are digits by now
+        starts = starts.union(f"{number}." for number in _DIGITS.findall(plain.text))
+    with_digits = (_amounts(plain.text, about_prices, known), _percentages(plain.text), _instalments(plain.text))
+    readers = (*(with_digits if _HAS_DIGIT.search(plain.text) else ()), _phrases(plain.text, starts))
+    ends = [match.span() for match in _SENTENCE_END.finditer(plain.text)]
+    return tuple(_expression(plain, ends, start, end, fields) for reader in readers for start, end, fields in reader)
 
 
 def read_numbers(text: str, language: str) -> frozenset[Decimal]:
@@ -176,10 +194,11 @@ def numbers_in(plain: Plain) -> frozenset[Decimal]:
 
 _Fields = Mapping[str, Any]
 _Found = Iterator[tuple[int, int, _Fields]]
+_Span = tuple[int, int]
 
 
-def _expression(plain: Plain, start: int, end: int, fields: _Fields) -> MoneyExpression:
-    begin, stop = sentence_around(plain.text, start, end)
+def _expression(plain: Plain, ends: Sequence[_Span], start: int, end: int, fields: _Fields) -> MoneyExpression:
+    begin, stop = sentence_around(plain.text, ends, start, end)
     return MoneyExpression(
         text=plain.text[start:end],
         span=plain.span(start, end),
@@ -192,20 +211,23 @@ def _expression(plain: Plain, start: int, end: int, fields: _Fields) -> MoneyExp
     )
 
 
-def sentence_around(plain: str, start: int, end: int) -> tuple[int, int]:
-    """Return where the sentence of plain[start:end] is, of at most `_SENTENCE_CHARS` to either side."""
-    least = max(0, start - _SENTENCE_CHARS)
-    begin = max((match.end() for match in _SENTENCE_END.finditer(plain, least, start)), default=least)
+def sentence_around(plain: str, ends: Sequence[_Span], start: int, end: int) -> _Span:
+    """Return where the sentence of plain[start:end] is, of at most `_SENTENCE_CHARS` to either side.
+
+    `ends` is where each sentence of the text ends, in order.
+    """
+    place = bisect_right(ends, start, key=itemgetter(1))
+    begin = max(ends[place - 1][1] if place else 0, start - _SENTENCE_CHARS)
     while begin < start and plain[begin].isspace():
         begin += 1
-    stop = _SENTENCE_END.search(plain, end, end + _SENTENCE_CHARS)
-    return begin, stop.start() if stop else min(len(plain), end + _SENTENCE_CHARS)
+    place = bisect_left(ends, end, key=itemgetter(0))
+    return begin, min(ends[place][0] if place < len(ends) else len(plain), end + _SENTENCE_CHARS)
 
 
 # --- amounts ----------------------------------------------------------------------------------------------------
 
 
-def _amounts(plain: str, about_prices: bool) -> _Found:
+def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Found:
     done = 0
     for match in _AMOUNT.finditer(plain):
         start, end = match.span()
@@ -215,9 +237,9 @@ def _amounts(plain: str, about_prices: bool) -> _Found:
         if not currencies and is_counted(plain, end):
             continue
         unit, unit_end, words = read_unit(plain, done, start, end)
-        if not currencies and not is_price(
-            plain, start, values[0], "" if values[0] < LEAST and unit_end == end else unit, about_prices=about_prices
-        ):
+        cue = "" if values[0] < LEAST and unit_end == end else unit
+        asked_for = about_prices or values[0] in known
+        if not currencies and not is_price(plain, start, end, values[0], cue, about_prices=asked_for):
             continue
         done = max(end, unit_end)
         if values[0] == 0:
@@ -247,7 +269,7 @@ def _stated_by_range(plain: str, end: int) -> frozenset[str]:
 
 def _hedge(plain: str, start: int, end: int) -> Hedge:
     before = plain[max(0, start - 30) : start]
-    if _ABOUT.search(before) or _ABOUT_BEHIND.match(plain[end : end + 20]):
+    if (_ABOUT.search(before) and not _BY_HOW_MUCH.search(before)) or _ABOUT_BEHIND.match(plain[end : end + 20]):
         return "about"
     return "from" if _FROM.search(before) and not _AND_TO.match(plain[end : end + 40]) else ""
 
@@ -258,8 +280,6 @@ def _hedge(plain: str, start: int, end: int) -> Hedge:
 def _percentages(plain: str) -> _Found:
     for match in _PERCENT.finditer(plain):
         yield match.start(), match.end(), {"kind": "percent", "values": (Decimal(match[1].replace(",", ".")),)}
-    for start, end, percent in read_fractions(plain):
-        yield start, end, {"kind": "percent", "values": (percent,), "deal": "fraction"}
 
 
 def _instalments(plain: str) -> _Found:
@@ -275,18 +295,22 @@ def _instalments(plain: str) -> _Found:
                 "deal": "financed" if name == "number" else name,
             }
             yield match.start(), match.end(), fields
-    for match in _SOME_PARTS.finditer(plain):
-        yield match.start(), match.end(), {"kind": "instalments", "deal": "some"}
 
 
-def _phrases(plain: str) -> _Found:
-    for start, end in read_free(plain):
+def _phrases(plain: str, starts: Starts) -> _Found:
+    for start, end, percent in read_fractions(plain, starts):
+        yield start, end, {"kind": "percent", "values": (percent,), "deal": "fraction"}
+    if not _SOME_WORDS.isdisjoint(starts):
+        for match in _SOME_PARTS.finditer(plain):
+            yield match.start(), match.end(), {"kind": "instalments", "deal": "some"}
+    offers = Offers(plain, starts)
+    for start, end in offers.free():
         yield start, end, {"kind": "free"}
     for match in _ZERO.finditer(plain):
         before = _CURRENCY_BEFORE.search(plain, max(0, match.start() - 6), match.start())
         if before or _CURRENCY_BEHIND.match(plain, match.end()):
             yield before.start() if before else match.start(), match.end(), {"kind": "free"}
-    for start, end in read_taxes(plain):
-        yield start, end, {"kind": "tax"}
-    for start, end, deal in read_deals(plain):
+    for start, end, deal in offers.taxes():
+        yield start, end, {"kind": "tax", "deal": deal}
+    for start, end, deal in offers.deals():
         yield start, end, {"kind": "deal", "deal": deal}

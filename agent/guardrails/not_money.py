@@ -21,7 +21,7 @@ _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|o)?"
 _NEXT_DAY = rf"(?:(?:,| y| e| and| a| al| to| o| ou| or|-| -|, y|, and){{1,2}} ?(?:el |o |the )?{_DAY})"
 _DAYS = rf"{_DAY}{_NEXT_DAY}{{0,5}}"
 _MEASURE = (
-    r"(?:kwh?|w|v|hp|cv|kms?|mph|mpg|kg|gr?|mg|l|lts?|litros?|ml|m[23]?|cm|mm|gb|mb|tb|gbps|mbps|px|ft|sqft|°|grados"
+    r"(?:kw[hp]?|w|v|hp|cv|kms?|mph|mpg|kg|gr?|mg|l|lts?|litros?|ml|m[23]?|cm|mm|gb|mb|tb|gbps|mbps|px|ft|sqft|°|grados"
     r"|graus|degrees)(?!\w)"
 )
 
@@ -39,6 +39,7 @@ _DIGITS_FIRST = re.compile(
     rf"|(?<![\d.,{SIGNS}])\d{{1,3}}(?:st|nd|rd|th)\b"
     rf"|(?<![\d.,{SIGNS}])(?<![{SIGNS}] )\d{{1,6}}(?:[.,]\d{{1,3}})?(?: (?:a|y|e|o"
     rf"|to) \d{{1,6}})? ?{_MEASURE}"  # measures
+    r"|(?<=[a-z] )\d{1,2} (?:to|till|until) \d{1,2}(?= ?(?:[.,;!?)\n]|$|on |every |and ))(?!\d)"
     r"|(?<=de )(?:1?\d|2[0-4]) (?:a|as|ate) (?:1?\d|2[0-4])(?= ?(?:[.,;!?)\n]|$|y |e |and |los |aos ))"
     r"|(?<!\d)\d{1,2}x\d{1,2}(?= ?(?:cm|m|pulgadas|inch))|(?<!\w)4 ?x ?4(?!\w)"
     rf"|(?<![\d.,{SIGNS}])\d{{1,5}} (?:[a-z]{{2,15}} ){{1,3}}"  # "2200 Invented Blvd"
@@ -60,6 +61,7 @@ _AT = re.compile(r"\b(?:a|de|desde|hasta|son|sobre|y|antes de|entre|es) $")
 _COUNTS = re.compile(r"\d{1,2} (?!de |en |y |a |hs?\b|horas?\b|am\b|pm\b|da |do |na |no |e |o )[a-z]{3,}")
 _HOUR = re.compile(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
 _CODE = re.compile(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
+_TELLING = _LABELS | _MONTHS | _HOUR_WORDS
 _CURRENCY_CODES = frozenset(CODES.split())
 _STREETS = (
     "calle", "avenida", "avenue", "av.", "av ", "rua ", "carrera", "cra", "cll", "c/", "paseo", "plaza", "praca",
@@ -96,6 +98,8 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 def _named(text: str, start: int) -> tuple[int, int] | None:
     """Return where the number at `start` and the word before it are, when that word says it is no money."""
     offset = max(0, start - _BEHIND)
+    if not _may_be_named(text[offset:start]):
+        return None
     before = _WORD_BEFORE.search(text[offset:start])
     if before is None:
         return None
@@ -116,6 +120,13 @@ def _named(text: str, start: int) -> tuple[int, int] | None:
     ):
         found = _HOUR.match(text, start)
     return (offset + before.start(), found.end()) if found else None
+
+
+def _may_be_named(before: str) -> bool:
+    """Say quickly whether the text before a number may end in a word that says what it is."""
+    if before[-1:].isalpha() or before.endswith(("-", "#")):
+        return True
+    return any(word.strip(".:#º,") in _TELLING for word in before.split()[-3:]) or "#" in before
 
 
 def _says_at(text: str, start: int, word: str) -> bool:

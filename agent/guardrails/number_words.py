@@ -6,84 +6,49 @@ them: "one-two-nine" is 129. What may be two amounts keeps both, parted by `EITH
 399 or 3.99.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
-from typing import Literal
+
+from agent.guardrails.number_lexicon import (
+    COUPLES,
+    LANGUAGES,
+    MASCULINE_ONES,
+    SAID_AS_DIGIT,
+    STARTS_ALONE,
+    Kind,
+    lexicon,
+    number_tokens,
+    telling,
+)
 
 EITHER = "¦"
+MONEY = " ¤"
+"""Stands behind a number that is told as money: "19 grand"."""
 
 Edit = tuple[int, int, str]
 """Start, end and what to write there."""
 
-_VALUES: Mapping[str, str] = {
-    "es": "cero=0 dos=2 tres=3 cuatro=4 cinco=5 seis=6 siete=7 ocho=8 nueve=9 diez=10 once=11 "
-    "doce=12 trece=13 catorce=14 quince=15 dieciseis=16 diecisiete=17 dieciocho=18 diecinueve=19 veinte=20 "
-    "veintiun=21 veintiuno=21 veintiuna=21 veintidos=22 veintitres=23 veinticuatro=24 veinticinco=25 veintiseis=26 "
-    "veintisiete=27 veintiocho=28 veintinueve=29 treinta=30 cuarenta=40 cincuenta=50 sesenta=60 setenta=70 "
-    "ochenta=80 noventa=90 cien=100 ciento=100 doscientos=200 doscientas=200 trescientos=300 trescientas=300 "
-    "cuatrocientos=400 cuatrocientas=400 quinientos=500 quinientas=500 seiscientos=600 seiscientas=600 "
-    "setecientos=700 setecientas=700 ochocientos=800 ochocientas=800 novecientos=900 novecientas=900",
-    "pt": "zero=0 dois=2 duas=2 tres=3 quatro=4 cinco=5 seis=6 sete=7 oito=8 nove=9 dez=10 onze=11 "
-    "doze=12 treze=13 quatorze=14 catorze=14 quinze=15 dezesseis=16 dezasseis=16 dezessete=17 dezassete=17 "
-    "dezoito=18 dezenove=19 dezanove=19 vinte=20 trinta=30 quarenta=40 cinquenta=50 cincoenta=50 sessenta=60 "
-    "setenta=70 oitenta=80 noventa=90 cem=100 cento=100 duzentos=200 duzentas=200 trezentos=300 trezentas=300 "
-    "quatrocentos=400 quatrocentas=400 quinhentos=500 quinhentas=500 seiscentos=600 seiscentas=600 "
-    "setecentos=700 setecentas=700 oitocentos=800 oitocentas=800 novecentos=900 novecentas=900",
-    "en": "zero=0 oh=0 one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10 eleven=11 twelve=12 "
-    "thirteen=13 fourteen=14 fifteen=15 sixteen=16 seventeen=17 eighteen=18 nineteen=19 twenty=20 thirty=30 "
-    "forty=40 fourty=40 fifty=50 sixty=60 seventy=70 eighty=80 ninety=90",
-}
-_TENS: Mapping[str, str] = {
-    "es": "treinta cuarenta cincuenta sesenta setenta ochenta noventa",
-    "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
-    "en": "twenty thirty forty fifty sixty seventy eighty ninety",
-}
-_UNITS: Mapping[str, str] = {
-    "es": "uno un una dos tres cuatro cinco seis siete ocho nueve",
-    "pt": "um uma dois duas tres quatro cinco seis sete oito nove",
-    "en": "one two three four five six seven eight nine",
-}
-_SCALES: Mapping[str, str] = {
-    "es": "mil=1000 millar=1000 millares=1000 miles=1000 millon=1000000 millones=1000000 cientos=100 cientas=100 "
-    "centenar=100 centenares=100 docena=12 docenas=12",
-    "pt": "mil=1000 milhar=1000 milhares=1000 milhao=1000000 milhoes=1000000 milao=1000 centos=100 centena=100 "
-    "centenas=100 duzia=12 duzias=12",
-    "en": "hundred=100 hundreds=100 thousand=1000 thousands=1000 grand=1000 million=1000000 millions=1000000 dozen=12 "
-    "dozens=12",
-}
-_STARTS_ALONE = frozenset({"mil", "hundred", "thousand"})
-"""Scales that are a number by themselves; any other needs a number before it ("a grand", "dos docenas")."""
-_ONES = frozenset({"un", "uno", "una", "um", "uma", "a", "one"})
-_MASCULINE_ONES = frozenset({"un", "uno", "um", "one"})
-_SAID_AS_DIGIT = frozenset({"uno", "one"})
-_HALVES = frozenset({"medio", "media", "meio", "meia", "half"})
-_COUPLES = frozenset({"par", "couple"})
-_CONNECTORS = frozenset({"y", "e", "and"})
-_FILLERS = frozenset({"de", "of"})
-_AMBIGUOUS = frozenset({"once", "dos", "ten", "oh", "one", "tres", "cem", "sete", "mil", "miles", "par", "grand"})
-"""Words that mean something else in another of the three languages: read in their own only."""
-
-_TOKEN = re.compile(r"(?<![\w.,])\d{1,12}(?:[.,]\d{1,3}){0,4}(?: ?k(?!\w)|(?!\w))|(?<!\w)[a-z]+(?!\w)")
 _LETTERS = re.compile(r"[a-z]+")
 _THOUSANDS_SIGN = re.compile(r"\d ?k(?!\w)")
+_ONES_TOLD = re.compile(r"\b(?:uno|um|one)[ -](?:uno|um|one)\b")
 _STRONG_GAPS = frozenset({" ", "-", " - "})
 _WEAK_GAP = re.compile(r"\s?(?:[.,]{1,3}|…)\s{1,2}")
 _HALF = Decimal("0.5")
 _MAX_DIGITS = 12
+_ALONE = frozenset({"value", "scale", "digits"})
+"""Kinds of tokens that may be a number without another."""
 _MAX_RUN = 40
 """Longer rows of number words are read in parts; nobody says such an amount."""
 
-_Kind = Literal["value", "one", "scale", "half", "join", "digits"]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Token:
     """A word or digits that may be part of a number."""
 
-    kind: _Kind
+    kind: Kind
     value: Decimal
     word: str
     start: int
@@ -115,24 +80,30 @@ def digits_for_words(text: str, language: str) -> str:
     parts: list[str] = []
     done = 0
     for start, end, digits in number_edits(text, language):
-        parts += (text[done:start], digits.replace(EITHER, ""))
+        parts += (text[done:start], digits.replace(EITHER, "").removesuffix(MONEY))
         done = end
     return "".join([*parts, text[done:]])
 
 
 def number_edits(text: str, language: str) -> Iterator[Edit]:
     """Yield, in order, what `digits_for_words` replaces."""
-    if language not in _VALUES or not _may_have_numbers(text, language):
+    if language not in LANGUAGES or not _may_have_numbers(text, language):
         return
     for run in _runs(text, language):
         for number in _read_run(run):
             if number.worded:
-                yield number.start, number.end, _written(number)
+                yield (
+                    number.start,
+                    number.end,
+                    _written(number) + (MONEY if text.endswith("grand", number.start, number.end) else ""),
+                )
 
 
 def _may_have_numbers(text: str, language: str) -> bool:
     """Say quickly whether any word of `text` is a number by itself, or multiplies one."""
-    return not _telling(language).isdisjoint(_LETTERS.findall(text)) or bool(_THOUSANDS_SIGN.search(text))
+    if not telling(language).isdisjoint(_LETTERS.findall(text)):
+        return True
+    return bool(_THOUSANDS_SIGN.search(text) or _ONES_TOLD.search(text))
 
 
 def parse_digits(digits: str) -> Decimal:
@@ -143,92 +114,42 @@ def parse_digits(digits: str) -> Decimal:
     return Decimal("".join([*head, tail]))
 
 
-# --- words ------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _lexicon(language: str) -> Mapping[str, tuple[_Kind, Decimal]]:
-    """Return the number words to read in a text of `language`."""
-    words: dict[str, tuple[_Kind, Decimal]] = {}
-    for other in (*(each for each in _VALUES if each != language), language):
-        for word, kind, value in _words_of_language(other):
-            if other == language or word not in _AMBIGUOUS:
-                words[word] = (kind, value)
-    words |= dict.fromkeys(_HALVES, ("half", _HALF))
-    words |= dict.fromkeys(_CONNECTORS, ("join", Decimal(0)))
-    return words | dict.fromkeys(_ONES, ("one", Decimal(1)))
-
-
-def _words_of_language(language: str) -> Iterator[tuple[str, _Kind, Decimal]]:
-    values = dict(_pairs(_VALUES[language]))
-    for word, value in values.items():
-        yield word, "value", value
-    for ten in _TENS[language].split():  # "treintaycinco", "thirtyfive"
-        for unit in _UNITS[language].split():
-            for glue in ("y", "i", "e", ""):
-                yield f"{ten}{glue}{unit}", "value", values[ten] + values.get(unit, Decimal(1))
-    for word, factor in _pairs(_SCALES[language]):
-        yield word, "scale", factor
-
-
-def _pairs(text: str) -> Iterator[tuple[str, Decimal]]:
-    for pair in text.split():
-        word, _, value = pair.partition("=")
-        yield word, Decimal(value)
-
-
-@cache
-def _telling(language: str) -> frozenset[str]:
-    """Return the number words that need no other."""
-    return frozenset(word for word, (kind, _) in _lexicon(language).items() if kind in {"value", "scale"})
-
-
 # --- runs -------------------------------------------------------------------------------------------------------
 
 
 def _runs(text: str, language: str) -> Iterator[list[_Token]]:
     """Yield the rows of tokens that stand close enough together to be one number, or a few."""
-    lexicon = _lexicon(language)
+    known = lexicon(language)
     run: list[_Token] = []
-    for match in _TOKEN.finditer(text):
-        if not run and match[0] not in lexicon and not match[0][0].isdigit() and match[0] not in _COUPLES:
-            continue  # most words
-        token = _token(match, lexicon)
-        if token is None and run and match[0] in _FILLERS:  # "un par de cientos"
+    for match in number_tokens(language).finditer(text):
+        token = _token(match, known)
+        if run and len(run) < _MAX_RUN and _is_close(text, run[-1], token):
+            token.weak = text[run[-1].end : token.start] not in _STRONG_GAPS
+            run.append(token)
             continue
-        if token and run and _is_close(text, run[-1], token):
-            weak = text[run[-1].end : token.start] not in _STRONG_GAPS
-            run.append(_Token(token.kind, token.value, token.word, token.start, token.end, weak))
-        else:
-            if run:
-                yield run
-            run = [token] if token else []
-        if len(run) >= _MAX_RUN:
+        if len(run) > 1 or (run and run[0].kind in _ALONE):
             yield run
-            run = []
+        run = [token]
     if run:
         yield run
 
 
-def _token(match: re.Match[str], lexicon: Mapping[str, tuple[_Kind, Decimal]]) -> _Token | None:
+def _token(match: re.Match[str], known: Mapping[str, tuple[Kind, Decimal]]) -> _Token:
     word = match[0]
     if word[0].isdigit():
-        thousands = word.endswith("k")
-        value = parse_digits(word.rstrip("k ")) * (1000 if thousands else 1)
+        value = parse_digits(word.rstrip("k ")) * (1000 if word.endswith("k") else 1)
         return _Token("digits", value, word, match.start(), match.end())
-    known = lexicon.get(word)
-    if known:
-        return _Token(known[0], known[1], word, match.start(), match.end())
-    if word in _COUPLES:
-        return _Token("value", Decimal(2), word, match.start(), match.end())
-    return None
+    kind, value = known.get(word, ("value", Decimal(2)))  # a couple
+    return _Token(kind, value, word, match.start(), match.end())
 
 
 def _is_close(text: str, before: _Token, after: _Token) -> bool:
     gap = text[before.end : after.start]
     if gap in _STRONG_GAPS or gap in {" de ", " of "}:
         return True
-    return bool(_WEAK_GAP.fullmatch(gap)) and before.kind in {"value", "scale"} and after.kind in {"value", "scale"}
+    return bool(_WEAK_GAP.fullmatch(gap)) and all(
+        each.kind in {"value", "scale"} or each.word in SAID_AS_DIGIT for each in (before, after)
+    )
 
 
 # --- sums -------------------------------------------------------------------------------------------------------
@@ -237,9 +158,16 @@ def _is_close(text: str, before: _Token, after: _Token) -> bool:
 def _read_run(run: Sequence[_Token]) -> Iterator[_Sum]:
     """Yield the numbers of a run; two that do not add up ("two and three") stay two."""
     number: _Sum | None = None
+    done = 0
     for place, token in enumerate(run):
         following = run[place + 1 :]
-        if token.kind == "join":
+        if token.kind == "join" or place < done:
+            continue
+        if (row := _digit_row(run[place:])) and not (number and token.weak):
+            if number and _is_number(number):
+                yield number
+            number, done = None, place + len(row)
+            yield _Sum(token.start, row[-1].end, groups=[each.value for each in row], worded=True)
             continue
         before = [each.kind for each in run[:place] if each.word != "a"]
         joined = bool(before) and before[-1] == "join"
@@ -253,17 +181,30 @@ def _read_run(run: Sequence[_Token]) -> Iterator[_Sum]:
         yield number
 
 
+def _digit_row(run: Sequence[_Token]) -> Sequence[_Token]:
+    """Return the digits a run begins with, told one by one and parted by punctuation; none if they only enumerate."""
+    length = 0
+    for token in run:
+        is_digit = token.kind in {"value", "one"} and token.value < 10 and token.word not in COUPLES
+        if not is_digit or (length and not token.weak):
+            break
+        length += 1
+    row = run[:length]
+    enumerates = all(one.value < other.value for one, other in itertools.pairwise(row))
+    return () if length < 3 or enumerates else row
+
+
 def _begin(token: _Token, following: Sequence[_Token]) -> _Sum | None:
     """Return the number that a token opens, or None if it is only a word beside numbers."""
     next_kind = following[0].kind if following else None
     match token.kind:
-        case "value" if token.word in _COUPLES and next_kind != "scale":
+        case "value" if token.word in COUPLES and next_kind != "scale":
             return None
         case "half" if next_kind not in {"scale", "one"}:
             return None
         case "digits" if next_kind != "scale" and not token.word.endswith("k"):
             return None
-        case "scale" if token.word not in _STARTS_ALONE:
+        case "scale" if token.word not in STARTS_ALONE:
             return None
         case "one" if not _opens_with_one(token, following):
             return None
@@ -280,8 +221,8 @@ def _opens_with_one(token: _Token, following: Sequence[_Token]) -> bool:
         return True
     if token.word == "a":
         return False
-    said = [each for each in following[:2] if not each.weak and (each.kind == "value" or each.word in _MASCULINE_ONES)]
-    if token.word in _SAID_AS_DIGIT:
+    said = [each for each in following[:2] if not each.weak and (each.kind == "value" or each.word in MASCULINE_ONES)]
+    if token.word in SAID_AS_DIGIT:
         return following[0] in said
     return len(said) == 2 and all(each.value < 10 for each in said)
 
@@ -312,9 +253,9 @@ def _continues_with_one(number: _Sum, token: _Token, following: Sequence[_Token]
         return last == _HALF or next_kind == "half"
     if last == _HALF or (last is None and next_kind == "scale"):
         return True
-    if last is not None and not (joined or token.weak) and max(number.groups) < 10 and token.word in _MASCULINE_ONES:
+    if last is not None and not (joined or token.weak) and max(number.groups) < 10 and token.word in MASCULINE_ONES:
         return True  # digit by digit
-    by_itself = token.word == "one" or (token.word in _MASCULINE_ONES and (last is None or last >= 100))
+    by_itself = token.word == "one" or (token.word in MASCULINE_ONES and (last is None or last >= 100))
     return (last is None or _adds_up(last, token.value)) and (joined or by_itself)
 
 

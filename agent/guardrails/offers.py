@@ -2,33 +2,59 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
+from agent.guardrails.required_words import Lookup, Starts, needs_of
+
 _READ: Mapping[str, Any] = tomllib.loads(files("agent.guardrails").joinpath("offers.toml").read_text("utf-8"))
 
 
-def _any_line(text: str, *, words: bool = False) -> re.Pattern[str]:
-    """Return one pattern of a text with a pattern a line; `words`: each ends with a whole word, too.
+class Offers:
+    """What a text says, by kind of offer. A pattern is only tried on texts that have the words it cannot do without."""
 
-    Lines that begin a word are tried where a word begins only: much faster than everywhere.
-    """
-    lines = [line for line in text.splitlines() if line]
-    at_words = "|".join(line.removeprefix(r"\b") for line in lines if words or line.startswith(r"\b"))
-    anywhere = "|".join(line for line in lines if not words and not line.startswith(r"\b"))
-    return re.compile(
-        "|".join(each for each in (rf"(?<!\w)(?:{at_words})" if at_words else "", anywhere) if each)
-        + (r"(?!\w)" if words else "")
-    )
+    def __init__(self, plain: str, starts: Starts) -> None:
+        self._found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        for place in _LOOKUP.places(starts):
+            kind, name, pattern = _PATTERNS[place]
+            self._found[kind, name] += [match.span() for match in pattern.finditer(plain)]
+
+    def free(self) -> Iterator[tuple[int, int]]:
+        """Yield where the text says that something costs nothing."""
+        other = self._found["not_free", ""]
+        for span in _joined(self._found["free", ""]):
+            if not any(start <= span[0] < end for start, end in other):
+                yield span
+
+    def taxes(self) -> Iterator[tuple[int, int, str]]:
+        """Yield where the text says that tax comes on top ("added"), or is included ("included")."""
+        added = _joined(self._found["tax", ""])
+        yield from ((start, end, "added") for start, end in added)
+        for start, end in _joined(self._found["tax_included", ""]):
+            if not any(start < other_end and other < end for other, other_end in added):
+                yield start, end, "included"
+
+    def deals(self) -> Iterator[tuple[int, int, str]]:
+        """Yield where the text offers a deal that names no amount, and which kind it is."""
+        for (kind, name), spans in self._found.items():
+            if kind == "deals":
+                yield from ((start, end, name) for start, end in _joined(spans))
 
 
-_FREE = _any_line(_READ["free"], words=True)
-_NOT_FREE = _any_line(_READ["not_free"])
-_TAX = _any_line(_READ["tax"])
-_TAX_WORD = re.compile(r"(?:iva|vat|tax|impuesto|imposto|gst|igv|itbis|iss|icms)")
-_DEALS = {name: _any_line(lines) for name, lines in _READ["deals"].items()}
+def _patterns() -> Iterator[tuple[str, str, re.Pattern[str]]]:
+    """Yield all patterns with their kind and, of a deal, its name; what is free begins and ends with a word."""
+    for kind in ("free", "not_free", "tax", "tax_included"):
+        for line in filter(None, _READ[kind].splitlines()):
+            yield kind, "", re.compile(rf"\b(?:{line})\b" if kind == "free" else line)
+    for name, lines in _READ["deals"].items():
+        yield from (("deals", name, re.compile(line)) for line in lines.splitlines() if line)
+
+
+_PATTERNS = tuple(_patterns())
+_LOOKUP = Lookup(needs_of(pattern.pattern) for _, _, pattern in _PATTERNS)
 _HALF = re.compile(
     r"(?<!\w)(?:half(?:[- ](?:the |of the )?(?:price|off|cost|rate|fee))|(?:a |la |por la "
     r"|a la )?mitad del? (?:precio|costo|coste|valor)|a mitad\b"
@@ -37,6 +63,8 @@ _HALF = re.compile(
     r"|(?:la mitad|a metade) menos|pag\w{1,4} (?:solo |so |apenas )?(?:la mitad|a metade|metade|mitad)|pays? (?:only "
     r"|just )?half\b)"
 )
+_HALF_WORDS = frozenset(["half", "mita", "meta", "medi", "meia", "meio"])
+_PART_WORDS = frozenset(["terc", "thir", "cuar", "quar", "quin", "fift", "deci", "tent"])
 _PART = {
     "ter": Decimal(100) / 3, "thi": Decimal(100) / 3, "cua": Decimal(25), "qua": Decimal(25), "qui": Decimal(20),
     "fif": Decimal(20), "dec": Decimal(10), "ten": Decimal(10),
@@ -50,30 +78,18 @@ _FRACTION = re.compile(
 )
 
 
-def read_free(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield where a text says that something costs nothing."""
-    other = [match.span() for match in _NOT_FREE.finditer(plain)] if "free" in plain else []
-    for match in _FREE.finditer(plain):
-        if not any(start <= match.start() < end for start, end in other):
-            yield match.span()
-
-
-def read_taxes(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield where a text says that tax comes on top."""
-    if _TAX_WORD.search(plain):
-        yield from (match.span() for match in _TAX.finditer(plain))
-
-
-def read_deals(plain: str) -> Iterator[tuple[int, int, str]]:
-    """Yield where a text offers a deal that names no amount, and which kind it is."""
-    for name, pattern in _DEALS.items():
-        for match in pattern.finditer(plain):
-            yield match.start(), match.end(), name
-
-
-def read_fractions(plain: str) -> Iterator[tuple[int, int, Decimal]]:
+def read_fractions(plain: str, starts: Starts) -> Iterator[tuple[int, int, Decimal]]:
     """Yield "half price" and "a third off" with their percentage."""
-    for match in _HALF.finditer(plain):
-        yield match.start(), match.end(), Decimal(50)
-    for match in _FRACTION.finditer(plain):
-        yield match.start(), match.end(), _PART[match[1][:3]]
+    if not _HALF_WORDS.isdisjoint(starts):
+        yield from ((*match.span(), Decimal(50)) for match in _HALF.finditer(plain))
+    if not _PART_WORDS.isdisjoint(starts):
+        yield from ((*match.span(), _PART[match[1][:3]]) for match in _FRACTION.finditer(plain))
+
+
+def _joined(found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the places in order; of those that overlap, the first, and of those the longest."""
+    kept: list[tuple[int, int]] = []
+    for start, end in sorted(found, key=lambda each: (each[0], -each[1])):
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end))
+    return kept

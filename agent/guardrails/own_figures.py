@@ -16,6 +16,8 @@ _REFUSES = re.compile(
     r"\b(?:no|nao) (?:l[oa] |te |le |se |nos )?(?:podemos|puedo|puede|podria[a-z]*|conseguimos|consigo|posso|da\b"
     r"|es posible"
     r"|e possivel|llegamos|alcanza|chegamos|igualamos|cubrimos|hacemos|tenemos|temos|fazemos|ofrecemos|oferecemos)"
+    r"|\b(?:ojala|tomara|quem dera|i wish|wish (?:i|we)|if only)\b|\b(?:quisiera|me encantaria|me gustaria|gostaria"
+    r"|adoraria|queria|(?:would|'d) (?:love|like) to)\b[^.!?]{0,60}\b(?:pero|but|mas|porem)\b"
     r"|\b(?:can't|cannot|can not|unable|not able|couldn't|isn't something|is not something|won't be able)\b"
 )
 _ACKNOWLEDGES = re.compile(
@@ -31,7 +33,8 @@ _ACKNOWLEDGES = re.compile(
     r"|with|for|on) (?:un |a |an |r?\$ ?|us\$ ?|your |tu |tus |os )?(?:\w+ de )?$"
 )
 _SOOTHES = re.compile(
-    r"\b(?:no te preocupes|no se preocupe|nao se preocupe|no hay problema|no problem|no worries|sem problema|not only"
+    r"\b(?:(?:no|nao) (?:llegan?|chegam?|pasan?|passam?|superan?|excede[nm]?)(?: (?:a|de|los|os|dos))?|(?:no|nao) (?:es"
+    r"|son|e|sao|cuesta|custa|vale) (?:mas|mais|nada mas) que|(?:no|not) (?:more|less) than|not even|does not reach|no te preocupes|no se preocupe|nao se preocupe|no hay problema|no problem|no worries|sem problema|not only"
     r"|no pasa nada|por que no|por que nao|why not|no solo|nao so|no doubt|sin duda|no te lo pierdas|nao perca"
     r"|don't miss|don't worry"
     r"|no lo pienses|no lo dudes)\b"
@@ -69,6 +72,18 @@ _DENIAL = re.compile(
     r"|cannot|can't|can not)"
     r"(?! mas\b| mais\b| more\b)(?: [\w']+){0,5} ?$"
 )
+_DENIED_BEHIND = re.compile(
+    r"^,? ?(?:no|nao) (?:es|son|e|sao|esta|sale|sai|seria|hay|tenemos|podemos|puedo|da|temos|podemos|posso|ha|existe)\b"
+    r"|^,? (?:it|that|they|this) (?:isn't|is not|aren't|are not|can't|cannot|won't)\b"
+)
+NO_LONGER = re.compile(
+    r"\b(?:ended|ends?|expired?|expir\w+|r[au]n out|lapsed?|venci\w*|caduc\w*|termin\w*|acab\w*|encerr\w*|finaliz\w*"
+    r"|ya no|ya paso|ja nao|ja era|ja passou|no longer|no more|nao vale|not valid|invalid\w*"
+    r"|no (?:es|esta|e|vale|funciona|aplica|sirve)|nao (?:e|esta|funciona|serve|aplica|entra\w*)|isn't|is not|doesn't"
+    r"|does not|can't|cannot|finished|over|was (?:for|only)|era (?:de|para|so|solo)"
+    r"|(?:hasta|ate|until) \w+)\b"
+)
+"""How a reply says that a code or an offer is over."""
 AGREEMENT = re.compile(
     r"^\W*(?:deal|trato hecho|hecho|fechado|combinado|done|it's a deal|sold|vendido|agreed|acordado"
     r"|you got it)\b(?! (?:un|el|a|the))"
@@ -81,15 +96,17 @@ AGREEMENT = re.compile(
 BARGAINS = re.compile(
     r"\b(?:dej\w+|igual\w+|match\w*|take|do it|could you|can you do|accept\w*|acept\w*|faz\w*|fac\w*|fech\w*|ofrezco"
     r"|ofreco|ofereco|te doy|dou|give you"
+    r"|cerr\w*|cierr\w*|clos\w*|trato|deal|hecho|acuerdo|combin\w*|shake|take it|me quedo|fico com"
+    r"|(?:por|en|for|em|at) (?:r?\$|us\$|€|£)? ?\d"
     r"|discount|descuento|desconto|rebaj\w+|baj\w+|lower|cash|consegue\w*|beat|orcamento|presupuesto|budget)\b|% ?off"
     r"|\d ?%"
 )
 """How a prospect asks for another price."""
 
 
-def is_denied(before: str) -> bool:
-    """Say whether the words right before an expression deny it: "no es gratis"."""
-    return bool(_DENIAL.search(_SOOTHES.sub("", before)))
+def is_denied(before: str, after: str = "") -> bool:
+    """Say whether the words right before or behind an expression deny it: "no es gratis", "gratis no es"."""
+    return bool(_DENIAL.search(_SOOTHES.sub("", before)) or _DENIED_BEHIND.match(after))
 
 
 def is_declined(sentence: str) -> bool:

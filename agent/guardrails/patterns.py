@@ -1,17 +1,17 @@
-"""Pattern lists of rules: a TOML file beside the rule, read for patterns on the words of a sentence.
+"""Pattern lists of rules: TOML files beside the rule, read for patterns on the words of a sentence.
 
 Each table is a topic, each of its keys a list. One pattern a line; a line that begins with `|` goes on with the one
 before, one that begins with `#` is a comment. In a pattern `~` stands for up to five words of the same clause, none of
-them a denial, an "if" or a "need", and `<name>` for any of the list `words.name` of the same file.
+them a denial, an "if" or a "need", and `<name>` for any of the list `words.name` of the first file.
 """
 
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
+from functools import cache
 
-from agent.guardrails.required_words import Starts, required_starts
+from agent.guardrails.required_words import Lookup, Starts, needs_of
+from agent.guardrails.word_lists import load_tables
 
 _WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
 _GAP = rf"(?:(?: {_WORD}){{0,5}}? |(?<= )(?:{_WORD} ){{0,5}}?)"
@@ -22,39 +22,40 @@ _GOES_ON = re.compile(r"\n(?=\|)")
 
 
 class PatternList:
-    """Patterns with the topic of each. A pattern is only tried on sentences that have one of the words it needs."""
+    """Patterns with the topic of each. A pattern is only tried on sentences that have the words it needs."""
 
     def __init__(self, patterns: Sequence[tuple[str, str]]) -> None:
         self._patterns = tuple((topic, re.compile(rf"\b(?:{pattern})\b")) for topic, pattern in patterns)
-        self._by_start: dict[str, list[int]] = defaultdict(list)
-        for place, (_, pattern) in enumerate(self._patterns):
-            for start in required_starts(pattern.pattern) or {""}:
-                self._by_start[start].append(place)
+        self._lookup = Lookup(needs_of(pattern.pattern) for _, pattern in self._patterns)
 
     def __iter__(self) -> Iterator[tuple[str, re.Pattern[str]]]:
         """Yield each pattern with its topic."""
         return iter(self._patterns)
+
+    def may_find(self, starts: Starts) -> bool:
+        """Say whether any of the patterns may be in words that begin so."""
+        return self._lookup.any(starts)
 
     def find(self, words: str, starts: Starts) -> Iterator[tuple[str, re.Match[str]]]:
         """Yield topic and match of all that is found in `words`, in the order of the list.
 
         `starts` is how the words begin (`required_words.starts_of`).
         """
-        places = {place for start in starts & self._by_start.keys() for place in self._by_start[start]}
-        for place in sorted(places.union(self._by_start.get("", ()))):
+        for place in self._lookup.places(starts):
             topic, pattern = self._patterns[place]
             for match in pattern.finditer(words):
                 yield topic, match
 
 
-def load_patterns(name: str) -> dict[str, PatternList]:
-    """Return the lists of `name`.toml, by key: each has the patterns of that key in all tables, in order.
+@cache
+def load_patterns(name: str) -> Mapping[str, PatternList]:
+    """Return the lists of `name`.toml and `name`_*.toml, by key: each has the patterns of that key in all tables.
 
     Raises:
         FileNotFoundError: there is no such file.
         re.error: a pattern is wrong.
     """
-    tables = tomllib.loads(files("agent.guardrails").joinpath(f"{name}.toml").read_text("utf-8"))
+    tables = load_tables(name)
     words: dict[str, str] = {}
     for key, lines in tables.pop("words", {}).items():
         words[key] = f"(?:{'|'.join(_patterns(lines, words))})"

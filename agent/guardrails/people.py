@@ -11,6 +11,7 @@ from itertools import islice
 from agent.folding import fold
 from agent.guardrails.findings import Finding, Known
 from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.required_words import Lookup, starts_in
 from agent.guardrails.word_lists import any_of, load_words
 
 MAX_NAMES = 50
@@ -18,10 +19,10 @@ MAX_NAMES = 50
 
 _WORDS = load_words("pii")
 _FIRST_NAMES = _WORDS["first_names"]
+_ILLNESS = "itis"
 _TITLES = any_of(_WORDS["titles"])
 _CUSTOMERS = any_of(_WORDS["customers"])
 _RELATIONS = any_of(_WORDS["relations"])
-_CUSTOMER = re.compile(rf"(?<!\w){_CUSTOMERS}(?!\w)")
 _SENSITIVE = re.compile(rf"(?<!\w){any_of(_WORDS['sensitive'])}(?!\w)")
 _DATA = re.compile(rf"(?<!\w){any_of(_WORDS['data'])}(?!\w)")
 _TITLE_BEFORE = re.compile(rf"(?<!\w){_TITLES}\.? $")
@@ -48,6 +49,16 @@ _ADDRESSED_BEFORE = re.compile(
     r"|perfeito|claro|buen[oa]s? \w+|bom dia|boa \w+|genial|listo|pronto|great|sure|ok),? $"
 )
 _ADDRESSED_AFTER = re.compile(r"[,!] (?:te|ya|tu|you|your|seu|sua|voce|puedes|pode)(?!\w)")
+_HINTS = {
+    name: Lookup.of_alternatives(rf"(?<!\w)(?:{pattern})(?!\w)")
+    for name, pattern in {
+        "sensitive": any_of(frozenset(word for word in _WORDS["sensitive"] if not word.endswith(_ILLNESS))),
+        "data": any_of(_WORDS["data"]),
+        "relative": _OF_PROSPECT,
+        "role": f"{_TITLES}|{_CUSTOMERS}|{_OF_PROSPECT}|client is|otr[oa]|outr[oa]|another|other",
+    }.items()
+}
+"""Which words a text has, at least, that says such a thing."""
 _END_OF_SENTENCE = re.compile(r"[.!?;…](?<!\b(?:Sr|Dr|Mr|Ms)\.)(?<!\b(?:Sra|Dra|Mrs)\.)(?=\s|$)|\n")
 _STATES = re.compile(
     r",? (?:ya |ja |que )?"
@@ -57,20 +68,30 @@ _STATES = re.compile(
 
 def find_people(text: str, known: Known) -> Iterator[Finding]:
     """Yield other people's names with data, and what a reply tells about somebody the prospect mentioned."""
-    for start, end in _sentences(text[:MAX_CHARS]):
+    hints = _hints(fold(text[:MAX_CHARS]))
+    for start, end in _sentences(text[:MAX_CHARS]) if hints else ():
         sentence = fold(text[start:end])
-        told = any(match[0] not in known.given for match in _SENSITIVE.finditer(sentence))
-        about = told or bool(_DATA.search(sentence))
-        for name in islice(_NAME.finditer(text, start, end), MAX_NAMES):
-            if _is_somebodys(name, known, told=told, about=about):
+        told = "sensitive" in hints and any(match[0] not in known.given for match in _SENSITIVE.finditer(sentence))
+        about = told or ("data" in hints and bool(_DATA.search(sentence)))
+        for name in islice(_NAME.finditer(text, start, end), MAX_NAMES) if about or "role" in hints else ():
+            if _is_somebodys(name, known, told=told, about=about, may_have_role="role" in hints):
                 yield Finding("another person's data", name.span())
+        if "relative" not in hints:
+            continue
         acted = (match["act"] for match in _RELATIVE_ACTS.finditer(sentence) if match["act"] not in known.given)
         behind_their_back = any(acted) or (told and _RELATIVE.search(sentence))
         if behind_their_back and not _HYPOTHETICAL.search(text[start : end + 1].lower()):
             yield Finding("another person's data", (start, end))
 
 
-def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool) -> bool:
+def _hints(folded: str) -> frozenset[str]:
+    """Return what a text may say of people, by its words: without any of it, no name in it is data."""
+    starts = starts_in(folded)
+    found = {name for name, lookup in _HINTS.items() if lookup.any(starts)}
+    return frozenset(found | {"sensitive"} if _ILLNESS in folded else found)
+
+
+def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool, may_have_role: bool) -> bool:
     """Say whether a capitalised name is a person's whom nobody published, and the sentence tells about them.
 
     `told`: something sensitive that the prospect did not write; `about`: anything that is data with a name.
@@ -78,12 +99,12 @@ def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool)
     words = [word for word in fold(name[0]).replace("-", " ").split() if len(word) > 3 or word in _FIRST_NAMES]
     is_person = bool(words) and words[0] in _FIRST_NAMES
     is_known = all(word in known.words for word in words)
-    if is_known and not (is_person and told):
+    if (is_known and not (is_person and told)) or not (is_known or is_person or may_have_role):
         return False
     before, after = fold(name.string[max(0, name.start() - 40) : name.start()]), fold(name.string[name.end() :][:40])
     if is_known:
         return bool(_STATES.match(after))
-    has_role = bool(_ROLE_BEFORE.search(before) or _ROLE_AFTER.match(after))
+    has_role = may_have_role and bool(_ROLE_BEFORE.search(before) or _ROLE_AFTER.match(after))
     if has_role and (is_person or told or _RELATIVE_BEFORE.search(before)):
         return about or not _TITLE_BEFORE.search(before)
     if has_role and about and _TITLE_BEFORE.search(before):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from agent.guardrails.currencies import PRICED, SIGNS
+from agent.guardrails.currencies import PRICED, SIGNS, factor_of
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.not_money import not_money_edits
 from agent.guardrails.number_words import Edit, number_edits
@@ -38,18 +38,23 @@ class Plain:
             return self
         return Plain("".join([*pieces, self.text[done:]]), (*origins, *self.origins[done:]))
 
-    def sub(self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> "Plain":
-        """Return the text with every match replaced."""
+    def sub(
+        self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], needs: tuple[str, ...] = ()
+    ) -> "Plain":
+        """Return the text with every match replaced; a match has one of `needs`, if any are given."""
+        if needs and not any(each in self.text for each in needs):
+            return self
         return self.edited((m.start(), m.end(), replace(m)) for m in pattern.finditer(self.text))
 
 
 # --- spelling ---------------------------------------------------------------------------------------------------
 
 _ODD_SIGNS = re.compile("[\u20e3\U0001f193\u0437]")  # 3⃣, 🆓, the Cyrillic letter that looks like a 3
+FREE_SIGN = "\U0001f193"
 _ODD_SIGN_MEANS = {"\u20e3": "", "\U0001f193": " free ", "\u0437": "3"}
 _GLUED = re.compile(rf"\d(?<=[a-z].)(?=[\d.,]{{0,12}} ?[{SIGNS}])|[{SIGNS}](?<=[a-z]{{3}}.)(?=\d)")
 _LOOK_ALIKES = re.compile(
-    rf"[\doilsbz](?<![\w.,].)(?=[oilsbz.,]{{0,6}}\d|(?<=\d))[\doilsbz]{{1,11}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}"
+    rf"[\doilsbz](?<![\w.,].)(?:(?<=[oilsbz])|(?=[\d.,]{{0,11}}[oilsbz]))(?=[oilsbz.,]{{0,6}}\d|(?<=\d))[\doilsbz]{{1,11}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}"
     rf"(?:(?={PRICED})|(?<=\doo)(?!\w))"
 )
 _LOOK_ALIKES_BEHIND = re.compile(
@@ -63,6 +68,7 @@ _AND_CENTS = re.compile(
     rf"\d(?<![\w.,].)(\d{{0,5}}) (?:con|com|coma|virgula|point) (\d{{1,2}})(?=\s*(?:[.,;!?)]|$)|{PRICED}| (?:al|por|a"
     rf"|per|cada|la|el|los|las|o|y|e|and)\b)(?![.,]\d)"
 )
+_CENTS_WORDS = (" con ", " com ", " coma ", " virgula ", " point ")
 _CENTS_BEHIND = re.compile(
     rf"\d(?<![\w.,].)(\d{{0,8}})({PRICED}) (?:(?:con|com) (\d{{2}})\b(?! ?%)(?: ?(?:centimos|centavos|cents))?"
     r"|(?:y |e |and )?(\d{1,2}) (?:centimos|centavos|cents)\b)"
@@ -72,9 +78,15 @@ _A_UNIT = re.compile(
     r"\b(?:an?|un[oa]?|uma?|one) (?=(?:dolar|dollar|euro|buck|peso|real|reais|libra|pound|luca|tenner|fiver|quid|palo"
     r"|conto)\b)"
 )
+_AND_A_HALF = re.compile(
+    r"\b(?:(?P<whole>\d{1,4}) |(?:un|una|um|uma) )?(?P<name>palos?|lucas?|luquitas?|barras?) (?:y|e)"
+    r" (?:medi|mei)[oa]\b"
+)
+_AND_MORE = re.compile(r"\b(?P<whole>\d{1,4}) (?P<name>palos?|lucas?) (?:y |e |con )?(?P<rest>\d{3})\b(?![.,]\d)")
 _ROMAN = re.compile(rf"(?<!\w)[mdclxvi]{{2,9}}(?={PRICED})")
 _IS_ROMAN = re.compile(r"m{0,3}(?:c[md]|d?c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})")
 _ROMAN_VALUES = {"m": 1000, "d": 500, "c": 100, "l": 50, "x": 10, "v": 5, "i": 1}
+_HAS_DIGIT = re.compile(r"\d")
 _PORTUGUESE_IN_THE = re.compile(r"\bno\b")
 
 
@@ -86,28 +98,45 @@ def read_plain(text: str, language: str) -> Plain:
     folded = fold_text(text)
     plain = Plain(folded.text, (*folded.origins, min(len(text), MAX_CHARS)))
     plain = plain.sub(_ODD_SIGNS, lambda match: _ODD_SIGN_MEANS[match[0]])
-    for pattern in (_LOOK_ALIKES, _LOOK_ALIKES_BEHIND):
-        plain = plain.sub(pattern, lambda match: match[0].translate(_MEANT_DIGITS))
+    if _HAS_DIGIT.search(plain.text):
+        for pattern in (_LOOK_ALIKES, _LOOK_ALIKES_BEHIND):
+            plain = Plain(pattern.sub(lambda match: match[0].translate(_MEANT_DIGITS), plain.text), plain.origins)
     if language == "pt":  # "no Pix" denies nothing
-        plain = plain.sub(_PORTUGUESE_IN_THE, lambda _: "na")
+        plain = Plain(_PORTUGUESE_IN_THE.sub("na", plain.text), plain.origins)
     plain = (
         plain.sub(_ROMAN, _from_roman)
         .sub(_GLUED, lambda match: f" {match[0]}")
-        .sub(_MILLIONS, _in_full)
+        .sub(_MILLIONS, _in_full, tuple(SIGNS))
         .sub(_A_UNIT, lambda _: "1 ")
     )
     plain = plain.edited(number_edits(plain.text, language))
+    plain = plain.sub(_AND_A_HALF, _with_a_half, (" medi", " mei"))
+    return _without_other_numbers(plain) if _HAS_DIGIT.search(plain.text) else plain
+
+
+def _without_other_numbers(plain: Plain) -> Plain:
+    """Return a text with numbers in one notation, and those that are no money masked."""
+    plain = plain.sub(_AND_MORE, _with_more, ("palo", "luca"))
     plain = plain.edited(not_money_edits(plain.text))
     plain = plain.sub(_SPACED_DIGITS, lambda match: _NOT_DIGIT.sub("", match[0]))
-    plain = plain.sub(_RANGE_DASH, lambda _: " a ").sub(_AND_CENTS, _with_cents)
-    has_cents = any(word in plain.text for word in ("cent", " con ", " com "))
-    return plain.sub(_CENTS_BEHIND, _with_cents_behind) if has_cents else plain
+    plain = plain.sub(_RANGE_DASH, lambda _: " a ", ("-",)).sub(_AND_CENTS, _with_cents, _CENTS_WORDS)
+    return plain.sub(_CENTS_BEHIND, _with_cents_behind, ("cent", " con ", " com "))
 
 
 def _in_full(match: re.Match[str]) -> str:
     """Write "$1.2m" as "$1200000"."""
     fraction = match[2] or ""
     return f"{match[0][0]}{match[1]}{fraction:0<6}"
+
+
+def _with_a_half(match: re.Match[str]) -> str:
+    """Write "palo y medio" as "1500000 pesos"."""
+    return f"{int(factor_of(match['name']) * (int(match['whole'] or 1) * 2 + 1)) // 2} pesos"
+
+
+def _with_more(match: re.Match[str]) -> str:
+    """Write "2 palos 400" as "2400000 pesos"."""
+    return f"{int(factor_of(match['name'])) // 1000 * int(match['whole'] + match['rest'])} pesos"
 
 
 def _from_roman(match: re.Match[str]) -> str:

@@ -12,11 +12,11 @@ from functools import lru_cache
 
 from agent.folding import words_of
 from agent.guardrails.folded import MAX_CHARS
-from agent.guardrails.own_figures import AGREEMENT, BARGAINS, is_declined
+from agent.guardrails.own_figures import AGREEMENT, BARGAINS, NO_LONGER, is_declined
 from agent.guardrails.pricing_amounts import amount_objections
 from agent.guardrails.pricing_free import false_inclusion
 from agent.guardrails.pricing_reading import Reading, read
-from agent.guardrails.pricing_terms import objection, readings
+from agent.guardrails.pricing_terms import objection
 from agent.guardrails.published import expired_codes, known_codes
 from agent.render import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
@@ -27,16 +27,11 @@ MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
 MAX_EVIDENCE = 120
 
+NO_SUCH_CODE = "There is no such discount code."
+
 _Problem = tuple[str, tuple[int, int] | None]
 """What is wrong in a sentence, and where in the reply."""
 
-_NO_LONGER = re.compile(
-    r"\b(?:ended|expired?|expir\w+|venci\w*|caduc\w*|termin\w*|acab\w*|encerr\w*|ya no|no longer|no more|nao vale"
-    r"|not valid|invalid\w*"
-    r"|no (?:es|esta|e|vale|funciona|aplica|sirve)|nao (?:e|esta|funciona|serve)|isn't|is not|doesn't|does not|can't"
-    r"|cannot|finished|over"
-    r"|(?:hasta|ate|until) \w+)\b"
-)
 _CODE = re.compile(
     r"\b(?:codigo|code|cupon|cupom|coupon|voucher|use|usa|usando|con|with|com|aplica"
     r"|type)\b(?: \w{1,12}){0,2} ?:? ?[\"'«“]?$",
@@ -47,8 +42,6 @@ _CODE_LIKE = r"(?<![\w.-])[A-ZÁÉÍÓÚÑ]{4,15}\d{1,3}(?![\w-])"
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
     """Revise the reply if any money in it does not follow from what the tenant has published."""
-    if candidate.author == "staff":
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
     if len(candidate.text) > MAX_CHARS:
         return _revise("The reply is too long for its prices to be checked; shorten it.", candidate.text, None)
     reading = read(candidate, turn, tenant, local_date(tenant, now))
@@ -83,15 +76,13 @@ def _codes(reading: Reading) -> Iterator[_Problem]:
     known, expired = known_codes(reading.tenant), expired_codes(reading.tenant, reading.today)
     for match in _code_like(known).finditer(reading.draft):
         code = match[0].upper()
+        if code in known and code not in expired:
+            continue
+        if code not in known and not _CODE.search(reading.draft[max(0, match.start() - 40) : match.start()]):
+            continue
         around = words_of(reading.draft[max(0, match.start() - 80) : match.end() + 90])
-        if code in expired and not _NO_LONGER.search(around.replace(code.lower(), "")):
-            yield "This discount code has expired; do not offer it.", match.span()
-        elif (
-            code not in known
-            and _CODE.search(reading.draft[max(0, match.start() - 40) : match.start()])
-            and not _NO_LONGER.search(around)
-        ):
-            yield "There is no such discount code.", match.span()
+        if not NO_LONGER.search(around.replace(code.lower(), "")):
+            yield ("This discount code has expired; do not offer it." if code in known else NO_SUCH_CODE), match.span()
 
 
 @lru_cache(maxsize=64)
@@ -120,6 +111,6 @@ def _asks_for_another_price(reading: Reading) -> bool:
         if each.role == "price"
     }
     return any(
-        each.kind == "percent" or (each.kind == "amount" and not readings(each, reading) & implied)
+        each.kind == "percent" or (each.kind == "amount" and not reading.money(each) & implied)
         for each in reading.asked
     )

@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
 
-from agent.guardrails.conditions import condition_of
+from agent.folding import fold
+from agent.guardrails.conditions import condition_of, is_regardless
 from agent.guardrails.implied import Implied, find_sums
+from agent.guardrails.item_names import is_in_name
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_reading import Bound, Reading
 from agent.guardrails.pricing_terms import (
+    GIVEN_BACK,
     deposit_percents,
     is_own_figure,
     is_percent_explained,
     is_published,
     percent_kind,
-    readings,
 )
-from agent.guardrails.unit_cues import unit_class
+from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, unit_class
 
 MAX_ROUNDS = 3
 """So many steps of arithmetic are followed, from a price to a total of totals."""
@@ -28,13 +31,14 @@ MAX_KNOWN = 30
 NOT_FOLLOWING = "This amount does not follow from the catalogue; use a price reference."
 ROUNDED = "A price is stated exactly, never about."
 NOT_THE_LEAST = "There is a lower price than this 'from'."
+OUT_OF_DATE = "This price does not hold as long as that; name its last day, or the price that follows."
 NOT_A_PART = "These instalments do not add up to a published price."
 
 _DIFFERS = re.compile(
-    r"\b(?:mas|menos|more|less|ahorr\w*|econom\w*|sav\w*|diff?eren\w*|extra|adicional\w*|cheaper|barat\w*|dearer"
+    r"\b(?:adds?|plus|suma\w*|suplement\w*|supplement\w*|recargo|surcharge|rather than|mas|menos|more|less|ahorr\w*|econom\w*|sav\w*|diff?eren\w*|extra|adicional\w*|cheaper|barat\w*|dearer"
     r"|car[oa]|rest\w*|saldo|balance|remain\w*|sube\w*|aument\w*"
     r"|baj\w*|off|descuent\w*|descont\w*|discount\w*|rebaj\w*|sobra\w*|falta\w*|a mais|a menos|instead|go(?:es)? up"
-    r"|rise\w*|increase\w*|drop\w*)\b|[=-]"
+    r"|reduc\w*|under|below|gap|keep|rise\w*|increase\w*|drop\w*)\b|[=-]"
 )
 _PAST = re.compile(
     r"\b(?:era[n]?|eram|costaba\w*|custava\w*|was|were|used to|antes|before|hasta|ate|until|en 20\d\d|in 20\d\d"
@@ -48,6 +52,10 @@ _TO_PART = re.compile(
     r"|te queda[n]? en|quedan? en|ficam? em) ?){0,6}$"
 )
 
+_PER_HEAD = re.compile(
+    r"^[^\d.,;!?]{0,14}\b(?:por|per|each|cada|a) (?:persona|person|pessoa|emplead\w+|employee|funcionari\w+|usuari\w+|user"
+    r"|seat|head|cabeza|cabeca|colaborador\w*|puesto|licen\w+)\b"
+)
 _ONE_MORE = re.compile(r" ?\+ ?1 ?[x×]")
 """How `agent.prices` renders a last part that makes the sum exact: "5 x R$ 398,33 + 1 x R$ 398,35"."""
 
@@ -77,8 +85,10 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
         if found:
             known.add((each.amount_minor, each.currency) for each in found)
             yield from _said_wrongly(expression, about, reading)
+            if is_out_of_date(expression, found, reading):
+                yield expression, OUT_OF_DATE
         elif _is_published_amount(expression, reading):
-            known.add(readings(expression, reading))
+            known.add(reading.money(expression))
         elif is_own_figure(expression, reading):
             continue
         elif instalments and instalments.value > 1:
@@ -95,7 +105,7 @@ def _implied(
     expression: MoneyExpression, about: Bound, instalments: MoneyExpression | None, reading: Reading
 ) -> list[Implied]:
     """Return what of the catalogue an amount may be."""
-    money = readings(expression, reading)
+    money = reading.money(expression)
     return [
         each
         for item in about.items
@@ -115,6 +125,10 @@ def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpressi
     match each.role:
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
+        case "saving" if is_regardless(expression.sentence):
+            return False
+        case "discounted" if is_regardless(expression.sentence):
+            return False
         case "saving":
             return bool(_DIFFERS.search(expression.sentence))
         case "past":
@@ -124,14 +138,20 @@ def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpressi
 
 
 def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
-    if expression.unit in {"session", "other"} and each.count > 1:
+    if expression.unit in {"session", "other"} and each.quantity > 1:
         return False
-    return expression.unit in each.units or _is_published_unit(expression, reading)
+    if expression.unit in each.units or _is_published_unit(expression, reading):
+        return True
+    return expression.unit == "other" and any(
+        is_in_name(reading.tenant.catalogue, each.item, word) for word in expression.unit_words.split() if len(word) > 2
+    )
 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a price may be that of so many people or sessions as its sentence says."""
-    if expression.people > 1 and each.count == 1:
+    if _PER_HEAD.match(expression.after) and _describes(each.item, EVERYONE, reading):
+        return False
+    if expression.people > 1 and each.quantity == 1:
         return _describes(each.item, expression.people, reading)
     return not (expression.people == 1 and each.role == "discounted" and _least(each.item, reading) > 1)
 
@@ -157,8 +177,11 @@ def _least(item: int, reading: Reading) -> int:
 
 
 def _describes(item: int, number: int, reading: Reading) -> bool:
-    """Say whether an item's description has a number: a treatment in two visits is the price of both."""
-    texts = reading.tenant.catalogue[item].description.items()
+    """Say whether an item's description or name has a number: a treatment in two visits is the price of both."""
+    product = reading.tenant.catalogue[item]
+    texts = (*product.description.items(), *product.name.items())
+    if number == EVERYONE:
+        return any(is_for_everyone(fold(text)) for _, text in texts)
     return any(re.search(rf"\b{number}\b", digits_for_words(text.casefold(), language)) for language, text in texts)
 
 
@@ -187,7 +210,7 @@ def _said_wrongly(expression: MoneyExpression, about: Bound, reading: Reading) -
 
 def _is_least(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether no item the amount is about costs less; where nothing is named, none sold by the same unit."""
-    money = readings(expression, reading)
+    money = reading.money(expression)
     found = [each for item in about.items for each in reading.implied(item)]
     same = [each for each in found if (each.amount_minor, each.currency) in money]
     units = {unit for each in same for unit in each.units} if not about.named else None
@@ -217,7 +240,7 @@ def _after_arithmetic(left: list[MoneyExpression], known: _Known, reading: Readi
             break
         left = [e for e in left if e not in explained]
         for e in explained:
-            money = readings(e, reading)
+            money = reading.money(e)
             known.add((money & _derived(e, known.money, reading)) | find_sums(money, groups))
     return left
 
@@ -227,7 +250,9 @@ def _follows(
 ) -> bool:
     if expression.unit not in {"", "month", "year", "once"} or expression.hedge:
         return False
-    money = readings(expression, reading)
+    if is_regardless(expression.sentence) and _DIFFERS.search(expression.sentence):
+        return False
+    money = reading.money(expression)
     return bool(find_sums(money, groups)) or bool(money & _derived(expression, known, reading))
 
 
@@ -267,42 +292,42 @@ def _prices(reading: Reading) -> set[_Money]:
         (each.amount_minor, each.currency)
         for item in sorted(reading.named_items)[:MAX_KNOWN]
         for each in reading.implied(item)
-        if each.role == "price" and each.count == 1
+        if each.role == "price" and each.quantity == 1
     }
 
 
 def _base(expression: MoneyExpression, reading: Reading) -> set[_Money]:
     """Return the totals of the items an expression is about: what a deposit may be a share of."""
     about = reading.about(expression)
-    if not about.named:
+    if not about.named and percent_kind(expression) != "deposit" and not _REST.search(expression.sentence):
         return set()
-    return {
-        (each.amount_minor, each.currency)
-        for item in about.items
-        for each in reading.implied(item)
-        if each.role in {"price", "discounted"}
-    }
+    return {cost for item in about.items for cost in reading.costs(item)}
 
 
 def _shares(base: Iterable[_Money], expression: MoneyExpression, reading: Reading) -> Iterator[_Money]:
     """Yield published percentages (a deposit, a fee) of totals, and what remains; a discount is no such share."""
-    stated = [e for e in reading.expressions if e.kind == "percent" and percent_kind(e) != "discount"]
+    published = {e.value for e in reading.published.of_kind("percent")}
+    stated = [
+        e for e in reading.expressions if e.kind == "percent" and percent_kind(e) != "discount" and e.value in published
+    ]
     percents = {e.value for e in stated if is_percent_explained(e, reading.about(e), reading)}
     if percent_kind(expression) == "deposit" or _REST.search(expression.sentence):
         percents |= deposit_percents(reading.about(expression), reading)
-    totals = tuple(base)
+    totals = (*base, *_asked_amounts(expression, reading))
+    more = bool(_DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)
     for percent in percents:
         for amount, currency in totals:
             share = int((amount * percent / 100).quantize(Decimal(1)))
             yield share, currency
-            yield amount - share, currency
+            yield amount + share if more else amount - share, currency
+
+
+def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[_Money]:
+    """Yield what the prospect says to have paid, where the sentence is about giving it back."""
+    if GIVEN_BACK.search(expression.sentence):
+        yield from (money for each in reading.asked if each.kind == "amount" for money in reading.money(each))
 
 
 def _costs(reading: Reading) -> list[frozenset[_Money]]:
     """Return, for each of the few items that are named, what it may cost."""
-    return [
-        frozenset(
-            (each.amount_minor, each.currency) for each in reading.implied(item) if each.role in {"price", "discounted"}
-        )
-        for item in sorted(reading.named_items)
-    ]
+    return [reading.costs(item) for item in sorted(reading.named_items)]

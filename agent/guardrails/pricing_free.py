@@ -4,24 +4,26 @@ import re
 from dataclasses import replace
 
 from agent.folding import fold
-from agent.guardrails.conditions import is_met, is_regardless
+from agent.guardrails.conditions import condition_of, is_met, is_regardless
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.pricing_reading import Bound, Reading
-from agent.guardrails.published import FreeThing, free_thing, is_same_thing
+from agent.guardrails.published import FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
 from agent.prices import valid_discounts, valid_prices
 
 _FOREVER = re.compile(
-    r"\b(?:cuando (?:quieras|sea|quiera)|en cualquier (?:momento|lugar)|any ?(?:time|where)|whenever|everywhere"
-    r"|worldwide|a qualquer (?:momento|hora)"
-    r"|quando quiser|vespera|ultima hora|last minute|(?:en|a|n?o) todo (?:el|o)? ?(?:pais|mundo|brasil|mexico)"
+    r"\b(?:(?:todas )?(?:cuantas|quantas) (?:veces|vezes)|as (?:many|often)|en cualquier lugar|everywhere|worldwide|vespera|ultima hora|last minute|(?:en|a|n?o) todo (?:el|o)? ?(?:pais|mundo|brasil|mexico)"
     r"|unlimited|(?:sin|sem) limites?"
     r"|para todos|todo el mundo|toda la gente|everyone|everybody|siempre|sempre|forever|always|de por vida"
     r"|vitalici[oa]|lifetime|ilimitad[oa]s?|for life)\b"
 )
-_CLAUSE_END = re.compile(r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b")
+_WHENEVER = re.compile(
+    r"\b(?:cuando (?:quieras|sea|quiera)|en cualquier momento|any ?(?:time|where)|whenever|a qualquer (?:momento|hora)"
+    r"|quando quiser)\b"
+)
+"""Behind "free" it means for ever; in front, it is about something else."""
 _TOO = re.compile(r"\b(?:y|e|and|ni|,) [^.;!?]{3,60}\b(?:tambien|tambem|too|also|as well|igual|igualmente)\b")
 _MAY_INCLUDE = re.compile(
     r"\b(?:no|nao|sin|sem|without|zero|skip|inclu|comes? with|viene con|vem com|va con|anad|agreg|acresc|met[eo]|ganh"
@@ -51,11 +53,16 @@ _INCLUDES = re.compile(
 
 def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether what is called free is published as free, or waived under a condition that is said."""
-    if is_denied(expression.before) and not expression.text.startswith(("no ", "nao ")):
+    if is_denied(expression.before, expression.after) and not expression.text.startswith(("no ", "nao ")):
         return True
-    if _FOREVER.search(expression.sentence) or is_regardless(expression.sentence):
+    clause = clause_of(expression)
+    if (
+        _FOREVER.search(clause)
+        or _WHENEVER.search(clause, clause.rindex(expression.text))
+        or is_regardless(expression.sentence)
+    ):
         return False
-    thing = free_thing(_clause(expression))
+    thing = free_thing(clause, reading.tenant.catalogue)
     if about.explicit:
         return _are_all_waived(expression, about, thing, reading)
     if _is_published_free(thing, reading) or thing.topics:
@@ -77,7 +84,26 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
         return False
     if any(_is_waived(item, thing, reading) for item in about.items):
         return True
-    return bool(thing.topics) and _is_published_free(thing, reading)
+    if any(
+        _is_waived_with(item, about, thing, reading)
+        for item in reading.asked_items | _items_before(expression, reading)
+    ):
+        return True
+    return bool(thing.topics or thing.items) and _is_published_free(thing, reading)
+
+
+def _is_waived_with(item: int, about: Bound, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether an item named before is waived for those who buy one that the sentence names: "whoever buys a kit"."""
+    catalogue = reading.tenant.catalogue
+    return any(
+        discount.percent == 100 and condition_of(discount, item, catalogue).items.intersection(about.items)
+        for discount in valid_discounts(catalogue[item], reading.today)
+    ) and _is_waived(item, thing, reading)
+
+
+def _items_before(expression: MoneyExpression, reading: Reading) -> frozenset[int]:
+    start = expression.sentence_span[0]
+    return frozenset(item for m in reading.mentions if start - 200 <= m.end <= start for item in m.items)
 
 
 def _added_items(expression: MoneyExpression, reading: Reading) -> frozenset[int]:
@@ -94,18 +120,9 @@ def _is_waived(item: int, thing: FreeThing, reading: Reading) -> bool:
         return True
     for discount in valid_discounts(product, reading.today):
         if discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said):
-            periods = free_thing(" ".join(discount.condition.values())).periods
-            if not (periods and thing.periods - periods):
+            if lasts_as_long(thing, free_thing(" ".join(discount.condition.values()))):
                 return True
     return False
-
-
-def _clause(expression: MoneyExpression) -> str:
-    """Return the part of its sentence in which something is called free."""
-    start = max((match.end() for match in _CLAUSE_END.finditer(expression.before)), default=0)
-    end = _CLAUSE_END.search(expression.after)
-    after = expression.after[: end.start()] if end else expression.after
-    return f"{expression.before[start:]}{expression.text}{after}"
 
 
 def _text_before(expression: MoneyExpression, reading: Reading) -> str:

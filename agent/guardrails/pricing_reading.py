@@ -1,22 +1,25 @@
 """A reply beside everything its money is judged by: what it states, about which items, what the prospect wrote (P5)."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
+
+from babel.numbers import get_currency_precision
 
 from agent.folding import words_of
 from agent.guardrails.conditions import Said
 from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
 from agent.guardrails.folded import MAX_CHARS, fold_text
-from agent.guardrails.implied import Implied, Question, implied_by
+from agent.guardrails.implied import Implied, Question, costs_of, implied_by
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
-from agent.guardrails.plain_text import Plain, read_plain
-from agent.guardrails.published import PublishedTexts, published_texts
+from agent.guardrails.plain_text import FREE_SIGN, Plain, read_plain
+from agent.guardrails.published import PublishedTexts, currencies_in, price_values, published_texts
+from agent.guardrails.required_words import starts_in
 from agent.types import Candidate, Message, Tenant, Turn
 
 MAX_EARLIER = 4
@@ -29,6 +32,10 @@ _ABOUT_PRICES = re.compile(
     r"|presupuest\w*|orcament\w*|budget|descuent\w*|descont\w*|discount\w*|promo\w*|oferta\w*|deal|caro|cara"
     r"|expensive|barat\w*|cheap\w*|pag\w{1,6}|pay\w*"
     r"|dejas?|deixa|rebaj\w*|cuota\w*|parcel\w*|instal\w*|\d{3,})\b"
+)
+_COMPARED = re.compile(
+    r"\b(?:contra|vs\.?|versus|frente a(?: los)?|against|compared (?:to|with)|comparado con|em vez de|en vez de"
+    r"|instead of|y el otro|e o outro|and the other(?: one)?)(?: (?:is|a|es|e|los|the))? ?(?:r?\$|us\$|€|£)? ?$"
 )
 _TIGHT = re.compile(
     r"^(?:,? ?)[(–-]? ?(?:(?:al mes|a month|per month|por mes|por persona|por pessoa|each|cada un[oa]|per person|the"
@@ -65,6 +72,8 @@ class Reading:
     asked: tuple[MoneyExpression, ...]
     """The money in what the prospect wrote."""
     asked_numbers: frozenset[Decimal]
+    bound_counts: Mapping[int, frozenset[int]]
+    """How many of an item reply and prospect speak of with its name: "2 open waters and 1 advanced"."""
     asked_items: frozenset[int]
     context_items: frozenset[int]
     """What our last message named."""
@@ -82,9 +91,32 @@ class Reading:
             self._implied[item] = tuple(implied_by(item, self._question))
         return self._implied[item]
 
+    def costs(self, item: int) -> frozenset[tuple[int, str]]:
+        """Return all that catalogue[item] may cost; only so many of it as are said with its name, if any are."""
+        counts = self.bound_counts.get(item)
+        return costs_of(item, replace(self._question, counts=tuple(sorted(counts))) if counts else self._question)
+
+    def money(self, expression: MoneyExpression) -> frozenset[tuple[int, str]]:
+        """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
+        published = currencies_in(self.tenant)
+        currencies = expression.currencies & published if expression.currencies else published
+        return frozenset(
+            (minor, currency)
+            for value in expression.values
+            for currency in currencies
+            if (minor := _minor(value, currency)) is not None
+        )
+
     @cached_property
     def _question(self) -> Question:
-        return Question(tenant=self.tenant, today=self.today, said=self.said, counts=self.counts, parts=self.parts)
+        return Question(
+            tenant=self.tenant,
+            today=self.today,
+            said=self.said,
+            counts=self.counts,
+            parts=self.parts,
+            wanted=frozenset(minor for each in (*self.amounts, *self.asked) for minor, _ in self.money(each)),
+        )
 
     @cached_property
     def amounts(self) -> tuple[MoneyExpression, ...]:
@@ -99,6 +131,8 @@ class Reading:
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
         own, aside = _beside(expression, self.mentions, self.amounts)
+        if own and not aside and _COMPARED.search(expression.before) and self.asked_items - own:
+            return Bound(items=tuple(sorted(self.asked_items | own)), explicit=False, named=True)
         if own and not aside:
             return Bound(items=tuple(sorted(own)), explicit=True, named=True)
         earlier = _in_last_sentence(expression, self.mentions) | self.asked_items or self.context_items
@@ -113,14 +147,19 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     earlier = _earlier(turn.history)
     draft = read_plain(candidate.text, candidate.language)
     mentions = find_mentions(tenant.catalogue, candidate.text)
-    asked_items = _items(find_mentions(tenant.catalogue, turn.text))
+    asked_mentions = find_mentions(tenant.catalogue, turn.text)
+    asked_items = _items(asked_mentions)
     about_prices = bool(_ABOUT_PRICES.search(inbound.text))
-    expressions = money_in(draft, about_prices=about_prices)
+    starts = starts_in(fold_text(candidate.text).text) | starts_in("free" if FREE_SIGN in candidate.text else "")
     asked = money_in(inbound, about_prices=True)
+    known = price_values(tenant).union(value for each in asked if each.kind == "amount" for value in each.values)
+    expressions = money_in(draft, starts, about_prices=about_prices, known=known)
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
-    counts = counts_in(told, published.units) | {1}
-    reply = words_of(candidate.text[:MAX_CHARS])
+    reply = words_of(fold_text(candidate.text).text)
+    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier)}"
+    starts |= starts_in(words_of(f"{turn.text[:MAX_CHARS]} {earlier}"))
+    counts = counts_in(told, starts, published.counted) | {1}
     return Reading(
         tenant=tenant,
         today=today,
@@ -130,10 +169,12 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         mentions=mentions,
         asked=asked,
         asked_numbers=numbers_in(inbound),
+        bound_counts=_bound_counts((*mentions, *asked_mentions)),
         asked_items=asked_items,
         context_items=_items(find_mentions(tenant.catalogue, (turn.context or "")[:MAX_CONTEXT_CHARS])),
         said=Said(
-            words=f"{reply} {words_of(f'{turn.text[:MAX_CHARS]} {earlier}')}",
+            words=words,
+            starts=starts,
             reply=reply,
             counts=counts,
             items=_items(mentions) | asked_items,
@@ -145,10 +186,27 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     )
 
 
+def _minor(value: Decimal, currency: str) -> int | None:
+    minor = value.scaleb(_precision(currency))
+    return int(minor) if minor == minor.to_integral_value() else None
+
+
+_precision = cache(get_currency_precision)
+
+
 def _items(mentions: Sequence[Mention]) -> frozenset[int]:
     """Return the items that mentions name; weak ones count where nothing else is named."""
     strong = [each for each in mentions if not each.weak]
     return frozenset(item for each in strong or mentions for item in each.items)
+
+
+def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
+    """Return how many of each item the mentions of one item say."""
+    counted = [(item, mention.count) for mention in mentions for item in mention.items if mention.count]
+    single = {item for mention in mentions if len(mention.items) == 1 for item in mention.items}
+    return {
+        item: frozenset(count for other, count in counted if other == item) for item, _ in counted if item in single
+    }
 
 
 def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:
@@ -191,7 +249,7 @@ def _beside(
 def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
     """Say whether a mention is only the unit of the amount: "28 € por clase"."""
     end = expression.span[1]
-    return bool(expression.unit_words) and end <= mention.start <= end + 16 and mention.is_unit
+    return expression.unit not in {"", "other"} and end <= mention.start <= end + 16 and mention.is_unit
 
 
 def _close_behind(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:

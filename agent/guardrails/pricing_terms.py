@@ -4,25 +4,32 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from babel.numbers import get_currency_precision
-
 from agent.guardrails.conditions import is_met, is_regardless
-from agent.guardrails.mentions import find_mentions
 from agent.guardrails.money_text import MoneyExpression
-from agent.guardrails.own_figures import is_acknowledged, is_declined, is_denied, is_offered
+from agent.guardrails.own_figures import NO_LONGER, is_acknowledged, is_declined, is_denied, is_offered
 from agent.guardrails.pricing_free import is_free_explained
 from agent.guardrails.pricing_reading import Bound, Reading
+from agent.guardrails.published import mentions_in_published
 from agent.prices import valid_discounts
 
 _WINDOW = 45
 _LOWERS = re.compile(
-    r"\b(?:descuent|descont|discount|rebaj|promo|bonific|oferta)|\b(?:off|less|cheaper|barat[oa]|reduc)\b"
-    r"|(?<!al )(?<!pelo )\bmenos\b|\bhalf\b|\bmitad\b|\bmetade\b"
+    r"\b(?:descuent|descont|discount|rebaj|promo|bonific|oferta)|\b(?:off|cheaper|barat[oa]|reduc)\b|\bless\b(?! [a-z]{4,})"
+    r"|(?<!al )(?<!pelo )\bmenos\b(?! (?!por|pag|na|no|si|se|en|em|con|com|para|pra|que|del?|do|da|sobre)[a-z]{4,})|\bhalf\b|\bmitad\b|\bmetade\b"
 )
 _DEPOSIT = re.compile(
     r"\b(?:anticipo|senal|deposit[oa]?|retainer|sinal|entrada|enganche|abono|inicial|down ?payment|prepayment"
     r"|adelanto|reserva|upfront|up front|down\b|de inicio|primer pago)"
+    r"|\b(?:on|at|upon|when) (?:sign|book|enrol|order|registration|the start)|\ba la firma\b|\bal (?:firmar|reservar"
+    r"|inscribir|contratar|empezar|matricular|ordenar|confirmar)|\bna (?:assinatura|reserva|matricula|inscricao"
+    r"|contratacao)\b|\bao (?:assinar|reservar|fechar|contratar|confirmar|se inscrever|matricular)"
+    r"|\b(?:holds?|secures?|confirms?|aparta|garante|asegura)\b|\b(?:to|para) (?:secure|confirm|hold|reservar|confirmar|garantir|apartar|separar)\b"
 )
+GIVEN_BACK = re.compile(
+    r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
+)
+"""How a text says that money is paid back, or kept."""
+_SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
 _INTEREST_FREE = re.compile(
     r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
     r"|without interest|zero interest|0 ?% (?:interest|apr|tae|intereses"
@@ -65,6 +72,8 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     """Say whether a percentage is a discount whose condition is stated, or a published fact."""
     if expression.value == 0 or is_own_figure(expression, reading):
         return True
+    if _is_said_to_be_over(expression, reading):
+        return True
     kind = percent_kind(expression)
     if kind != "deposit" and _is_discount(expression, about, reading):
         return True
@@ -79,6 +88,8 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
 def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a reply calls an amount what the text that has it does: a discount, a deposit, or neither."""
     kind = percent_kind(expression)
+    if kind in {"refund", "surcharge"} and not percent_kind(published):
+        return True
     return percent_kind(published) == kind or (not kind and _speaks_like(published, reading))
 
 
@@ -92,7 +103,7 @@ def deposit_percents(about: Bound, reading: Reading) -> frozenset[Decimal]:
 
 def _is_of(published: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether the item that a published text names next to a statement, if any, is among those spoken of."""
-    mentions = find_mentions(reading.tenant.catalogue, published.sentence)
+    mentions = mentions_in_published(reading.tenant)[published.sentence]
     end = published.place + len(published.text)
     nearest = min(
         mentions, key=lambda m: m.start - end if m.start >= end else published.place - m.end + 20, default=None
@@ -115,6 +126,10 @@ def percent_kind(expression: MoneyExpression) -> str:
         "discount": _distance(_LOWERS, clause_before, clause_after),
         "deposit": _distance(_DEPOSIT, clause_before, clause_after),
     }
+    if GIVEN_BACK.search(clause_before) or GIVEN_BACK.search(clause_after):
+        return "refund"
+    if _SURCHARGE.search(clause_before) or _SURCHARGE.search(clause_after):
+        return "surcharge"
     if expression.deal == "fraction":
         near["discount"] = 0
     kind = min(near, key=lambda each: near[each])
@@ -125,6 +140,17 @@ def _distance(pattern: re.Pattern[str], before: str, after: str) -> int:
     behind = pattern.search(after)
     ahead = max((len(before) - match.end() for match in [*pattern.finditer(before)][-1:]), default=_WINDOW)
     return min(ahead, behind.start() if behind else _WINDOW)
+
+
+def _is_said_to_be_over(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a percentage is that of a discount which has ended, and its sentence says so."""
+    ended = (
+        discount.percent
+        for item in reading.tenant.catalogue
+        for discount in item.discounts
+        if discount.valid_to and discount.valid_to < reading.today
+    )
+    return expression.value in ended and bool(NO_LONGER.search(expression.sentence))
 
 
 def _is_discount(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -169,31 +195,12 @@ def _multiplies_price(expression: MoneyExpression, about: Bound, reading: Readin
     following = next((each for each in reading.amounts if each.start >= expression.end), None)
     if following is None or following.start - expression.end > 3 or "×" in following.text:
         return False
-    money = readings(following, reading)
+    money = reading.money(following)
     return any(
         (each.amount_minor, each.currency) in money and each.role in {"price", "discounted"}
         for item in about.items
         for each in reading.implied(item)
     )
-
-
-def readings(expression: MoneyExpression, reading: Reading) -> frozenset[tuple[int, str]]:
-    """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
-    published = {price.currency for item in reading.tenant.catalogue for price in item.prices} | {
-        reading.tenant.currency
-    }
-    currencies = expression.currencies & published if expression.currencies else published
-    return frozenset(
-        (minor, currency)
-        for value in expression.values
-        for currency in currencies
-        if (minor := _minor(value, currency)) is not None
-    )
-
-
-def _minor(value: Decimal, currency: str) -> int | None:
-    minor = value.scaleb(get_currency_precision(currency))
-    return int(minor) if minor == minor.to_integral_value() else None
 
 
 # --- deals and taxes --------------------------------------------------------------------------------------------
@@ -211,7 +218,11 @@ def _is_deal_explained(expression: MoneyExpression, _: Bound, reading: Reading) 
 
 
 def _is_tax_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
-    return is_denied(expression.before) or is_published(expression, reading)
+    if is_denied(expression.before):
+        return True
+    if expression.deal == "included":  # where nothing is published, the rule `grounding` judges it
+        return all(each.deal == "included" for each in reading.published.of_kind("tax"))
+    return is_published(expression, reading)
 
 
 def _is_same(published: MoneyExpression, expression: MoneyExpression) -> bool:
@@ -228,5 +239,5 @@ _CHECKS: Mapping[str, tuple[Callable[[MoneyExpression, Bound, Reading], bool], s
     "instalments": (_are_instalments_explained, "These instalments are not published."),
     "free": (is_free_explained, "Nothing published says that this is free, or its condition is not said."),
     "deal": (_is_deal_explained, "This offer is not published."),
-    "tax": (_is_tax_explained, "Nothing published says that tax is added."),
+    "tax": (_is_tax_explained, "Published prices say something else about tax."),
 }

@@ -85,7 +85,8 @@ def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[
 
 def _agreed(sentences: Sequence[Sentence], turn: Turn, backing: Backing) -> Iterator[tuple[str, Span]]:
     """Yield a bare yes to a promise the prospect has asked for: "me guardas plaza?" "¡Hecho!"."""
-    yes = next((s for s in sentences if all(_is_yes(part) for part in s.words.split(" , "))), None)
+    affirming = (s for s in sentences if _WORDS["affirms"].may_find(s.starts))
+    yes = next((s for s in affirming if all(_is_yes(part) for part in s.words.split(" , "))), None)
     if yes is None or any(s is not yes and (s.asks or _EXPLAINS.search(s.words)) for s in sentences):
         return
     for asked in read_sentences(turn.text):

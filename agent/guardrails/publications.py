@@ -1,11 +1,11 @@
 """All that a tenant has published, as one folded text: what a reply may repeat, whatever else a rule would say."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from agent.folding import fold, words_of
+from agent.guardrails.published_once import once_for
 from agent.types import Tenant
 
 _DIGIT_RUNS = re.compile(r"\d(?:[ .()/-]{0,3}\d)*")
@@ -35,9 +35,10 @@ class Publications:
         return name in self.text and re.search(rf"(?<![\w.@-]){re.escape(name)}(?!\.?[\w-])", self.text) is not None
 
 
+@once_for
 def publications_of(tenant: Tenant) -> Publications:
     """Return what `tenant` has published: its name, disclosure, help, catalogue and passages."""
-    return _read(tuple(_texts(tenant)))
+    return _read(list(_texts(tenant)))
 
 
 def _texts(tenant: Tenant) -> Iterator[str]:
@@ -53,8 +54,7 @@ def _texts(tenant: Tenant) -> Iterator[str]:
         yield from passage.questions
 
 
-@lru_cache(maxsize=64)
-def _read(texts: tuple[str, ...]) -> Publications:
+def _read(texts: Sequence[str]) -> Publications:
     folded = [fold(text) for text in texts]
     numbers = {_NOT_DIGIT.sub("", run) for text in folded for run in _DIGIT_RUNS.findall(text)}
     together = "\n".join(folded)

@@ -2,34 +2,44 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from importlib.resources import files
 
-from agent.folding import words_of
-from agent.guardrails.mentions import stem
+from babel.numbers import get_currency_precision
+
+from agent.folding import fold, words_of
+from agent.guardrails.item_names import stem
+from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
+from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
-from agent.guardrails.unit_cues import priced_units
+from agent.guardrails.published_once import once_for
+from agent.guardrails.unit_cues import named_units, priced_units
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
-from agent.types import Tenant
+from agent.types import CatalogueItem, Tenant
 
 _TOPICS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})(?!\w)")
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("giveaways.toml").read_text("utf-8")).items()
 }
-_ASIDE = frozenset({"period", "seats"})
+_LIMITS = frozenset({"first"})
+"""Topics that say of which alone it is free: a reply has to say so, too."""
+_ASIDE = frozenset({"period", "seats"}) | _LIMITS
 """Topics that say how much, never what is given away."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
+_CLAUSE_END = re.compile(
+    r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
+)
 _UNIT = r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min)\b"
 _PERIOD = re.compile(
     rf"\b(\d{{1,3}})(?: (?:primeros|primeiros|first))? ?-?{_UNIT}|\b(?:primer|primeir[oa]|primera|first|un|um|uma|una"
     rf"|a|one) {_UNIT}"
 )
+_ALL_DAY = re.compile(r"\b(?:todo (?:el|o) dia|o dia (?:todo|inteiro)|el dia entero|all day|the whole day)\b")
 _UNIT_NAMES = {
     "me": "month",
     "mo": "month",
@@ -50,6 +60,8 @@ class FreeThing:
 
     topics: frozenset[str]
     stems: frozenset[str]
+    items: frozenset[int]
+    """Places in the catalogue of the items it names."""
     periods: frozenset[tuple[str, str]]
     """How long it says: number and unit."""
 
@@ -63,39 +75,81 @@ class PublishedTexts:
     free: tuple[FreeThing, ...]
     units: frozenset[str]
     """Units that prices are published by and the catalogue has no word for: the night, the hour."""
+    counted: frozenset[str]
+    """Units of which a price may be multiplied: those, and the ones that names of items have: "day pass"."""
 
     def of_kind(self, kind: str) -> tuple[MoneyExpression, ...]:
         """Return the statements of one kind."""
         return tuple(each for each in self.money if each.kind == kind)
 
 
+@once_for
 def published_texts(tenant: Tenant) -> PublishedTexts:
     """Return what facts, policies and descriptions state; read once as long as they stay the same."""
     texts = [passage.text for passage in tenant.passages]
     texts += [item.description for item in tenant.catalogue]
     texts += [discount.condition for item in tenant.catalogue for discount in item.discounts]
-    return _read(tuple(version for text in texts for version in text.items()))
+    plains = [read_plain(text, language) for each in texts for language, text in each.items()]
+    money = tuple(each for plain in plains for each in money_in(plain))
+    names = (fold(name) for item in tenant.catalogue if item.prices for name in item.name.values())
+    units = frozenset(unit for plain in plains for unit in priced_units(plain.text))
+    return PublishedTexts(
+        money=money,
+        numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
+        free=tuple(free_thing(clause_of(each), tenant.catalogue) for each in money if _is_given(each)),
+        units=units,
+        counted=units.union(unit for name in names for unit in named_units(name)),
+    )
 
 
-def free_thing(sentence: str) -> FreeThing:
-    """Return what a folded sentence that calls something free is about."""
+def _is_given(expression: MoneyExpression) -> bool:
+    return expression.kind == "free" and not is_denied(expression.before, expression.after)
+
+
+def free_thing(sentence: str, catalogue: Sequence[CatalogueItem] = ()) -> FreeThing:
+    """Return what a folded sentence that calls something free is about; items only where a catalogue is given."""
     words = words_of(sentence)
     return FreeThing(
         topics=frozenset(name for name, pattern in _TOPICS.items() if pattern.search(words)),
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4) - _GENERIC,
+        items=frozenset(
+            item
+            for mention in find_mentions(catalogue, sentence)
+            if not (mention.is_aside or mention.weak)
+            for item in mention.items
+        ),
         periods=frozenset(_periods(sentence)),
     )
 
 
 def _periods(sentence: str) -> Iterator[tuple[str, str]]:
+    if _ALL_DAY.search(sentence):
+        yield "1", "day"
     for number, unit, one in _PERIOD.findall(sentence):
         yield number or "1", _UNIT_NAMES[(unit or one)[:2]]
 
 
+@once_for
+def mentions_in_published(tenant: Tenant) -> Mapping[str, tuple[Mention, ...]]:
+    """Return which items each published sentence about money names."""
+    return {each.sentence: find_mentions(tenant.catalogue, each.sentence) for each in published_texts(tenant).money}
+
+
+def clause_of(expression: MoneyExpression) -> str:
+    """Return the part of its sentence in which something is called free."""
+    start = max((match.end() for match in _CLAUSE_END.finditer(expression.before)), default=0)
+    end = _CLAUSE_END.search(expression.after)
+    after = expression.after[: end.start()] if end else expression.after
+    return f"{expression.before[start:]}{expression.text}{after}"
+
+
 def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
     """Say whether what a reply calls free is what a text calls free, and for no longer."""
-    units = {unit for _, unit in published.periods}
-    if any((number, unit) not in published.periods for number, unit in said.periods if unit in units):
+    if not lasts_as_long(said, published) or not published.topics & _LIMITS <= said.topics:
+        return False
+    if said.items & published.items and not published.topics - _ASIDE:
+        return True
+    if said.items and published.items and not said.items & published.items:
         return False
     topics = said.topics - _ASIDE
     if topics or published.topics - _ASIDE:
@@ -103,9 +157,25 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
     return bool(said.stems & published.stems)
 
 
-def has_subject(said: FreeThing) -> bool:
-    """Say whether a sentence tells what is free, by a topic."""
-    return bool(said.topics)
+def lasts_as_long(said: FreeThing, published: FreeThing) -> bool:
+    """Say whether a reply names no other period than the text, if that names one."""
+    return not published.periods or said.periods <= published.periods
+
+
+@once_for
+def price_values(tenant: Tenant) -> frozenset[Decimal]:
+    """Return the values of all prices in whole units."""
+    return frozenset(
+        Decimal(price.amount_minor).scaleb(-get_currency_precision(price.currency))
+        for item in tenant.catalogue
+        for price in item.prices
+    )
+
+
+@once_for
+def currencies_in(tenant: Tenant) -> frozenset[str]:
+    """Return the currencies that anything is priced in, and the tenant's own."""
+    return frozenset(price.currency for item in tenant.catalogue for price in item.prices) | {tenant.currency}
 
 
 def expired_codes(tenant: Tenant, today: date) -> frozenset[str]:
@@ -115,18 +185,7 @@ def expired_codes(tenant: Tenant, today: date) -> frozenset[str]:
     }
 
 
+@once_for
 def known_codes(tenant: Tenant) -> frozenset[str]:
     """Return all discount codes of the catalogue in capitals."""
     return frozenset(d.code.upper() for item in tenant.catalogue for d in item.discounts if d.code)
-
-
-@lru_cache(maxsize=64)
-def _read(texts: tuple[tuple[str, str], ...]) -> PublishedTexts:
-    plains = [read_plain(text, language) for language, text in texts]
-    money = tuple(each for plain in plains for each in money_in(plain))
-    return PublishedTexts(
-        money=money,
-        numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
-        free=tuple(free_thing(each.sentence) for each in money if each.kind == "free"),
-        units=frozenset(unit for plain in plains for unit in priced_units(plain.text)),
-    )

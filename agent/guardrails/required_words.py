@@ -1,39 +1,132 @@
-"""Which words a pattern cannot do without, so that it is only tried on sentences that have one of them.
+"""Which words a pattern cannot do without, so that it is only tried on texts that have them.
 
-Read from Python's own parse of the pattern. `starts_of` and `required_starts` speak of words by how they begin: by
-their first three and four letters.
+Read from the text of the pattern; rather too few words than too many. Words are told by how they begin: by their first
+three, four and six letters, or as a whole.
 """
 
-from collections.abc import Iterable, Sequence
-from re import _constants as sre  # type: ignore[attr-defined]  # no public way to read a parsed pattern
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from agent.guardrails.pattern_text import Part, read_pattern
 
 Starts = frozenset[str]
-_REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT)
+WHOLE = "."
+"""Stands behind a whole word."""
+Needs = tuple[Starts, ...]
+"""Sets of starts, the most telling first: whatever matches has one of each."""
 
 
 def starts_of(words: str) -> Starts:
-    """Return how the words of a sentence begin."""
-    split = words.split()
-    return frozenset(word[:4] for word in split) | frozenset(word[:3] for word in split)
+    """Return how the words of a text, parted by white space, begin."""
+    split = set(words.split())
+    found = {f"{word}{WHOLE}" for word in split}
+    found.update([word[:3] for word in split], [word[:4] for word in split], [word[:6] for word in split])
+    return frozenset(found)
+
+
+@lru_cache(maxsize=128)
+def starts_in(text: str) -> Starts:
+    """Return how the words of a folded text with its punctuation begin. Several rules ask, so the last are kept."""
+    return starts_of(_NOT_A_WORD.sub(" ", text))
 
 
 def required_starts(pattern: str) -> Starts | None:
     """Return a set of which every text that matches `pattern` has one; None if there is no such set.
 
-    The pattern is for words one space apart, and begins where a word does.
+    Raises:
+        ValueError: the pattern uses a notation that `read_pattern` does not know.
     """
-    return _best(_Walk().read(_parser.parse(pattern)).found)
+    return next(iter(needs_of(pattern)), None)
 
 
-def _best(found: Iterable[Starts]) -> Starts | None:
-    """Return the most telling set: long starts rarely occur by chance."""
-    return min(found, key=lambda starts: sum(6.0 ** (4 - len(start)) for start in starts), default=None)
+def needs_of(pattern: str) -> Needs:
+    """Return all that a text needs to match `pattern`, which begins where a word does.
+
+    Raises:
+        ValueError: the pattern uses a notation that `read_pattern` does not know.
+    """
+    return _needs([Part("group", branches=read_pattern(pattern))])
+
+
+_NOT_A_WORD = re.compile(r"[\W_]+")
+
+
+class Lookup:
+    """Tells which of many patterns a text may match."""
+
+    def __init__(self, needs: Iterable[Needs]) -> None:
+        self._rest: list[Needs] = []
+        """By pattern, what it needs beside the start by which it is found."""
+        by_start: dict[str, list[int]] = defaultdict(list)
+        for place, each in enumerate(needs):
+            self._rest.append(each[1:])
+            for start in each[0] if each else {""}:
+                by_start[start].append(place)
+        self._always = tuple(by_start.pop("", ()))
+        self._by_start = dict(by_start)
+        self._known = frozenset(by_start)
+
+    @classmethod
+    def of_alternatives(cls, pattern: str) -> "Lookup":
+        """Return a lookup of the alternatives that `pattern` consists of.
+
+        Raises:
+            ValueError: the pattern uses a notation that `read_pattern` does not know.
+        """
+        return cls(_needs(branch) for branch in _alternatives(read_pattern(pattern)))
+
+    def places(self, starts: Starts) -> list[int]:
+        """Return the places of the patterns that a text whose words begin so may match, in order."""
+        found = {place for start in self._known & starts for place in self._by_start[start]}
+        return sorted(
+            [*self._always, *(p for p in found if not any(need.isdisjoint(starts) for need in self._rest[p]))]
+        )
+
+    def any(self, starts: Starts) -> bool:
+        """Say whether a text whose words begin so may match any of the patterns."""
+        return bool(self.places(starts))
+
+
+def _alternatives(branches: Sequence[Sequence[Part]]) -> Iterator[list[Part]]:
+    """Yield the alternatives, those of a group that an alternative consists of one by one."""
+    for branch in branches:
+        solid = [place for place, part in enumerate(branch) if part.kind not in {"edge", "nothing"}]
+        group = branch[solid[0]] if len(solid) == 1 else None
+        if group and group.kind == "group" and not group.repeats:
+            before, after = branch[: solid[0]], branch[solid[0] + 1 :]
+            yield from ([*before, *inner, *after] for inner in _alternatives(group.branches))
+        else:
+            yield list(branch)
+
+
+def _needs(parts: Sequence[Part]) -> Needs:
+    return tuple(sorted(dict.fromkeys(_Walk().read(parts, ends_word=False).found), key=_commonness))
+
+
+def _commonness(starts: Starts) -> float:
+    """Return how little a set tells: long starts rarely occur by chance."""
+    return sum(6.0 ** (4 - len(start)) for start in starts)
+
+
+def _begins_apart(parts: Sequence[Part], *, ends_word: bool) -> bool:
+    """Say whether `parts` cannot begin with a letter. `ends_word`: nor does what stands behind them."""
+    for place, part in enumerate(parts):
+        behind = parts[place + 1 :]
+        if part.kind == "nothing":
+            continue
+        if part.repeats and not part.needed and not _begins_apart(behind, ends_word=ends_word):
+            return False
+        if part.kind == "group":
+            return all(_begins_apart([*branch, *behind], ends_word=ends_word) for branch in part.branches)
+        return part.kind in {"edge", "sign"}
+    return ends_word
 
 
 class _Walk:
-    """Reads a sequence of parsed items from left to right, collecting sets of starts."""
+    """Reads the parts of a pattern from left to right, collecting sets of starts."""
 
     def __init__(self, run: str = "", *, at_start: bool = True) -> None:
         self.run = run
@@ -41,51 +134,49 @@ class _Walk:
         self.at_start = at_start
         self.found: list[Starts] = []
 
-    def read(self, items: Sequence[tuple[Any, Any]]) -> "_Walk":
-        """Read on; returns itself."""
-        for kind, value in items:
-            if kind is sre.LITERAL and chr(value).isalnum():
-                self.run = self.run + chr(value) if self.run or self.at_start else ""
-                self.at_start = False
-            elif kind is sre.LITERAL:
-                self._end_word(whole=True)
-                self.at_start = chr(value) == " "
-            elif kind is sre.SUBPATTERN:
-                self.read(value[3])
-            elif kind is sre.BRANCH:
-                self._read_branches(value[1])
-            elif kind in _REPEATS:
-                self._read_repeat(*value)
-            elif kind is sre.AT or (kind is sre.ASSERT and value[0] < 0):  # the only look-behind in use is a space
-                self._end_word(whole=True)
-                self.at_start = True
-            elif kind not in {sre.ASSERT, sre.ASSERT_NOT}:
-                self._end_word(whole=False)
-                self.at_start = False
+    def read(self, parts: Sequence[Part], *, ends_word: bool) -> "_Walk":
+        """Read all parts; returns itself. `ends_word`: no letter can stand behind them."""
+        for place, part in enumerate(parts):
+            if part.repeats:
+                self._read_repeat(part, apart=_begins_apart(parts[place:], ends_word=ends_word))
+            elif part.kind == "group":
+                self._read_branches(part, ends_word=_begins_apart(parts[place + 1 :], ends_word=ends_word))
+            else:
+                self._read_one(part)
+        self._end_word(whole=ends_word)
         return self
 
+    def _read_one(self, part: Part) -> None:
+        if part.kind == "letters":
+            self.run = self.run + part.letters if self.run or self.at_start else ""
+            self.at_start = False
+        elif part.kind != "nothing":
+            self.at_start = part.kind in {"edge", "sign"}
+            self._end_word(whole=self.at_start)
+
     def _end_word(self, *, whole: bool) -> None:
-        """Keep what is known of a word that ends here, or goes on in unknown letters."""
-        if len(self.run) >= 3 or (whole and self.run):
-            self.found.append(frozenset({self.run[:4]}))
+        """Keep what is known of a word that ends here, or goes on in letters that are not known."""
+        known = self.run + WHOLE if whole else self.run[:6] if len(self.run) >= 6 else self.run[:4]
+        if self.run and (whole or len(known) >= 3):
+            self.found.append(frozenset({known}))
         self.run = ""
 
-    def _read_branches(self, branches: Sequence[Any]) -> None:
-        walks = [_Walk(self.run, at_start=self.at_start).read(branch) for branch in branches]
-        for walk in walks:
-            walk._end_word(whole=False)
-        best = [_best(walk.found) for walk in walks]
-        if all(best):
+    def _read_branches(self, group: Part, *, ends_word: bool) -> None:
+        walks = [_Walk(self.run, at_start=self.at_start).read(each, ends_word=ends_word) for each in group.branches]
+        best = [min(walk.found, key=_commonness, default=None) for walk in walks]
+        if len(walks) == 1:
+            self.found += walks[0].found
+        elif all(best):
             self.found.append(frozenset().union(*(starts for starts in best if starts)))
-        elif len(self.run) >= 3:
-            self.found.append(frozenset({self.run[:4]}))
+        else:
+            self._end_word(whole=False)
         self.run, self.at_start = "", all(walk.at_start for walk in walks)
 
-    def _read_repeat(self, least: int, most: int, items: Sequence[Any]) -> None:  # noqa: ARG002 — the parser's order
-        inner = _Walk(at_start=self.at_start and not self.run).read(items)
-        keeps_start = self.at_start and not self.run and inner.at_start
-        self._end_word(whole=False)
-        if least:
-            inner._end_word(whole=False)
+    def _read_repeat(self, part: Part, *, apart: bool) -> None:
+        """Read what may be missing or stand there several times. `apart`: no letter can stand here."""
+        begins = self.at_start and not self.run
+        self._end_word(whole=apart)
+        inner = _Walk(at_start=begins).read([replace(part, repeats=False)], ends_word=False)
+        if part.needed:
             self.found += inner.found
-        self.at_start = keeps_start or (bool(least) and inner.at_start)
+        self.at_start = inner.at_start and (begins or part.needed)

@@ -36,6 +36,8 @@ _IF_NOT = re.compile(
     r"\b(si|se|if|caso)( (?:i|it|eu|yo|you|u|he|she|they|we|el|la|o|a|usted|voce|vc|algo))?"
     r"(?: (?:do|does|is|are|did|re))? (?:no|nao|not)\b"
 )
+_NO = re.compile(r"\b(?:no|not|nao|sin|sem|without)\b")
+"""Without one of these words there is neither of the two above."""
 _CONTRACTED = re.compile(r"\b(do|does|did|ca|wo|is|are|was|were|would|could|should|have|has)nt\b")
 
 _DENIAL = (
@@ -113,6 +115,7 @@ def read_sentences(text: str) -> tuple[Sentence, ...]:
     Several rules read the same text, so the last few are kept.
     """
     folded = fold_text(text)
+    draws_out = _DRAWN_OUT.search(folded.text) is not None
     found: list[Sentence] = []
     start = 0
     for end in (*_SENTENCE_END.finditer(folded.text), None):
@@ -120,16 +123,16 @@ def read_sentences(text: str) -> tuple[Sentence, ...]:
         read = [
             (words, where)
             for where in _clauses(folded.text, start, stop)
-            if (words := _words(folded.text[slice(*where)]))
+            if (words := _words(folded.text[where[0] : where[1]], draws_out=draws_out))
         ]
         if read:
-            words = " , ".join(words for words, _ in read)
+            words = " , ".join([words for words, _ in read])
             found.append(
                 Sentence(
                     words=words,
                     starts=starts_of(words),
                     text=folded.text[start:stop],
-                    clauses=tuple(folded.span(*where) for _, where in read),
+                    clauses=tuple([folded.span(*where) for _, where in read]),
                     asks=end is not None and "?" in end[0],
                 )
             )
@@ -173,9 +176,12 @@ def _stripped(text: str, start: int, end: int) -> Span:
     return start + len(piece) - len(piece.lstrip()), max(start, start + len(piece.rstrip()))
 
 
-def _words(clause: str) -> str:
-    """Return the words of one folded clause; `%` as a word, "don't" as "do not"."""
+def _words(clause: str, *, draws_out: bool) -> str:
+    """Return the words of one folded clause; `%` as a word, "don't" as "do not". `draws_out`: may have "stooop"."""
     words = _NOT_A_WORD.sub(" ", clause.replace("n't", " not").replace("%", " percent ")).strip()
-    words = _CONTRACTED.sub(r"\1 not", _DRAWN_OUT.sub(r"\1", words))
+    if draws_out:
+        words = _DRAWN_OUT.sub(r"\1", words)
+    if "nt" in words:
+        words = _CONTRACTED.sub(r"\1 not", words)
     words = words.replace("cannot", "can not").replace("ca not", "can not").replace("wo not", "will not")
-    return _IF_NOT.sub(r"\1\2 ifnot", _NOT_A_DENIAL.sub("okay", words))
+    return _IF_NOT.sub(r"\1\2 ifnot", _NOT_A_DENIAL.sub("okay", words)) if _NO.search(words) else words

@@ -6,11 +6,13 @@ Terms are spans of time ("14 días", "two weeks", "10 years"), shares ("50 %"), 
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import files
 
 from agent.guardrails.mentions import MONTHS
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.required_words import Lookup, needs_of, starts_in
 
 Term = tuple[str, str]
 """Kind (`day`, `month`, `percent`, `km`, …) and number, the same for equal terms: two weeks are 14 days."""
@@ -62,12 +64,26 @@ _DAY = re.compile(
 )
 
 
+class _Things:
+    """Things a term may be about, by the words that name them in any language."""
+
+    def __init__(self, things: Mapping[str, Sequence[str]]) -> None:
+        self._patterns = [(name, re.compile(rf"\b(?:{'|'.join(words)})")) for name, words in things.items()]
+        self._lookup = Lookup(needs_of(pattern.pattern) for _, pattern in self._patterns)
+
+    def in_text(self, text: str) -> frozenset[str]:
+        """Return the things that folded `text` names."""
+        possible = (self._patterns[place] for place in self._lookup.places(starts_in(text)))
+        return frozenset(name for name, pattern in possible if pattern.search(text))
+
+
 _THINGS = {
-    table: {name: re.compile(rf"\b(?:{'|'.join(words)})") for name, words in things.items()}
+    table: _Things(things)
     for table, things in tomllib.loads(files("agent.guardrails").joinpath("terms.toml").read_text("utf-8")).items()
 }
 
 
+@lru_cache(maxsize=512)
 def spans_of(text: str, language: str) -> frozenset[Term]:
     """Return the spans of time, shares and distances that folded `text` in `language` states."""
     text = digits_for_words(text, language)
@@ -76,6 +92,7 @@ def spans_of(text: str, language: str) -> frozenset[Term]:
     return frozenset(found | ({("percent", "50")} if _HALF.search(text) else set()))
 
 
+@lru_cache(maxsize=512)
 def days_of(text: str) -> frozenset[Term]:
     """Return the days that folded `text` names: dates, weekdays, "tomorrow", "the 30th"."""
     dates = frozenset(("date", _date(match)) for match in _DATE.finditer(text))
@@ -83,14 +100,16 @@ def days_of(text: str) -> frozenset[Term]:
     return dates | frozenset((match.lastgroup or "", match[match.lastgroup or 0]) for match in _DAY.finditer(rest))
 
 
+@lru_cache(maxsize=512)
 def anchors_of(text: str) -> frozenset[str]:
     """Return what a term may count from, of what folded `text` names: `payment`, `departure` …, in any language."""
-    return frozenset(name for name, words in _THINGS["anchors"].items() if words.search(text))
+    return _THINGS["anchors"].in_text(text)
 
 
+@lru_cache(maxsize=512)
 def parts_of(text: str) -> frozenset[str]:
     """Return what a warranty may be for, of what folded `text` names: `panel`, `engine` …, in any language."""
-    return frozenset(name for name, words in _THINGS["parts"].items() if words.search(text))
+    return _THINGS["parts"].in_text(text)
 
 
 def _terms(match: re.Match[str]) -> Iterator[Term]:

@@ -33,8 +33,11 @@ _WORDS = load_patterns("tone_words")
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
     """Revise a text that is unkind or presses the prospect."""
-    for sentence in read_sentences(candidate.text):
-        for kind, match in _unkind(sentence, tenant):
+    sentences = read_sentences(candidate.text)
+    said = frozenset[str]().union(*(sentence.starts for sentence in sentences))
+    lists = frozenset(key for key in ("always", "plain", "scarce") if _WORDS[key].may_find(said))
+    for sentence in sentences:
+        for kind, match in _unkind(sentence, tenant, lists):
             span = sentence.span(match)
             return Verdict(
                 rule=RULE,
@@ -47,13 +50,14 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     return Verdict(rule=RULE, outcome="pass", version=VERSION)
 
 
-def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str]]]:
-    """Yield what is unkind in a sentence, by kind, unless it is denied or published."""
-    yield from _WORDS["always"].find(sentence.words, sentence.starts)
-    for kind, match in _WORDS["plain"].find(sentence.words, sentence.starts):
+def _unkind(sentence: Sentence, tenant: Tenant, lists: frozenset[str]) -> Iterator[tuple[str, Match[str]]]:
+    """Yield what `lists` find unkind in a sentence, by kind, unless it is denied or published."""
+    if "always" in lists:
+        yield from _WORDS["always"].find(sentence.words, sentence.starts)
+    for kind, match in _WORDS["plain"].find(sentence.words, sentence.starts) if "plain" in lists else ():
         if not _is_excused(sentence, match):
             yield kind, match
-    for kind, match in _WORDS["scarce"].find(sentence.words, sentence.starts):
+    for kind, match in _WORDS["scarce"].find(sentence.words, sentence.starts) if "scarce" in lists else ():
         if not (_is_excused(sentence, match) or backing_of(tenant).states(sentence.words)):
             yield kind, match
 

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from agent.guardrails.word_lists import load_words
+
 UnitCue = Literal["month", "year", "session", "course", "once", "other", ""]
 
-_A = r"(?:\b(?:al|por|la|el|a|an|per|each|cada|every|the|pro|p)|/|\bpor cada|\bof) ?(?:l[ao] )?"
+_A = r"(?:\b(?:ao|al|por|la|el|a|an|per|each|cada|every|the|pro|p)|/|\bpor cada|\bof) ?(?:l[ao] )?"
 _SESSION = (
     r"(?:clase|aula|lesson|class|sesion|sessao|session|visita|visit|cita|consulta|appointment|control|limpieza|passeio"
     r"|trip)"
@@ -16,6 +18,8 @@ _WHOLE_COURSE = (
     r"(?:curso|course)|\btodo el curso|\bcurso (?:completo|inteiro)"
     r"|\b(?:por las|pelas|for the|for all) \d+ (?:semanas|weeks)"
 )
+_EACH_OF = "|".join([*sorted(load_words("money_words")["each_of"]), _SESSION, "curso", "course"])
+_POR_UNIT = "|".join(sorted(load_words("money_words")["por_unit"]))
 _OTHERS = (
     r"(?:dia|day|diaria|semana|week|wk|quinzena|quincena|hora|hour|hr|minuto|minute|watt?|w|kwh?|kilometro|km|mile"
     r"|milla"
@@ -24,13 +28,15 @@ _OTHERS = (
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"{_A}{_OTHERS}s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
+    "other": rf"{_A}{_OTHERS}s?\b|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
+    rf"|\bpor (?:{_POR_UNIT})s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
     r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
     r"|\b(?:o|el|la|a|the) (?:semestre|trimestre|quarter|bimestre|semana|dia|noche|noite|hora|week|night|day)\b"
     r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
     "month": rf"{_A}(?:mes|month|mo|mth)\b(?! (?:que|proxim|pasad))"
     r"|\b(?:mensual(?:es|mente)?|mensa(?:l|is|lmente)|monthly|mensualidad(?:es)?)\b",
-    "year": rf"{_A}(?:ano|year|yr|anualidad)\b|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
+    "year": rf"{_A}(?:ano|year|yr|anualidad)\b(?! (?:pre|paid|up ?front|in advance|por ad|adelant|anticip|antecip|adiant"
+    r"|complet|inteir))|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
     r"|\b12 (?:meses|months)\b|\b(?:todo el ano|o ano (?:todo|inteiro)|the whole year|for the year|pelo ano)\b",
     "session": rf"{_A}{_SESSION}s?\b",
     "course": _WHOLE_COURSE,
@@ -62,12 +68,17 @@ _PRICED_BY = re.compile(
     rf"\b(?:preci\w+|precos?|prices?|priced|rates?|tarifas?|valor\w*|charged|billed"
     rf"|cobra\w*)\b[^.\n]{{0,25}}?{_A}(?P<unit>{_OTHERS})s?\b"
 )
+_UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
+_COVERS = re.compile(
+    r"^[^\d.;!?\n□]{0,12}\b(?:covers?|cubren?|cobrem?|pays? for|buys?|incluy\w+|inclui|includes?|vale (?:por|para)|por|for|gets you)"
+    r" (?:every|all|each and every|as many|any number|unlimited|tod[oa]s|cualquier (?:cantidad|numero)|qualquer (?:quantidade|numero)|cuant[oa]s|quant[oa]s)\b"
+)
 _PEOPLE = re.compile(
     r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
     r"| os| as)? ?)(?P<count>\d{1,2})\b(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
     r"|parcel|instal|pagos"
-    r"|payments))"
+    r"|payments|kwp?\b|kw\b|l\b|litros?|lit(?:er|re)s?|m2?\b|cm\b|gb\b|hp\b|plazas|placas|paineles|paineis|paneles))"
 )
 
 _MANY = re.compile(
@@ -82,11 +93,14 @@ _SINGLE = re.compile(
     r"^[^\d.;!?\n□]{0,14}\b(?:for|por|para) (?:a single|just one|only one|(?:una?|solo una?) sol[oa]|uma so|um so"
     r"|un[oa]? unic[oa])\b"
 )
-_EVERYONE = re.compile(
-    r"^[^\d.;!?\n□]{0,30}\b(?:para|for|pra) (?:todos|tod[oa] (?:el|la|o|a)|everyone|everybody|(?:your|the|tu"
+_FOR_EVERYONE = re.compile(
+    r"\b(?:para|for|pra) (?:todos|tod[oa] (?:el|la|o|a)|everyone|everybody|(?:your|the|tu"
     r"|su) (?:whole|entire)"
     r"|(?:el|the|o) (?:grupo|group|equipo|team|whole team)|unlimited|usuarios ilimitados|toda tu|toda su)\b"
 )
+_EVERYONE = re.compile(rf"^[^\d.;!?\n□]{{0,30}}{_FOR_EVERYONE.pattern}")
+EVERYONE = 1_000
+"""The number of people that stands for everybody."""
 
 
 def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int, str]:
@@ -125,10 +139,20 @@ def priced_units(plain: str) -> frozenset[str]:
     return frozenset(unit_class(match["unit"]) for match in _PRICED_BY.finditer(plain))
 
 
+def is_for_everyone(text: str) -> bool:
+    """Say whether a folded text speaks of a price, or a thing, for all: "módulo para toda la empresa"."""
+    return bool(_FOR_EVERYONE.search(text))
+
+
+def named_units(name: str) -> frozenset[str]:
+    """Return the classes of the units that an item's folded name has: "day pass", "sala (1 hora)"."""
+    return frozenset(unit_class(match[0]) for match in _UNIT_WORD.finditer(name))
+
+
 def read_people(plain: str, start: int, end: int) -> int:
     """Return of how many people or sessions the amount plain[start:end] is said to be the price; 0: not said.
 
-    "For everybody" is at least two, "for a single one" is one.
+    "For everybody" is `EVERYONE`, "for a single one" is one.
     """
     behind = plain[end : end + 60]
     match = _PEOPLE.match(behind)
@@ -137,6 +161,6 @@ def read_people(plain: str, start: int, end: int) -> int:
     many = _MANY.search(plain, max(0, start - 50), start)
     if many and not _EACH.match(behind):
         return int(many["count"])
-    if _EVERYONE.match(behind):
-        return 2
+    if _EVERYONE.match(behind) or _COVERS.match(behind):
+        return EVERYONE
     return 1 if _SINGLE.match(behind) else 0

@@ -2,6 +2,27 @@
 
 import tomllib
 from importlib.resources import files
+from typing import Any
+
+
+def load_tables(name: str) -> dict[str, Any]:
+    """Return the tables of `name`.toml and of the files that go on with it, `name`_*.toml, in order.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a table stands in two of them.
+    """
+    folder = files("agent.guardrails")
+    more = sorted(
+        each.name for each in folder.iterdir() if each.name.startswith(f"{name}_") and each.name.endswith(".toml")
+    )
+    tables: dict[str, Any] = {}
+    for file in (f"{name}.toml", *more):
+        read = tomllib.loads(folder.joinpath(file).read_text("utf-8"))
+        if twice := tables.keys() & read.keys():
+            raise ValueError(f"{file}: {', '.join(sorted(twice))} stands in another file of {name}, too")
+        tables |= read
+    return tables
 
 
 def load_words(name: str) -> dict[str, frozenset[str]]:

@@ -1,6 +1,6 @@
 """The outbox: outbound messages in state `pending` or `sending`, their claims, and how far the others have got."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -23,21 +23,23 @@ from agent.types import (
 
 
 async def withdraw_unsent_replies(tx: Tx, conversation_id: ConversationId) -> int:
-    """Supersede answers of the agent that have not left yet, and take their turns' messages back as unread.
+    """Supersede what the agent has not sent yet, and take back as unread the messages that were to be answered by it.
 
-    Notices of ours (a hand-over, an opt-out confirmation) have source `rule` and stay. Returns how many went.
+    Notices of ours (a hand-over, an opt-out confirmation) have source `rule` and stay. A follow-up answers nothing.
+    Returns how many messages are unread again.
     """
     cursor = await tx.execute(
         """with withdrawn as (
                update messages set state = 'superseded', error = 'newer message'
                where tenant_id = (select current_tenant()) and conversation_id = %s and direction = 'outbound'
-                 and state = 'pending' and author = 'agent' and source <> 'rule'
-               returning turn_id),
+                 and state = 'pending' and author = 'agent' and (source <> 'rule' or purpose = 'follow_up')
+               returning turn_id, purpose),
+           unanswered as (select turn_id from withdrawn where purpose <> 'follow_up'),
            reopened as (
                update turns set state = 'superseded', reason = 'newer message'
-               where id in (select turn_id from withdrawn))
+               where id in (select turn_id from unanswered))
            update messages set turn_id = null
-           where direction = 'inbound' and turn_id in (select turn_id from withdrawn)""",
+           where direction = 'inbound' and turn_id in (select turn_id from unanswered)""",
         (conversation_id,),
     )
     return cursor.rowcount
@@ -79,14 +81,18 @@ async def insert_outbound(
     subject: str | None,
     created_at: datetime,
     not_before: datetime,
+    verdicts: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Put a message into the outbox. Its delivery job must be deferred in the same transaction."""
+    """Put a message into the outbox. Its delivery job must be deferred in the same transaction.
+
+    `verdicts` are those of its check, as JSON-safe data.
+    """
     await tx.execute(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
-                                 language, turn_id, created_at, purpose, source, state, draft, not_before)
+                                 language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
                   %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
-                  %(not_before)s
+                  %(not_before)s, %(verdicts)s
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
@@ -102,7 +108,16 @@ async def insert_outbound(
             "source": source,
             "draft": Jsonb(draft) if draft is not None else None,
             "not_before": not_before,
+            "verdicts": Jsonb(list(verdicts)),
         },
+    )
+
+
+async def save_verdicts(tx: Tx, message_id: MessageId, verdicts: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the verdicts of a message's latest check, in place of those before."""
+    await tx.execute(
+        "update messages set verdicts = %s where id = %s and direction = 'outbound'",
+        (Jsonb(list(verdicts)), message_id),
     )
 
 
@@ -167,6 +182,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             channel=row["channel"],
             purpose=row["purpose"],
             author=row["author"],
+            **_certainty(row["draft"]),
         ),
         conversation_id=row["conversation_id"],
         turn_id=row["turn_id"],
@@ -178,6 +194,11 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         is_behind=row["is_behind"],
         holds=row["holds"],
     )
+
+
+def _certainty(draft: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return how sure the writer of a draft was; a fixed text has none, and is certain."""
+    return {key: draft[key] for key in ("confidence", "needs_human") if key in draft} if draft else {}
 
 
 async def claim_outbox_entry(tx: Tx, message_id: MessageId, token: UUID, claim_s: float) -> int:

@@ -147,3 +147,80 @@ def test_judge_without_a_key_says_what_to_set(tmp_path: Path, tenants: Path) -> 
     ran = check(tmp_path, tenants, [row(1, OPEN)], "--judge")
     assert ran.returncode == 1
     assert "ANTHROPIC_API_KEY" in ran.stderr
+
+
+# --- files as they come ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--tenants", "--in"])
+def test_input_is_never_overwritten(tmp_path: Path, tenants: Path, option: str) -> None:
+    source = tmp_path / "in.jsonl"
+    target = tenants if option == "--tenants" else source
+    ran = check(tmp_path, tenants, [row(1, "Hola")], "--out", str(target))
+    assert ran.returncode == 1
+    assert "would overwrite its own input" in ran.stderr
+    assert json.loads(tenants.read_text()) == TENANTS
+    assert json.loads(source.read_text()) == row(1, "Hola")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        pytest.param(".", "is a directory", id="directory"),
+        pytest.param("missing/out.jsonl", "does not exist", id="no such directory"),
+        pytest.param("/dev/full", "No space left", id="disk full"),
+    ],
+)
+def test_output_that_cannot_be_written_is_refused_in_words(
+    tmp_path: Path, tenants: Path, target: str, said: str
+) -> None:
+    ran = check(tmp_path, tenants, [row(1, "Hola")], "--out", str(tmp_path / target))
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path, tenants: Path) -> None:
+    tenants.write_text("\ufeff" + json.dumps(TENANTS))
+    first, second = json.dumps(row(1, "Hola")), json.dumps(row(2, "Hola"))
+    ran = check(tmp_path, tenants, ["\ufeff" + first + "\r", "\r", second + "\r"])
+    assert ran.returncode == 0, ran.stderr
+    assert [each["id"] for each in read(tmp_path)] == [1, 2]
+
+
+def test_empty_file_gives_an_empty_file(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [])
+    assert ran.returncode == 0, ran.stderr
+    assert read(tmp_path) == []
+    assert "0 rows written" in ran.stderr
+
+
+def test_file_of_bad_rows_alone_fails(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, ["{broken", row(2, "Hola", tenant=None), row(3, "Hola", language=None)])
+    assert ran.returncode == 1
+    assert [f"line {number}:" in ran.stderr for number in (1, 2, 3)] == [True, True, True]
+
+
+def test_huge_row_is_judged_and_the_next_one_too(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [row(1, "Cuesta 790 €. " * 200_000), row(2, "Salidas los sábados.")])
+    assert ran.returncode == 0, ran.stderr
+    assert [each["outcome"] for each in read(tmp_path)] == ["violation", "pass"]
+
+
+def test_what_is_said_goes_to_standard_error_alone(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [row(1, "Hola"), "{broken"])
+    assert ran.stdout == ""
+    assert "1 rows written" in ran.stderr
+
+
+def test_help_says_what_a_row_is_and_what_the_exit_codes_mean(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [], "--help")
+    assert ran.returncode == 0
+    for word in ("tenant", "draft", "inbound", "--judge", "Exit code"):
+        assert word in ran.stdout
+
+
+def test_missing_input_is_bad_usage(tmp_path: Path, tenants: Path) -> None:
+    ran = check(tmp_path, tenants, [], "--in", str(tmp_path / "nowhere"))
+    assert ran.returncode == 2
+    assert "does not exist" in ran.stderr

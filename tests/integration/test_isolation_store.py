@@ -145,6 +145,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
     outbox.withdraw_unsent_replies: lambda tx, _, b: outbox.withdraw_unsent_replies(tx, b.idle),
     outbox.insert_outbound: outbound_of,
+    outbox.save_verdicts: lambda tx, _, b: outbox.save_verdicts(tx, b.pending, [{"rule": "tone"}]),
     outbox.find_conversation_of: lambda tx, _, b: outbox.find_conversation_of(tx, b.sent),
     outbox.lock_outbox_entry: lambda tx, _, b: outbox.lock_outbox_entry(tx, b.pending),
     outbox.claim_outbox_entry: lambda tx, _, b: outbox.claim_outbox_entry(tx, b.pending, new_id(), 30),

@@ -33,7 +33,7 @@ async def test_answered_turn_is_one_trace_from_screen_to_send(traced: Agent, lan
     trace_id = await traced.value("select trace_id from turns")
     assert {span.trace_id for span in langfuse.spans} == {trace_id}
     root = langfuse.named("turn")
-    for name in ("screen", "detect", "classify", "retrieve", "route", "draft", "decide", "deliver", "consent"):
+    for name in ("screen", "detect", "classify", "retrieve", "route", "draft", "decide", "recheck", "deliver"):
         assert langfuse.named(name) is not None, name
     kinds = [langfuse.named(name).kind for name in ("classify", "classify call", "draft", "draft call", "retrieve")]
     assert kinds == ["chain", "generation", "chain", "generation", "retriever"]

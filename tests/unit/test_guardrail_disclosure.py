@@ -296,6 +296,19 @@ def test_first_contact_discloses(text: str, author: Author, outcome: Outcome) ->
     assert disclosure.check(replace(draft(text), author=author), turn, turn.tenant, NOW).outcome == outcome
 
 
+def test_follow_up_discloses_where_nothing_was_ever_sent() -> None:
+    turn = make_turn()
+    follow_up = replace(draft("¿Te quedó alguna duda?"), purpose="follow_up")
+    assert disclosure.check(follow_up, turn, turn.tenant, NOW).outcome == "revise"
+    assert disclosure.check(follow_up, later_turn("hola", turn.tenant), turn.tenant, NOW).outcome == "pass"
+
+
+def test_follow_up_must_not_pose_as_a_person() -> None:
+    turn = later_turn("hola", make_tenant())
+    follow_up = replace(draft("Te lo digo yo, que soy una persona real."), purpose="follow_up")
+    assert disclosure.check(follow_up, turn, turn.tenant, NOW).outcome == "revise"
+
+
 def test_staff_may_say_who_they_are() -> None:
     turn = later_turn("eres un bot?", make_tenant())
     assert disclosure.check(replace(draft("No, soy Ana."), author="staff"), turn, turn.tenant, NOW).outcome == "pass"

@@ -7,7 +7,7 @@ import pytest
 from agent.guardrails.language import make_language_rule
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
-from agent.types import Verdict
+from agent.types import Author, Outcome, Purpose, Verdict
 from tests.factories import NOW, make_turn
 from tests.trades import TRADES, draft, later_turn
 
@@ -175,10 +175,19 @@ def test_language_the_tenant_does_not_answer_in_is_revised(rule: Rule) -> None:
     assert (verdict.outcome, verdict.evidence) == ("revise", "fr")
 
 
-def test_what_staff_or_the_system_write_is_theirs(rule: Rule) -> None:
+@pytest.mark.parametrize(
+    ("purpose", "author", "outcome"),
+    [
+        ("reply", "agent", "revise"),
+        ("follow_up", "agent", "revise"),
+        ("reply", "staff", "revise"),
+        ("opt_out_confirmation", "agent", "pass"),
+        ("help", "agent", "pass"),
+    ],
+)
+def test_fixed_texts_alone_may_be_in_another_language(
+    rule: Rule, purpose: Purpose, author: Author, outcome: Outcome
+) -> None:
     turn = make_turn()
-    for candidate in (
-        replace(draft("Bonjour à tous, je vous écris demain"), author="staff"),
-        replace(draft("Done: you will get no more messages from us."), purpose="opt_out_confirmation"),
-    ):
-        assert rule.check(candidate, turn, turn.tenant, NOW).outcome == "pass"
+    candidate = replace(draft("Done: you will get no more messages from us."), purpose=purpose, author=author)
+    assert rule.check(candidate, turn, turn.tenant, NOW).outcome == outcome

@@ -184,9 +184,9 @@ def test_price_is_judged_on_the_tenants_own_day() -> None:
     assert pricing.check(candidate, turn, TENANT, last_evening.replace(hour=22)).outcome == "pass"  # 1 April in Madrid
 
 
-def test_what_staff_wrote_is_not_judged() -> None:
+def test_what_staff_wrote_is_read_alike() -> None:
     candidate = Candidate(text="Te lo dejo en 350 €.", language="es", channel="whatsapp", author="staff")
-    assert pricing.check(candidate, make_turn(tenant=TENANT), TENANT, TODAY).outcome == "pass"
+    assert pricing.check(candidate, make_turn(tenant=TENANT), TENANT, TODAY).outcome == "revise"
 
 
 # --- what our own code renders ------------------------------------------------------------------------------------

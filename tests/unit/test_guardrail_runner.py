@@ -1,19 +1,48 @@
-"""The runner: every rule runs, the worst wins, what cannot be checked does not leave, and strictness only goes up."""
+"""The runner: every rule runs, the worst wins, what cannot be checked does not leave, and who is bound by what."""
 
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
 
 import pytest
 
-from agent.guardrails import LEGAL_RULES, UNCHECKED, build_rules, check_all, content_rules, worst
-from agent.guardrails.explain import LANGUAGES, why_held
+from agent.check import settle
+from agent.guardrails import (
+    LEGAL,
+    LEGAL_RULES,
+    UNCHECKED,
+    build_rules,
+    check_all,
+    confidence,
+    content_rules,
+    warnings,
+    worst,
+)
+from agent.guardrails.explain import why_held
 from agent.guardrails.rule import Rule
 from agent.injection import screen_injection
 from agent.language import LanguageDetector
-from agent.types import CONTENT_RULES, Candidate, DetectedLanguage, Outcome, Policy, Tenant, Turn, Verdict
-from tests.factories import NOW, make_message, make_tenant, make_turn
+from agent.types import (
+    CONTENT_RULES,
+    Author,
+    Candidate,
+    Channel,
+    Decision,
+    DetectedLanguage,
+    Escalate,
+    OpeningHours,
+    Outcome,
+    Policy,
+    Reply,
+    Send,
+    Source,
+    Tenant,
+    Turn,
+    Verdict,
+)
+from tests.factories import NOW, make_contact, make_conversation, make_message, make_tenant, make_turn
 
 REPLY = Candidate(text="Hola, el intensivo cuesta 399,00 €.", language="es", channel="whatsapp")
 HOSTILE_CHARS = 100_000
@@ -80,8 +109,9 @@ def test_rule_that_raises_holds_and_the_others_still_run() -> None:
     [
         (["pass", "pass"], "pass"),
         (["pass", "revise"], "revise"),
-        (["revise", "delay"], "delay"),
-        (["delay", "hold"], "hold"),
+        (["pass", "delay"], "delay"),
+        (["delay", "revise"], "revise"),
+        (["revise", "hold"], "hold"),
         (["block", "hold"], "block"),
     ],
 )
@@ -96,6 +126,170 @@ def test_of_two_delays_the_longer_wins() -> None:
 def test_text_that_nothing_checked_is_refused() -> None:
     with pytest.raises(ValueError, match="no rule has checked"):
         worst([])
+
+
+# --- a rule that fails ---------------------------------------------------------------------------------------------
+
+
+def fail_one(name: str) -> tuple[Rule, ...]:
+    """Return all rules, one of them broken."""
+    return tuple(replace(rule, check=broken) if rule.name == name else rule for rule in build_rules(detect))
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in build_rules(detect)])
+@pytest.mark.parametrize("source", ["claude", "rule"])
+def test_text_is_held_whichever_rule_fails(name: str, source: Source) -> None:
+    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
+    verdicts = check_all(fail_one(name), REPLY, turn, turn.tenant, NOW)
+    (held,) = (verdict for verdict in verdicts if verdict.outcome != "pass")
+    assert (held.rule, held.outcome, held.evidence) == (name, "hold", f"{UNCHECKED}ZeroDivisionError")
+    decision = settle(Reply(candidate=REPLY, source=source, verdicts=verdicts), "routine")
+    assert isinstance(decision, Escalate)
+    assert decision.draft == REPLY.text
+
+
+def test_text_that_nothing_checked_is_not_sent() -> None:
+    with pytest.raises(ValueError, match="no rule has checked"):
+        settle(Reply(candidate=REPLY, source="claude"), "routine")
+
+
+# --- who is bound --------------------------------------------------------------------------------------------------
+
+CONTENT = [*CONTENT_RULES, "confidence"]
+
+
+@pytest.mark.parametrize("outcome", ["revise", "hold", "block"])
+@pytest.mark.parametrize("rule", CONTENT)
+def test_rules_about_content_warn_staff_and_bind_everybody_else(rule: str, outcome: Outcome) -> None:
+    verdicts = (verdict("pass", rule="consent"), verdict(outcome, rule=rule))
+    decisions = {author: settle_as(author, verdicts) for author in ("agent", "system", "staff")}
+    assert [isinstance(decision, Send) for decision in decisions.values()] == [False, False, True]
+    assert warnings(verdicts, "staff") == verdicts[1:]
+    assert warnings(verdicts, "agent") == ()
+
+
+@pytest.mark.parametrize("author", ["agent", "system", "staff"])
+@pytest.mark.parametrize("rule", [rule.name for rule in LEGAL_RULES])
+def test_legal_rules_bind_everybody(rule: str, author: Author) -> None:
+    verdicts = (verdict("hold", rule=rule), verdict("revise", rule="tone"))
+    decision = settle_as(author, verdicts)
+    assert isinstance(decision, Escalate)
+    assert decision.verdicts == verdicts
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in build_rules(detect)])
+def test_legal_rule_that_fails_holds_what_staff_wrote_and_another_one_warns(name: str) -> None:
+    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
+    verdicts = check_all(fail_one(name), replace(REPLY, author="staff"), turn, turn.tenant, NOW)
+    legal = name in {rule.name for rule in LEGAL_RULES}
+    assert isinstance(settle_as("staff", verdicts), Escalate) == legal
+    assert [each.rule for each in warnings(verdicts, "staff")] == ([] if legal else [name])
+
+
+def test_staff_edit_is_read_by_every_rule() -> None:
+    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
+    edit = replace(REPLY, text="No seas idiota: te lo dejo en 350 €. Míralo en bit.ly/x", author="staff")
+    verdicts = check_all(build_rules(detect), edit, turn, turn.tenant, NOW)
+    assert {"pricing", "tone", "links"} <= {each.rule for each in warnings(verdicts, "staff")}
+    assert isinstance(settle_as("staff", verdicts), Send)
+
+
+def settle_as(author: Author, verdicts: tuple[Verdict, ...]) -> Decision:
+    """Return what becomes of a text that `author` wrote."""
+    return settle(Reply(candidate=replace(REPLY, author=author), source="claude", verdicts=verdicts), "routine")
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"purpose": "reply", "confidence": 0.1}, "hold"),
+        ({"purpose": "follow_up", "confidence": 0.1}, "hold"),
+        ({"purpose": "follow_up", "needs_human": True}, "hold"),
+        ({"purpose": "follow_up", "confidence": float("nan")}, "hold"),
+        ({"purpose": "follow_up", "confidence": 0.9}, "pass"),
+        ({"purpose": "help", "confidence": 0.1}, "pass"),
+        ({"purpose": "reply", "confidence": 0.1, "author": "staff"}, "pass"),
+    ],
+)
+def test_what_the_agent_wrote_needs_its_confidence(fields: dict[str, Any], outcome: Outcome) -> None:
+    turn = make_turn()
+    assert confidence.check(replace(REPLY, **fields), turn, turn.tenant, NOW).outcome == outcome
+
+
+# --- a text that must wait -----------------------------------------------------------------------------------------
+
+
+def waiting(hours: float, **fields: Any) -> Turn:
+    """Return a turn whose contact wrote `hours` ago, with nobody to write to before 09:00 in Madrid (08:00 UTC)."""
+    hours_of = tuple(OpeningHours(weekday=day, start=time_of_day(9), end=time_of_day(18)) for day in range(5))
+    tenant = make_tenant(policy=Policy(send_hours=hours_of))
+    conversation = make_conversation(
+        last_inbound_at=SATURDAY_NIGHT - timedelta(hours=hours),
+        contact=make_contact(timezone="Europe/Madrid"),
+        **fields,
+    )
+    return make_turn(tenant=tenant, conversation=conversation)
+
+
+SATURDAY_NIGHT = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
+SUNDAY_NIGHT = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+
+def outcomes(turn: Turn, now: datetime, **fields: Any) -> dict[str, Outcome]:
+    """Return what objects to a text."""
+    candidate = replace(REPLY, channel=turn.conversation.channel, **fields)
+    verdicts = check_all(build_rules(detect), candidate, turn, turn.tenant, now)
+    return {each.rule: each.outcome for each in verdicts if each.rule in LEGAL and each.outcome != "pass"}
+
+
+def test_whatsapp_reply_that_would_leave_after_its_window_is_held_at_once() -> None:
+    assert outcomes(waiting(0), SATURDAY_NIGHT) == {"send_window": "delay", "reply_window": "hold"}
+
+
+def test_whatsapp_reply_that_leaves_within_its_window_waits() -> None:
+    turn = waiting(-24)  # Sunday evening: Monday 09:00 is half a day away
+    assert outcomes(turn, SUNDAY_NIGHT) == {"send_window": "delay"}
+
+
+@pytest.mark.parametrize("channel", ["sms", "email"])
+def test_other_channels_wait_over_the_weekend(channel: Channel) -> None:
+    assert outcomes(waiting(0, channel=channel), SATURDAY_NIGHT) == {"send_window": "delay"}
+
+
+def test_held_reply_goes_to_a_person_with_the_reason() -> None:
+    turn = waiting(0)
+    verdicts = check_all(build_rules(detect), REPLY, turn, turn.tenant, SATURDAY_NIGHT)
+    decision = settle(Reply(candidate=REPLY, source="claude", verdicts=verdicts), "routine")
+    assert isinstance(decision, Escalate)
+    assert "24 hours" in decision.reason
+    assert why_held(verdicts, "es").startswith("WhatsApp solo admite texto libre")
+
+
+def test_follow_up_whose_basis_runs_out_while_it_waits_is_held_at_once() -> None:
+    turn = waiting(24 * 90 - 1, channel="sms")
+    assert outcomes(turn, SATURDAY_NIGHT, purpose="follow_up") == {"send_window": "delay", "consent": "hold"}
+
+
+def test_rules_about_content_are_not_asked_about_the_future() -> None:
+    asked: list[datetime] = []
+
+    def noting(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
+        asked.append(now)
+        return verdict("pass")
+
+    turn = waiting(0)
+    check_all((*LEGAL_RULES, Rule(name="tone", version=1, check=noting)), REPLY, turn, turn.tenant, SATURDAY_NIGHT)
+    assert asked == [SATURDAY_NIGHT]
+
+
+def test_rule_that_always_delays_ends() -> None:
+    def later(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
+        return Verdict(rule="send_window", outcome="delay", reason="later", until=now + timedelta(hours=1))
+
+    turn = make_turn()
+    (found,) = check_all([Rule(name="send_window", version=1, check=later)], REPLY, turn, turn.tenant, NOW)
+    assert found.until is not None
+    assert found.until > NOW
 
 
 # --- strictness ------------------------------------------------------------------------------------------------
@@ -119,47 +313,6 @@ def test_tenant_may_only_make_a_content_rule_stricter(
     tenant = make_tenant(policy=Policy(strictness=strictness))
     (found,) = check_all([objecting(rule, outcome)], REPLY, make_turn(tenant=tenant), tenant, NOW)
     assert found.outcome == expected
-
-
-# --- the explanation -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("rule", [rule.name for rule in build_rules(detect)])
-@pytest.mark.parametrize("evidence", ["", "medio kilo de gloria"])
-def test_every_rule_is_explained_in_every_language(rule: str, language: str, evidence: str) -> None:
-    sentence = why_held([verdict("hold", rule=rule, evidence=evidence)], language)
-    generic = why_held([verdict("hold", rule="unheard_of")], language)
-    assert sentence.endswith(".")
-    assert sentence != generic
-    assert "{" not in sentence
-    assert "«»" not in sentence
-    assert "“”" not in sentence
-
-
-def test_explanations_differ_between_languages() -> None:
-    held = [verdict("hold", rule="tone", evidence="tonto")]
-    assert why_held(held, "es") == "El tono puede ofender o presionar: «tonto»."
-    assert why_held(held, "en") == "The tone may offend or put pressure: “tonto”."
-    assert len({why_held(held, language) for language in LANGUAGES}) == 3
-    assert why_held(held, "de") == why_held(held, "en")
-
-
-def test_worst_verdict_is_the_one_explained_and_a_pass_has_no_explanation() -> None:
-    held = [verdict("revise", rule="tone"), verdict("block", rule="consent"), verdict("hold", rule="pricing")]
-    assert why_held(held, "en") == "We have no permission to write to this person."
-    assert why_held([verdict("pass")], "es") == ""
-
-
-def test_rule_that_failed_is_explained_as_such() -> None:
-    failed = verdict("hold", rule="pricing", evidence=f"{UNCHECKED}ZeroDivisionError")
-    assert why_held([failed], "en") == "It could not be checked completely, so please take a look."
-
-
-def test_long_evidence_is_cut_and_braces_in_it_mean_nothing() -> None:
-    sentence = why_held([verdict("hold", evidence="{evidence} {0}\n" + "a" * 500)], "en")
-    assert "{evidence} {0} aaa" in sentence
-    assert len(sentence) < 180
 
 
 # --- hostile texts ---------------------------------------------------------------------------------------------

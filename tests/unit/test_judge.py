@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from agent.guardrails import UNCHECKED
+from agent.guardrails.explain import explain
 from agent.guardrails.judge import RememberingJudge, judged_verdict, unjudged_verdict
 from agent.ports import Finding, Judged, Judgement
 from agent.tenants import tenant_id
@@ -126,4 +128,5 @@ def test_contradiction_names_what_says_otherwise() -> None:
 
 def test_statement_nobody_could_judge_is_held() -> None:
     verdict = unjudged_verdict(OPEN)
-    assert (verdict.outcome, verdict.evidence) == ("hold", OPEN[0])
+    assert (verdict.outcome, verdict.evidence) == ("hold", f"{UNCHECKED}{OPEN[0]}")
+    assert explain(verdict, "en") == "It could not be checked completely, so please take a look."

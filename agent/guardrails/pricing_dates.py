@@ -1,0 +1,69 @@
+"""Whether a reply keeps a price beyond its last day: "in May it stays at …", "if you pay until 10 April" (P5)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from agent.folding import fold
+from agent.guardrails.implied import Implied
+from agent.guardrails.mentions import MONTHS
+from agent.guardrails.money_text import MoneyExpression
+from agent.guardrails.pricing_reading import Reading
+from agent.prices import is_valid
+from agent.types import Price
+
+MAX_CHARS_AWAY = 90
+"""So far from an amount its day is looked for."""
+
+_NUMBERS = {name: number for number, names in enumerate(MONTHS, start=1) for name in names.split()}
+_DAY = re.compile(
+    r"\b(?:(?P<until>until|till|hasta|ate|through)|en|em|in|para|for|desde|from|since|on|el|no|dia|a partir de)"
+    r"(?: (?:el|o|the|dia|fin(?:es)? de|final de|the end of))?"
+    r" (?:(?P<day>\d{1,2})(?:o|a|st|nd|rd|th)?(?: de| of)? )?"
+    rf"(?P<month>{'|'.join(_NUMBERS)})\b(?:(?: de| del|,)? (?P<year>20\d\d))?"
+)
+_KEEPS = re.compile(
+    r"\b(?:sigue\w*|seguira\w*|continua\w*|mantien\w*|mantend\w*|mantem\w*|mantera\w*|stays?|remains?|will be|still|ainda"
+    r"|todavia|keeps?|same price|mismo precio|mesmo preco|pag\w+|pay\w*|si (?:te )?(?:inscrib\w+|reserv\w+|contrat\w+|compr\w+)"
+    r"|se (?:voce )?(?:fechar|contratar|comprar|reservar)|if you (?:book|enrol|buy|sign|order))\b"
+)
+_NEXT_STATEMENT = re.compile(
+    r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde|from)\b"
+)
+
+
+def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], reading: Reading) -> bool:
+    """Say whether the words around an amount keep it as a price for a day on which it is no longer valid."""
+    if not _KEEPS.search(expression.sentence):
+        return False
+    prices = [price for each in found for price in _ending_prices(each, reading)]
+    if len(prices) < len(found):
+        return False
+    return any(not is_valid(price, day) for day in _days_said(expression, reading) for price in prices[:1])
+
+
+def _ending_prices(each: Implied, reading: Reading) -> Iterator[Price]:
+    """Yield the price of today that an amount follows from, if it has a last day."""
+    prices = reading.tenant.catalogue[each.item].prices
+    yield from (p for p in prices if p.currency == each.currency and p.valid_to and is_valid(p, reading.today))
+
+
+def _days_said(expression: MoneyExpression, reading: Reading) -> Iterator[date]:
+    """Yield the days that the words around an amount name, on either side up to another statement."""
+    start, end = expression.span
+    first, last = expression.sentence_span
+    before = fold(reading.draft[max(first, start - MAX_CHARS_AWAY) : start])
+    after = fold(reading.draft[end : min(last, end + MAX_CHARS_AWAY)])
+    for text in (_NEXT_STATEMENT.split(before)[-1], _NEXT_STATEMENT.split(after)[0]):
+        for match in _DAY.finditer(text):
+            yield from _day(match, reading.today)
+
+
+def _day(match: re.Match[str], today: date) -> Iterator[date]:
+    """Yield the day that is named; of "until" a month, or a day, the last before it still counts."""
+    month = _NUMBERS[match["month"]]
+    try:
+        day = date(int(match["year"] or today.year + (month < today.month - 6)), month, int(match["day"] or 1))
+    except ValueError:
+        return
+    yield day - timedelta(days=1) if match["until"] else day

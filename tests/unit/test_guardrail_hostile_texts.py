@@ -1,0 +1,108 @@
+"""Texts made of the very words that patterns wait for: read in bounded time, and without hiding what they find."""
+
+import random
+import time
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from agent.guardrails import UNCHECKED, build_rules, check_all
+from agent.guardrails.expressions import Alternatives, first_match, lines_of
+from agent.guardrails.folded import fold_text
+from agent.guardrails.patterns import PatternList, load_patterns
+from agent.guardrails.required_words import WHOLE, needs_of, starts_in
+from agent.guardrails.rule import Rule
+from agent.guardrails.sentences import read_sentences
+from agent.language import LanguageDetector
+from agent.types import Candidate
+from tests.factories import NOW, make_turn
+
+CHARS = 100_000
+MOST_CPU_S = 5.0
+"""Of processor time for one rule on a hostile text, on a busy machine: what is quadratic takes minutes."""
+DATA = Path(__file__).parent / "data"
+LISTS = {
+    f"{name} {key}": found for name in ("promises_words", "tone_words") for key, found in load_patterns(name).items()
+}
+EXPRESSIONS = {
+    f"{name} {key}": lines_of(name)[key]
+    for name, keys in (
+        ("leakage", ("never", "instructions", "checks", "noted", "machinery", "serves_others", "models")),
+        ("disclosure", ("denies_machine", "poses", "lives_like_a_person", "poses_when_asked")),
+    )
+    for key in keys
+}
+GLUE = (" ", " ", " ", ", ", ". ", " no ", " de la ", " y ", "\n", ": ", "? ", " 18:00 ", " 399 € ", " Ana ", " 12 ")
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    return build_rules(LanguageDetector.load().detect)
+
+
+def words_of_patterns() -> list[str]:
+    """Return words with which the patterns of all lists can be satisfied."""
+    patterns = [pattern.pattern for found in LISTS.values() for _, pattern in found]
+    needs = (starts for pattern in (*patterns, *(line for lines in EXPRESSIONS.values() for line in lines))
+             for starts in needs_of(pattern))  # fmt: skip
+    return sorted({start.removesuffix(WHOLE) for starts in needs for start in starts})
+
+
+def written_cases() -> Iterator[str]:
+    """Yield every text of the case files."""
+    for path in sorted(DATA.glob("*_cases.toml")):
+        yield from _texts(tomllib.loads(path.read_text("utf-8")))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from value.splitlines()
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
+def hostile(seed: int) -> str:
+    """Return a text of words that patterns need, in no order, glued by what sentences and numbers are made of."""
+    chance = random.Random(seed)
+    words = words_of_patterns()
+    pieces = (f"{chance.choice(words)}{chance.choice(GLUE)}" for _ in range(CHARS))
+    return "".join(pieces)[:CHARS]
+
+
+@pytest.mark.parametrize("language", ["es", "pt", "en"])
+@pytest.mark.parametrize("seed", range(3))
+def test_text_of_the_words_of_patterns_is_read_in_bounded_time(seed: int, language: str) -> None:
+    text = hostile(seed)
+    turn = make_turn(text)
+    candidate = Candidate(text=text, language=language, channel="email")
+    for rule in rules():
+        began = time.process_time()
+        (found,) = check_all([rule], candidate, turn, turn.tenant, NOW)
+        taken = time.process_time() - began
+        assert not found.evidence.startswith(UNCHECKED)
+        assert taken < MOST_CPU_S, f"{rule.name} took {taken:.1f} s"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_what_a_list_finds_is_what_trying_every_pattern_finds(name: str) -> None:
+    patterns: PatternList = LISTS[name]
+    for text in written_cases():
+        for sentence in read_sentences(text):
+            found = [(topic, match.span()) for topic, match in patterns.find(sentence.words, sentence.starts)]
+            every = [(topic, m.span()) for topic, pattern in patterns for m in pattern.finditer(sentence.words)]
+            assert found == every, sentence.words
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_what_an_expression_finds_first_is_what_trying_every_line_finds_first(name: str) -> None:
+    lines = EXPRESSIONS[name]
+    alternatives, every = Alternatives(lines), Alternatives(lines).all
+    for text in (*written_cases(), hostile(7)[:2_000]):
+        folded = fold_text(text).text
+        found = first_match(alternatives.possible(starts_in(folded)), folded, 0, len(folded))
+        told = first_match(every, folded, 0, len(folded))
+        assert (found and found.span()) == (told and told.span()), folded
