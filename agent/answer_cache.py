@@ -25,8 +25,7 @@ from agent.answer_key import compiled, content_key, normalised
 from agent.folding import words_of
 from agent.injection import screen_injection
 from agent.local.encoder import Encoder, Vectors
-from agent.prices import valid_discounts, valid_prices
-from agent.render import local_date
+from agent.prices import local_date, valid_discounts, valid_prices
 from agent.store import answer_cache
 from agent.store.answer_cache import KeptAnswer, QuestionKey
 from agent.store.db import Database

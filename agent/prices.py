@@ -17,9 +17,10 @@ Amounts are integers of minor units; no float and no conversion between currenci
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel import Locale
@@ -62,6 +63,11 @@ class PriceReference:
 
 
 # --- amounts ------------------------------------------------------------------------------------------------
+
+
+def local_date(tenant: Tenant, now: datetime) -> date:
+    """Return the day it is for the tenant; validity of prices is counted in it."""
+    return now.astimezone(ZoneInfo(tenant.timezone)).date()
 
 
 def to_minor(amount: str, currency: str) -> int:

@@ -1,17 +1,11 @@
 """From a draft to the text that would leave: prices rendered by code (promise P5), disclosure on first contact."""
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from agent.guardrails.bot_question import is_asked
-from agent.prices import choose_currency, render
+from agent.prices import choose_currency, local_date, render
 from agent.screen_texts import bot_text
-from agent.types import Candidate, Draft, Purpose, Tenant, Turn
-
-
-def local_date(tenant: Tenant, now: datetime) -> date:
-    """Return the day it is for the tenant; validity of prices is counted in it."""
-    return now.astimezone(ZoneInfo(tenant.timezone)).date()
+from agent.types import Candidate, Draft, Purpose, Turn
 
 
 def with_disclosure(text: str, turn: Turn, language: str) -> str:

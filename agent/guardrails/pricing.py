@@ -18,7 +18,7 @@ from agent.guardrails.pricing_free import false_inclusion
 from agent.guardrails.pricing_reading import Reading, read
 from agent.guardrails.pricing_terms import objection
 from agent.guardrails.published import expired_codes, known_codes
-from agent.render import local_date
+from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pricing"

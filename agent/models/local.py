@@ -15,8 +15,8 @@ from agent.models.local_replies import write_reply
 from agent.models.local_scene import Scene, Sentence, Written
 from agent.models.local_texts import Texts
 from agent.ports import Classified, Clock, Drafted, Retriever
-from agent.prices import choose_currency
-from agent.render import local_date, render_draft
+from agent.prices import choose_currency, local_date
+from agent.render import render_draft
 from agent.route import TIERS
 from agent.types import Channel, Claim, Classification, Draft, ModelTier, Route, Sources, Turn, Verdict
 
