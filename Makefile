@@ -15,8 +15,8 @@ install: $(RUNTIME)     ## Create .venv and install from the lock
 run: $(RUNTIME)         ## Start everything and print where to click
 	@$(BIN)/nightshift up
 
-test: $(DEV) browser    ## Install what tests need and run them all
-	$(BIN)/pytest
+test: $(DEV) browser    ## Install what tests need and run them all, on all cores
+	$(BIN)/pytest --numprocesses auto --dist loadscope
 
 check: static test      ## Format, lint, types, import contract, tests
 
