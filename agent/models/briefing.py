@@ -9,6 +9,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from agent.prices import PriceReferenceError, render, valid_discounts, valid_prices
+from agent.render import with_disclosure
 from agent.types import (
     CatalogueItem,
     Channel,
@@ -75,7 +76,8 @@ def turn_briefing(turn: Turn, classification: Classification, sources: Sources, 
         "local_time": f"{local:%A %Y-%m-%d %H:%M}",
         "first_contact": turn.is_first_contact,
         "channel": channel,
-        "max_chars": max_chars(channel, tenant),
+        # Code opens the first message by saying who writes, and that counts: on SMS it is a part of its own.
+        "max_chars": max_chars(channel, tenant) - len(with_disclosure("", turn, classification.language)),
         "language": classification.language,
     }
 

@@ -79,10 +79,10 @@ insert into model_calls (id, tenant_id, turn_id, task, provider, model, prompt_v
     values (gen_random_uuid(), %(tenant)s, %(done)s, 'draft', 'anthropic', 'm', 'v', 1, 1, 0, 0, 1, 1, 'ok');
 insert into events (tenant_id, kind, actor, conversation_id)
     values (%(tenant)s, 'message.received', 'contact', %(idle)s);
-insert into answer_cache (id, tenant_id, version, language, channel, intent, question, content_key, vector, answer, turn_id,
-                          created_at, expires_at)
-    values (gen_random_uuid(), %(tenant)s, 'v', 'es', 'whatsapp', 'pricing', 'cuanto cuesta', 'price', '', '{}', %(done)s,
-            %(at)s, '2099-01-01');
+insert into answer_cache (id, tenant_id, version, language, channel, intent, question, content_key, vector, answer,
+                          turn_id, created_at, expires_at)
+    values (gen_random_uuid(), %(tenant)s, 'v', 'es', 'whatsapp', 'pricing', 'cuanto cuesta', 'price', '', '{}',
+            %(done)s, %(at)s, '2099-01-01');
 insert into conversation_summaries (conversation_id, tenant_id, covers_seq, text, model, prompt_version)
     values (%(idle)s, %(tenant)s, 1, 'Wants a course.', 'm', 'v');
 insert into spending (subject, scope, starts_on, tenant_id, cost_microusd)

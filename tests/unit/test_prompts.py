@@ -138,8 +138,15 @@ def test_large_catalogue_is_cut_and_the_rest_comes_with_retrieval() -> None:
     ("channel", "expected"), [("sms", "at most 201 characters"), ("whatsapp", "600"), ("email", "No subject line")]
 )
 def test_channel_decides_length_and_form(channel: str, expected: str) -> None:
-    turn = make_turn(conversation=make_conversation(channel=channel))
+    sent = make_message("Hola, soy…", direction="outbound", author="agent")
+    turn = make_turn(conversation=make_conversation(channel=channel), history=(sent,))
     assert expected in render_user("reply/user.md", turn)
+
+
+def test_first_message_leaves_room_for_the_sentence_that_says_who_writes() -> None:
+    turn = make_turn(conversation=make_conversation(channel="sms"))
+    room = 201 - len(f"{turn.tenant.disclosure['es']} ")
+    assert f"at most {room} characters" in render_user("reply/user.md", turn)
 
 
 def test_first_contact_is_told_apart_from_a_conversation_under_way() -> None:
