@@ -12,8 +12,9 @@ from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
-from agent.guardrails.grounding_statement import Conversation, Finding, Sentence, Statement
+from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement
 from agent.guardrails.grounding_support import judge
+from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
 
@@ -51,10 +52,12 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     inbound = "\n".join(written)[:MAX_CHARS]
     reading = read(candidate.text[:MAX_CHARS], candidate.language, facts.items)
     asked = read(inbound, candidate.language, facts.items)
-    numbers = (m.value for m in (*reading.of("quantity"), *asked.of("quantity")))
     talk = Conversation(
         inbound=asked,
-        said_numbers=frozenset(number for number in numbers if isinstance(number, Decimal)),
+        reply=reading,
+        said_numbers=_numbers(reading) | _numbers(asked),
+        asked_numbers=_numbers(asked),
+        denied_features=frozenset(str(m.value) for m in reading.of("feature") if m.is_denied),
         inbound_words=frozenset(re.findall(r"[a-z0-9]+(?:'[a-z]+)?", fold(inbound))),
         contact_words=frozenset(fold(contact.name or "").split()),
         languages=tenant.languages,
@@ -64,6 +67,10 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
         now=now,
     )
     return facts, reading, talk
+
+
+def _numbers(reading: Reading) -> frozenset[Decimal]:
+    return frozenset(m.value for m in reading.of("quantity") if isinstance(m.value, Decimal))
 
 
 _WRONG: frozenset[Finding] = frozenset({"contradicted", "unsupported"})
@@ -77,6 +84,7 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
             yield Fault(mention.kind, finding, mention.start, mention.end)
     yield from _slot_faults(reading, facts, talk)
     yield from _scarcity(reading, facts)
+    yield from (Fault("tax", "contradicted", clause.start, clause.end) for clause in false_taxes(reading, facts))
     yield from _plain_yes(reading, facts, talk)
 
 
@@ -100,6 +108,8 @@ def _finding(
     topics = mention.topics
     if not topics and clause.sentence < _ANSWERS:
         topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
+    elif topics <= WEAK and "topics:opening" not in topics and not mention.subject - topics:
+        topics |= {topic for asked in talk.inbound.topics for topic in asked if topic.startswith("item:")}
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
 

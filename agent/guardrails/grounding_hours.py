@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
+from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, settle
@@ -140,6 +141,7 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         or _is_later(said, published, facts, talk.today)
         or _is_edge(said, published)
         or _in_range(said, published)
+        or follows(said, statement, facts, talk)
     ):
         return "supported"
     asked = [d.value for d in talk.inbound.of("date") if isinstance(d.value, CalendarDate)]
@@ -164,17 +166,19 @@ def _is_near(said: CalendarDate, today: date) -> bool:
     return said.day == today.day and today.month in said.months
 
 
-_LONGEST_STAY = 15
+_LONGEST_STAY = 31
 
 
 def _is_later(said: CalendarDate, published: Sequence[Mention], facts: Facts, today: date) -> bool:
-    """Say whether a date lies within a published number of days or nights after a published date."""
+    """Say whether a date is the last day, or the day after, of something published that begins on a published date."""
     units = {"units:day", "units:night"}
-    lengths = [int(str(q.value)) for q in facts.quantities.get("time", ()) if q.unit in units and _is_whole(q.value)]
-    most = max((length for length in lengths if length <= _LONGEST_STAY), default=0)
-    firsts = [first for mention in published if (first := _first_day(mention, today))]
-    days = (first + timedelta(days=n) for first in firsts for n in range(most + 1))
-    return any(day.day == said.day and day.month in said.months for day in days)
+    lengths = {int(str(q.value)) for q in facts.quantities.get("time", ()) if q.unit in units and _is_whole(q.value)}
+    for mention in published:
+        first = _first_day(mention, today)
+        ends = {first + timedelta(n - day) for n in lengths if n <= _LONGEST_STAY for day in (0, 1)} if first else ()
+        if any(day.day == said.day and day.month in said.months for day in ends):
+            return True
+    return False
 
 
 def _is_whole(number: object) -> bool:

@@ -18,6 +18,8 @@ _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "
 def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a proper name, word by word; one that only the prospect used is theirs, unless it is said to be served."""
     words = statement.mention.value if isinstance(statement.mention.value, tuple) else ()
+    if any(word in facts.denied_names for word in words):
+        return "contradicted"
     unknown = _unknown_words(words, facts, talk)
     if not unknown:
         return "supported"
@@ -31,7 +33,7 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
 
 
 def _is_greeting(statement: Statement, words: Sequence[str]) -> bool:
-    return len(statement.clause_text.split()) <= len(words) + 2
+    return len(statement.clause_text.split()) <= len(words) + 1
 
 
 def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> list[str]:
@@ -39,7 +41,7 @@ def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> li
     home = f"places:{talk.country}"
     covered: set[int] = set()
     for found in find_concepts(words, "en"):
-        if (
+        if not found.is_loose and (
             found.concept in facts.concepts
             or found.concept == home
             or found.concept.partition(":")[0] in _COMMON_TABLES

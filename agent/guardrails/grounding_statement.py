@@ -21,6 +21,7 @@ class Conversation:
     """What else decides: what the prospect wrote, who they are, the day and the places."""
 
     inbound: Reading
+    reply: Reading
     inbound_words: frozenset[str]
     contact_words: frozenset[str]
     languages: tuple[str, ...]
@@ -31,6 +32,10 @@ class Conversation:
     """Aware, in UTC."""
     said_numbers: frozenset[Decimal]
     """The numbers of the reply and of what the prospect wrote."""
+    asked_numbers: frozenset[Decimal]
+    """Those of the prospect."""
+    denied_features: frozenset[str]
+    """What the reply says there is not."""
 
     @property
     def today(self) -> date:
@@ -86,7 +91,25 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
         return "supported"
     nearest = max(closeness(f.wide, topics) for f in equal)
     rival = max((closeness(f.subject, topics) for f in others), default=0)
-    return "contradicted" if rival > nearest else "supported"
+    return "contradicted" if rival >= 1 and rival > nearest else "supported"
+
+
+def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "Statement") -> bool:
+    """Say whether a published value is told of something else, of which another value is published.
+
+    What a clause is about by its own words must be what the other value is about, and no part of what the same value
+    is; a value published of no item in particular holds for every item.
+    """
+    about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
+    if not about or any(about & f.wide for f in equal):
+        return False
+    items = frozenset(topic for topic in about if topic.startswith("item:"))
+    rivals = [f.subject for f in others if f not in equal]
+    if any((about - items) & subject for subject in rivals):
+        return True
+    return all(any(topic.startswith("item:") for topic in f.wide) for f in equal) and any(
+        items & subject for subject in rivals
+    )
 
 
 def closeness(one: Topics, other: Topics) -> float:

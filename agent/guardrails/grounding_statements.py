@@ -4,7 +4,7 @@ A question, a condition, "I will check" and what is said about the prospect stat
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agent.guardrails.folded import Folded, fold_text
@@ -35,12 +35,25 @@ class Clause(NamedTuple):
     """Places in `words` that "without" denies, where the clause as a whole is not denied."""
     is_yes: bool = False
     """It answers yes."""
+    denied_from: int = 0
+    """Where in `plain` its denial stands, roughly."""
+
+    def denies_nearby(self, place: int) -> bool:
+        """Say whether it denies what stands at `place` in `plain`, within a few words of the denial."""
+        if not self.is_denied:
+            return any(
+                self.word_starts[at] <= place < self.word_starts[at] + len(self.words[at]) for at in self.denied_words
+            )
+        first, last = sorted((place, self.denied_from))
+        return self.plain.count(" ", max(first, 0), last) <= _NEARBY
 
     def denies(self, at: int) -> bool:
         """Say whether what word `at` names is denied."""
         return self.is_denied or at in self.denied_words
 
 
+_NEARBY = 6
+"""Words between a denial and what it denies, at most."""
 _WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
 _SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+(?!\w)|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
 _ABBREVIATION = re.compile(
@@ -63,6 +76,10 @@ _PT_CONDITION = re.compile(r"^\W*(?:(?:e|mas|ou) )?se (?!ja\b)")
 _ABOUT_PROSPECT = re.compile(rf"\b{pattern('about_prospect')}\b")
 _QUESTION_WORD = re.compile(rf"^\W*{pattern('question_word')}\b")
 _YES = re.compile(rf"^\W*{pattern('yes')}\b")
+_GREETS = re.compile(rf"^\W*{pattern('greets')}\W*$")
+_NAMES_ONLY = r"(?:[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}(?: (?:de|da|do|dos|del|la|e|y|and|&))*(?: |$)){1,5}$"
+_ADDRESSES = re.compile(rf"^\W*(?:{_NAMES_ONLY})")
+_GREETS_SOMEBODY = re.compile(rf"^\W*{pattern('greets')},? (?=\w)")
 
 # --- what denies ----------------------------------------------------------------------------------------------
 
@@ -88,7 +105,19 @@ def read_clauses(text: str, language: str) -> tuple[Clause, ...]:
     for number, (stop, after, mark) in enumerate(stops):
         clauses.extend(_sentence(text, folded, (start, stop), number, language, asks="?" in mark))
         start = after
-    return tuple(clauses)
+    return tuple(_mark_addresses(clauses))
+
+
+def _mark_addresses(clauses: Sequence[Clause]) -> Iterator[Clause]:
+    """Yield the clauses, no claims where they only greet or name whom we write to: "Dear Ms Drummond"."""
+    after_greeting = False
+    for clause in clauses:
+        greets = bool(_GREETS.match(clause.text))
+        somebody = _GREETS_SOMEBODY.match(clause.text)
+        named = clause.raw[somebody.end() :] if somebody else clause.raw if after_greeting else ""
+        addresses = greets or bool(named and _ADDRESSES.match(named.rstrip(" ,.:!*_")))
+        yield clause._replace(is_claim=False) if addresses and clause.is_claim else clause
+        after_greeting = greets
 
 
 def _abbreviates(text: str, end: re.Match[str]) -> bool:
@@ -159,7 +188,7 @@ _THREE_QUARTERS = re.compile(
 )
 _ONE = re.compile(
     r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one (hour|day|week|month|year)"
-    r"|(?:cada|todos? os|todo) (hora|dia|semana|mes|ano)|every (hour|day|week|month|year))\b"
+    r"|(?:cada|todos? os|todo) (hora|semana|mes|ano)|every (hour|week|month|year))\b"
 )
 
 
@@ -252,6 +281,10 @@ def _mark_denials(clauses: list[Clause], language: str) -> list[Clause]:
                 at for start, word in enumerate(clause.words) if word in _WITHOUT for at in _scope(clause, start)
             }
         marked.append(
-            clause._replace(is_denied=denied, denied_words=frozenset(without)) if denied or without else clause
+            clause._replace(
+                is_denied=denied, denied_words=frozenset(without), denied_from=found.start() if found else 0
+            )
+            if denied or without
+            else clause
         )
     return marked
