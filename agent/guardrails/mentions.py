@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from agent.guardrails.folded import fold_text
-from agent.guardrails.item_names import WORD, WORDS, Name, Names, names_in, stem
+from agent.guardrails.item_names import WORD, WORDS, Names, names_in, stem
 from agent.guardrails.number_lexicon import small_number
 from agent.types import CatalogueItem
 

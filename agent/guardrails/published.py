@@ -31,7 +31,9 @@ _LIMITS = frozenset({"first"})
 _ASIDE = frozenset({"period", "seats"}) | _LIMITS
 """Topics that say how much, never what is given away."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
-_CLAUSE_END = re.compile(r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) ")
+_CLAUSE_END = re.compile(
+    r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
+)
 _UNIT = r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min)\b"
 _PERIOD = re.compile(
     rf"\b(\d{{1,3}})(?: (?:primeros|primeiros|first))? ?-?{_UNIT}|\b(?:primer|primeir[oa]|primera|first|un|um|uma|una"
@@ -86,15 +88,17 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
     """Return what facts, policies and descriptions state; read once as long as they stay the same."""
     texts = [passage.text for passage in tenant.passages]
     texts += [item.description for item in tenant.catalogue]
-    texts += [discount.condition for item in tenant.catalogue for discount in item.discounts]
-    plains = [read_plain(text, language) for each in texts for language, text in each.items()]
-    money = tuple(each for plain in plains for each in money_in(plain))
+    conditions = [discount.condition for item in tenant.catalogue for discount in item.discounts]
+    plains = [read_plain(text, language) for each in (*texts, *conditions) for language, text in each.items()]
+    stated = [money_in(plain) for plain in plains]
+    money = tuple(each for found in stated for each in found)
+    unconditional = (each for found in stated[: sum(map(len, texts))] for each in found)
     names = (fold(name) for item in tenant.catalogue if item.prices for name in item.name.values())
     units = frozenset(unit for plain in plains for unit in priced_units(plain.text))
     return PublishedTexts(
         money=money,
         numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
-        free=tuple(free_thing(clause_of(each), tenant.catalogue) for each in money if _is_given(each)),
+        free=tuple(free_thing(clause_of(each), tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
         counted=units.union(unit for name in names for unit in named_units(name)),
     )
