@@ -212,10 +212,11 @@ _SETS = re.compile(
     r"|(?P<all>\b(?:todos los dias|todos os dias|todo dia|todo o dia|every ?day|each day|cada dia|daily|a diario|7 dias"
     r"|7 days|diariamente|los 365 dias|365 dias|365 days|toda la semana|toda a semana|all week)\b)"
 )
-_ANY_DAY = re.compile(
-    r"\b(?:lun|mar|mi[e]|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fi[mn]|se?man|entr"
-    r"|week|wor|busi|tod|every|each|cada|dai|find|7|365|all)"
+ANY_DAY = re.compile(
+    r"\b(?:lun|mar|mie|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fim|fin|sem|entr"
+    r"|week|wor|busi|tod|every|each|cada|dai|all)"
 )
+"""How the words begin of which days of the week are told with one at least."""
 _ANY_SET = re.compile(r"seman|week|labor|uteis|busi|work|find|tod[oa]|every|each|cada|dail|diari|dias|days")
 _COUNTED_DAYS = re.compile(r"\d ?$")
 
@@ -223,7 +224,7 @@ _COUNTED_DAYS = re.compile(r"\d ?$")
 @lru_cache(maxsize=2048)
 def read_weekdays(text: str, language: str) -> tuple[Weekdays, ...]:
     """Return the weekdays in a clause: each group of days, with ranges filled in."""
-    if not _ANY_DAY.search(text):
+    if not ANY_DAY.search(text):
         return ()
     table = _DAYS.get(language, _DAYS["en"])
     matches = list(_DAY.get(language, _DAY["en"]).finditer(text))
@@ -292,7 +293,7 @@ _DATE = re.compile(
     r"|(?<![\d/.,])(?!24/7\b)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)(?:/(?P<year3>20\d\d|\d\d))?(?![\d/])"
     r"|(?<!\d)(?P<year4>20\d\d)-(?P<month4>[01]\d)-(?P<day4>[0-3]\d)(?!\d)"
 )
-_ANY_MONTH = re.compile(r"\b(?:ene|jan|feb|fev|mar|abr|apr|may|mai|jun|jul|ago|aug|se[pt]|out|oct|nov|di[cz]|dec)")
+ANY_MONTH = re.compile(r"\b(?:ene|jan|feb|fev|mar|abr|apr|may|mai|jun|jul|ago|aug|sep|set|out|oct|nov|dic|diz|dez|dec)")
 _MONTH_ALONE = re.compile(
     r"\b(?:en|em|in|de|desde|hasta|ate|from|until|till|since|para|during|durante|a|to|through|y|e|and|by|of)"
     rf" (?P<month>{_MONTH})\b"
@@ -309,7 +310,7 @@ YEAR = re.compile(r"(?<![\w.,/:$€£-])(?:19[5-9]|20[0-4])\d(?![\d%]|[.,]\d|-\d
 
 def read_dates(text: str) -> tuple[CalendarDate, ...]:
     """Return the dates and months in a clause, in order."""
-    if not _ANY_MONTH.search(text) and "/" not in text and "-" not in text:
+    if not ANY_MONTH.search(text) and "/" not in text and "-" not in text:
         return ()
     found = [date for match in _DATE.finditer(text) if (date := _read_date(match))]
     taken = [(date.start, date.end) for date in found]

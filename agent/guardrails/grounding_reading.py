@@ -239,11 +239,11 @@ class _ClauseReader(NamedTuple):
     def _numeric(self) -> Iterator[Mention]:
         """Yield dates, times, weekdays, years and quantities; each reader sees what the ones before have left."""
         plain = self.clause.plain
-        for week in read_weekdays(plain, self.language):
+        for week in read_weekdays(plain, self.language) if "day" in self.clause.hints else ():
             yield self._mention("weekday", week.days, week.start, week.end)
         has_number = _NUMERIC.search(plain)
         text = without_money(without_addresses(plain)) if has_number else plain
-        dates = read_dates(text)
+        dates = read_dates(text) if has_number or "month" in self.clause.hints else ()
         for day in dates:
             yield self._mention("date", day, day.start, day.end)
         if has_number and _NUMERIC.search(text):

@@ -38,7 +38,7 @@ PATTERNS = [
         (r"\bten(?:go|emos) (?=dos)", [{"tengo.", "tenemos."}]),
         (r"(?<!\w)si+ no(?!\w)", [{"no."}]),
         (r"\b(?:ya )+va[- ]ya\b", [{"ya."}, {"va."}]),
-        (r"\x61hora\b", [{"ahora."}]),
+        (r"\b\x61hora\b", [{"ahora."}]),
         (r"\bano\.", [{"ano."}]),
         (r"\b(?:te|a) (?:va|da)\w*\b", [{"a.", "te."}]),
     ],
