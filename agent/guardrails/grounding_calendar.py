@@ -1,5 +1,6 @@
 """Decides whether a date of a reply follows from other dates: so many days before an event, or a day of every week."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -28,6 +29,7 @@ def follows(said: CalendarDate, statement: Statement, facts: Facts, talk: Conver
     spans = [m for m in (*talk.reply.of("quantity"), *talk.inbound.of("quantity")) if m.unit in _DAYS]
     return (
         any(_is(said, day) for day in _moved(published | asked, spans))
+        or any(_is(said, day) for day in _last_of_weekly(asked | repeated, facts, talk))
         or any(_is(said, day) for day in _moved(asked | repeated, facts.notices, back_only=True))
         or _is_weekly(said, statement, facts, talk)
     )
@@ -90,6 +92,16 @@ def _workdays_away(day: date, sign: int, count: int) -> date:
         day += timedelta(sign)
         count -= day.weekday() < _WEEKEND
     return day
+
+
+_WEEKLY = re.compile(r"\b(?:weekly|(?:each|every|a|per|once a) week|semana(?:l|is|les)|(?:por|a la|cada|na) semana)\b")
+
+
+def _last_of_weekly(firsts: Iterable[date], facts: Facts, talk: Conversation) -> Iterator[date]:
+    """Yield when so many weekly sessions that begin on a day end."""
+    if _WEEKLY.search(facts.text):
+        counts = [int(number) for number in talk.said_numbers if 1 < number < _MOST_DAYS // _PER_WEEK]
+        yield from (first + timedelta(_PER_WEEK * (count - 1)) for first in firsts for count in counts)
 
 
 def _is_weekly(said: CalendarDate, statement: Statement, facts: Facts, talk: Conversation) -> bool:

@@ -129,7 +129,9 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         minutes = value * MINUTES[unit]
         if any(minutes == length for slot in facts.slots for length in _lengths(slot)):
             return True
-    return (unit, value) in facts.totals or _is_bound(statement, comparable) or _follows(mention, comparable, talk)
+    if (unit, value) in facts.totals or _is_interval(statement, facts):
+        return True
+    return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
 
 
 def _is_age(said: Decimal, years: int) -> bool:
@@ -142,6 +144,21 @@ def _lengths(slot: Slot) -> set[int]:
         return set()
     length = (max(slot.times[1]) - max(slot.times[0])) % DAY_MINUTES
     return {length, length * len(slot.days)}
+
+
+_EVERY = re.compile(r"\b(?:cada|every|each|a cada)(?: \w+)? $")
+_SPANS = ("units:year", "units:month", "units:week")
+_CAN_REPEAT = Decimal(60)
+
+
+def _is_interval(statement: Statement, facts: Facts) -> bool:
+    """Say whether "every six months" is a published number of times a year, a month or a week."""
+    mention = statement.mention
+    if mention.unit not in MINUTES or not _EVERY.search(statement.clause_text.partition(f"{mention.value}")[0]):
+        return False
+    length = _number(mention) * MINUTES[mention.unit]
+    counts = {_number(f) for f in facts.of("quantity") if 1 <= _number(f) <= _CAN_REPEAT}
+    return any(_close(length * count, MINUTES[span]) for count in counts for span in _SPANS)
 
 
 def _is_bound(statement: Statement, comparable: Sequence[Mention]) -> bool:
@@ -165,7 +182,15 @@ def _follows(mention: Mention, comparable: Sequence[Mention], talk: Conversation
     published = {_number(f) for f in comparable if f.unit == mention.unit}
     if mention.unit == "percent":
         return 100 - value in talk.said_numbers
-    return value in set(_results(said, said)) or value in set(_results(asked, published))
+    if value in set(_results(said, said)) or value in set(_results(asked, published)):
+        return True
+    base = BASES.get(mention.unit)
+    if base is None:
+        return False
+    told = [m for m in talk.reply.of("quantity") if dimension(m.unit) == dimension(mention.unit) and m.value != value]
+    measures = {_number(m) * BASES[m.unit] for m in told if any(_same_amount(m, f) for f in comparable)}
+    counts = {_number(m) for m in talk.reply.of("quantity") if dimension(m.unit) != dimension(mention.unit)}
+    return any(value * base == measure * count for measure in measures for count in counts | talk.asked_numbers)
 
 
 def _results(some: Iterable[Decimal], others: Iterable[Decimal]) -> Iterator[Decimal]:

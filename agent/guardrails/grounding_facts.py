@@ -12,7 +12,7 @@ from typing import TypeVar
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, read, read_slots
-from agent.guardrails.grounding_words import family, find_concepts
+from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
 from agent.types import CatalogueItem, Tenant
 
@@ -85,6 +85,8 @@ class Facts:
     """What numbers that stand together come to, with their unit: four sessions of 3 hours are 12 hours."""
     notices: tuple[Mention, ...]
     """How long before something else: "30 days before departure"."""
+    lacking: tuple[frozenset[str], ...]
+    """Of each thing that is published as what there is not, how its words begin."""
     denied_names: frozenset[str]
     """Words of names that are published as what there is not."""
 
@@ -184,8 +186,31 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         prices=frozenset(),
         totals=frozenset(total for reading in readings for total in _totals(reading)),
         notices=tuple(notice for reading in readings for notice in _notices(reading)),
+        lacking=tuple(_lacking(readings)),
         denied_names=_denied_names(readings),
     )
+
+
+_LACKS = re.compile(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
+_OR = re.compile(r" (?:ni|nem|nor|or|o|ou|and|y|e) ")
+
+
+def _lacking(readings: Sequence[Reading]) -> Iterator[frozenset[str]]:
+    """Yield the things that are denied without any restriction: "We do no gas work", not "no phone support on Core"."""
+    clauses = [clause for reading in readings for clause in reading.clauses]
+    affirmed = [frozenset(map(family, clause.words)) for clause in clauses if not clause.is_denied]
+    for clause in clauses:
+        match = _LACKS.search(clause.plain) if clause.is_denied else None
+        for thing in _OR.split(match["things"]) if match else ():
+            words = [word for word in thing.split() if word not in LISTS["links"]]
+            named = frozenset(family(word) for word in words if len(word) >= _LEAST_LETTERS)
+            is_plain = all(word.isalpha() and word not in LISTS["stops"] for word in words)
+            if named and is_plain and len(words) <= _LONG_THING and not any(named <= there for there in affirmed):
+                yield named
+
+
+_LEAST_LETTERS = 3
+_LONG_THING = 3
 
 
 _BEFORE = re.compile(
@@ -261,6 +286,7 @@ def _joined(one: Facts, other: Facts) -> Facts:
         prices=one.prices | other.prices,
         totals=one.totals | other.totals,
         notices=one.notices + other.notices,
+        lacking=one.lacking + other.lacking,
         denied_names=one.denied_names - other.words,
     )
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_reading import Mention
-from agent.guardrails.grounding_statement import Conversation, Finding, Statement
+from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
 from agent.guardrails.grounding_words import IMPLIED, LISTS, family, pattern
 
 _LANGUAGES = {"es": "features:spanish_lang", "pt": "features:portuguese_lang", "en": "features:english_lang"}
@@ -90,7 +90,7 @@ def _is_owned(statement: Statement, talk: Conversation) -> bool:
 def _is_told(statement: Statement, talk: Conversation) -> bool:
     """Say whether the prospect told it of themselves, not as a wish, and the reply does not say to have it."""
     clauses = (talk.inbound.clauses[m.clause] for m in talk.inbound.of("feature") if m.value == statement.mention.value)
-    told = any(clause.is_claim and not _WANTS.search(clause.plain) for clause in clauses)
+    told = any(clause.is_claim and not _WANTS.search(clause.plain) and not asks_for(clause) for clause in clauses)
     return told and not statement.sentence.serves
 
 

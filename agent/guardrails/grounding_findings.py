@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from agent.folding import fold
 from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
-from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement
+from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement, asks_for
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_words import ZONES, pattern
@@ -57,6 +58,11 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
         reply=reading,
         said_numbers=_numbers(reading) | _numbers(asked),
         asked_numbers=_numbers(asked),
+        denied_words=frozenset(
+            word for m in reading.of("name") if m.is_denied and isinstance(m.value, tuple) for word in m.value
+        ),
+        language=candidate.language,
+        home=tenant.default_language,
         denied_features=frozenset(str(m.value) for m in reading.of("feature") if m.is_denied),
         inbound_words=frozenset(re.findall(r"[a-z0-9]+(?:'[a-z]+)?", fold(inbound))),
         contact_words=frozenset(fold(contact.name or "").split()),
@@ -85,7 +91,9 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
     yield from _slot_faults(reading, facts, talk)
     yield from _scarcity(reading, facts)
     yield from (Fault("tax", "contradicted", clause.start, clause.end) for clause in false_taxes(reading, facts))
+    yield from (Fault("scope", "contradicted", clause.start, clause.end) for clause in misplaced(reading, facts))
     yield from _plain_yes(reading, facts, talk)
+    yield from (Fault("answer", "unsupported", c.start, c.end) for c in invented_answers(reading, facts, talk))
 
 
 def judge_all(reading: Reading, facts: Facts, talk: Conversation) -> list[Finding]:
@@ -149,7 +157,7 @@ def _scarcity(reading: Reading, facts: Facts) -> Iterator[Fault]:
 
 
 _ASKED_KINDS = ("feature", "weekday", "name")
-_SHORT_ANSWER = 8
+_SHORT_ANSWER = 14
 """Words in a first sentence that says hardly more than yes."""
 
 
@@ -165,7 +173,7 @@ def _plain_yes(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[F
     for mention in talk.inbound.of(*_ASKED_KINDS):
         clause = talk.inbound.clauses[mention.clause]
         if (
-            clause.is_claim
+            (clause.is_claim and not asks_for(clause))
             or clause.is_denied
             or mention.kind in said
             or clause.sentence != talk.inbound.clauses[-1].sentence

@@ -4,11 +4,12 @@ import itertools
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
-from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, settle
 from agent.guardrails.grounding_words import ZONES
@@ -29,7 +30,11 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return settle(equal, published, statement.topics)
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
-    if _is_converted(minutes, published, statement, talk) or _is_inside(minutes, facts.slots, statement):
+    if (
+        _is_converted(minutes, published, statement, talk)
+        or _is_inside(minutes, facts.slots, statement)
+        or _is_counted(minutes, published, facts, talk)
+    ):
         return "supported"
     return "undecided" if is_echo(statement, talk) else "unsupported"
 
@@ -48,6 +53,21 @@ def _is_converted(
             if any((time + shift) % DAY_MINUTES in minutes for f in published for time in as_set(f)):
                 return True
     return False
+
+
+_CLOCK_UNITS = ("units:minute", "units:hour")
+
+
+def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Facts, talk: Conversation) -> bool:
+    """Say whether a time is a published or asked one, so long before or after."""
+    lengths = {
+        int(m.value * MINUTES[m.unit])
+        for m in (*talk.reply.of("quantity"), *talk.inbound.of("quantity"), *facts.notices)
+        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal)
+    }
+    times = {time for m in (*published, *talk.inbound.of("time")) for time in as_set(m)}
+    moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
+    return bool(minutes & moved)
 
 
 def _offset(zone: str, moment: datetime) -> int:

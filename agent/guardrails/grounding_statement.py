@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
+from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_words import pattern
 
 _SERVES = re.compile(rf"\b{pattern('serves')}\b")
@@ -34,6 +35,12 @@ class Conversation:
     """The numbers of the reply and of what the prospect wrote."""
     asked_numbers: frozenset[Decimal]
     """Those of the prospect."""
+    denied_words: frozenset[str]
+    """The words of names in what the reply denies."""
+    language: str
+    """That of the reply."""
+    home: str
+    """The language of what is published."""
     denied_features: frozenset[str]
     """What the reply says there is not."""
 
@@ -72,6 +79,19 @@ class Statement(NamedTuple):
     topics: Topics
     clause_text: str
     sentence: Sentence
+
+
+_ASKS_FOR = re.compile(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
+
+
+@lru_cache(maxsize=256)
+def _asked(text: str) -> re.Match[str] | None:
+    return _ASKS_FOR.match(text)
+
+
+def asks_for(clause: Clause) -> re.Match[str] | None:
+    """Return what of a clause of the prospect asks for a `thing`, with or without a question mark."""
+    return _asked(clause.plain)
 
 
 # --- the same, and about the same -----------------------------------------------------------------------------
