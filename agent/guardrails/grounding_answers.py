@@ -26,11 +26,13 @@ def invented_answers(reading: Reading, facts: Facts, talk: Conversation) -> Iter
     Only where both sides write in the language of what is published: a translation cannot be looked up.
     """
     asked = _asked_for(facts, talk)
+    yes = {clause.sentence for clause in reading.clauses if clause.is_yes}
+    if not facts.lacking and not (asked and yes):
+        return
     for clause in reading.clauses:
         if not clause.is_claim or clause.is_denied or _APART.search(clause.text):
             continue
-        sentence = [each for each in reading.clauses if each.sentence == clause.sentence]
-        says_yes = any(each.is_yes for each in sentence)
+        says_yes = clause.sentence in yes
         words = frozenset(family(word) for word in clause.words if len(word) >= _LEAST_LETTERS)
         if (says_yes and asked & words) or _is_lacking(clause, words, facts, says_yes=says_yes):
             yield clause

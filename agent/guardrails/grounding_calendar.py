@@ -24,9 +24,9 @@ _WEEKEND = 5
 def follows(said: CalendarDate, statement: Statement, facts: Facts, talk: Conversation) -> bool:
     """Say whether a date is a published, asked or present one, some days earlier or later, or a day of every week."""
     published = frozenset(_days(facts.of("date"), talk.today))
-    asked = {*_days(talk.inbound.of("date"), talk.today), talk.today}
-    repeated = published.intersection(_days(talk.reply.of("date"), talk.today))
-    spans = [m for m in (*talk.reply.of("quantity"), *talk.inbound.of("quantity")) if m.unit in _DAYS]
+    asked = {*_days(talk.asked, talk.today), talk.today}
+    repeated = published.intersection(_days(talk.told, talk.today))
+    spans = [m for m in (*talk.told, *talk.asked) if m.unit in _DAYS]
     return (
         any(_is(said, day) for day in _moved(published | asked, spans))
         or any(_is(said, day) for day in _last_of_weekly(asked | repeated, facts, talk))

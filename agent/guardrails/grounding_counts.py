@@ -93,13 +93,11 @@ def _said_by_prospect(statement: Statement, comparable: Sequence[Mention], talk:
     mention = statement.mention
     said = any(
         m.value == mention.value and (m.unit.startswith("word:") or dimension(m.unit) in {"", dimension(mention.unit)})
-        for m in talk.inbound.of("quantity")
+        for m in talk.asked
     )
     if not said or not statement.sentence.is_yes:
         return said
-    told = any(
-        m.value != mention.value and dimension(m.unit) == dimension(mention.unit) for m in talk.reply.of("quantity")
-    )
+    told = any(m.value != mention.value and dimension(m.unit) == dimension(mention.unit) for m in talk.told)
     return told or not any(f.topics & mention.topics for f in comparable)  # "up to 50 miles, so 30 is fine"
 
 
@@ -187,9 +185,9 @@ def _follows(mention: Mention, comparable: Sequence[Mention], talk: Conversation
     base = BASES.get(mention.unit)
     if base is None:
         return False
-    told = [m for m in talk.reply.of("quantity") if dimension(m.unit) == dimension(mention.unit) and m.value != value]
+    told = [m for m in talk.told if dimension(m.unit) == dimension(mention.unit) and m.value != value]
     measures = {_number(m) * BASES[m.unit] for m in told if any(_same_amount(m, f) for f in comparable)}
-    counts = {_number(m) for m in talk.reply.of("quantity") if dimension(m.unit) != dimension(mention.unit)}
+    counts = {_number(m) for m in talk.told if dimension(m.unit) != dimension(mention.unit)}
     return any(value * base == measure * count for measure in measures for count in counts | talk.asked_numbers)
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -53,11 +53,14 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     inbound = "\n".join(written)[:MAX_CHARS]
     reading = read(candidate.text[:MAX_CHARS], candidate.language, facts.items)
     asked = read(inbound, candidate.language, facts.items)
+    told = _distinct(reading.of("quantity", "date"))
+    of_prospect = _distinct(asked.of("quantity", "date", "time"))
     talk = Conversation(
         inbound=asked,
-        reply=reading,
-        said_numbers=_numbers(reading) | _numbers(asked),
-        asked_numbers=_numbers(asked),
+        told=told,
+        asked=of_prospect,
+        said_numbers=_numbers(told) | _numbers(of_prospect),
+        asked_numbers=_numbers(of_prospect),
         denied_words=frozenset(
             word for m in reading.of("name") if m.is_denied and isinstance(m.value, tuple) for word in m.value
         ),
@@ -75,8 +78,17 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     return facts, reading, talk
 
 
-def _numbers(reading: Reading) -> frozenset[Decimal]:
-    return frozenset(m.value for m in reading.of("quantity") if isinstance(m.value, Decimal))
+_MOST_SAID = 60
+"""So many numbers, dates and times of one side of a conversation are reckoned with."""
+
+
+def _distinct(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
+    different = {(m.kind, m.value, m.unit): m for m in itertools.islice(mentions, _MOST_SAID)}
+    return tuple(different.values())
+
+
+def _numbers(mentions: Iterable[Mention]) -> frozenset[Decimal]:
+    return frozenset(m.value for m in mentions if isinstance(m.value, Decimal))
 
 
 _WRONG: frozenset[Finding] = frozenset({"contradicted", "unsupported"})

@@ -62,10 +62,10 @@ def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Fa
     """Say whether a time is a published or asked one, so long before or after."""
     lengths = {
         int(m.value * MINUTES[m.unit])
-        for m in (*talk.reply.of("quantity"), *talk.inbound.of("quantity"), *facts.notices)
+        for m in (*talk.told, *talk.asked, *facts.notices)
         if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal)
     }
-    times = {time for m in (*published, *talk.inbound.of("time")) for time in as_set(m)}
+    times = {time for m in (*published, *(each for each in talk.asked if each.kind == "time")) for time in as_set(m)}
     moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
     return bool(minutes & moved)
 

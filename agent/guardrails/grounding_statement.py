@@ -22,7 +22,6 @@ class Conversation:
     """What else decides: what the prospect wrote, who they are, the day and the places."""
 
     inbound: Reading
-    reply: Reading
     inbound_words: frozenset[str]
     contact_words: frozenset[str]
     languages: tuple[str, ...]
@@ -31,6 +30,10 @@ class Conversation:
     contact_zone: str | None
     now: datetime
     """Aware, in UTC."""
+    told: tuple[Mention, ...]
+    """The numbers and dates of the reply: of those that say the same one, and no more than anybody writes."""
+    asked: tuple[Mention, ...]
+    """Those of the prospect, and their times."""
     said_numbers: frozenset[Decimal]
     """The numbers of the reply and of what the prospect wrote."""
     asked_numbers: frozenset[Decimal]
