@@ -39,6 +39,9 @@ _ANCHOR = re.compile(
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
 _BEFORE = re.compile(r"\b(?:antes|before|prior|ahead|previ[oa]s?)\b")
+_IF = re.compile(r"\b(?:si|se|if|caso|cuando|quando|when)\b")
+_FREE = re.compile(r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b")
+_TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 _CONTENT = re.compile(
@@ -67,9 +70,14 @@ class Statement:
     stems: frozenset[str]
     told_of: tuple[tuple[frozenset[Term], frozenset[str]], ...]
     """Per sentence, its spans and the parts it names: which term belongs to what."""
+    conditional: bool
+    """Whether it holds only "if …"."""
+    language: str
     counts_back: bool
     """Whether its days count back from an event: "30 days before departure"."""
     average: bool
+    free: bool
+    trial: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,16 @@ class Backing:
             return _is_published_time(claim, self.statements)
         if topic == "guarantee":
             return any(_gives_guarantee(statement, claim) for statement in on_topic)
+        if topic == "certainty":
+            return any(_is_sure_of(statement, claim) for statement in self.statements)
         if topic in {"result", "exclusivity", "visa", "tax", "legal", "medical"}:
             return any(
                 _says_the_same(statement, claim) for statement in self.statements if topic not in statement.denies
             )
-        return any(_gives(topic, statement, claim) for statement in on_topic)
+        if topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements):
+            return True
+        published = frozenset(day for statement in self.statements for day in statement.days)
+        return any(_gives(topic, statement, claim, published) for statement in on_topic)
 
     def _without_asides(self, said: "_Said", topic: str) -> "_Said":
         """Leave out published terms of other things the sentence tells: "it lasts 12 weeks, and 14 days to …"."""
@@ -176,8 +189,12 @@ def _statement(name: str, language: str, text: str) -> Statement:
         extras=_extras_of(words),
         stems=_stems(words),
         told_of=tuple((spans_of(each.text, language), parts_of(each.words)) for each in sentences),
+        conditional=bool(_IF.search(words)),
+        language=language,
         counts_back=bool(_BEFORE.search(words)),
         average=bool(_AVERAGE.search(words)),
+        free=bool(_FREE.search(words)),
+        trial=bool(_TRIAL.search(words)),
     )
 
 
@@ -231,6 +248,13 @@ def _gives_guarantee(statement: Statement, said: _Said) -> bool:
     return is_mention is not None and not said.parts
 
 
+def _is_sure_of(statement: Statement, said: _Said) -> bool:
+    """Say whether a statement gives for certain what the sentence gives its word for."""
+    if "guarantee" in statement.topics and said.spans:
+        return _gives_guarantee(statement, said)
+    return _says_the_same(statement, said)
+
+
 def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
     """Yield each span of the sentence with the parts it is said of: those just before it, or around it."""
     waiting: frozenset[str] = frozenset()
@@ -258,18 +282,35 @@ def _says_the_same(statement: Statement, said: _Said) -> bool:
     if statement.average and not _AVERAGE.search(said.sentence.words):
         return False
     shared = _stems(said.sentence.words) & statement.stems
-    enough = len(shared) >= 3 or (len(shared) >= 2 and bool(said.spans))
+    enough = len(shared) >= 3 or (bool(said.spans) and (len(shared) >= 2 or statement.average))
     return enough and said.spans <= statement.spans and said.extras - {"full"} <= statement.extras
 
 
-def _gives(topic: str, statement: Statement, said: _Said) -> bool:
-    """Say whether a policy gives what the sentence promises: its terms, its condition, and nothing beyond."""
-    if topic not in statement.topics | statement.denies and len(_stems(said.sentence.words) & statement.stems) < 2:
+def _gives_free(statement: Statement, said: _Said) -> bool:
+    """Say whether what is told to be "on us" is published as free."""
+    tries = bool(_TRIAL.search(said.sentence.words)) and statement.trial
+    alike = len(_stems(said.sentence.words) & statement.stems) > 1 or (tries and statement.language != said.language)
+    return statement.free and alike and said.spans <= statement.spans and said.extras <= statement.extras
+
+
+def _is_translated(statement: Statement, said: _Said) -> bool:
+    """Say whether a condition is told in another language than it is published in: only terms can be compared."""
+    return statement.language != said.language and statement.conditional and said.sentence.has(_WORDS["conditions"])
+
+
+def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[Term]) -> bool:
+    """Say whether a policy gives what the sentence promises: its terms, its condition, and nothing beyond.
+
+    `published` are all days the tenant has published: a term may be told with the day it counts from.
+    """
+    alike = topic in statement.topics | statement.denies or len(_stems(said.sentence.words) & statement.stems) > 1
+    if not (alike or _is_translated(statement, said)):
         return False
     if topic in statement.denies:  # "no places are held without payment"
         paid = "unpaid" not in said.extras and "payment" in anchors_of(said.whole)
         return "unpaid" in statement.extras and paid and not said.days and not said.spans
-    if not (said.extras - {"unhappy"} <= statement.extras and said.days <= statement.days):
+    days = statement.days | published if said.spans and said.spans <= statement.spans else statement.days
+    if not (said.extras - {"unhappy"} <= statement.extras and said.days <= days):
         return False
     anchors = frozenset(each for m in _ANCHOR.finditer(said.sentence.words) for each in anchors_of(m["what"]))
     if statement.anchors - {"payment"} and not anchors - {"payment"} <= statement.anchors:

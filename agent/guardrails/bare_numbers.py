@@ -3,8 +3,11 @@
 import re
 from decimal import Decimal
 
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.unit_cues import UnitCue
 from agent.guardrails.word_lists import load_words
+
+_WORDS = load_expressions("pricing_words")
 
 LEAST = 10
 """Smaller numbers without a currency are prices only where a unit follows: "8 al mes"."""
@@ -15,23 +18,7 @@ _PACK = re.compile(
     r"\b(?:pack|bono|paquete|pacote|bundle|lote|set|group|grupo|familia|family|mesa|equipo|team|party|total)s? (?:de"
     r"|of) $"
 )
-_PRICE_WORD = re.compile(
-    r"(?:\b(?:cuesta[ns]?|costar[a-z]+|cost[oe]s?|vale[ns]?|precios?|preci[oa]s|sale[ns]?|saldr[a-z]+|qued[a-z]{1,5}"
-    r"|pag[a-z]{1,6}"
-    r"|ahorr[a-z]{1,4}|total|suma[ns]?|cuota|importe|tarifa|dej[a-z]{1,5}|cobr[a-z]{1,5}|rebaj[a-z]{1,4}|descuentos?"
-    r"|ofert[a-z]{1,4}"
-    r"|sena|senal|anticipo|abono|enganche|entrada|sinal|deposito|deposit|custa[mr]?|precos?|valor|sai|saem|sairia"
-    r"|fica[mr]?|ficaria[m]?"
-    r"|fac[ao]|faz[a-z]{0,4}|deix[a-z]{1,4}|economiz[a-z]{1,3}|descontos?|mensalidade|costs?|prices?|priced"
-    r"|pay[a-z]{0,4}|saves?"
-    r"|comes? to|charge[ds]?|discount|fee|call it|(?:that'd|it'd|would|it'll|will) be|could do|can do|serian?"
-    r"|seria[m]?|son|sao|por|for|do"
-    r"|just|only|cierr[a-z]{1,4}|cerra[a-z]{1,4}|fech[a-z]{1,4}|acaba|termina|asciend[a-z]+|doble de|dobro de"
-    r"|triple de|mitad de|metade de"
-    r"|twice|double|triple|half of|it's|that's|is|es|around|about|unos|uns|solo|apenas|starting at|balance|saldo"
-    r"|resto|minus|menos|less|(?:cuotas?|pagos?|plazos?|parcelas?|mensualidades|payments?|instal?lments?)(?: sin| sem)?(?: \w{3,10})? (?:de|of))\b)"
-    r"[^\d.!?□]{0,25}$"
-)
+_PRICE_WORD = _WORDS["price_word"]
 _STRONG = re.compile(
     r"\b(?:cuesta[ns]?|cuest[ao]n?|custa[mr]?|costs?|vale[ns]?|precio|preco|price|fee|cobr[a-z]{1,5}|paga[a-z]{0,3}"
     r"|charges?|sale a|sai por|queda en"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 from agent.folding import fold, words_of
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
@@ -18,6 +19,8 @@ from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem, Discount
+
+_WORDS = load_expressions("pricing_words")
 
 _CONCEPTS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
@@ -32,18 +35,13 @@ _WEAK_STEMS = frozenset(
     stem(word) for word in ("empresas", "companies", "company", "business", "negocios", "empleados")
 )
 _PAID_BY = frozenset({"pix", "transfer", "debit"})
-_AGE = re.compile(
-    r"\b(?:menores? de|mayores? de|menos de|mas de|under|over|below|above|younger than|older than|hasta(?: los)?|ate(?: os)?"
-    r"|up to|abaixo de|acima de|maiores de) (\d{1,2})(?:s\b)?(?= (?:anos|years|y o|yo)|s?\b(?! (?:dias|days|cuotas|meses|months"
-    r"|person|pessoa|people|plazos|parcel|payment|install|seats|sessions|clases|aulas|\w+ (?:antes|before))))"
-    r"|\b(\d{1,2})(?: anos| years| year)? (?:o|ou|or|y|and|e) (?:under|younger|menos|menores)\b"
-)
+_AGE = _WORDS["age"]
 _LOCAL = frozenset({"resident"})
 _WIDE = {"cash": frozenset({"cash", "upfront"}), "group": frozenset({"group", "bundle"})}
 _LEAST = re.compile(
-    r"\b(\d{1,4})(?: [a-z]{3,15}){0,2} (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b|\b(?:a partir de|desde|minimo(?: de)?|al menos"
-    r"|pelo menos|at least"
-    r"|from|min|bono de|pack(?: de| of)?|pacote de|paquete de|bundle of|of) (\d{1,4})\b|\b(\d{1,4})\+"
+    r"\b(\d{1,4})(?: [a-z]{3,15}){0,2} (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b"
+    r"|\b(?:a partir de|desde|minimo(?: de)?|al menos|pelo menos|at least|from|min|bono de|pack(?: de| of)?|pacote de"
+    r"|paquete de|bundle of|of) (\d{1,4})\b|\b(\d{1,4})\+"
     r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
     r" (?P<over>\d{1,4})\b"
 )
@@ -65,15 +63,7 @@ _CAMPAIGN = re.compile(
     r"\b(?:campan\w*|campaign\w*|promo\w*|lanzamiento|lancamento|launch|black friday|aniversario|oferta|offer)\b"
 )
 _NOT_FIRST = re.compile(r"\b(?:segund[oa]|second|siguientes|seguintes|further|additional|adicional\w*|demas|demais)\b")
-_REGARDLESS = re.compile(
-    r"\b(?:aunque|incluso si|tambien si|even (?:if|though|without|when)|mesmo (?:sem|que|se|sozinh\w*|pagando)"
-    r"|ainda que|no matter"
-    r"|regardless|(?:sin|sem) (?:condicion\w*|condic\w*|importar|necesidad|precisar|requisit\w*)|no conditions?"
-    r"|para todos|for everyone"
-    r"|pagues como pagues|como (?:quieras|quiera) pagar|however you pay|whatever you|por si sol[oa]|by itself"
-    r"|on its own"
-    r"|aun(?:que)? (?:sin|pagando)|sin condiciones|necesitas nada|any ?way you pay)\b"
-)
+_REGARDLESS = _WORDS["regardless"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,17 +120,21 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
-        if condition.concepts <= _WEAK and _shares_word(condition.stems - _WEAK_STEMS, said.words):
-            return True
-        if condition.age and not {condition.age} >= _ages(said.reply):
-            return False
-        heard = {concept for concept in condition.concepts if said.has(concept)}
-        if condition.not_first and max(said.counts, default=1) > 1:
-            heard.add("second")
-        return (
-            heard >= condition.concepts if condition.not_first else bool(heard) and heard >= _core(condition.concepts)
-        )
+        return _are_heard(condition, said)
     return condition.campaign or _shares_word(condition.stems, said.words)
+
+
+def _are_heard(condition: Condition, said: Said) -> bool:
+    """Say whether the concepts of a condition are spoken of: all of them, or those it cannot do without."""
+    if condition.concepts <= _WEAK and _shares_word(condition.stems - _WEAK_STEMS, said.words):
+        return True
+    if condition.age and not {condition.age} >= _ages(said.reply):
+        return False
+    heard = {concept for concept in condition.concepts if said.has(concept)}
+    if condition.not_first and max(said.counts, default=1) > 1:
+        heard.add("second")
+    needed = condition.concepts if condition.not_first else _core(condition.concepts)
+    return bool(heard) and heard >= needed
 
 
 def is_regardless(sentence: str) -> bool:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from agent.guardrails.currencies import PRICED, SIGNS
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.unit_cues import unit_class
+
+_WORDS = load_expressions("pricing_words")
 
 MAX_COUNT = 5_000
 MAX_COUNTS = 12
@@ -31,18 +34,8 @@ _NUMBER_BEFORE_X = re.compile(
     r"|mensualidades|pagos|meses|months)))"
 )
 _UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as `agent.prices` renders instalments
-_ONE_MORE = re.compile(
-    r"\b(?:y yo|e eu|y para mi|e pra mim|e para mim|para mi\b|pra mim|and (?:me|i|myself)|me and|i and|conmigo|comigo"
-    r"|with me|plus me|mas yo|mais eu"
-    r"|(?:con|com|with) (?:mi|mis|meu|minha|meus|my)|for (?:me|myself))\b"
-)
-_KIN = re.compile(
-    r"\b(?:esposa?|espos[oa]|marido|mujer|mulher|novi[oa]|namorad[oa]|herman[oa]|irma[oa]?|hij[oa]|filh[oa]|mama|papa"
-    r"|mae|pai|madre|padre|amig[oa]|prim[oa]"
-    r"|soci[oa]|colega|companer[oa]|wife|husband|partner|girlfriend|boyfriend|brother|sister|son|daughter|mom|mum|dad"
-    r"|mother|father|friend|cousin"
-    r"|colleague)\b"
-)
+_ONE_MORE = _WORDS["one_more"]
+_KIN = _WORDS["kin"]
 _PAIR = re.compile(
     r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos|two of (?:us|you)|a dois|each of you"
     r"|cada uno|both of)\b"

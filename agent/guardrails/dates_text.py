@@ -59,7 +59,7 @@ _TIME = re.compile(
     rf"(?<![\w.,:/$€£+%])(?P<half>half past |quarter past |quarter to )?(?P<hour>[01]?\d|2[0-4])"
     rf"(?:(?:(?P<sep>[:h])(?P<minute>[0-5]\d)|\.(?P<dotted>[0-5]\d)(?= ?(?:h|hs|am|pm|p\.m|a\.m)\b)"
     rf"|(?P<and>{_HALF}))(?!\d))?"
-    rf"(?![\d%/]|[.,:]\d)(?: ?(?P<mark>{_MARK}))?"
+    rf"(?![\d%/]| %|[.,:]\d)(?: ?(?P<mark>{_MARK}))?"
 )
 _NOON = re.compile(r"\b(?:mediodia|meio.dia|noon|midday)\b|\b(?P<midnight>medianoche|meia.noite|midnight)\b")
 _BEFORE_TIME = {
@@ -78,6 +78,8 @@ _COUNTED = re.compile(
     r"|for|para|que|with|right|sharp|every|each|cada|todos|menos|las?|el|os|lunes|sabados?|domingos?|segunda|sexta|mon|tue|wed"
     r"|thu|fri|sat|sun|h|hs|london|madrid)\b)[a-z]{2,}"
 )
+_COUNTS_UP = re.compile(r"\b(?:discount|descuento|desconto|reduction|rate|price|precio|preco|tier|bonus|rebate)\b")
+"""Where one of these begins "at four", it begins with so many things."""
 _OPENING_GAP = re.compile(r"\b(?:de|das|from|between|entre|entre las|desde|desde las|as|from the)? ?$")
 
 
@@ -135,7 +137,7 @@ def _read_time(match: re.Match[str], text: str, language: str) -> _Reading:
         text[match.end() :]
     )
     strong = led and not _WEAK_BEFORE.search(before)
-    led = led and (strong or bool(written or mark))
+    led = led and (strong or bool(written or mark)) and (bool(written or mark) or not _COUNTS_UP.search(before))
     day_part = bool(mark) and not is_hours
     if match["and"] and not (led or day_part):
         return _Reading(clock=_clock(match, frozenset({hour * 60})), is_sure=False)
@@ -210,10 +212,11 @@ _SETS = re.compile(
     r"|(?P<all>\b(?:todos los dias|todos os dias|todo dia|todo o dia|every ?day|each day|cada dia|daily|a diario|7 dias"
     r"|7 days|diariamente|los 365 dias|365 dias|365 days|toda la semana|toda a semana|all week)\b)"
 )
-_ANY_DAY = re.compile(
-    r"\b(?:lun|mar|mi[e]|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fi[mn]|se?man|entr"
-    r"|week|wor|busi|tod|every|each|cada|dai|find|7|365|all)"
+ANY_DAY = re.compile(
+    r"\b(?:lun|mar|mie|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fim|fin|sem|entr"
+    r"|week|wor|busi|tod|every|each|cada|dai|all)"
 )
+"""How the words begin of which days of the week are told with one at least."""
 _ANY_SET = re.compile(r"seman|week|labor|uteis|busi|work|find|tod[oa]|every|each|cada|dail|diari|dias|days")
 _COUNTED_DAYS = re.compile(r"\d ?$")
 
@@ -221,7 +224,7 @@ _COUNTED_DAYS = re.compile(r"\d ?$")
 @lru_cache(maxsize=2048)
 def read_weekdays(text: str, language: str) -> tuple[Weekdays, ...]:
     """Return the weekdays in a clause: each group of days, with ranges filled in."""
-    if not _ANY_DAY.search(text):
+    if not ANY_DAY.search(text):
         return ()
     table = _DAYS.get(language, _DAYS["en"])
     matches = list(_DAY.get(language, _DAY["en"]).finditer(text))
@@ -251,6 +254,8 @@ def _is_day(text: str, matches: Sequence[re.Match[str]], at: int) -> bool:
     if match[1] not in _AMBIGUOUS or match[2]:
         return True
     before, after = text[: match.start()], text[match.end() :]
+    if "primeir" in before:
+        return False  # "a primeira vaga e a segunda"
     neighbours = [m for m in matches[max(0, at - 1) : at + 2] if m is not match]
     if any(_beside(text, match, other) for other in neighbours):
         return True
@@ -285,10 +290,10 @@ _DATE = re.compile(
     rf"(?<![\d.,])(?P<day>[0-3]?\d)(?:st|nd|rd|th|o|ro)?(?: de| of)? (?P<month>{_MONTH})\b\.?"
     r"(?:(?: de| del|,)? (?P<year>20\d\d)\b)?"
     rf"|\b(?P<month2>{_MONTH})\.? (?P<day2>[0-3]?\d)(?:st|nd|rd|th)?\b(?![.,:]\d)(?:,? (?P<year2>20\d\d)\b)?"
-    r"|(?<![\d/.,])(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)(?:/(?P<year3>20\d\d|\d\d))?(?![\d/])"
+    r"|(?<![\d/.,])(?!24/7\b)(?P<a>[0-3]?\d)/(?P<b>[0-3]?\d)(?:/(?P<year3>20\d\d|\d\d))?(?![\d/])"
     r"|(?<!\d)(?P<year4>20\d\d)-(?P<month4>[01]\d)-(?P<day4>[0-3]\d)(?!\d)"
 )
-_ANY_MONTH = re.compile(r"\b(?:ene|jan|feb|fev|mar|abr|apr|may|mai|jun|jul|ago|aug|se[pt]|out|oct|nov|di[cz]|dec)")
+ANY_MONTH = re.compile(r"\b(?:ene|jan|feb|fev|mar|abr|apr|may|mai|jun|jul|ago|aug|sep|set|out|oct|nov|dic|diz|dez|dec)")
 _MONTH_ALONE = re.compile(
     r"\b(?:en|em|in|de|desde|hasta|ate|from|until|till|since|para|during|durante|a|to|through|y|e|and|by|of)"
     rf" (?P<month>{_MONTH})\b"
@@ -305,7 +310,7 @@ YEAR = re.compile(r"(?<![\w.,/:$€£-])(?:19[5-9]|20[0-4])\d(?![\d%]|[.,]\d|-\d
 
 def read_dates(text: str) -> tuple[CalendarDate, ...]:
     """Return the dates and months in a clause, in order."""
-    if not _ANY_MONTH.search(text) and "/" not in text and "-" not in text:
+    if not ANY_MONTH.search(text) and "/" not in text and "-" not in text:
         return ()
     found = [date for match in _DATE.finditer(text) if (date := _read_date(match))]
     taken = [(date.start, date.end) for date in found]

@@ -30,6 +30,8 @@ _REASONS = {
     "all": "The reply says of all what is published of some",
     "answer": "The reply says yes to something that is not published",
     "slot": "The reply gives hours that are published for other days",
+    "tax": "The reply says of taxes what is not published",
+    "scope": "The reply says of one thing what is published of another only",
     "scarcity": "The reply says that something is running out, which is not published",
 }
 

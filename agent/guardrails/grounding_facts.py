@@ -1,8 +1,9 @@
 """What a tenant has published, read once: the ground on which a reply is judged."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -10,8 +11,8 @@ from typing import TypeVar
 
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
-from agent.guardrails.grounding_reading import ItemNames, Mention, Slot, read, read_slots
-from agent.guardrails.grounding_words import family, find_concepts
+from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, read, read_slots
+from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
 from agent.types import CatalogueItem, Tenant
 
@@ -31,9 +32,29 @@ MINUTES: Mapping[str, Decimal] = {
 _PEOPLE = frozenset(f"units:{key}" for key in ("person", "staff", "team", "seat", "group"))
 
 
+_MEASURES: Mapping[str, Mapping[str, Decimal]] = {
+    "time": MINUTES,
+    "length": {
+        "units:metre": Decimal(1), "units:kilometre": Decimal(1000), "units:centimetre": Decimal("0.01"),
+        "units:mile": Decimal(1609), "units:foot": Decimal("0.3048"), "units:inch": Decimal("0.0254"),
+    },
+    "weight": {
+        "units:gram": Decimal(1), "units:kilogram": Decimal(1000), "units:pound": Decimal("453.6"),
+        "units:ounce": Decimal("28.35"),
+    },
+    "volume": {"units:litre": Decimal(1000), "units:millilitre": Decimal(1)},
+    "area": {"units:square_metre": Decimal(1), "units:square_foot": Decimal("0.0929")},
+    "power": {"units:watt": Decimal(1), "units:kilowatt": Decimal(1000)},
+    "people": dict.fromkeys(_PEOPLE, Decimal(1)),
+}  # fmt: skip
+_DIMENSIONS = {unit: name for name, units in _MEASURES.items() for unit in units}
+BASES: Mapping[str, Decimal] = {unit: factor for units in _MEASURES.values() for unit, factor in units.items()}
+"""How much a unit is of its dimension's own."""
+
+
 def dimension(unit: str) -> str:
-    """Return what units have in common that can be compared: time, people, or the unit itself."""
-    return "time" if unit in MINUTES else "people" if unit in _PEOPLE else unit
+    """Return what units have in common that can be compared: time, length, people …, or the unit itself."""
+    return _DIMENSIONS.get(unit, unit)
 
 
 # --- what a tenant has published ------------------------------------------------------------------------------
@@ -58,6 +79,16 @@ class Facts:
     """Telephone numbers."""
     text: str
     items: ItemNames
+    prices: frozenset[Decimal]
+    """Of the catalogue, in whole units of their currencies."""
+    totals: frozenset[tuple[str, Decimal]]
+    """What numbers that stand together come to, with their unit: four sessions of 3 hours are 12 hours."""
+    notices: tuple[Mention, ...]
+    """How long before something else: "30 days before departure"."""
+    lacking: tuple[frozenset[str], ...]
+    """Of each thing that is published as what there is not, how its words begin."""
+    denied_names: frozenset[str]
+    """Words of names that are published as what there is not."""
 
     def of(self, kind: str) -> tuple[Mention, ...]:
         """Return the mentions of one kind."""
@@ -77,7 +108,9 @@ def facts_of(tenant: Tenant, said: Texts = ()) -> Facts:
 @once_for
 def _published(tenant: Tenant) -> Facts:
     items = tuple((item.sku, (*item.name.values(), *item.aliases)) for item in tenant.catalogue)
-    return _facts(tuple(_texts(tenant)), items, tuple(_catalogue_facts(tenant.catalogue)))
+    prices = (price.amount_minor for item in tenant.catalogue for price in item.prices)
+    read = _facts(tuple(_texts(tenant)), items, tuple(_catalogue_facts(tenant.catalogue)))
+    return replace(read, prices=frozenset(Decimal(minor) / 100 for minor in prices))
 
 
 def _texts(tenant: Tenant) -> Iterator[tuple[str, str]]:
@@ -150,7 +183,90 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         digits=tuple("".join(map(str, m.value)) for m in mentions.get("phone", ()) if isinstance(m.value, tuple)),
         text="\n".join(folded),
         items=items,
+        prices=frozenset(),
+        totals=frozenset(total for reading in readings for total in _totals(reading)),
+        notices=tuple(notice for reading in readings for notice in _notices(reading)),
+        lacking=tuple(_lacking(readings)),
+        denied_names=_denied_names(readings),
     )
+
+
+_LACKS = re.compile(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
+_OR = re.compile(r" (?:ni|nem|nor|or|o|ou|and|y|e) ")
+
+
+def _lacking(readings: Sequence[Reading]) -> Iterator[frozenset[str]]:
+    """Yield the things that are denied without any restriction: "We do no gas work", not "no phone support on Core"."""
+    clauses = [clause for reading in readings for clause in reading.clauses]
+    affirmed = [frozenset(map(family, clause.words)) for clause in clauses if not clause.is_denied]
+    for clause in clauses:
+        match = _LACKS.search(clause.plain) if clause.is_denied else None
+        for thing in _OR.split(match["things"]) if match else ():
+            words = [word for word in thing.split() if word not in LISTS["links"]]
+            named = frozenset(family(word) for word in words if len(word) >= _LEAST_LETTERS)
+            is_plain = all(word.isalpha() and word not in LISTS["stops"] for word in words)
+            if named and is_plain and len(words) <= _LONG_THING and not any(named <= there for there in affirmed):
+                yield named
+
+
+_LEAST_LETTERS = 3
+_LONG_THING = 3
+
+
+_BEFORE = re.compile(
+    r"\b(?:antes|before|prior|ahead|advance|antelacion|anticipacion|antecedencia|notice|aviso|preaviso|previ[oa]s?)\b"
+)
+
+
+def _notices(reading: Reading) -> Iterator[Mention]:
+    """Yield the times that are told of as before something else."""
+    return (m for m in reading.of("quantity") if m.unit in MINUTES and _BEFORE.search(reading.clauses[m.clause].plain))
+
+
+_TOTALLED = frozenset(
+    f"units:{key}" for key in ("minute", "hour", "day", "night", "week", "session", "watt", "kilowatt", "kilometre")
+)
+
+
+def _totals(reading: Reading) -> Iterator[tuple[str, Decimal]]:
+    """Yield the sums of like measures of a sentence, and products of counts and measures: "4 classes of 3 hours"."""
+    for _, group in itertools.groupby(reading.of("quantity"), lambda m: reading.clauses[m.clause].sentence):
+        numbers = [(m, m.value) for m in group if isinstance(m.value, Decimal)][:_MOST_NUMBERS]
+        for (one, value), (other, other_value) in itertools.combinations(numbers, 2):
+            if one.unit in _TOTALLED and one.unit == other.unit:
+                yield one.unit, value + other_value
+        for (count, value), (measure, measured) in itertools.pairwise(numbers):
+            if (
+                measure.unit in _TOTALLED
+                and measure.unit != count.unit
+                and _OF.match(_between(reading, count, measure))
+            ):
+                yield measure.unit, value * measured
+
+
+_OF = re.compile(r"^(?: [^\W\d]{1,20}){1,3} (?:de|of|x|×|at|a) $")
+"""What stands between a count and a measure of each."""
+
+
+def _between(reading: Reading, one: Mention, other: Mention) -> str:
+    clause = reading.clauses[one.clause]
+    return clause.raw[one.end - clause.start : other.start - clause.start] if one.clause == other.clause else ""
+
+
+_MOST_NUMBERS = 8
+"""Of one sentence, so many numbers are combined."""
+
+
+def _denied_names(readings: Iterable[Reading]) -> frozenset[str]:
+    """Return the words of names that only stand where something is denied: "There is no NetSuite integration"."""
+    denied: set[str] = set()
+    affirmed: set[str] = set()
+    for reading in readings:
+        for name in reading.of("name"):
+            is_lacking = name.is_denied_nearby and "inclu" not in reading.clauses[name.clause].plain
+            (denied if is_lacking else affirmed).update(name.value if isinstance(name.value, tuple) else ())
+        affirmed.update(word for clause in reading.clauses if not clause.is_denied for word in clause.words)
+    return frozenset(denied - affirmed)
 
 
 def _joined(one: Facts, other: Facts) -> Facts:
@@ -167,6 +283,11 @@ def _joined(one: Facts, other: Facts) -> Facts:
         digits=one.digits + other.digits,
         text=f"{one.text}\n{other.text}",
         items=one.items,
+        prices=one.prices | other.prices,
+        totals=one.totals | other.totals,
+        notices=one.notices + other.notices,
+        lacking=one.lacking + other.lacking,
+        denied_names=one.denied_names - other.words,
     )
 
 

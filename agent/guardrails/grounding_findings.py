@@ -2,18 +2,20 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from agent.folding import fold
 from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
-from agent.guardrails.grounding_statement import Conversation, Finding, Sentence, Statement
+from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement, asks_for
 from agent.guardrails.grounding_support import judge
+from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
 
@@ -51,10 +53,20 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     inbound = "\n".join(written)[:MAX_CHARS]
     reading = read(candidate.text[:MAX_CHARS], candidate.language, facts.items)
     asked = read(inbound, candidate.language, facts.items)
-    numbers = (m.value for m in (*reading.of("quantity"), *asked.of("quantity")))
+    told = _distinct(reading.of("quantity", "date"))
+    of_prospect = _distinct(asked.of("quantity", "date", "time"))
     talk = Conversation(
         inbound=asked,
-        said_numbers=frozenset(number for number in numbers if isinstance(number, Decimal)),
+        told=told,
+        asked=of_prospect,
+        said_numbers=_numbers(told) | _numbers(of_prospect),
+        asked_numbers=_numbers(of_prospect),
+        denied_words=frozenset(
+            word for m in reading.of("name") if m.is_denied and isinstance(m.value, tuple) for word in m.value
+        ),
+        language=candidate.language,
+        home=tenant.default_language,
+        denied_features=frozenset(str(m.value) for m in reading.of("feature") if m.is_denied),
         inbound_words=frozenset(re.findall(r"[a-z0-9]+(?:'[a-z]+)?", fold(inbound))),
         contact_words=frozenset(fold(contact.name or "").split()),
         languages=tenant.languages,
@@ -64,6 +76,19 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
         now=now,
     )
     return facts, reading, talk
+
+
+_MOST_SAID = 60
+"""So many numbers, dates and times of one side of a conversation are reckoned with."""
+
+
+def _distinct(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
+    different = {(m.kind, m.value, m.unit): m for m in itertools.islice(mentions, _MOST_SAID)}
+    return tuple(different.values())
+
+
+def _numbers(mentions: Iterable[Mention]) -> frozenset[Decimal]:
+    return frozenset(m.value for m in mentions if isinstance(m.value, Decimal))
 
 
 _WRONG: frozenset[Finding] = frozenset({"contradicted", "unsupported"})
@@ -77,7 +102,10 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
             yield Fault(mention.kind, finding, mention.start, mention.end)
     yield from _slot_faults(reading, facts, talk)
     yield from _scarcity(reading, facts)
+    yield from (Fault("tax", "contradicted", clause.start, clause.end) for clause in false_taxes(reading, facts))
+    yield from (Fault("scope", "contradicted", clause.start, clause.end) for clause in misplaced(reading, facts))
     yield from _plain_yes(reading, facts, talk)
+    yield from (Fault("answer", "unsupported", c.start, c.end) for c in invented_answers(reading, facts, talk))
 
 
 def judge_all(reading: Reading, facts: Facts, talk: Conversation) -> list[Finding]:
@@ -100,6 +128,8 @@ def _finding(
     topics = mention.topics
     if not topics and clause.sentence < _ANSWERS:
         topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
+    elif topics <= WEAK and "topics:opening" not in topics and not mention.subject - topics:
+        topics |= {topic for asked in talk.inbound.topics for topic in asked if topic.startswith("item:")}
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
 
@@ -139,7 +169,7 @@ def _scarcity(reading: Reading, facts: Facts) -> Iterator[Fault]:
 
 
 _ASKED_KINDS = ("feature", "weekday", "name")
-_SHORT_ANSWER = 8
+_SHORT_ANSWER = 14
 """Words in a first sentence that says hardly more than yes."""
 
 
@@ -155,7 +185,7 @@ def _plain_yes(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[F
     for mention in talk.inbound.of(*_ASKED_KINDS):
         clause = talk.inbound.clauses[mention.clause]
         if (
-            clause.is_claim
+            (clause.is_claim and not asks_for(clause))
             or clause.is_denied
             or mention.kind in said
             or clause.sentence != talk.inbound.clauses[-1].sentence

@@ -4,10 +4,12 @@ import itertools
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
-from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_calendar import follows
+from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, settle
 from agent.guardrails.grounding_words import ZONES
@@ -28,7 +30,11 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return settle(equal, published, statement.topics)
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
-    if _is_converted(minutes, published, statement, talk) or _is_inside(minutes, facts.slots, statement):
+    if (
+        _is_converted(minutes, published, statement, talk)
+        or _is_inside(minutes, facts.slots, statement)
+        or _is_counted(minutes, published, facts, talk)
+    ):
         return "supported"
     return "undecided" if is_echo(statement, talk) else "unsupported"
 
@@ -47,6 +53,21 @@ def _is_converted(
             if any((time + shift) % DAY_MINUTES in minutes for f in published for time in as_set(f)):
                 return True
     return False
+
+
+_CLOCK_UNITS = ("units:minute", "units:hour")
+
+
+def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Facts, talk: Conversation) -> bool:
+    """Say whether a time is a published or asked one, so long before or after."""
+    lengths = {
+        int(m.value * MINUTES[m.unit])
+        for m in (*talk.told, *talk.asked, *facts.notices)
+        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal)
+    }
+    times = {time for m in (*published, *(each for each in talk.asked if each.kind == "time")) for time in as_set(m)}
+    moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
+    return bool(minutes & moved)
 
 
 def _offset(zone: str, moment: datetime) -> int:
@@ -140,6 +161,7 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         or _is_later(said, published, facts, talk.today)
         or _is_edge(said, published)
         or _in_range(said, published)
+        or follows(said, statement, facts, talk)
     ):
         return "supported"
     asked = [d.value for d in talk.inbound.of("date") if isinstance(d.value, CalendarDate)]
@@ -164,17 +186,19 @@ def _is_near(said: CalendarDate, today: date) -> bool:
     return said.day == today.day and today.month in said.months
 
 
-_LONGEST_STAY = 15
+_LONGEST_STAY = 31
 
 
 def _is_later(said: CalendarDate, published: Sequence[Mention], facts: Facts, today: date) -> bool:
-    """Say whether a date lies within a published number of days or nights after a published date."""
+    """Say whether a date is the last day, or the day after, of something published that begins on a published date."""
     units = {"units:day", "units:night"}
-    lengths = [int(str(q.value)) for q in facts.quantities.get("time", ()) if q.unit in units and _is_whole(q.value)]
-    most = max((length for length in lengths if length <= _LONGEST_STAY), default=0)
-    firsts = [first for mention in published if (first := _first_day(mention, today))]
-    days = (first + timedelta(days=n) for first in firsts for n in range(most + 1))
-    return any(day.day == said.day and day.month in said.months for day in days)
+    lengths = {int(str(q.value)) for q in facts.quantities.get("time", ()) if q.unit in units and _is_whole(q.value)}
+    for mention in published:
+        first = _first_day(mention, today)
+        ends = {first + timedelta(n - day) for n in lengths if n <= _LONGEST_STAY for day in (0, 1)} if first else ()
+        if any(day.day == said.day and day.month in said.months for day in ends):
+            return True
+    return False
 
 
 def _is_whole(number: object) -> bool:

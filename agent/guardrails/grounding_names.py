@@ -24,7 +24,9 @@ class Name(NamedTuple):
 
 _LONG_NUMBER = re.compile(r"\d[\d ().-]{7}")
 _CODE_DIGITS = re.compile(r"\d\d")
-_DIGITS = re.compile(r"\d{4}|\d[ )-]\d|[A-Z]")
+_CODED = re.compile(r"\d\d|\d[ ().-]\d")
+_OPENING = ' ¡¿"“*_(•-'
+"""What may stand before the first word."""
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _URL = re.compile(r"https?://\S+|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}(?:/\S*)?\b")
 _PHONE = re.compile(r"(?<![\w.,])\+?\(?\d[\d ().-]{7,20}\d(?![\w%]|[.,]\d)")
@@ -45,7 +47,7 @@ _MAY_BEGIN = re.compile(
 
 def read_names(raw: str, *, begins_sentence: bool) -> tuple[Name, ...]:
     """Return the names in a clause. `begins_sentence`: its first word has its capital for that."""
-    if raw[1:].islower() and "@" not in raw and not _DIGITS.search(raw):
+    if _has_no_name(raw, begins_sentence=begins_sentence):
         return ()
     found = list(_addresses(raw))
     covered = [(name.start, name.end) for name in found]
@@ -58,6 +60,13 @@ def read_names(raw: str, *, begins_sentence: bool) -> tuple[Name, ...]:
             found.append(name)
             covered.append((name.start, name.end))
     return tuple(found)
+
+
+def _has_no_name(raw: str, *, begins_sentence: bool) -> bool:
+    """Say quickly whether no word has a capital, but for the first of a sentence, and no digits make a code."""
+    text = raw.lstrip(_OPENING)
+    lower = text[1:] if begins_sentence and len(raw) - len(text) < _SIGNS else text
+    return (lower.islower() or not lower) and "@" not in raw and not _CODED.search(raw)
 
 
 _SHOUTED = re.compile(r"[A-ZÀ-ÖØ-Þ]{2,20}\W{1,3}[A-ZÀ-ÖØ-Þ]{2}")
@@ -106,12 +115,12 @@ def _proper(raw: str, *, begins_sentence: bool) -> Iterator[Name]:
 def _counts(match: re.Match[str], raw: str, *, begins_sentence: bool) -> bool:
     word = match[0].rstrip("'’-")
     folded = (word.lower() if word.isascii() else fold(word)).removesuffix("'s").removesuffix("’s")
-    if folded in _NO_NAMES or (len(word) == 1):
-        return False
+    if len(word) == 1 or folded in _NO_NAMES or ("-" in folded and _NO_NAMES.issuperset(folded.split("-"))):
+        return False  # "Mon-Fri" names nothing either
     if len(word) >= 2 and word[1:] != word[1:].lower():
         return True  # an acronym
     before = raw[: match.start()]
-    if match.start() < _SIGNS and not before.strip(' ¡¿"“*_(•-'):
+    if match.start() < _SIGNS and not before.strip(_OPENING):
         return not begins_sentence
     return not _MAY_BEGIN.search(before[-_SIGNS:])
 

@@ -1,10 +1,11 @@
 """Decides whether the names, codes, telephone numbers and addresses of a reply are published."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from agent.guardrails.grounding_facts import Facts, sound
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
-from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts
+from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts, pattern
 
 # --- names ----------------------------------------------------------------------------------------------------
 
@@ -18,6 +19,8 @@ _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "
 def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a proper name, word by word; one that only the prospect used is theirs, unless it is said to be served."""
     words = statement.mention.value if isinstance(statement.mention.value, tuple) else ()
+    if any(word in facts.denied_names for word in words):
+        return "undecided" if talk.denied_words.intersection(words) else "contradicted"
     unknown = _unknown_words(words, facts, talk)
     if not unknown:
         return "supported"
@@ -30,8 +33,13 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     return "unsupported"
 
 
+_COURTESY = re.compile(rf"^\W*(?:{pattern('yes')}|{pattern('greets')})\W*$")
+
+
 def _is_greeting(statement: Statement, words: Sequence[str]) -> bool:
-    return len(statement.clause_text.split()) <= len(words) + 2
+    """Say whether a clause is only a name, or a courtesy and a name: "Sure, Ana"."""
+    rest = [word for word in statement.clause_text.split() if word.strip("¡!¿?.,:") not in words]
+    return not rest or bool(_COURTESY.match(" ".join(rest)))
 
 
 def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> list[str]:
@@ -39,7 +47,7 @@ def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> li
     home = f"places:{talk.country}"
     covered: set[int] = set()
     for found in find_concepts(words, "en"):
-        if (
+        if not found.is_loose and (
             found.concept in facts.concepts
             or found.concept == home
             or found.concept.partition(":")[0] in _COMMON_TABLES
@@ -52,11 +60,11 @@ def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> li
         and word not in _LINKS
         and word not in facts.words
         and word not in talk.contact_words
-        and not _is_cognate(word, facts.sounds)
+        and not is_cognate(word, facts.sounds)
     ]
 
 
-def _is_cognate(word: str, sounds: Mapping[str, tuple[str, ...]]) -> bool:
+def is_cognate(word: str, sounds: Mapping[str, tuple[str, ...]]) -> bool:
     """Say whether a published word sounds nearly like this one: "Madri" and "Madrid", "Kyoto" and "Quioto"."""
     own = sound(word)
     return len(own) >= _LEAST_SOUND and any(_alike(own, other) for other in sounds.get(own[:2], ()))

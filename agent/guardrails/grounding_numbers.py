@@ -43,7 +43,7 @@ _MONEY_NAME = pattern("money_name")
 _AMOUNT = r"\d{1,3}(?:[.,' ]\d{3}){0,3}(?:[.,']\d{1,2})?(?!\d)|\d{1,9}(?:[.,]\d{1,2})?"
 MONEY = re.compile(
     rf"{_CURRENCY} ?(?:{_AMOUNT})(?:\.-)?(?: ?(?:{_MONEY_NAME}|{_CURRENCY}))?"
-    rf"|(?<![\w.,])(?:{_AMOUNT}) ?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
+    rf"|(?<![\w.,])(?:{_AMOUNT})[ -]?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
 )
 _MAY_BE_MONEY = re.compile(rf"[€$£]|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b|{_MONEY_NAME}")
 _NOT_COUNTS = re.compile(

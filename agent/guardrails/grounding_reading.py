@@ -39,9 +39,13 @@ class Mention(NamedTuple):
     """What its sentence is about."""
     subject: Topics
     """Its topics, and the items its sentence names."""
+    own: Topics = frozenset()
+    """What its part of the clause is about, by its own words."""
     is_denied: bool = False
+    is_denied_nearby: bool = False
+    """The denial stands within a few words of it."""
     unit: str = ""
-    """Of a quantity; the word that named a feature; `from` or `to` of a date a price begins or ends with."""
+    """Of a quantity; the words that named a feature; `from` or `to` of a date a price begins or ends with."""
     group: int = -1
     """Times with the same number in a clause are the ends of a range."""
     other: int = -1
@@ -125,9 +129,12 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
         for f in concepts
         if not f.is_loose and not f.concept.startswith(_NO_TOPICS)
     ]
-    known = _item_words(items)
+    known, exact = _item_words(items)
+    common = {f.at for f in concepts if f.concept.startswith("topics:")}
     for at, word in enumerate(clause.words if known else ()):
         name = known.get(family(word))
+        if name and at in common and word not in exact:
+            name = None  # "starts" is no "Starter plan"
         if not name and word.isdigit() and at + 1 < len(clause.words):
             name = known.get(f"{word} {clause.words[at + 1]}")
         if name:
@@ -136,17 +143,19 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
 
 
 @lru_cache(maxsize=64)
-def _item_words(items: ItemNames) -> Mapping[str, str]:
-    """Return what only one item's names have: the beginning of a word, or a number with the word behind it."""
+def _item_words(items: ItemNames) -> tuple[Mapping[str, str], frozenset[str]]:
+    """Return what only one item's names have: beginnings of words, numbers with the word behind; and all words."""
     owners: dict[str, set[str]] = {}
+    exact: set[str] = set()
     for sku, names in items:
         for name in names:
             words = re.findall(r"[a-z]+\d*|\d+", fold(name))
+            exact.update(words)
             keys = [family(w) for w in words if len(w) > 2 and w not in _TOO_COMMON and not _is_unit(w)]
             keys += [f"{one} {other}" for one, other in itertools.pairwise(words) if one.isdigit()]
             for key in keys:
                 owners.setdefault(key, set()).add(sku)
-    return {key: f"item:{min(skus)}" for key, skus in owners.items() if len(skus) == 1}
+    return {key: f"item:{min(skus)}" for key, skus in owners.items() if len(skus) == 1}, frozenset(exact)
 
 
 def _is_unit(word: str) -> bool:
@@ -223,17 +232,18 @@ class _ClauseReader(NamedTuple):
                     self.clause.word_starts[found.at],
                     self.clause.word_starts[last] + len(self.clause.words[last]),
                 )
-                unit, denied = self.clause.words[found.at], self.clause.denies(found.at)
+                unit = " ".join(self.clause.words[found.at : last + 1])
+                denied = self.clause.denies(found.at)
                 yield self._mention(kind, found.concept, start, end, unit=unit, is_denied=denied)
 
     def _numeric(self) -> Iterator[Mention]:
         """Yield dates, times, weekdays, years and quantities; each reader sees what the ones before have left."""
         plain = self.clause.plain
-        for week in read_weekdays(plain, self.language):
+        for week in read_weekdays(plain, self.language) if "day" in self.clause.hints else ():
             yield self._mention("weekday", week.days, week.start, week.end)
         has_number = _NUMERIC.search(plain)
         text = without_money(without_addresses(plain)) if has_number else plain
-        dates = read_dates(text)
+        dates = read_dates(text) if has_number or "month" in self.clause.hints else ()
         for day in dates:
             yield self._mention("date", day, day.start, day.end)
         if has_number and _NUMERIC.search(text):
@@ -277,7 +287,8 @@ class _ClauseReader(NamedTuple):
         """Return a mention at plain[start:end]; `is_raw`: the offsets are those in the clause as written."""
         clause = self.clause
         exact = is_raw or len(clause.plain) == len(clause.raw)
-        topics = self._topics_at(start)
+        own = self._own_at(start)
+        topics = (own or self.near) if self.joints else self.near
         return Mention(
             kind=kind,
             value=value,
@@ -287,20 +298,20 @@ class _ClauseReader(NamedTuple):
             topics=topics,
             wide=self.wide,
             subject=topics | self.items,
+            own=own,
             is_denied=clause.is_denied if is_denied is None else is_denied,
+            is_denied_nearby=clause.denies_nearby(start),
             unit=unit,
             group=group,
             other=other,
         )
 
-    def _topics_at(self, place: int) -> Topics:
+    def _own_at(self, place: int) -> Topics:
         """Return what the part of the clause around `place` is about: "… 10 and the battery 2" has two."""
-        if not self.joints:
-            return self.near
         at = bisect.bisect_right(self.joints, place)
         start = self.joints[at - 1] if at else 0
         end = self.joints[at] if at < len(self.joints) else len(self.clause.plain)
-        return frozenset(topic for at, topic in self.placed if start <= at < end) or self.near
+        return frozenset(topic for at, topic in self.placed if start <= at < end)
 
 
 # --- times on days --------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
+from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_words import pattern
 
 _SERVES = re.compile(rf"\b{pattern('serves')}\b")
@@ -29,8 +30,22 @@ class Conversation:
     contact_zone: str | None
     now: datetime
     """Aware, in UTC."""
+    told: tuple[Mention, ...]
+    """The numbers and dates of the reply: of those that say the same one, and no more than anybody writes."""
+    asked: tuple[Mention, ...]
+    """Those of the prospect, and their times."""
     said_numbers: frozenset[Decimal]
     """The numbers of the reply and of what the prospect wrote."""
+    asked_numbers: frozenset[Decimal]
+    """Those of the prospect."""
+    denied_words: frozenset[str]
+    """The words of names in what the reply denies."""
+    language: str
+    """That of the reply."""
+    home: str
+    """The language of what is published."""
+    denied_features: frozenset[str]
+    """What the reply says there is not."""
 
     @property
     def today(self) -> date:
@@ -69,6 +84,19 @@ class Statement(NamedTuple):
     sentence: Sentence
 
 
+_ASKS_FOR = re.compile(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
+
+
+@lru_cache(maxsize=256)
+def _asked(text: str) -> re.Match[str] | None:
+    return _ASKS_FOR.match(text)
+
+
+def asks_for(clause: Clause) -> re.Match[str] | None:
+    """Return what of a clause of the prospect asks for a `thing`, with or without a question mark."""
+    return _asked(clause.plain)
+
+
 # --- the same, and about the same -----------------------------------------------------------------------------
 
 
@@ -86,7 +114,25 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
         return "supported"
     nearest = max(closeness(f.wide, topics) for f in equal)
     rival = max((closeness(f.subject, topics) for f in others), default=0)
-    return "contradicted" if rival > nearest else "supported"
+    return "contradicted" if rival >= 1 and rival > nearest else "supported"
+
+
+def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "Statement") -> bool:
+    """Say whether a published value is told of something else, of which another value is published.
+
+    What a clause is about by its own words must be what the other value is about, and no part of what the same value
+    is; a value published of no item in particular holds for every item.
+    """
+    about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
+    if not about or any(about & f.wide for f in equal):
+        return False
+    items = frozenset(topic for topic in about if topic.startswith("item:"))
+    rivals = [f.subject for f in others if f not in equal]
+    if any((about - items) & subject for subject in rivals):
+        return True
+    return all(any(topic.startswith("item:") for topic in f.wide) for f in equal) and any(
+        items & subject for subject in rivals
+    )
 
 
 def closeness(one: Topics, other: Topics) -> float:

@@ -4,12 +4,14 @@ A question, a condition, "I will check" and what is said about the prospect stat
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from agent.guardrails.dates_text import ANY_DAY, ANY_MONTH
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.required_words import WHOLE, starts_in, words_needed
 
 MAX_CLAUSE = 400
 """Nobody writes longer clauses; a longer one is read in parts."""
@@ -28,19 +30,34 @@ class Clause(NamedTuple):
     """Words and numbers of `plain`."""
     word_starts: tuple[int, ...]
     """Where in `plain` each begins."""
-    sentence: int
+    sentence: int = 0
+    hints: frozenset[str] = frozenset()
+    """What the words of its sentence may tell: `day`, `month` …"""
     is_claim: bool = True
     is_denied: bool = False
     denied_words: frozenset[int] = frozenset()
     """Places in `words` that "without" denies, where the clause as a whole is not denied."""
     is_yes: bool = False
     """It answers yes."""
+    denied_from: int = 0
+    """Where in `plain` its denial stands, roughly."""
+
+    def denies_nearby(self, place: int) -> bool:
+        """Say whether it denies what stands at `place` in `plain`, within a few words of the denial."""
+        if not self.is_denied:
+            return any(
+                self.word_starts[at] <= place < self.word_starts[at] + len(self.words[at]) for at in self.denied_words
+            )
+        first, last = sorted((place, self.denied_from))
+        return self.plain.count(" ", max(first, 0), last) <= _NEARBY
 
     def denies(self, at: int) -> bool:
         """Say whether what word `at` names is denied."""
         return self.is_denied or at in self.denied_words
 
 
+_NEARBY = 6
+"""Words between a denial and what it denies, at most."""
 _WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
 _SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+(?!\w)|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
 _ABBREVIATION = re.compile(
@@ -63,6 +80,10 @@ _PT_CONDITION = re.compile(r"^\W*(?:(?:e|mas|ou) )?se (?!ja\b)")
 _ABOUT_PROSPECT = re.compile(rf"\b{pattern('about_prospect')}\b")
 _QUESTION_WORD = re.compile(rf"^\W*{pattern('question_word')}\b")
 _YES = re.compile(rf"^\W*{pattern('yes')}\b")
+_GREETS = re.compile(rf"^\W*{pattern('greets')}\W*$")
+_NAMES_ONLY = r"(?:[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}(?: (?:de|da|do|dos|del|la|e|y|and|&))*(?: |$)){1,5}$"
+_ADDRESSES = re.compile(rf"^\W*(?:{_NAMES_ONLY})")
+_GREETS_SOMEBODY = re.compile(rf"^\W*{pattern('greets')},? (?=\w)")
 
 # --- what denies ----------------------------------------------------------------------------------------------
 
@@ -75,6 +96,17 @@ _DENIAL = {
 _WITHOUT = frozenset({"sin", "sem", "without"})
 _ENDS_SCOPE = frozenset({"y", "e", "and", "pero", "mas", "but", "con", "com", "with"})
 _BARE_NOUN = 3
+_DENIAL_WORDS = {
+    language: words_needed(denial.pattern) | {f"{word}{WHOLE}" for word in _WITHOUT}
+    for language, denial in _DENIAL.items()
+}
+_WORDS_OF = {
+    "hedge": words_needed(_HEDGE.pattern),
+    "about_prospect": words_needed(_ABOUT_PROSPECT.pattern),
+    "day": words_needed(ANY_DAY.pattern),
+    "month": words_needed(ANY_MONTH.pattern),
+}
+"""How the words begin without which a sentence has no such thing."""
 _CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
 
 
@@ -88,7 +120,19 @@ def read_clauses(text: str, language: str) -> tuple[Clause, ...]:
     for number, (stop, after, mark) in enumerate(stops):
         clauses.extend(_sentence(text, folded, (start, stop), number, language, asks="?" in mark))
         start = after
-    return tuple(clauses)
+    return tuple(_mark_addresses(clauses))
+
+
+def _mark_addresses(clauses: Sequence[Clause]) -> Iterator[Clause]:
+    """Yield the clauses, no claims where they only greet or name whom we write to: "Dear Ms Drummond"."""
+    after_greeting = False
+    for clause in clauses:
+        greets = bool(_GREETS.match(clause.text))
+        somebody = _GREETS_SOMEBODY.match(clause.text)
+        named = clause.raw[somebody.end() :] if somebody else clause.raw if after_greeting else ""
+        addresses = greets or bool(named and _ADDRESSES.match(named.rstrip(" ,.:!*_")))
+        yield clause._replace(is_claim=False) if addresses and clause.is_claim else clause
+        after_greeting = greets
 
 
 def _abbreviates(text: str, end: re.Match[str]) -> bool:
@@ -101,15 +145,27 @@ def _sentence(
 ) -> Iterator[Clause]:
     """Yield the clauses of one sentence, marked."""
     whole = folded.text[slice(*where)]
+    hints = _hints(whole, language)
     plain_already = _spell_out(digits_for_words(_spell_out(whole), language)) == whole
     bare = [
         clause
         for piece in _pieces(folded.text, where, language)
-        if (clause := _bare(text, folded, piece, number, "" if plain_already else language)) is not None
+        if (clause := _bare(text, folded, piece, "" if plain_already else language)) is not None
     ]
     if asks:
         bare = _mark_question(bare)
-    yield from _mark_denials(_mark_hedges([_marked(clause, language) for clause in bare]), language)
+    marked = [_marked(clause._replace(sentence=number, hints=hints), language) for clause in bare]
+    if "hedge" in hints:
+        marked = _mark_hedges(marked)
+    yield from _mark_denials(marked, language) if "denial" in hints else marked
+
+
+def _hints(sentence: str, language: str) -> frozenset[str]:
+    """Return which of `_WORDS_OF` a folded sentence has words of: nothing else need be looked for in it."""
+    starts = starts_in(sentence)
+    found = {name for name, words in _WORDS_OF.items() if not words.isdisjoint(starts)}
+    denies = not _DENIAL_WORDS.get(language, _DENIAL_WORDS["en"]).isdisjoint(starts)
+    return frozenset(found | {"denial"} if denies else found)
 
 
 def _pieces(text: str, where: tuple[int, int], language: str) -> Iterator[tuple[int, int]]:
@@ -125,7 +181,7 @@ def _bounded(start: int, stop: int) -> Iterator[tuple[int, int]]:
     return ((at, min(at + MAX_CLAUSE, stop)) for at in range(start, stop, MAX_CLAUSE))
 
 
-def _bare(text: str, folded: Folded, where: tuple[int, int], number: int, language: str) -> Clause | None:
+def _bare(text: str, folded: Folded, where: tuple[int, int], language: str) -> Clause | None:
     """Return a piece of a sentence as an unmarked clause; none without words. No language: no number words in it."""
     start, stop = where
     piece = folded.text[start:stop]
@@ -144,7 +200,6 @@ def _bare(text: str, folded: Folded, where: tuple[int, int], number: int, langua
         plain=plain,
         words=tuple([match[0] for match in found]),
         word_starts=tuple([match.start() for match in found]),
-        sentence=number,
     )
 
 
@@ -159,7 +214,7 @@ _THREE_QUARTERS = re.compile(
 )
 _ONE = re.compile(
     r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one (hour|day|week|month|year)"
-    r"|(?:cada|todos? os|todo) (hora|dia|semana|mes|ano)|every (hour|day|week|month|year))\b"
+    r"|(?:cada|todos? os|todo) (hora|semana|mes|ano)|every (hour|week|month|year))\b"
 )
 
 
@@ -189,13 +244,17 @@ def _marked(clause: Clause, language: str) -> Clause:
     """Return the clause, no claim where it is a condition or about the prospect."""
     says_yes = bool(_YES.match(clause.text)) and not _says_if(clause)
     if says_yes:
-        return clause._replace(is_yes=True, is_claim=clause.is_claim and not _ABOUT_PROSPECT.search(clause.text))
+        return clause._replace(is_yes=True, is_claim=clause.is_claim and not _is_about_prospect(clause))
     open_ended = (
         _CONDITION.match(clause.text)
         or (language == "pt" and _PT_CONDITION.match(clause.text))
-        or _ABOUT_PROSPECT.search(clause.text)
+        or _is_about_prospect(clause)
     )
     return clause._replace(is_claim=False) if open_ended else clause
+
+
+def _is_about_prospect(clause: Clause) -> bool:
+    return "about_prospect" in clause.hints and bool(_ABOUT_PROSPECT.search(clause.text))
 
 
 def _says_if(clause: Clause) -> bool:
@@ -252,6 +311,10 @@ def _mark_denials(clauses: list[Clause], language: str) -> list[Clause]:
                 at for start, word in enumerate(clause.words) if word in _WITHOUT for at in _scope(clause, start)
             }
         marked.append(
-            clause._replace(is_denied=denied, denied_words=frozenset(without)) if denied or without else clause
+            clause._replace(
+                is_denied=denied, denied_words=frozenset(without), denied_from=found.start() if found else 0
+            )
+            if denied or without
+            else clause
         )
     return marked

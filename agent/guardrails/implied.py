@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Literal, NamedTuple
 
 from agent.guardrails.conditions import Said, condition_of, is_met
@@ -14,6 +14,8 @@ from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
 
 MAX_NAMED = 5
 """Sums over more items than this are not worked out."""
+MAX_COSTS = 40
+"""So many totals of a price are added to those of other items."""
 MAX_PRODUCT = 10_000
 """The most people times months that a total is believed for."""
 MAX_TOGETHER = 6
@@ -91,7 +93,7 @@ def costs_of(item: int, question: Question) -> frozenset[tuple[int, str]]:
     return frozenset(
         (amount, price.currency)
         for price in _quotable_prices(question.tenant.catalogue[item], question)
-        for amount, _, role in _totals(price, item, question)
+        for amount, _, role in islice(_totals(price, item, question), MAX_COSTS)
         if role != "saving"
     )
 

@@ -14,11 +14,14 @@ from typing import Any, Literal
 
 from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.number_words import EITHER, parse_digits
 from agent.guardrails.offers import Offers, read_fractions
 from agent.guardrails.plain_text import Plain, read_plain
 from agent.guardrails.required_words import Starts, starts_in
 from agent.guardrails.unit_cues import UnitCue, read_people, read_unit
+
+_WORDS = load_expressions("pricing_words")
 
 Kind = Literal["amount", "percent", "instalments", "free", "deal", "tax"]
 Hedge = Literal["about", "from", ""]
@@ -111,45 +114,21 @@ _PARTS = re.compile(
 _INTO = re.compile(r"\b(?:en|in|em|into|hasta|ate|up to) $")
 _FOR_MONTHS = re.compile(r"\b(?:a|en|in|em|hasta|ate|over|for|up to|de) $")
 _FINANCED = re.compile(r"financ[a-z]{0,6}[^.!?\n\d]{0,30}\b(?P<number>\d{1,3})[ -](?:meses|months?)\b")
-_SOME_PARTS = re.compile(
-    r"(?<!\w)(?:(?:en|a|em|in|por|con) (?:cuotas|plazos|cuotitas|parcelas|mensualidades|instal?lments|pagos parciales"
-    r"|prestaciones|prestacoes)"
-    r"|parcelad[oa]|fraccionad[oa]|parcelamos|monthly payments|pay (?:monthly|in parts)|(?:sin|con 0"
-    r"|0 ?%(?: de)?) interes(?:es)?|sem juros"
-    r"|interest[- ]free|0 ?% (?:de )?(?:interest|interes|intereses|juros|apr|tae|financing)|no interest"
-    r"|without interest|cero interes(?:es)?"
-    r"|juros? zero)\b"
-)
+_SOME_PARTS = _WORDS["some_parts"]
 _SOME_WORDS = frozenset(["cuot", "plaz", "parc", "mens", "inst", "pago", "pres", "frac", "mont", "pay", "inte", "juro"])
 _HAS_DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+")
 _ZERO = re.compile(r"0(?<![\d.,].)(?:[.,]00?)?(?![\d.,]*\d)(?! ?%)")
 _CURRENCY_BEFORE = re.compile(rf"(?:{BEFORE}) ?$")
 _CURRENCY_BEHIND = re.compile(rf" ?(?:{AFTER}|{NAME}\b)")
-_ABOUT = re.compile(
-    r"(?:\b(?:un[oa]s|umas?|uns|cerca de|casi|quase|aproximadamente|aprox\.?|alrededor de|en torno a|em torno de"
-    r"|por volta de"
-    r"|mas o menos|mais ou menos|about|around|roughly|nearly|almost|approx(?:imately)?\.?|circa|ronda|rondando|rondan"
-    r"|na faixa de"
-    r"|sobre|tirando a|(?:no|nao) (?:pasa|passa|llega|chega|supera) (?:de|a|dos|los)?|(?:no|not) more than|at most|como mucho|a lo sumo|(?:just |a bit |a little |un poco |um pouco |algo )?(?:under|over|below|menos de|mas de"
-    r"|mais de|less than"
-    r"|por debajo de|abaixo de|por encima de|acima de)|no llega a|nao chega a|in the region of|somewhere near|close to)"
-    r"|[~≈±])(?: (?:los|las|de|the|a|some|solo|apenas))? ?$"
-)
-_BY_HOW_MUCH = re.compile(
-    r"\d(?: ?[€$£%]| [a-z]{2,8})? (?:under|below|over|above|menos de|mas de|por debajo de)(?: (?:the|los|el))? ?$"
-)
+_ABOUT = _WORDS["about"]
+_BY_HOW_MUCH = _WORDS["by_how_much"]
 """How much less or more than an amount: "R$ 600 under the R$ 10,350"."""
 _ABOUT_BEHIND = re.compile(
     r"^ ?(?:y pico|y algo|y tantos|e pouco|e tanto|e alguma coisa|or so|ish\b|-ish|-odd|odd\b|something|mas o menos"
     r"|mais ou menos|aprox|approx|roughly|give or take|o asi|por ahi|por ai|o algo asi)"
 )
-_FROM = re.compile(
-    r"\b(?:desde|a partir de|a partir dos|from|starting (?:at|from)|starts? (?:at|from)|partiendo de|parten de"
-    r"|as low as"
-    r"|as little as|begins? at|empiezan? en|arrancan? en|comecam? em|minimo|minimum)(?: solo| los| just| only| unos"
-    r"| apenas)? ?$"
-)
+_FROM = _WORDS["from"]
 _AND_TO = re.compile(r"^[^.!?\n]{0,20}\b(?:a|to|hasta|ate|till|until)\b ?(?:[$€£]|r\$|us\$)? ?\d")
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|\n")
 _SENTENCE_CHARS = 300
@@ -169,8 +148,9 @@ def money_in(
 ) -> tuple[MoneyExpression, ...]:
     """Return the money expressions of a text that has been read as `Plain`, kind by kind.
 
-    `starts`: how the words of the original begin, if that is known already. `about_prices`: the conversation is about prices, so that a number which counts nothing is one. `known`: values
-    that are prices even where nothing says so, such as those of the catalogue.
+    `starts`: how the words of the original begin, if that is known already. `about_prices`: the conversation is about
+    prices, so that a number which counts nothing is one. `known`: values that are prices even where nothing says so,
+    such as those of the catalogue.
     """
     if starts is None:
         starts = starts_in(plain.text)

@@ -8,7 +8,10 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.required_words import Lookup, Starts, needs_of
+
+_WORDS = load_expressions("pricing_words")
 
 _READ: Mapping[str, Any] = tomllib.loads(files("agent.guardrails").joinpath("offers.toml").read_text("utf-8"))
 
@@ -55,27 +58,14 @@ def _patterns() -> Iterator[tuple[str, str, re.Pattern[str]]]:
 
 _PATTERNS = tuple(_patterns())
 _LOOKUP = Lookup(needs_of(pattern.pattern) for _, _, pattern in _PATTERNS)
-_HALF = re.compile(
-    r"(?<!\w)(?:half(?:[- ](?:the |of the )?(?:price|off|cost|rate|fee))|(?:a |la |por la "
-    r"|a la )?mitad del? (?:precio|costo|coste|valor)|a mitad\b"
-    r"|por la mitad|pela metade|(?:a |na |por )?metade do (?:preco|valor)|media tarifa|meia tarifa|medio precio"
-    r"|meio preco"
-    r"|(?:la mitad|a metade) menos|pag\w{1,4} (?:solo |so |apenas )?(?:la mitad|a metade|metade|mitad)|pays? (?:only "
-    r"|just )?half\b)"
-)
+_HALF = _WORDS["half"]
 _HALF_WORDS = frozenset(["half", "mita", "meta", "medi", "meia", "meio"])
 _PART_WORDS = frozenset(["terc", "thir", "cuar", "quar", "quin", "fift", "deci", "tent"])
 _PART = {
     "ter": Decimal(100) / 3, "thi": Decimal(100) / 3, "cua": Decimal(25), "qua": Decimal(25), "qui": Decimal(20),
     "fif": Decimal(20), "dec": Decimal(10), "ten": Decimal(10),
 }  # fmt: skip
-_FRACTION = re.compile(
-    r"\b(?:an?|un[ao]?|uma?|one|1|la|a) ?(tercio|terco|third|cuarto|quarto|quarter|quinto|quinta|fifth|decimo|decima"
-    r"|tenth|tercera"
-    r"|terceira|cuarta|quarta)(?: parte)? (?=(?:[a-z]{1,8} ){0,3}(?:off|menos|less|cheaper|descuent|descont|discount"
-    r"|rebaj"
-    r"|mas barat|mais barat|del precio|do preco|of the price))"
-)
+_FRACTION = _WORDS["fraction"]
 
 
 def read_fractions(plain: str, starts: Starts) -> Iterator[tuple[int, int, Decimal]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent.guardrails.currencies import PRICED, SIGNS, factor_of
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.not_money import not_money_edits
-from agent.guardrails.number_words import Edit, number_edits
+from agent.guardrails.number_words import EITHER, Edit, number_edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,13 @@ _AND_A_HALF = re.compile(
     r" (?:medi|mei)[oa]\b"
 )
 _AND_MORE = re.compile(r"\b(?P<whole>\d{1,4}) (?P<name>palos?|lucas?) (?:y |e |con )?(?P<rest>\d{3})\b(?![.,]\d)")
-_ROMAN = re.compile(rf"(?<!\w)[mdclxvi]{{2,9}}(?={PRICED})")
+_ROMAN = re.compile(rf"(?<!\w)[mdclxvi]{{2,9}}(?!\w)(?={PRICED})")
 _IS_ROMAN = re.compile(r"m{0,3}(?:c[md]|d?c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})")
 _ROMAN_VALUES = {"m": 1000, "d": 500, "c": 100, "l": 50, "x": 10, "v": 5, "i": 1}
 _HAS_DIGIT = re.compile(r"\d")
+_UNITS_AND_CENTS = re.compile(
+    r"\b(?:por|custa|sai|sale|cuesta|vale|a|son|sao) (\d{1,3}) (?:e|y) (\d{2})(?= ?(?:[.,;!?)\n]|$))"
+)
 _PORTUGUESE_IN_THE = re.compile(r"\bno\b")
 
 
@@ -111,6 +114,9 @@ def read_plain(text: str, language: str) -> Plain:
     )
     plain = plain.edited(number_edits(plain.text, language))
     plain = plain.sub(_AND_A_HALF, _with_a_half, (" medi", " mei"))
+    plain = plain.sub(
+        _UNITS_AND_CENTS, lambda match: match[0][: match.start(1) - match.start()] + match[1] + EITHER + match[2]
+    )
     return _without_other_numbers(plain) if _HAS_DIGIT.search(plain.text) else plain
 
 

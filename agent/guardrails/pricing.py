@@ -22,7 +22,7 @@ from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pricing"
-VERSION = 2
+VERSION = 3
 MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
 MAX_EVIDENCE = 120

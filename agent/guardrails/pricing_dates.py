@@ -5,12 +5,15 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from agent.folding import fold
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.implied import Implied
 from agent.guardrails.mentions import MONTHS
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.pricing_reading import Reading
 from agent.prices import is_valid
 from agent.types import Price
+
+_WORDS = load_expressions("pricing_words")
 
 MAX_CHARS_AWAY = 90
 """So far from an amount its day is looked for."""
@@ -22,13 +25,10 @@ _DAY = re.compile(
     r" (?:(?P<day>\d{1,2})(?:o|a|st|nd|rd|th)?(?: de| of)? )?"
     rf"(?P<month>{'|'.join(_NUMBERS)})\b(?:(?: de| del|,)? (?P<year>20\d\d))?"
 )
-_KEEPS = re.compile(
-    r"\b(?:sigue\w*|seguira\w*|continua\w*|mantien\w*|mantend\w*|mantem\w*|mantera\w*|stays?|remains?|will be|still|ainda"
-    r"|todavia|keeps?|same price|mismo precio|mesmo preco|pag\w+|pay\w*|si (?:te )?(?:inscrib\w+|reserv\w+|contrat\w+|compr\w+)"
-    r"|se (?:voce )?(?:fechar|contratar|comprar|reservar)|if you (?:book|enrol|buy|sign|order))\b"
-)
+_KEEPS = _WORDS["keeps"]
 _NEXT_STATEMENT = re.compile(
-    r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde|from)\b"
+    r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde"
+    r"|from)\b"
 )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from agent.folding import fold
 from agent.guardrails.conditions import condition_of, is_met, is_regardless
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
@@ -13,12 +14,9 @@ from agent.guardrails.pricing_reading import Bound, Reading
 from agent.guardrails.published import FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
 from agent.prices import valid_discounts, valid_prices
 
-_FOREVER = re.compile(
-    r"\b(?:(?:todas )?(?:cuantas|quantas) (?:veces|vezes)|as (?:many|often)|en cualquier lugar|everywhere|worldwide|vespera|ultima hora|last minute|(?:en|a|n?o) todo (?:el|o)? ?(?:pais|mundo|brasil|mexico)"
-    r"|unlimited|(?:sin|sem) limites?"
-    r"|para todos|todo el mundo|toda la gente|everyone|everybody|siempre|sempre|forever|always|de por vida"
-    r"|vitalici[oa]|lifetime|ilimitad[oa]s?|for life)\b"
-)
+_WORDS = load_expressions("pricing_words")
+
+_FOREVER = _WORDS["forever"]
 _WHENEVER = re.compile(
     r"\b(?:cuando (?:quieras|sea|quiera)|en cualquier momento|any ?(?:time|where)|whenever|a qualquer (?:momento|hora)"
     r"|quando quiser)\b"
@@ -43,12 +41,7 @@ _INCLUDED_AFTER = re.compile(
     r"^[^.,;!?]{0,14}?\b(?:(?:va|van|viene|vienen|vai|vem|esta|is|are|comes?|queda|fica) )?(?:ya |ja |tambien |also "
     r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
 )
-_INCLUDES = re.compile(
-    r"\b(?:incluy\w+|inclui(?!d)\w*|includ(?:es|ing)|comes? with|viene con|vem com|va con|anad\w+|agreg\w+"
-    r"|acrescent\w+|meto|metemos|ganh(?:a|as|e|am)|te llevas"
-    r"|throw(?:ing)? in|jog\w+|sum\w+)(?: (?:tambien|ademas|ainda|tambem|also|encima|even))?(?: (?:la|el|los|las|un"
-    r"|una|o|a|os|as|um|uma|the|an|your))?(?: \w+)? ?$"
-)
+_INCLUDES = _WORDS["includes"]
 
 
 def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -93,7 +86,7 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
 
 
 def _is_waived_with(item: int, about: Bound, thing: FreeThing, reading: Reading) -> bool:
-    """Say whether an item named before is waived for those who buy one that the sentence names: "whoever buys a kit"."""
+    """Say whether an item named before is waived for those who buy one that the sentence names."""
     catalogue = reading.tenant.catalogue
     return any(
         discount.percent == 100 and condition_of(discount, item, catalogue).items.intersection(about.items)
@@ -119,9 +112,9 @@ def _is_waived(item: int, thing: FreeThing, reading: Reading) -> bool:
     if any(price.amount_minor == 0 for price in valid_prices(product, reading.today)):
         return True
     for discount in valid_discounts(product, reading.today):
-        if discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said):
-            if lasts_as_long(thing, free_thing(" ".join(discount.condition.values()))):
-                return True
+        is_waiver = discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said)
+        if is_waiver and lasts_as_long(thing, free_thing(" ".join(discount.condition.values()))):
+            return True
     return False
 
 

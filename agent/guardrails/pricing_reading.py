@@ -12,6 +12,7 @@ from babel.numbers import get_currency_precision
 from agent.folding import words_of
 from agent.guardrails.conditions import Said
 from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
 from agent.guardrails.mentions import Mention, find_mentions
@@ -22,28 +23,15 @@ from agent.guardrails.published import PublishedTexts, currencies_in, price_valu
 from agent.guardrails.required_words import starts_in
 from agent.types import Candidate, Message, Tenant, Turn
 
+_WORDS = load_expressions("pricing_words")
+
 MAX_EARLIER = 4
 """So many earlier messages of the prospect are read for what they said."""
 MAX_CONTEXT_CHARS = 2_000
 
-_ABOUT_PRICES = re.compile(
-    r"\b(?:cuant\w*|quant\w*|how much|preci\w*|preco\w*|price\w*|pricing|cost\w*|cuesta\w*|custa\w*|vale|valor\w*"
-    r"|tarifa\w*|fee|rate|quote|cotiz\w*"
-    r"|presupuest\w*|orcament\w*|budget|descuent\w*|descont\w*|discount\w*|promo\w*|oferta\w*|deal|caro|cara"
-    r"|expensive|barat\w*|cheap\w*|pag\w{1,6}|pay\w*"
-    r"|dejas?|deixa|rebaj\w*|cuota\w*|parcel\w*|instal\w*|\d{3,})\b"
-)
-_COMPARED = re.compile(
-    r"\b(?:contra|vs\.?|versus|frente a(?: los)?|against|compared (?:to|with)|comparado con|em vez de|en vez de"
-    r"|instead of|y el otro|e o outro|and the other(?: one)?)(?: (?:is|a|es|e|los|the))? ?(?:r?\$|us\$|€|£)? ?$"
-)
-_TIGHT = re.compile(
-    r"^(?:,? ?)[(–-]? ?(?:(?:al mes|a month|per month|por mes|por persona|por pessoa|each|cada un[oa]|per person|the"
-    r"|el|la|los|las|o|a|os|as) )?"
-    r"(?:(?:por|pelo|pela|for|del?|do|da|of|on|para|pra|en|em|no|na|in) )?(?:(?:el|la|los|las|o|a|os|as|the|your|tu"
-    r"|su|un|una|um|uma|each|every|cada|paquete|pacote|curso|plan"
-    r"|plano|kit|de|del|do|da) ){0,3}$"
-)
+_ABOUT_PRICES = _WORDS["about_prices"]
+_COMPARED = _WORDS["compared"]
+_TIGHT = _WORDS["tight"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +137,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     mentions = find_mentions(tenant.catalogue, candidate.text)
     asked_mentions = find_mentions(tenant.catalogue, turn.text)
     asked_items = _items(asked_mentions)
-    about_prices = bool(_ABOUT_PRICES.search(inbound.text))
+    about_prices = bool(asked_items) or bool(_ABOUT_PRICES.search(inbound.text))
     starts = starts_in(fold_text(candidate.text).text) | starts_in("free" if FREE_SIGN in candidate.text else "")
     asked = money_in(inbound, about_prices=True)
     known = price_values(tenant).union(value for each in asked if each.kind == "amount" for value in each.values)

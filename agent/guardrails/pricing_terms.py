@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from agent.guardrails.conditions import is_met, is_regardless
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.own_figures import NO_LONGER, is_acknowledged, is_declined, is_denied, is_offered
 from agent.guardrails.pricing_free import is_free_explained
@@ -12,19 +13,11 @@ from agent.guardrails.pricing_reading import Bound, Reading
 from agent.guardrails.published import mentions_in_published
 from agent.prices import valid_discounts
 
+_WORDS = load_expressions("pricing_words")
+
 _WINDOW = 45
-_LOWERS = re.compile(
-    r"\b(?:descuent|descont|discount|rebaj|promo|bonific|oferta)|\b(?:off|cheaper|barat[oa]|reduc)\b|\bless\b(?! [a-z]{4,})"
-    r"|(?<!al )(?<!pelo )\bmenos\b(?! (?!por|pag|na|no|si|se|en|em|con|com|para|pra|que|del?|do|da|sobre)[a-z]{4,})|\bhalf\b|\bmitad\b|\bmetade\b"
-)
-_DEPOSIT = re.compile(
-    r"\b(?:anticipo|senal|deposit[oa]?|retainer|sinal|entrada|enganche|abono|inicial|down ?payment|prepayment"
-    r"|adelanto|reserva|upfront|up front|down\b|de inicio|primer pago)"
-    r"|\b(?:on|at|upon|when) (?:sign|book|enrol|order|registration|the start)|\ba la firma\b|\bal (?:firmar|reservar"
-    r"|inscribir|contratar|empezar|matricular|ordenar|confirmar)|\bna (?:assinatura|reserva|matricula|inscricao"
-    r"|contratacao)\b|\bao (?:assinar|reservar|fechar|contratar|confirmar|se inscrever|matricular)"
-    r"|\b(?:holds?|secures?|confirms?|aparta|garante|asegura)\b|\b(?:to|para) (?:secure|confirm|hold|reservar|confirmar|garantir|apartar|separar)\b"
-)
+_LOWERS = _WORDS["lowers"]
+_DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
     r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
 )
@@ -145,10 +138,10 @@ def _distance(pattern: re.Pattern[str], before: str, after: str) -> int:
 def _is_said_to_be_over(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a percentage is that of a discount which has ended, and its sentence says so."""
     ended = (
-        discount.percent
+        Decimal(discount.percent)
         for item in reading.tenant.catalogue
         for discount in item.discounts
-        if discount.valid_to and discount.valid_to < reading.today
+        if discount.percent is not None and discount.valid_to and discount.valid_to < reading.today
     )
     return expression.value in ended and bool(NO_LONGER.search(expression.sentence))
 

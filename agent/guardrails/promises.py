@@ -21,6 +21,7 @@ VERSION = 1
 MAX_EVIDENCE = 160
 
 REASONS = {
+    "certainty": "The reply tells as certain what nobody can be sure of, or gives its word for it.",
     "guarantee": "The reply gives a guarantee that your policies do not give.",
     "refund": "The reply promises money back beyond your refund policy.",
     "cancellation": "The reply promises a cancellation on terms you have not published.",
@@ -44,6 +45,7 @@ _OPEN = frozenset({"visa", "tax", "legal", "medical", "result"})
 """Topics on which "if it is …, ask your …" is no claim."""
 _SPECIFIC = frozenset({"refund", "reservation", "price_lock", "replacement", "redo", "cancellation"})
 """Topics of which a guarantee says no more than that they hold: "your place is guaranteed once you pay"."""
+_WORD_GIVEN = frozenset({"guarantee", "certainty"})
 
 _EXPLAINS = re.compile(r"\d|\b(?:no|nao|not|never|pero|but|mas|if|si|se|solo|only|sin|sem|without)\b")
 _NOT_A_SUBJECT = re.compile(
@@ -119,11 +121,19 @@ def _claims(sentence: Sentence) -> Iterator[tuple[str, Match[str]]]:
     """Yield what the sentence promises, by topic: neither denied nor only asked about."""
     specific = False
     for topic, match in _WORDS["claims"].find(sentence.words, sentence.starts):
-        if topic == "guarantee" and specific:
+        if topic in _WORD_GIVEN and specific:
+            continue
+        if topic == "certainty" and _is_harmless(sentence, match):
             continue
         if not (is_denied(sentence, match) or is_hedged(sentence, match) or _is_open(topic, sentence, match)):
             specific = specific or topic in _SPECIFIC
             yield topic, match
+
+
+def _is_harmless(sentence: Sentence, match: Match[str]) -> bool:
+    """Say whether what is told as certain is no more than help, or a kind word: "I'll definitely ask"."""
+    said = sentence.words[match.start() :].partition(" , ")[0] if "," not in match[0] else sentence.words
+    return any(True for _ in _WORDS["harmless"].find(said, starts_of(said)))
 
 
 def _is_open(topic: str, sentence: Sentence, match: Match[str]) -> bool:

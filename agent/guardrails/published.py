@@ -88,15 +88,17 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
     """Return what facts, policies and descriptions state; read once as long as they stay the same."""
     texts = [passage.text for passage in tenant.passages]
     texts += [item.description for item in tenant.catalogue]
-    texts += [discount.condition for item in tenant.catalogue for discount in item.discounts]
-    plains = [read_plain(text, language) for each in texts for language, text in each.items()]
-    money = tuple(each for plain in plains for each in money_in(plain))
+    conditions = [discount.condition for item in tenant.catalogue for discount in item.discounts]
+    plains = [read_plain(text, language) for each in (*texts, *conditions) for language, text in each.items()]
+    stated = [money_in(plain) for plain in plains]
+    money = tuple(each for found in stated for each in found)
+    unconditional = (each for found in stated[: sum(map(len, texts))] for each in found)
     names = (fold(name) for item in tenant.catalogue if item.prices for name in item.name.values())
     units = frozenset(unit for plain in plains for unit in priced_units(plain.text))
     return PublishedTexts(
         money=money,
         numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
-        free=tuple(free_thing(clause_of(each), tenant.catalogue) for each in money if _is_given(each)),
+        free=tuple(free_thing(clause_of(each), tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
         counted=units.union(unit for name in names for unit in named_units(name)),
     )

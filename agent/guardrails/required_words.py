@@ -42,8 +42,20 @@ def required_starts(pattern: str) -> Starts | None:
     return next(iter(needs_of(pattern)), None)
 
 
+def words_needed(pattern: str) -> Starts:
+    """Return what `required_starts` does.
+
+    Raises:
+        ValueError: there is nothing that every match needs; or see `required_starts`.
+    """
+    needed = required_starts(pattern)
+    if needed is None:
+        raise ValueError(f"nothing is needed by every match of the pattern {pattern[:60]!r}")
+    return needed
+
+
 def needs_of(pattern: str) -> Needs:
-    """Return all that a text needs to match `pattern`, which begins where a word does.
+    """Return all that a text needs to match `pattern`.
 
     Raises:
         ValueError: the pattern uses a notation that `read_pattern` does not know.
@@ -128,7 +140,7 @@ def _begins_apart(parts: Sequence[Part], *, ends_word: bool) -> bool:
 class _Walk:
     """Reads the parts of a pattern from left to right, collecting sets of starts."""
 
-    def __init__(self, run: str = "", *, at_start: bool = True) -> None:
+    def __init__(self, run: str = "", *, at_start: bool = False) -> None:
         self.run = run
         """The letters read so far of the current word, if they are known from its beginning."""
         self.at_start = at_start

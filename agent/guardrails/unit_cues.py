@@ -4,7 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from agent.guardrails.expressions import load_expressions
 from agent.guardrails.word_lists import load_words
+
+_WORDS = load_expressions("pricing_words")
 
 UnitCue = Literal["month", "year", "session", "course", "once", "other", ""]
 
@@ -35,8 +38,8 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
     "month": rf"{_A}(?:mes|month|mo|mth)\b(?! (?:que|proxim|pasad))"
     r"|\b(?:mensual(?:es|mente)?|mensa(?:l|is|lmente)|monthly|mensualidad(?:es)?)\b",
-    "year": rf"{_A}(?:ano|year|yr|anualidad)\b(?! (?:pre|paid|up ?front|in advance|por ad|adelant|anticip|antecip|adiant"
-    r"|complet|inteir))|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
+    "year": rf"{_A}(?:ano|year|yr|anualidad)\b(?! (?:pre|paid|up ?front|in advance|por ad|adelant|anticip|antecip"
+    r"|adiant|complet|inteir))|\b(?:anual(?:es|mente)?|anua(?:l|is)|yearly|annual(?:ly)?|per annum)\b"
     r"|\b12 (?:meses|months)\b|\b(?:todo el ano|o ano (?:todo|inteiro)|the whole year|for the year|pelo ano)\b",
     "session": rf"{_A}{_SESSION}s?\b",
     "course": _WHOLE_COURSE,
@@ -69,10 +72,7 @@ _PRICED_BY = re.compile(
     rf"|cobra\w*)\b[^.\n]{{0,25}}?{_A}(?P<unit>{_OTHERS})s?\b"
 )
 _UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
-_COVERS = re.compile(
-    r"^[^\d.;!?\n□]{0,12}\b(?:covers?|cubren?|cobrem?|pays? for|buys?|incluy\w+|inclui|includes?|vale (?:por|para)|por|for|gets you)"
-    r" (?:every|all|each and every|as many|any number|unlimited|tod[oa]s|cualquier (?:cantidad|numero)|qualquer (?:quantidade|numero)|cuant[oa]s|quant[oa]s)\b"
-)
+_COVERS = _WORDS["covers"]
 _PEOPLE = re.compile(
     r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
@@ -93,11 +93,7 @@ _SINGLE = re.compile(
     r"^[^\d.;!?\n□]{0,14}\b(?:for|por|para) (?:a single|just one|only one|(?:una?|solo una?) sol[oa]|uma so|um so"
     r"|un[oa]? unic[oa])\b"
 )
-_FOR_EVERYONE = re.compile(
-    r"\b(?:para|for|pra) (?:todos|tod[oa] (?:el|la|o|a)|everyone|everybody|(?:your|the|tu"
-    r"|su) (?:whole|entire)"
-    r"|(?:el|the|o) (?:grupo|group|equipo|team|whole team)|unlimited|usuarios ilimitados|toda tu|toda su)\b"
-)
+_FOR_EVERYONE = _WORDS["for_everyone"]
 _EVERYONE = re.compile(rf"^[^\d.;!?\n□]{{0,30}}{_FOR_EVERYONE.pattern}")
 EVERYONE = 1_000
 """The number of people that stands for everybody."""

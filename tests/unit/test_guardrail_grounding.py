@@ -11,20 +11,30 @@ import pytest
 import yaml
 
 from agent.guardrails import grounding
-from agent.types import Author, Candidate, CatalogueItem, Passage, Tenant, Turn
+from agent.types import Author, Candidate, CatalogueItem, Passage, Price, Tenant, Turn
 from tests.factories import make_contact, make_conversation, make_message, make_tenant, make_turn
 
 TUESDAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
-CASES: dict[str, dict[str, Any]] = tomllib.loads(
-    (Path(__file__).parent / "data" / "grounding_cases.toml").read_text("utf-8")
-)
+CASES: dict[str, dict[str, Any]] = {
+    key: case
+    for name in ("grounding_cases", "grounding_trades", "grounding_fresh")
+    for key, case in tomllib.loads((Path(__file__).parent / "data" / f"{name}.toml").read_text("utf-8")).items()
+}
 EXAMPLES = sorted((Path(grounding.__file__).parents[1] / "example_tenants").glob("*.yaml"))
 
 
 def tenant_of(raw: dict[str, Any]) -> Tenant:
     language = raw["language"]
+    prices = {
+        sku: Price(amount_minor=minor, currency=cur, unit=unit) for sku, minor, cur, unit in raw.get("prices", ())
+    }
     items = (
-        CatalogueItem(sku=sku, name={"es": es, "pt": pt, "en": en}, description={language: description})
+        CatalogueItem(
+            sku=sku,
+            name={"es": es, "pt": pt, "en": en},
+            description={language: description},
+            prices=(prices[sku],) if sku in prices else (),
+        )
         for sku, es, pt, en, description in raw["items"]
     )
     texts = [*raw["facts"], *raw["policies"]]

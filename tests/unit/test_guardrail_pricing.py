@@ -234,9 +234,10 @@ def test_every_instalment_that_may_be_quoted_passes() -> None:
     for key, sku, price, language in RENDERED:
         audited = TENANTS[key]
         item = next(each for each in audited.tenant.catalogue if each.sku == sku)
-        if item.instalments is None or not item.instalments.interest_free:
+        terms = item.instalments
+        if terms is None or not terms.interest_free or price.amount_minor < (terms.min_amount_minor or 0):
             continue
-        for parts in range(2, item.instalments.max + 1):
+        for parts in range(2, terms.max + 1):
             reference = f"{item.name['es']}: {{instalments:{sku}:{parts}:{price.currency}:{price.unit}}}"
             currency = price.currency
             text = render(reference, audited.tenant, language=language, currency=currency, today=audited.as_of)
@@ -342,7 +343,8 @@ def test_any_text_gets_a_verdict(text: str, language: str) -> None:
     "unit",
     ["1", "1 ", "$1.", "mil ", "1-", "a@", "12 euros ", "2x1 ", "no ", "1,", "gratis ", "de 1 de ", "€", "5 % ",
      "el club ", "calle a ", "uno ", "a 1 ", "paga ", "o.", "x ", "cccl ", "por ", "1 con 1 ", "kit de ", "un ",
-     "half ", "desde 1 "],
+     "half ", "desde 1 ", "dives ", "uno, ", "2 palos y medio ", "aunque ", "en mayo ", "3 de mayo ",
+     "no se cobra si "],
 )  # fmt: skip
 def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
     for length in (20_000, 100_000):

@@ -13,7 +13,7 @@ from agent.guardrails.expressions import Alternatives, lines_of
 from agent.guardrails.patterns import PatternList, load_patterns
 from agent.guardrails.required_words import needs_of, required_starts, starts_in, starts_of
 
-ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 "
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 ,"
 PUNCTUATED = "".join(sorted(set(string.printable) - set(string.ascii_uppercase)))
 EXPRESSIONS = [
     lines_of("leakage")[key] for key in ("never", "instructions", "checks", "noted", "machinery", "serves_others")
@@ -38,7 +38,7 @@ PATTERNS = [
         (r"\bten(?:go|emos) (?=dos)", [{"tengo.", "tenemos."}]),
         (r"(?<!\w)si+ no(?!\w)", [{"no."}]),
         (r"\b(?:ya )+va[- ]ya\b", [{"ya."}, {"va."}]),
-        (r"\x61hora\b", [{"ahora."}]),
+        (r"\b\x61hora\b", [{"ahora."}]),
         (r"\bano\.", [{"ano."}]),
         (r"\b(?:te|a) (?:va|da)\w*\b", [{"a.", "te."}]),
     ],
@@ -63,7 +63,7 @@ def test_notation_that_is_not_read_is_refused(pattern: str) -> None:
 def test_whatever_a_pattern_matches_has_all_it_needs(data: st.DataObject) -> None:
     pattern = data.draw(st.sampled_from(PATTERNS))
     words = data.draw(st.from_regex(pattern, fullmatch=True, alphabet=ALPHABET))
-    assert all(need & starts_of(words) for need in needs_of(pattern.pattern))
+    assert all(need & starts_in(words) for need in needs_of(pattern.pattern))
 
 
 @given(st.data())

@@ -1,0 +1,224 @@
+"""Decides whether a count or a measure of a reply is published, the prospect's own, or follows by plain arithmetic."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from agent.guardrails.dates_text import DAY_MINUTES
+from agent.guardrails.grounding_facts import BASES, MINUTES, Facts, dimension
+from agent.guardrails.grounding_numbers import MONEY
+from agent.guardrails.grounding_reading import Mention, Slot, as_set
+from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_rival
+
+_LOOSE = Decimal("0.09")
+"""Twelve weeks are three months: measures in different units agree within this share."""
+_TIMES_A_WEEK = frozenset({"units:day", "units:session", "units:kind_of", "units:night"})
+_LOOSE_COUNTS = frozenset(
+    {"units:branch", "units:kind_of", "units:country", "units:city", "units:course", "units:project", "units:point"}
+)
+_CENTS = -2
+_FEW = 12
+"""So many unnamed things may be told in passing."""
+
+
+def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
+    """Judge a number with what it counts."""
+    mention = statement.mention
+    if _is_no_fact(mention, statement.clause_text, facts):
+        return "undecided"
+    comparable = facts.quantities.get(dimension(mention.unit), ())
+    equal = [f for f in comparable if _same_amount(mention, f)]
+    if equal and (mention.unit == "percent" or not is_rival(equal, _alike(mention, comparable), statement)):
+        return "supported"  # what a percentage is of, the rule `pricing` reads
+    if _said_by_prospect(statement, comparable, talk):
+        return "undecided"
+    if not equal and _is_derived(statement, comparable, facts, talk):
+        return "supported"
+    open_ended = not equal and _is_loose(mention, comparable, facts.of("quantity"))
+    return "contradicted" if equal else "undecided" if open_ended else "unsupported"
+
+
+def _alike(mention: Mention, comparable: Sequence[Mention]) -> Sequence[Mention]:
+    return [f for f in comparable if f.unit == mention.unit]
+
+
+# --- numbers that state nothing ---------------------------------------------------------------------------------
+
+_PRICED_BY = frozenset({"units:month", "units:session", "units:person", "units:staff"})
+_BEFOREHAND = re.compile(r"\b(?:antes|before|early|beforehand|antecedencia|anticipacion|antelacion)\b")
+_DISCOUNT = re.compile(
+    r"\b(?:off|descuentos?|descontos?|discounts?|menos|less|rebaja\w*|ahorr\w+|codigo|code|cupon|cupom|promo\w*)\b|[€$£]"
+)
+
+
+def _is_no_fact(mention: Mention, text: str, facts: Facts) -> bool:
+    """Say whether a number states nothing of the business: nothing counted, money's business, or advice."""
+    unit = mention.unit
+    if unit in _PRICED_BY:
+        return bool(MONEY.search(text))  # so many months, classes or people at a price: the rule `pricing` counts
+    if unit == "units:minute":
+        return bool(_BEFOREHAND.search(text))  # "come ten minutes early"
+    if unit == "percent":
+        return bool(_DISCOUNT.search(text))
+    return not unit or (unit.startswith("word:") and _is_money(_number(mention), facts))
+
+
+def _is_money(value: Decimal, facts: Facts) -> bool:
+    """Say whether a bare number in front of an unknown word is a price, "445 against 395": `pricing` reads it."""
+    return value in facts.prices or value.as_tuple().exponent == _CENTS
+
+
+# --- the same ---------------------------------------------------------------------------------------------------
+
+
+def _number(mention: Mention) -> Decimal:
+    return mention.value if isinstance(mention.value, Decimal) else Decimal(-1)
+
+
+def _same_amount(one: Mention, other: Mention) -> bool:
+    if one.unit == other.unit or one.unit not in BASES or other.unit not in BASES:
+        return one.value == other.value
+    return _close(_number(one) * BASES[one.unit], _number(other) * BASES[other.unit])
+
+
+def _close(one: Decimal, other: Decimal) -> bool:
+    return abs(one - other) <= _LOOSE * max(one, other)
+
+
+# --- the prospect's own -----------------------------------------------------------------------------------------
+
+
+def _said_by_prospect(statement: Statement, comparable: Sequence[Mention], talk: Conversation) -> bool:
+    """Say whether the number is the prospect's own and nothing published about the subject says otherwise."""
+    mention = statement.mention
+    said = any(
+        m.value == mention.value and (m.unit.startswith("word:") or dimension(m.unit) in {"", dimension(mention.unit)})
+        for m in talk.asked
+    )
+    if not said or not statement.sentence.is_yes:
+        return said
+    told = any(m.value != mention.value and dimension(m.unit) == dimension(mention.unit) for m in talk.told)
+    return told or not any(f.topics & mention.topics for f in comparable)  # "up to 50 miles, so 30 is fine"
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------
+
+_MOST_NUMBERS = 12
+"""So many numbers of a conversation are combined, the smallest first: nobody reckons with more in one reply."""
+_AT_MOST = re.compile(
+    r"\b(?:under|less than|fewer than|below|menos de|abaixo de|menos que)(?: an?| unos| unas| uns)? $"
+)
+_AT_LEAST = re.compile(
+    r"\b(?:over|more than|above|at least|mas de|al menos|por lo menos|mais de|pelo menos|acima de) $"
+)
+
+
+def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Facts, talk: Conversation) -> bool:
+    """Say whether a number follows: years since, the length of a class, days a week, sums and products."""
+    mention = statement.mention
+    value, unit = _number(mention), mention.unit
+    if unit == "units:year" and any(
+        _is_age(value, talk.today.year - f.value) for f in facts.of("year") if isinstance(f.value, int)
+    ):
+        return True
+    if unit in _TIMES_A_WEEK and any(len(as_set(f)) == value for f in facts.of("weekday")):
+        return True
+    if unit in MINUTES:
+        minutes = value * MINUTES[unit]
+        if any(minutes == length for slot in facts.slots for length in _lengths(slot)):
+            return True
+    if (unit, value) in facts.totals or _is_interval(statement, facts):
+        return True
+    return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
+
+
+def _is_age(said: Decimal, years: int) -> bool:
+    """Say whether somebody may say so of what is `years` old: to a year, or a round number nearby."""
+    return abs(years - said) <= (3 if said % 5 == 0 else 1)
+
+
+def _lengths(slot: Slot) -> set[int]:
+    if len(slot.times) != 2:
+        return set()
+    length = (max(slot.times[1]) - max(slot.times[0])) % DAY_MINUTES
+    return {length, length * len(slot.days)}
+
+
+_EVERY = re.compile(r"\b(?:cada|every|each|a cada)(?: \w+)? $")
+_SPANS = ("units:year", "units:month", "units:week")
+_CAN_REPEAT = Decimal(60)
+
+
+def _is_interval(statement: Statement, facts: Facts) -> bool:
+    """Say whether "every six months" is a published number of times a year, a month or a week."""
+    mention = statement.mention
+    if mention.unit not in MINUTES or not _EVERY.search(statement.clause_text.partition(f"{mention.value}")[0]):
+        return False
+    length = _number(mention) * MINUTES[mention.unit]
+    counts = {_number(f) for f in facts.of("quantity") if 1 <= _number(f) <= _CAN_REPEAT}
+    return any(_close(length * count, MINUTES[span]) for count in counts for span in _SPANS)
+
+
+def _is_bound(statement: Statement, comparable: Sequence[Mention]) -> bool:
+    """Say whether "under an hour" and "over 600" hold of what is published, and not by far."""
+    mention = statement.mention
+    before = statement.clause_text.partition(f"{mention.value}")[0]
+    said = _number(mention) * BASES.get(mention.unit, Decimal(1))
+    if said <= 0:
+        return False
+    shares = [_number(f) * BASES.get(f.unit, Decimal(1)) / said for f in comparable]
+    if _AT_MOST.search(before):
+        return any(Decimal("0.5") <= share <= 1 for share in shares)
+    return bool(_AT_LEAST.search(before)) and any(1 <= share <= Decimal("1.34") for share in shares)
+
+
+def _follows(mention: Mention, comparable: Sequence[Mention], talk: Conversation) -> bool:
+    """Say whether a number is a sum, difference, product or share of what was said and what is published."""
+    value = _number(mention)
+    said = sorted(talk.said_numbers - {value})[:_MOST_NUMBERS]
+    asked = sorted(talk.asked_numbers - {value})[:_MOST_NUMBERS]
+    published = {_number(f) for f in comparable if f.unit == mention.unit}
+    if mention.unit == "percent":
+        return 100 - value in talk.said_numbers
+    if value in set(_results(said, said)) or value in set(_results(asked, published)):
+        return True
+    base = BASES.get(mention.unit)
+    if base is None:
+        return False
+    told = [m for m in talk.told if dimension(m.unit) == dimension(mention.unit) and m.value != value]
+    measures = {_number(m) * BASES[m.unit] for m in told if any(_same_amount(m, f) for f in comparable)}
+    counts = {_number(m) for m in talk.told if dimension(m.unit) != dimension(mention.unit)}
+    return any(value * base == measure * count for measure in measures for count in counts | talk.asked_numbers)
+
+
+def _results(some: Iterable[Decimal], others: Iterable[Decimal]) -> Iterator[Decimal]:
+    """Yield what plain arithmetic makes of pairs of numbers; how many of one hold the other is rounded up."""
+    others = tuple(others)
+    for one in some:
+        for other in others:
+            if one == other:
+                continue
+            yield one + other
+            yield abs(one - other)
+            yield one * other
+            if min(one, other) > 1:
+                yield -(-max(one, other) // min(one, other))
+
+
+# --- what code cannot tell --------------------------------------------------------------------------------------
+
+
+def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequence[Mention]) -> bool:
+    """Say whether code cannot tell: a small count of unnamed things, or a number published of an unknown thing."""
+    if mention.unit in _LOOSE_COUNTS and _number(mention) <= _FEW and not comparable:
+        return True
+    if mention.unit == "units:kind_of" and _number(mention) <= _FEW:
+        return True
+    if mention.unit in MINUTES or mention.unit == "percent":
+        return False
+    if any(f.value == mention.value and closeness(f.wide, mention.topics) >= 1 for f in published):
+        return True
+    same_number = any(f.value == mention.value for f in published)
+    if mention.unit.startswith("word:"):
+        return same_number or _number(mention) <= _FEW
+    return any(f.value == mention.value and (not f.unit or f.unit.startswith("word:")) for f in published)

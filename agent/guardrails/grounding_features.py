@@ -1,0 +1,103 @@
+"""Decides whether a business has, or has not, what a reply says."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_reading import Mention
+from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
+from agent.guardrails.grounding_words import IMPLIED, LISTS, family, pattern
+
+_LANGUAGES = {"es": "features:spanish_lang", "pt": "features:portuguese_lang", "en": "features:english_lang"}
+_FEATURE_TABLES = ("topics", "extra_topics", "features")
+_DENIES_DIRECTLY = re.compile(pattern("denies_directly"))
+
+_APART = re.compile(rf"\b{pattern('apart')}")
+"""What is to be paid on its own, or is the prospect's affair, is no part of what there is."""
+
+
+def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
+    """Judge what a business is said to have."""
+    mention = statement.mention
+    concept = str(mention.value)
+    published = _of_the_same_item([f for f in facts.of("feature") if f.value == concept], statement)
+    if mention.is_denied:
+        return _denied(statement, published)
+    if concept in {_LANGUAGES.get(each) for each in talk.languages} or any(not f.is_denied for f in published):
+        return "supported"
+    if _is_owned(statement, talk) or concept in talk.denied_features or _APART.search(statement.clause_text):
+        return "undecided"  # "your dog"; "no car park, but bike parking"
+    if any(f.is_denied_nearby for f in published):
+        return "contradicted"
+    open_ended = published or _is_told(statement, talk) or _is_shown(concept, facts)
+    return "undecided" if open_ended or _has_relatives(mention.unit, facts) else "unsupported"
+
+
+def _of_the_same_item(published: Sequence[Mention], statement: Statement) -> Sequence[Mention]:
+    """Return what is published of the items that a statement names, where that is told of any."""
+    items = {topic for topic in statement.mention.subject if topic.startswith("item:")}
+    return [f for f in published if items & f.topics] or published
+
+
+def _is_shown(concept: str, facts: Facts) -> bool:
+    """Say whether something published may mean that the business has the thing."""
+    if any(f.value == concept and not f.is_denied for f in facts.of("loose")):
+        return True
+    implied = IMPLIED.get(concept, frozenset())
+    return any(f"{table}:{topic}" in facts.concepts for topic in implied for table in _FEATURE_TABLES)
+
+
+def _has_relatives(phrase: str, facts: Facts) -> bool:
+    """Say whether the tenant's texts have the words, or ones that begin alike, in whatever language."""
+    words = [word for word in phrase.split() if word not in LISTS["stops"] and word not in LISTS["links"]]
+    return bool(words) and all(
+        word in facts.words or (len(word) >= 6 and family(word) in facts.families) for word in words
+    )
+
+
+# --- the prospect's own -----------------------------------------------------------------------------------------
+
+_YOURS = re.compile(
+    r"\b(?:your|tus?|sus?|seus?|suas?|teus?|tuas?|vuestr[oa]s?|my|mi|meu|minha)(?= (?P<next>\w+)(?: (?P<second>\w+))?)"
+)
+_ADJECTIVE = range(2, 16)
+"""Letters of a word that may stand between "your" and the thing."""
+_WANTS = re.compile(
+    r"\b(?:need|needs|want|wants|looking|like|love|prefer|require|after|necesit\w+|busc\w+|quier\w+|quisiera|prefier\w+"
+    r"|gustaria|precis\w+|quer\w+|procur\w+|gostaria|prefir\w+)\b"
+)
+
+
+@lru_cache(maxsize=512)
+def _owned(text: str) -> frozenset[str]:
+    """Return the words of folded text that name something of the prospect's: "your restaurant", "tu nuevo local"."""
+    found: set[str] = set()
+    for match in _YOURS.finditer(text):
+        found.add(match["next"])
+        if match["second"] and len(match["next"]) in _ADJECTIVE:
+            found.add(match["second"])
+    return frozenset(found)
+
+
+def _is_owned(statement: Statement, talk: Conversation) -> bool:
+    """Say whether a feature is the prospect's own: "for your restaurant"."""
+    word = statement.mention.unit.partition(" ")[0]
+    texts = (statement.clause_text, *(clause.plain for clause in talk.inbound.clauses))
+    return any(word in text and word in _owned(text) for text in texts)
+
+
+def _is_told(statement: Statement, talk: Conversation) -> bool:
+    """Say whether the prospect told it of themselves, not as a wish, and the reply does not say to have it."""
+    clauses = (talk.inbound.clauses[m.clause] for m in talk.inbound.of("feature") if m.value == statement.mention.value)
+    told = any(clause.is_claim and not _WANTS.search(clause.plain) and not asks_for(clause) for clause in clauses)
+    return told and not statement.sentence.serves
+
+
+def _denied(statement: Statement, published: Sequence[Mention]) -> Finding:
+    """Judge "there are no recordings": contradicted where they are published, without any restriction."""
+    if not published or any(f.is_denied for f in published):
+        return "undecided"
+    before, _, after = statement.clause_text.partition(statement.mention.unit)
+    plain_denial = _DENIES_DIRECTLY.search(before) and len(after.split()) <= 2
+    return "contradicted" if plain_denial else "undecided"

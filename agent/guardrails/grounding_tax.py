@@ -1,0 +1,44 @@
+"""Decides whether a reply says of taxes what is published: that prices include them, or that they come on top."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal
+
+from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_reading import Reading
+from agent.guardrails.grounding_statements import Clause
+from agent.guardrails.grounding_words import pattern
+
+Told = Literal["included", "on top", ""]
+
+_TAX = re.compile(rf"\b{pattern('tax')}\b")
+_INCLUDED = re.compile(rf"\b{pattern('tax_included')}")
+_ON_TOP = re.compile(rf"(?:\b|(?=\+)){pattern('tax_on_top')}")
+
+
+def false_taxes(reading: Reading, facts: Facts) -> Iterator[Clause]:
+    """Yield the clauses that say the opposite of what is published of taxes."""
+    if not _TAX.search(" ".join(clause.text for clause in reading.clauses)):
+        return
+    published = _published(facts.text)
+    if len(published) != 1:
+        return
+    for clause in reading.clauses:
+        told = _told(clause.text) if clause.is_claim else ""
+        if told and told not in published:
+            yield clause
+
+
+@lru_cache(maxsize=64)
+def _published(text: str) -> frozenset[Told]:
+    return frozenset(told for sentence in re.split(r"[.;]\s|\n", text) if (told := _told(sentence)))
+
+
+def _told(text: str) -> Told:
+    """Say what a sentence tells of taxes; nothing where it tells both or neither."""
+    if not _TAX.search(text):
+        return ""
+    on_top = bool(_ON_TOP.search(text))
+    included = bool(_INCLUDED.search(_ON_TOP.sub(" ", text)))
+    return "" if on_top == included else "on top" if on_top else "included"

@@ -1,0 +1,145 @@
+"""Arithmetic on the explained amounts of a reply: sums, multiples, differences, deposits (P5)."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from itertools import combinations
+
+from agent.guardrails.conditions import is_regardless
+from agent.guardrails.expressions import load_expressions
+from agent.guardrails.implied import find_sums
+from agent.guardrails.money_text import MoneyExpression
+from agent.guardrails.pricing_reading import Reading
+from agent.guardrails.pricing_terms import GIVEN_BACK, deposit_percents, is_percent_explained, percent_kind
+
+_WORDS = load_expressions("pricing_words")
+
+MAX_ROUNDS = 3
+"""So many steps of arithmetic are followed, from a price to a total of totals."""
+MAX_KNOWN = 30
+
+DIFFERS = _WORDS["differs"]
+_REST = re.compile(r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding)\b")
+Money = tuple[int, str]
+"""Minor units and currency."""
+
+
+@dataclass
+class Known:
+    """What is explained so far, to do arithmetic with."""
+
+    money: set[Money] = field(default_factory=set)
+
+    def add(self, found: Iterable[Money]) -> None:
+        """Remember amounts, up to `MAX_KNOWN`."""
+        self.money.update(each for each in found if len(self.money) < MAX_KNOWN)
+
+
+def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading) -> list[MoneyExpression]:
+    """Return what is left when sums, multiples and published shares of explained amounts are explained too."""
+    if not left:
+        return left
+    groups = _costs(reading)
+    for _ in range(MAX_ROUNDS):
+        explained = [e for e in left if _follows(e, known.money, groups, reading)]
+        if not explained:
+            break
+        left = [e for e in left if e not in explained]
+        for e in explained:
+            money = reading.money(e)
+            known.add((money & _derived(e, known.money, reading)) | find_sums(money, groups))
+    return left
+
+
+def _follows(
+    expression: MoneyExpression, known: set[Money], groups: Sequence[frozenset[Money]], reading: Reading
+) -> bool:
+    if expression.unit not in {"", "month", "year", "once"} or expression.hedge:
+        return False
+    if is_regardless(expression.sentence) and DIFFERS.search(expression.sentence):
+        return False
+    money = reading.money(expression)
+    return bool(find_sums(money, groups)) or bool(money & _derived(expression, known, reading))
+
+
+def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -> frozenset[Money]:
+    """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
+    multiples, sums = _sums(frozenset(known), reading.counts)
+    found = multiples | sums
+    if DIFFERS.search(expression.sentence):
+        prices = _prices(reading)
+        found |= set(_pairs(multiples | prices, known | prices, minus=True))
+    found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=16)
+def _sums(known: frozenset[Money], counts: tuple[int, ...]) -> tuple[frozenset[Money], frozenset[Money]]:
+    """Return the multiples of explained amounts; and sums of two with a multiple, or of three or four."""
+    multiples = frozenset((amount * count, currency) for amount, currency in known for count in counts)
+    few = sorted(known)[:8]
+    several = (
+        (sum(amount for amount, _ in chosen), chosen[0][1])
+        for size in (3, 4)
+        for chosen in combinations(few, size)
+        if len({currency for _, currency in chosen}) == 1
+    )
+    return multiples, frozenset((*several, *_pairs(multiples, known, minus=False)))
+
+
+def _pairs(some: Iterable[Money], others: Iterable[Money], *, minus: bool) -> Iterator[Money]:
+    for amount, currency in some:
+        for other, other_currency in others:
+            if currency == other_currency and amount != other:
+                yield (abs(amount - other) if minus else amount + other), currency
+            elif currency == other_currency and not minus:
+                yield amount + other, currency
+
+
+def _prices(reading: Reading) -> set[Money]:
+    """Return the prices of the items that reply and prospect name."""
+    return {
+        (each.amount_minor, each.currency)
+        for item in sorted(reading.named_items)[:MAX_KNOWN]
+        for each in reading.implied(item)
+        if each.role == "price" and each.quantity == 1
+    }
+
+
+def _base(expression: MoneyExpression, reading: Reading) -> set[Money]:
+    """Return the totals of the items an expression is about: what a deposit may be a share of."""
+    about = reading.about(expression)
+    if not about.named and percent_kind(expression) != "deposit" and not _REST.search(expression.sentence):
+        return set()
+    return {cost for item in about.items for cost in reading.costs(item)}
+
+
+def _shares(base: Iterable[Money], expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
+    """Yield published percentages (a deposit, a fee) of totals, and what remains; a discount is no such share."""
+    published = {e.value for e in reading.published.of_kind("percent")}
+    stated = [
+        e for e in reading.expressions if e.kind == "percent" and percent_kind(e) != "discount" and e.value in published
+    ]
+    percents = {e.value for e in stated if is_percent_explained(e, reading.about(e), reading)}
+    if percent_kind(expression) == "deposit" or _REST.search(expression.sentence):
+        percents |= deposit_percents(reading.about(expression), reading)
+    totals = (*base, *_asked_amounts(expression, reading))
+    more = bool(DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)
+    for percent in percents:
+        for amount, currency in totals:
+            share = int((amount * percent / 100).quantize(Decimal(1)))
+            yield share, currency
+            yield amount + share if more else amount - share, currency
+
+
+def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
+    """Yield what the prospect says to have paid, where the sentence is about giving it back."""
+    if GIVEN_BACK.search(expression.sentence):
+        yield from (money for each in reading.asked if each.kind == "amount" for money in reading.money(each))
+
+
+def _costs(reading: Reading) -> list[frozenset[Money]]:
+    """Return, for each of the few items that are named, what it may cost."""
+    return [reading.costs(item) for item in sorted(reading.named_items)]
