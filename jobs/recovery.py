@@ -4,9 +4,9 @@ Every worker runs this. What they share is in the outage's row: whether it recov
 once. A worker probes for itself, because its circuits are its own.
 """
 
+import asyncio
 import os
 import socket
-import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -31,7 +31,7 @@ class Recovery:
 
     deps: AgentDeps
     _probe_at_s: float = 0.0
-    """Monotonic seconds before which it does not probe again."""
+    """Loop time before which it does not probe again."""
 
     async def recover(self) -> int:
         """Put turns that wait for a model back into the queue, if one answers; return how many.
@@ -60,10 +60,11 @@ class Recovery:
         """
         if is_capped(self.deps):
             return True
-        if time.monotonic() < self._probe_at_s:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._probe_at_s:
             return False
         answers = await self.deps.health.probe() if self.deps.health else True
-        self._probe_at_s = time.monotonic() + PROBE_S
+        self._probe_at_s = loop.time() + PROBE_S
         return answers
 
     async def _wake(self, tx: Tx, turns: list[tuple[TenantId, ConversationId]]) -> None:

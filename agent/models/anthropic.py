@@ -6,7 +6,6 @@ usage is not lost with an answer that breaks off.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -94,7 +93,8 @@ class ClaudeApi:
         Raises:
             CallFailed: no answer; says whether asking again may help.
         """
-        received, started = Received(), time.monotonic()
+        received, loop = Received(), asyncio.get_running_loop()
+        started = loop.time()
         outcome: Literal["ok", "refused", "invalid", "cut_off", "error"] = "error"
         error = ""
         try:
@@ -115,7 +115,7 @@ class ClaudeApi:
                 prompt_version=request.prompt_version,
                 usage=usage.counted(),
                 cost_microusd=self._cost(model, usage),
-                latency_ms=round((time.monotonic() - started) * 1000),
+                latency_ms=round((loop.time() - started) * 1000),
                 outcome=outcome,
                 error=error,
                 tier=request.tier,

@@ -1,7 +1,6 @@
 """A usable answer or a person: one repair, then the next tier once, then `ModelRefused`. No call's usage is lost."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
@@ -48,7 +47,7 @@ async def get_usable(gateway: Completes, request: Request[T], repair: Repair, *,
         Misconfigured: who could be asked refuses us.
         Each carries the calls made so far.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline = asyncio.get_running_loop().time() + timeout_s
     first = await _ask(gateway, request, (), deadline)
     if first.value is not None:
         return Usable(value=first.value, calls=first.calls)
@@ -86,7 +85,8 @@ async def _ask(
 ) -> Completion[T]:
     """Return an answer, its calls counted on from those made `before`; a failure carries them likewise."""
     try:
-        completion = await gateway.complete(request, timeout_s=max(deadline - time.monotonic(), 0.0))
+        left_s = deadline - asyncio.get_running_loop().time()
+        completion = await gateway.complete(request, timeout_s=max(left_s, 0.0))
     except (NightshiftError, asyncio.CancelledError) as exc:
         vars(exc)["calls"] = _counted(before, calls_of(exc))
         raise

@@ -11,7 +11,18 @@ from pathlib import Path
 from agent.audit_tenants import load_tenants
 from agent.guardrails import content_rules
 from agent.language import LanguageDetector
-from tests.benchmarks import answer_cache, cascade, context, gateway, guardrails, local_classifier, turns, webhook
+from tests.benchmarks import (
+    answer_cache,
+    cascade,
+    context,
+    cost,
+    drill,
+    gateway,
+    guardrails,
+    local_classifier,
+    turns,
+    webhook,
+)
 
 LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -25,8 +36,17 @@ def lines() -> Iterator[Line]:
     yield from asyncio.run(gateway.run())
     yield from asyncio.run(context.run())
     yield from answer_cache.run()
+    yield from drill.run()
+    yield from _cost(LABELLED / "messages.dev.jsonl")
     yield from _understanding(LABELLED / "messages.dev.jsonl")
     yield from _guardrails(LABELLED / "guardrail-tenants.dev.json", LABELLED / "guardrails.dev.jsonl")
+
+
+def _cost(messages: Path) -> Iterator[Line]:
+    if not messages.exists():
+        yield "cost", f"left out: no {messages.name}"
+        return
+    yield from cost.run(messages)
 
 
 def _understanding(messages: Path) -> Iterator[Line]:
