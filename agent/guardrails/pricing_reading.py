@@ -13,7 +13,7 @@ from agent.folding import words_of
 from agent.guardrails.conditions import Said
 from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.folded import MAX_CHARS, fold_text
+from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
@@ -138,15 +138,18 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     asked_mentions = find_mentions(tenant.catalogue, turn.text)
     asked_items = _items(asked_mentions)
     about_prices = bool(asked_items) or bool(_ABOUT_PRICES.search(inbound.text))
-    starts = starts_in(fold_text(candidate.text).text) | starts_in("free" if FREE_SIGN in candidate.text else "")
-    asked = money_in(inbound, about_prices=True)
+    starts = starts_in(fold_text(candidate.text).text)
+    if FREE_SIGN in candidate.text:
+        starts |= starts_in("free")
+    asked_starts = starts_in(fold_text(turn.text).text)
+    asked = money_in(inbound, asked_starts, about_prices=True)
     known = price_values(tenant).union(value for each in asked if each.kind == "amount" for value in each.values)
     expressions = money_in(draft, starts, about_prices=about_prices, known=known)
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
     reply = words_of(fold_text(candidate.text).text)
-    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier)}"
-    starts |= starts_in(words_of(f"{turn.text[:MAX_CHARS]} {earlier}"))
+    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier) if earlier else ''}"
+    starts = starts.union(asked_starts, starts_in(words_of(earlier)) if earlier else ())
     counts = counts_in(told, starts, published.counted) | {1}
     return Reading(
         tenant=tenant,
