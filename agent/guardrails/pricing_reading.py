@@ -72,6 +72,7 @@ class Reading:
     """Folded."""
     published: PublishedTexts
     _implied: dict[int, tuple[Implied, ...]] = field(default_factory=dict)
+    _costs: dict[int, frozenset[tuple[int, str]]] = field(default_factory=dict)
 
     def implied(self, item: int) -> tuple[Implied, ...]:
         """Return the amounts that catalogue[item] implies."""
@@ -81,8 +82,11 @@ class Reading:
 
     def costs(self, item: int) -> frozenset[tuple[int, str]]:
         """Return all that catalogue[item] may cost; only so many of it as are said with its name, if any are."""
-        counts = self.bound_counts.get(item)
-        return costs_of(item, replace(self._question, counts=tuple(sorted(counts))) if counts else self._question)
+        if item not in self._costs:
+            counts = self.bound_counts.get(item)
+            question = replace(self._question, counts=tuple(sorted(counts))) if counts else self._question
+            self._costs[item] = costs_of(item, question)
+        return self._costs[item]
 
     def money(self, expression: MoneyExpression) -> frozenset[tuple[int, str]]:
         """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
