@@ -1,6 +1,12 @@
-"""Invented businesses of several trades, so that no rule is tuned to one: a clinic, an agency, a dealer, a software."""
+"""Invented businesses of several trades, so that no rule is tuned to one."""
 
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from _pytest.mark import ParameterSet
 
 from agent.types import Candidate, Channel, Passage, Tenant, Turn
 from tests.factories import make_conversation, make_message, make_tenant, make_turn
@@ -72,7 +78,59 @@ SOFTWARE = trade(
     ],
     "Hola, soy Cuca, asistente con IA de Cuadra.",
 )
-TRADES = {"clinic": CLINIC, "travel": TRAVEL, "cars": CARS, "software": SOFTWARE, "school": make_tenant()}
+GYM = trade(
+    "Nudo Entrenamiento",
+    "AR",
+    "es",
+    ["nudo.example"],
+    [
+        "Teléfono +54 11 5550-0144; correo hola@nudo.example.",
+        "Entrenadora principal: Malena Quiroga, desde 2016.",
+        "Estamos en Thames 2210, Palermo, Buenos Aires.",
+    ],
+    "Soy Tero, el asistente virtual (IA) de Nudo.",
+)
+PROPERTY = trade(
+    "Ladera Inmuebles",
+    "CO",
+    "es",
+    ["ladera.example"],
+    [
+        "Teléfono +57 604 555 0110; correo hola@ladera.example.",
+        "Oficina: calle Inventada 10 # 43-12, El Poblado, Medellín.",
+        "Asesora comercial: Paula Restrepo.",
+    ],
+    "Soy Alba, la asistente virtual de Ladera Inmuebles.",
+)
+SOLAR = trade(
+    "Solarte",
+    "PT",
+    "pt",
+    ["solarte.example"],
+    [
+        "Telefone +351 210 555 033; e-mail ola@solarte.example.",
+        "Responsável técnico: Eng. Rui Faria.",
+        "NIPC 509442013. Sede: Rua Imaginada 3, Setúbal.",
+    ],
+    "Sou a Iris, assistente virtual da Solarte.",
+)
+TRADES = {
+    "clinic": CLINIC,
+    "travel": TRAVEL,
+    "cars": CARS,
+    "software": SOFTWARE,
+    "gym": GYM,
+    "property": PROPERTY,
+    "solar": SOLAR,
+    "school": make_tenant(),
+}
+
+
+def labelled(rule: str, kind: Literal["violations", "passes"]) -> list[ParameterSet]:
+    """Return labelled drafts of a rule: trade, channel, language, inbound, draft."""
+    path = Path(__file__).parent / "unit/data" / f"{rule}_drafts.toml"
+    rows = tomllib.loads(path.read_text("utf-8"))[kind]
+    return [pytest.param(*row, id=f"{row[0]}: {row[-1][:60]}") for row in rows]
 
 
 def draft(text: str, language: str = "es", channel: Channel = "whatsapp") -> Candidate:

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import fold, words_of
@@ -224,4 +225,10 @@ def _says_place(place: str, words: str) -> bool:
 
 
 def _shares_word(stems: frozenset[str], words: str) -> bool:
-    return any(stem(word) in stems for word in words.split() if len(word) > 4)
+    return not stems.isdisjoint(_stems_of(words))
+
+
+@lru_cache(maxsize=64)
+def _stems_of(words: str) -> frozenset[str]:
+    """Return the stems of the longer words; several conditions ask for those of one reply."""
+    return frozenset(stem(word) for word in words.split() if len(word) > 4)

@@ -86,7 +86,7 @@ _OPENING_GAP = re.compile(r"\b(?:de|das|from|between|entre|entre las|desde|desde
 @lru_cache(maxsize=2048)
 def read_times(text: str, language: str) -> tuple[Clock, ...]:
     """Return the times of day in a clause, in order. A bare number is one only where the words around it say so."""
-    found = [_read_time(match, text, language) for match in _TIME.finditer(text)]
+    found = [_read_time(match, text, language) for match in _TIME.finditer(text) if not _is_day_of(match, text)]
     for at, (one, other) in enumerate(itertools.pairwise(found)):
         if _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and (one.is_sure or other.is_sure):
             found[at] = one.joined_to(other)
@@ -104,6 +104,19 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
         for match in _NOON.finditer(text)
     )
     return tuple(sorted((*(r.clock for r in found if r.is_sure), *noons), key=lambda clock: clock.start))
+
+
+_AFTER_WEEKDAY = re.compile(
+    r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta|monday|tuesday|wednesday"
+    r"|thursday|friday|saturday|sunday)(?:-feira)?,? $"
+)
+_THEN_TIME = re.compile(r"^,? (?:a las|a la|as|at) \d")
+
+
+def _is_day_of(match: re.Match[str], text: str) -> bool:
+    """Say whether a number behind a weekday is the day of a month: "martes 10 a las 11"."""
+    bare = match.end() - match.start() == len(match["hour"])
+    return bare and bool(_AFTER_WEEKDAY.search(text[: match.start()]) and _THEN_TIME.match(text[match.end() :]))
 
 
 class _Reading(NamedTuple):
@@ -209,8 +222,10 @@ _AFTER_DAY = re.compile(r"^ ?(?:$|[,;:.)]|a\b|e\b|y\b|to\b|and\b|as\b|das\b|de\b
 _SETS = re.compile(
     r"(?P<week>\b(?:dias de semana|entre semana|dias laborables|dias uteis|weekdays?|business days|working days)\b)"
     r"|(?P<end>\b(?:fin(?:es)? de semana|fins? de semana|fim de semana|finde|findes|weekends?)\b)"
-    r"|(?P<all>\b(?:todos los dias|todos os dias|todo dia|todo o dia|every ?day|each day|cada dia|daily|a diario|7 dias"
-    r"|7 days|diariamente|los 365 dias|365 dias|365 days|toda la semana|toda a semana|all week)\b)"
+    r"|(?P<all>\b(?:todos los dias|todos os dias|todo dia|todo o dia|every ?day|each day|cada dia|daily|a diario"
+    r"|(?:los|os) 7 dias|7 dias (?:a|por|de|na|en) (?:la |a )?semana|7 days (?:a|per) week|diariamente"
+    r"|(?:los|os) 365 dias"
+    r"|365 (?:days a|dias (?:del|por|ao|al)) (?:year|ano)|toda la semana|toda a semana|all week)\b)"
 )
 ANY_DAY = re.compile(
     r"\b(?:lun|mar|mie|jue|vie|sab|dom|seg|ter|qua|qui|sex|mon|tue|wed|thu|fri|sat|sun|dia|day|fim|fin|sem|entr"

@@ -25,12 +25,11 @@ def follows(said: CalendarDate, statement: Statement, facts: Facts, talk: Conver
     """Say whether a date is a published, asked or present one, some days earlier or later, or a day of every week."""
     published = frozenset(_days(facts.of("date"), talk.today))
     asked = {*_days(talk.asked, talk.today), talk.today}
-    repeated = published.intersection(_days(talk.told, talk.today))
     spans = [m for m in (*talk.told, *talk.asked) if m.unit in _DAYS]
     return (
         any(_is(said, day) for day in _moved(published | asked, spans))
-        or any(_is(said, day) for day in _last_of_weekly(asked | repeated, facts, talk))
-        or any(_is(said, day) for day in _moved(asked | repeated, facts.notices, back_only=True))
+        or any(_is(said, day) for day in _last_of_weekly(published | asked, facts, talk))
+        or any(_is(said, day) for day in _moved(published | asked, facts.notices, back_only=True))
         or _is_weekly(said, statement, facts, talk)
     )
 

@@ -78,6 +78,8 @@ def _number(mention: Mention) -> Decimal:
 def _same_amount(one: Mention, other: Mention) -> bool:
     if one.unit == other.unit or one.unit not in BASES or other.unit not in BASES:
         return one.value == other.value
+    if dimension(one.unit) != dimension(other.unit):
+        return False
     return _close(_number(one) * BASES[one.unit], _number(other) * BASES[other.unit])
 
 
@@ -129,6 +131,8 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
             return True
     if (unit, value) in facts.totals or _is_interval(statement, facts):
         return True
+    if unit in BASES and any(m.unit in BASES and _same_amount(mention, m) for m in talk.asked):
+        return True  # the prospect's own, in another unit
     return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
 
 

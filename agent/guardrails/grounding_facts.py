@@ -202,13 +202,14 @@ def _lacking(readings: Sequence[Reading]) -> Iterator[frozenset[str]]:
     for clause in clauses:
         match = _LACKS.search(clause.plain) if clause.is_denied else None
         for thing in _OR.split(match["things"]) if match else ():
-            words = [word for word in thing.split() if word not in LISTS["links"]]
+            words = [word for word in thing.split() if word not in LISTS["links"] and word not in _WITH]
             named = frozenset(family(word) for word in words if len(word) >= _LEAST_LETTERS)
             is_plain = all(word.isalpha() and word not in LISTS["stops"] for word in words)
             if named and is_plain and len(words) <= _LONG_THING and not any(named <= there for there in affirmed):
                 yield named
 
 
+_WITH = frozenset({"con", "com", "with"})
 _LEAST_LETTERS = 3
 _LONG_THING = 3
 

@@ -12,7 +12,7 @@ from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, settle
-from agent.guardrails.grounding_words import ZONES
+from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
 
@@ -36,7 +36,20 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
-    return "undecided" if is_echo(statement, talk) else "unsupported"
+    open_ended = is_echo(statement, talk) or _is_elsewhere(statement, facts, talk)
+    return "undecided" if open_ended else "unsupported"
+
+
+_LEAST_LETTERS = 4
+
+
+def _is_elsewhere(statement: Statement, facts: Facts, talk: Conversation) -> bool:
+    """Say whether times are also told for a place of the prospect's whose time zone we do not know."""
+    written = [m.value for m in talk.inbound.of("name") if isinstance(m.value, tuple)]
+    unknown = [name for name in written if not any(f.concept in ZONES for f in find_concepts(name, "en"))]
+    names = {word for name in unknown for word in name}
+    here = {word for word in names if len(word) >= _LEAST_LETTERS and word in statement.sentence.text}
+    return bool(here - facts.words) and statement.sentence.tells_time
 
 
 def _is_converted(
@@ -87,11 +100,17 @@ def _is_inside(minutes: frozenset[int], slots: Sequence[Slot], statement: Statem
     )  # fmt: skip
 
 
+_ALL_DAYS = 7
+_DAILY = re.compile(r"\b(?:daily|diari[ao]s?|diariamente)\b")
+
+
 def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge days of the week, each by itself; the day that a published date falls on is published."""
     published = [f for f in facts.of("weekday") if not f.is_denied]
     dates = [d.value for d in facts.of("date") if isinstance(d.value, CalendarDate)]
     findings: list[Finding] = []
+    if len(as_set(statement.mention)) == _ALL_DAYS and _DAILY.search(facts.text):
+        return "undecided"
     for day in as_set(statement.mention):
         equal = [f for f in published if day in as_set(f)]
         if equal:

@@ -12,7 +12,7 @@ from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts, patter
 _LINKS = LISTS["links"]
 _LEAST_SOUND = 4
 _LONG_NAME = 4
-_ALIKE = 0.75
+_ALIKE = 0.8
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
 
 

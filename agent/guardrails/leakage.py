@@ -13,27 +13,37 @@ from importlib.resources import files
 from itertools import pairwise
 
 from agent.folding import words_of
-from agent.guardrails.expressions import first_match, load_alternatives, load_expressions
+from agent.guardrails.expressions import load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.guardrails.required_words import starts_in
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "leakage"
-VERSION = 1
+VERSION = 2
 MAX_EVIDENCE = 120
 QUOTED_WORDS = 7
 """A run of this many words of our prompts, or of the tenant's own advice to the agent, is a quotation."""
 
 MAX_INBOUND_CHARS = 2_000
+MAX_SENTENCE = 400
+"""Of a sentence, this many characters on either side of a leak are read."""
+
 INSTRUCTIONS = ("reply/system.md", "revise/user.md", "repair/user.md", "fragments/safety.md", "fragments/voice.md")
 """What the model is told before it writes, in `prompts/`."""
 
-INTERNALS = ("instructions", "checks", "noted", "machinery", "serves_others")
+TOLD = {
+    "leakage": ("never", "instructions", "checks", "noted", "models"),
+    "leakage_workings": ("machinery", "serves_others"),
+    "leakage_records": ("written_down", "margin", "secret"),
+}
+"""The kinds of leaks, by the file that describes them."""
+
+MAY_DECLINE = frozenset({"instructions", "checks", "noted", "machinery", "serves_others", "models"})
 """What may be named only to say that one does not tell it."""
 
 _SAYS = load_expressions("leakage")
-_TELLS = load_alternatives("leakage", ("never", *INTERNALS, "models"))
+_TELLS = {kind: lines for name, kinds in TOLD.items() for kind, lines in load_alternatives(name, kinds).items()}
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -56,21 +66,25 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
 
 
 def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
-    """Yield where the folded text leaks, the first place of each kind in each sentence."""
+    """Yield where the folded text leaks, kind by kind."""
     starts = starts_in(folded)
-    told = {kind: patterns for kind, each in _TELLS.items() if (patterns := each.possible(starts))}
-    names_models = bool(told.pop("models", ()))
-    may_decline = names_models or any(kind != "never" for kind in told)
-    for sentence in _SAYS["sentence"].finditer(folded) if told or names_models else ():
-        start, end = sentence.span()
-        declines = may_decline and _SAYS["declines"].search(folded, start, end) is not None
-        for kind, patterns in told.items():
-            if (kind == "never" or not declines) and (match := first_match(patterns, folded, start, end)):
-                yield match.span()
-        for match in _SAYS["models"].finditer(folded, start, end) if names_models else ():
-            if not _may_be_named(match[0], folded[start : match.end()], turn, tenant, declines=declines):
+    for kind, alternatives in _TELLS.items():
+        for match in (m for pattern in alternatives.possible(starts) for m in pattern.finditer(folded)):
+            said = _sentence_around(match) if kind in MAY_DECLINE else match[0]
+            declines = kind in MAY_DECLINE and _SAYS["declines"].search(said) is not None
+            named = kind == "models" and _may_be_named(match, said, turn, tenant, declines=declines)
+            if not (named or (declines and kind != "models")):
                 yield match.span()
     yield from _quotations(folded, tenant)
+
+
+def _sentence_around(match: re.Match[str]) -> str:
+    """Return the sentence in which a match begins; what stands between, as in "v2.0", does not end it."""
+    text = match.string
+    first, last = max(0, match.start() - MAX_SENTENCE), min(len(text), match.end() + MAX_SENTENCE)
+    before = max((end.end() for end in _SAYS["sentence_end"].finditer(text, first, match.start())), default=first)
+    after = _SAYS["sentence_end"].search(text, match.end(), last)
+    return text[before : after.start() if after else last]
 
 
 def _addressed(text: str, folded: Folded, tenant: Tenant) -> Iterator[tuple[int, int]]:
@@ -81,13 +95,11 @@ def _addressed(text: str, folded: Folded, tenant: Tenant) -> Iterator[tuple[int,
             yield match.span()
 
 
-def _may_be_named(name: str, said: str, turn: Turn, tenant: Tenant, *, declines: bool) -> bool:
-    """Say whether a model or platform may be named: the tenant deals with it, or the prospect asks and learns nothing.
-
-    `said` is the sentence up to the name and with it.
-    """
-    ambiguous = _SAYS["ambiguous_model"].search(name)
-    name = ambiguous[0] if ambiguous else name
+def _may_be_named(model: re.Match[str], sentence: str, turn: Turn, tenant: Tenant, *, declines: bool) -> bool:
+    """Say whether a model or platform may be named: the tenant deals with it, or who asks for it learns nothing."""
+    ambiguous = _SAYS["ambiguous_model"].search(model[0])
+    name = ambiguous[0] if ambiguous else model[0]
+    said = sentence[: sentence.find(model[0]) + len(model[0])]
     tells_nothing = declines or bool(_SAYS["denies_being"].search(said))
     if publications_of(tenant).says(name) and not _SAYS["runs_on"].search(said):
         return True

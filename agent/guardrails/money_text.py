@@ -81,7 +81,7 @@ NUMBER = (
     r"|pontos porcent))"
 )
 _AMOUNT = re.compile(
-    rf"(?:(?<![a-z])(?P<before>{BEFORE}) {{0,2}}|(?<![\w.,/#-]))(?P<number>{NUMBER})(?:[.,]-)?"
+    rf"(?=\d)(?<!\d)(?<!\d[.,'])(?P<number>{NUMBER})(?:[.,]-)?"
     rf"(?: ?(?P<sign>{AFTER})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?:(?:son|sao|de|in|en|em|redondos|contantes|limpios) )?"
     rf"(?P<name>{NAME})\b)?"
 )
@@ -119,7 +119,11 @@ _SOME_WORDS = frozenset(["cuot", "plaz", "parc", "mens", "inst", "pago", "pres",
 _HAS_DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+")
 _ZERO = re.compile(r"0(?<![\d.,].)(?:[.,]00?)?(?![\d.,]*\d)(?! ?%)")
-_CURRENCY_BEFORE = re.compile(rf"(?:{BEFORE}) ?$")
+_CURRENCY_BEFORE = re.compile(rf"(?<![a-z])(?P<before>{BEFORE}) {{0,2}}$")
+_CURRENCY_CHARS = 10
+"""The longest notation of a currency before an amount, with the space behind it."""
+_GOES_ON = re.compile(r"[\w.,/#-]")
+"""Behind one of these, digits go on with something."""
 _CURRENCY_BEHIND = re.compile(rf" ?(?:{AFTER}|{NAME}\b)")
 _ABOUT = _WORDS["about"]
 _BY_HOW_MUCH = _WORDS["by_how_much"]
@@ -211,9 +215,13 @@ def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Foun
     done = 0
     for match in _AMOUNT.finditer(plain):
         start, end = match.span()
+        before = _CURRENCY_BEFORE.search(plain, max(0, start - _CURRENCY_CHARS), start)
+        if before is None and start and _GOES_ON.match(plain, start - 1):
+            continue
+        start = before.start() if before else start
         factor = factor_of(match["name"] or "")
         values = tuple(value * factor for value in _values(match["number"]))
-        currencies = _stated(match) or _stated_by_range(plain, end)
+        currencies = _stated(before, match) or _stated_by_range(plain, end)
         if not currencies and is_counted(plain, end):
             continue
         unit, unit_end, words = read_unit(plain, done, start, end)
@@ -236,15 +244,16 @@ def _values(number: str) -> tuple[Decimal, ...]:
     return Decimal("".join([*head, tail])), Decimal(f"{''.join(head)}.{tail}")
 
 
-def _stated(match: re.Match[str]) -> frozenset[str]:
-    """Return the currencies that the notation of one amount may stand for."""
-    return both([currencies_of(match["before"] or ""), currencies_of(match["sign"] or match["name"] or "")])
+def _stated(before: re.Match[str] | None, match: re.Match[str]) -> frozenset[str]:
+    """Return the currencies that the notation of one amount may stand for; `before` is what stands in front of it."""
+    in_front = before["before"] if before else ""
+    return both([currencies_of(in_front or ""), currencies_of(match["sign"] or match["name"] or "")])
 
 
 def _stated_by_range(plain: str, end: int) -> frozenset[str]:
     """Return the currency of the amount that ends a range which begins before `end`: "300 a 400 €"."""
     match = _RANGE.match(plain, end)
-    return _stated(match) if match else frozenset()
+    return _stated(match, match) if match else frozenset()
 
 
 def _hedge(plain: str, start: int, end: int) -> Hedge:

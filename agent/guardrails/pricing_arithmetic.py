@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from itertools import combinations
 
@@ -129,9 +129,16 @@ def _shares(base: Iterable[Money], expression: MoneyExpression, reading: Reading
     more = bool(DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)
     for percent in percents:
         for amount, currency in totals:
-            share = int((amount * percent / 100).quantize(Decimal(1)))
+            share = _share(amount, percent)
             yield share, currency
             yield amount + share if more else amount - share, currency
+
+
+def _share(amount: int, percent: Decimal) -> int:
+    """Return a percentage of an amount, rounded half up to the minor unit."""
+    if percent == int(percent):
+        return (amount * int(percent) + 50) // 100
+    return int((amount * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:

@@ -13,7 +13,7 @@ from agent.folding import words_of
 from agent.guardrails.conditions import Said
 from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.folded import MAX_CHARS, fold_text
+from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
@@ -72,6 +72,7 @@ class Reading:
     """Folded."""
     published: PublishedTexts
     _implied: dict[int, tuple[Implied, ...]] = field(default_factory=dict)
+    _costs: dict[int, frozenset[tuple[int, str]]] = field(default_factory=dict)
 
     def implied(self, item: int) -> tuple[Implied, ...]:
         """Return the amounts that catalogue[item] implies."""
@@ -81,8 +82,11 @@ class Reading:
 
     def costs(self, item: int) -> frozenset[tuple[int, str]]:
         """Return all that catalogue[item] may cost; only so many of it as are said with its name, if any are."""
-        counts = self.bound_counts.get(item)
-        return costs_of(item, replace(self._question, counts=tuple(sorted(counts))) if counts else self._question)
+        if item not in self._costs:
+            counts = self.bound_counts.get(item)
+            question = replace(self._question, counts=tuple(sorted(counts))) if counts else self._question
+            self._costs[item] = costs_of(item, question)
+        return self._costs[item]
 
     def money(self, expression: MoneyExpression) -> frozenset[tuple[int, str]]:
         """Return the money an amount may mean, in minor units, one entry per value and currency it may stand for."""
@@ -138,15 +142,18 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     asked_mentions = find_mentions(tenant.catalogue, turn.text)
     asked_items = _items(asked_mentions)
     about_prices = bool(asked_items) or bool(_ABOUT_PRICES.search(inbound.text))
-    starts = starts_in(fold_text(candidate.text).text) | starts_in("free" if FREE_SIGN in candidate.text else "")
-    asked = money_in(inbound, about_prices=True)
+    starts = starts_in(fold_text(candidate.text).text)
+    if FREE_SIGN in candidate.text:
+        starts |= starts_in("free")
+    asked_starts = starts_in(fold_text(turn.text).text)
+    asked = money_in(inbound, asked_starts, about_prices=True)
     known = price_values(tenant).union(value for each in asked if each.kind == "amount" for value in each.values)
     expressions = money_in(draft, starts, about_prices=about_prices, known=known)
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
     reply = words_of(fold_text(candidate.text).text)
-    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier)}"
-    starts |= starts_in(words_of(f"{turn.text[:MAX_CHARS]} {earlier}"))
+    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier) if earlier else ''}"
+    starts = starts.union(asked_starts, starts_in(words_of(earlier)) if earlier else ())
     counts = counts_in(told, starts, published.counted) | {1}
     return Reading(
         tenant=tenant,

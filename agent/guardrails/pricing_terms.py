@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from agent.guardrails.conditions import is_met, is_regardless
 from agent.guardrails.expressions import load_expressions
@@ -30,6 +31,8 @@ _INTEREST_FREE = re.compile(
 )
 _LOANS = frozenset({"months", "term", "financed"})
 """Ways to name instalments that mean a loan."""
+_ENDS = re.compile(r"[;.!?]")
+_ENDS_OR_COMMA = re.compile(r"[;.!?,]")
 _UNSURE = re.compile(
     r"\b(?:confirm\w*|consult\w*|averigu\w*|revis\w*|verific\w*|check\w*|pregunt\w*|pergunt\w*|ask\w*|find out"
     r"|se puede\?|depende|depends)\b"
@@ -114,7 +117,13 @@ def _speaks_like(published: MoneyExpression, reading: Reading) -> bool:
 def percent_kind(expression: MoneyExpression) -> str:
     """Return whether a percentage is called a discount or a deposit, by the nearest such word."""
     before, after = expression.before[-_WINDOW:], expression.after[:_WINDOW]
-    clause_before, clause_after = re.split(r"[;.!?]", before)[-1], re.split(r"[;.!?,]", after)[0]
+    clause_before, clause_after = _ENDS.split(before)[-1], _ENDS_OR_COMMA.split(after)[0]
+    return _kind_between(clause_before, clause_after, is_fraction=expression.deal == "fraction")
+
+
+@lru_cache(maxsize=2048)
+def _kind_between(clause_before: str, clause_after: str, *, is_fraction: bool) -> str:
+    """Return what the words on both sides call a percentage or an amount."""
     near = {
         "discount": _distance(_LOWERS, clause_before, clause_after),
         "deposit": _distance(_DEPOSIT, clause_before, clause_after),
@@ -123,7 +132,7 @@ def percent_kind(expression: MoneyExpression) -> str:
         return "refund"
     if _SURCHARGE.search(clause_before) or _SURCHARGE.search(clause_after):
         return "surcharge"
-    if expression.deal == "fraction":
+    if is_fraction:
         near["discount"] = 0
     kind = min(near, key=lambda each: near[each])
     return kind if near[kind] < _WINDOW else ""

@@ -10,22 +10,28 @@ from importlib.resources import files
 
 from babel.numbers import get_currency_precision
 
-from agent.folding import fold, words_of
+from agent.folding import fold
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
+from agent.guardrails.required_words import Lookup, needs_of, starts_of
 from agent.guardrails.unit_cues import named_units, priced_units
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
 from agent.types import CatalogueItem, Tenant
 
-_TOPICS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})(?!\w)")
+_TOPICS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
+    (name, re.compile(rf"\b(?:{line})\b"))
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("giveaways.toml").read_text("utf-8")).items()
-}
+    for line in lines.splitlines()
+    if line
+)
+"""By the name of what is given away, the ways to call it."""
+_TOPIC_LOOKUP = Lookup(needs_of(pattern.pattern) for _, pattern in _TOPICS)
+_NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
 _ASIDE = frozenset({"period", "seats"}) | _LIMITS
@@ -110,9 +116,10 @@ def _is_given(expression: MoneyExpression) -> bool:
 
 def free_thing(sentence: str, catalogue: Sequence[CatalogueItem] = ()) -> FreeThing:
     """Return what a folded sentence that calls something free is about; items only where a catalogue is given."""
-    words = words_of(sentence)
+    words = _NOT_A_WORD.sub(" ", sentence).strip()
+    places = _TOPIC_LOOKUP.places(starts_of(words))
     return FreeThing(
-        topics=frozenset(name for name, pattern in _TOPICS.items() if pattern.search(words)),
+        topics=frozenset(_TOPICS[place][0] for place in places if _TOPICS[place][1].search(words)),
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4) - _GENERIC,
         items=frozenset(
             item

@@ -3,13 +3,18 @@
 Saying no kindly, showing sympathy and stating when a published offer ends pass.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from re import Match
 
+from agent.folding import words_of
 from agent.guardrails.backing import backing_of
 from agent.guardrails.patterns import load_patterns
-from agent.guardrails.sentences import Sentence, is_denied, read_sentences
+from agent.guardrails.publications import publications_of
+from agent.guardrails.sentences import Sentence, Span, is_denied, read_sentences
+from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
@@ -29,25 +34,36 @@ REASONS = {
 """One sentence for the seller per kind."""
 
 _WORDS = load_patterns("tone_words")
+_CAPITAL = re.compile(r"\b[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][\w'’]+")
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
     """Revise a text that is unkind or presses the prospect."""
-    sentences = read_sentences(candidate.text)
+    found = next(_found(candidate.text, turn, tenant), None)
+    if found is None:
+        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    kind, span = found
+    return Verdict(
+        rule=RULE,
+        outcome="revise",
+        reason=REASONS[kind],
+        evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
+        span=span,
+        version=VERSION,
+    )
+
+
+def _found(text: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
+    """Yield what is unkind in a text, by kind, with its place."""
+    sentences = read_sentences(text)
     said = frozenset[str]().union(*(sentence.starts for sentence in sentences))
-    lists = frozenset(key for key in ("always", "plain", "scarce") if _WORDS[key].may_find(said))
+    lists = frozenset(key for key in ("always", "plain", "scarce", "negative") if _WORDS[key].may_find(said))
     for sentence in sentences:
         for kind, match in _unkind(sentence, tenant, lists):
-            span = sentence.span(match)
-            return Verdict(
-                rule=RULE,
-                outcome="revise",
-                reason=REASONS[kind],
-                evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
-                span=span,
-                version=VERSION,
-            )
-    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+            yield kind, sentence.span(match)
+    yield from (("profanity", span) for span in masked_swearing(text))
+    if "negative" in lists:
+        yield from (("disparage", span) for span in _ill_of_named(text, sentences, turn, tenant))
 
 
 def _unkind(sentence: Sentence, tenant: Tenant, lists: frozenset[str]) -> Iterator[tuple[str, Match[str]]]:
@@ -55,11 +71,29 @@ def _unkind(sentence: Sentence, tenant: Tenant, lists: frozenset[str]) -> Iterat
     if "always" in lists:
         yield from _WORDS["always"].find(sentence.words, sentence.starts)
     for kind, match in _WORDS["plain"].find(sentence.words, sentence.starts) if "plain" in lists else ():
-        if not _is_excused(sentence, match):
+        if not (_is_excused(sentence, match) or _is_welcome(kind, sentence)):
             yield kind, match
     for kind, match in _WORDS["scarce"].find(sentence.words, sentence.starts) if "scarce" in lists else ():
         if not (_is_excused(sentence, match) or backing_of(tenant).states(sentence.words)):
             yield kind, match
+
+
+def _ill_of_named(text: str, sentences: Sequence[Sentence], turn: Turn, tenant: Tenant) -> Iterator[Span]:
+    """Yield what is said ill of a name that the prospect has brought up, there or in the sentence behind it."""
+    named = _names_in(turn.text, text) - publications_of(tenant).words
+    for sentence, following in pairwise([*sentences, None]) if named else ():
+        if sentence is None or named.isdisjoint(sentence.words.split()):
+            continue
+        for each in filter(None, (sentence, following)):
+            for _, match in _WORDS["negative"].find(each.words, each.starts):
+                if not _is_excused(each, match):
+                    yield each.span(match)
+
+
+def _names_in(asked: str, text: str) -> frozenset[str]:
+    """Return the words of what the prospect wrote that the reply writes with a capital letter."""
+    capital = frozenset(words_of(" ".join(_CAPITAL.findall(text))).split())
+    return capital & frozenset(word for word in words_of(asked).split() if len(word) > 3)
 
 
 def _is_excused(sentence: Sentence, match: Match[str]) -> bool:
@@ -67,3 +101,8 @@ def _is_excused(sentence: Sentence, match: Match[str]) -> bool:
     before = sentence.words[: match.start()]
     sympathy = any(True for _ in _WORDS["sympathy"].find(before, sentence.starts))
     return sympathy or is_denied(sentence, match)
+
+
+def _is_welcome(kind: str, sentence: Sentence) -> bool:
+    """Say whether a group is named in order to welcome it."""
+    return kind == "discrimination" and sentence.has(_WORDS["welcome"])

@@ -62,6 +62,51 @@ _BEFORE = re.compile(
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
 )
+_WORD = re.compile(r"[a-z]+")
+_BEFORE_WORDS = frozenset(
+    [
+        "mes",
+        "mensual",
+        "mensualmente",
+        "mensualidad",
+        "mensal",
+        "mensalidade",
+        "monthly",
+        "month",
+        "ano",
+        "anual",
+        "anualmente",
+        "anualidad",
+        "anualidade",
+        "year",
+        "yearly",
+        "annual",
+        "annually",
+        "clase",
+        "aula",
+        "sesion",
+        "sessao",
+        "cita",
+        "visita",
+        "class",
+        "lesson",
+        "session",
+        "visit",
+        "dia",
+        "day",
+        "semana",
+        "week",
+        "hora",
+        "hour",
+        "noche",
+        "noite",
+        "night",
+        "diario",
+        "diarios",
+        "daily",
+    ]
+)
+"""Of which every match of `_BEFORE` has one."""
 _UNIT_CLASSES = {
     "di": "day", "da": "day", "se": "week", "we": "week", "wk": "week", "no": "night", "ni": "night", "ho": "hour",
     "hr": "hour", "ki": "kilometre", "km": "kilometre", "mi": "mile", "pa": "couple", "ca": "couple", "co": "couple",
@@ -110,7 +155,10 @@ def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int
     if match and not _is_next_statement(plain[end : match.start()]):
         cue = next(cue for cue, pattern in _AFTER.items() if pattern.match(plain, match.start(), stop))
         return cue, match.end(), match[0]
-    before = _BEFORE.search(plain, max(done, start - 50), start)
+    least = max(done, start - 50)
+    if _BEFORE_WORDS.isdisjoint(_WORD.findall(plain, least, start)):
+        return "", end, ""
+    before = _BEFORE.search(plain, least, start)
     if before and before.lastgroup:
         return _CUES[before.lastgroup], end, before[0]
     return "", end, ""

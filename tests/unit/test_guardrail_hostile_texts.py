@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.guardrails import UNCHECKED, build_rules, check_all
+from agent.guardrails import UNCHECKED, build_rules, check_all, leakage
 from agent.guardrails.expressions import Alternatives, first_match, lines_of
 from agent.guardrails.folded import fold_text
 from agent.guardrails.patterns import PatternList, load_patterns
@@ -30,7 +30,7 @@ LISTS = {
 EXPRESSIONS = {
     f"{name} {key}": lines_of(name)[key]
     for name, keys in (
-        ("leakage", ("never", "instructions", "checks", "noted", "machinery", "serves_others", "models")),
+        *leakage.TOLD.items(),
         ("disclosure", ("denies_machine", "poses", "lives_like_a_person", "poses_when_asked")),
     )
     for key in keys

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from agent.guardrails import leakage
-from agent.types import Verdict
+from agent.types import Channel, Verdict
 from tests.factories import NOW
-from tests.trades import TRADES, draft, later_turn
+from tests.trades import TRADES, draft, labelled, later_turn
 
 VIOLATIONS = [
     # prompt and instructions
@@ -236,9 +236,24 @@ PASSES = [
 ]
 
 
-def judge(trade: str, inbound: str, text: str) -> Verdict:
+def judge(trade: str, inbound: str, text: str, language: str = "es", channel: Channel = "whatsapp") -> Verdict:
     tenant = TRADES[trade]
-    return leakage.check(draft(text), later_turn(inbound, tenant), tenant, NOW)
+    return leakage.check(draft(text, language, channel), later_turn(inbound, tenant), tenant, NOW)
+
+
+@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("leakage", "violations"))
+def test_what_is_internal_is_found_in_every_trade(
+    trade: str, channel: Channel, language: str, inbound: str, text: str
+) -> None:
+    assert judge(trade, inbound, text, language, channel).outcome == "revise"
+
+
+@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("leakage", "passes"))
+def test_what_only_sounds_internal_passes_in_every_trade(
+    trade: str, channel: Channel, language: str, inbound: str, text: str
+) -> None:
+    verdict = judge(trade, inbound, text, language, channel)
+    assert verdict.outcome == "pass", verdict.evidence
 
 
 @pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)
