@@ -12,7 +12,7 @@ from typing import Any
 from agent.errors import BadRequest
 from agent.types import InboundMessage
 from channels.email_automatic import is_automatic
-from channels.email_body import attachments, body_text
+from channels.email_body import attachments, read_body
 from channels.email_mime import (
     Mailbox,
     clean_text,
@@ -25,7 +25,6 @@ from channels.email_mime import (
     read_headers,
     read_mime,
 )
-from channels.email_quotes import split_reply
 
 MAX_TEXT_CHARS = 20_000
 MAX_SUBJECT_CHARS = 500
@@ -62,7 +61,7 @@ def parse_mime(raw: bytes, *, envelope_from: str | None, envelope_to: Sequence[s
         sender_name=sender.name,
         recipient=ours[0],
         subject=header(mail, "Subject")[:MAX_SUBJECT_CHARS] or None,
-        text=split_reply(body_text(mail)).reply[:MAX_TEXT_CHARS],
+        text=read_body(mail).split.reply[:MAX_TEXT_CHARS],
         media=attachments(mail),
         automatic=is_automatic(mail, sender=sender.address, envelope_from=envelope_from, ours=ours),
         references=_references(mail),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent.errors import BadRequest
 from agent.types import InboundMessage
-from channels.email_body import html_to_text
+from channels.email_html import html_to_text
 from channels.email_inbound import MAX_KEPT_BYTES, MAX_TEXT_CHARS, parse_mime, recipients
 from channels.email_mime import MAX_MIME_BYTES
 
