@@ -210,6 +210,9 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
         case Screened(kind="opt_in", confirm=True):
             candidate = render_notice(opt_in_text(turn.tenant, language), turn, language, "opt_in_confirmation")
             turn = replace(turn, conversation=replace(turn.conversation, suppression=None))
+        case Screened(kind="person") if turn.conversation.owner == "agent":
+            notice = handoff_notice(turn, deps, language) if screened.confirm else None
+            return Escalate(reason=screened.reason, reply=notice)
         case _:
             return Nothing(reason=screened.reason)
     reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))

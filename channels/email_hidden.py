@@ -29,10 +29,22 @@ _COLOUR = re.compile(
     r"(?P<hex>#[0-9a-f]{3,8})|rgba?\((?P<rgb>\d{1,3}[, ]+\d{1,3}[, ]+\d{1,3})(?:[, /]+(?P<alpha>[\d.]+%?))?\)"
 )
 _NAMED = {
-    **{"white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "ghostwhite": (248, 248, 255)},
-    **{"whitesmoke": (245, 245, 245), "floralwhite": (255, 250, 240), "azure": (240, 255, 255), "black": (0, 0, 0)},
-    **{"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 128, 0), "yellow": (255, 255, 0)},
-    **{"gray": (128, 128, 128), "grey": (128, 128, 128), "navy": (0, 0, 128), "silver": (192, 192, 192)},
+    "white": (255, 255, 255),
+    "snow": (255, 250, 250),
+    "ivory": (255, 255, 240),
+    "ghostwhite": (248, 248, 255),
+    "whitesmoke": (245, 245, 245),
+    "floralwhite": (255, 250, 240),
+    "azure": (240, 255, 255),
+    "black": (0, 0, 0),
+    "red": (255, 0, 0),
+    "blue": (0, 0, 255),
+    "green": (0, 128, 0),
+    "yellow": (255, 255, 0),
+    "gray": (128, 128, 128),
+    "grey": (128, 128, 128),
+    "navy": (0, 0, 128),
+    "silver": (192, 192, 192),
 }
 _TOO_CLOSE = 28
 """Text whose colour differs this little from its background, in each of red, green and blue (0-255), is unreadable."""

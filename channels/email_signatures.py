@@ -37,18 +37,25 @@ _EXCUSE = re.compile(r"^(?:please )?(?:excuse|forgive|disculp|perdon|desculp|per
 _NOTICE = re.compile(
     r"^\W{0,4}(?:aviso (?:legal|de confiden\w+|de privacidad\w*)|(?:legal|confidentiality) (?:notice|disclaimer)"
     r"|disclaimer\b|nota (?:legal|de confiden\w+)|cl[áa]usula de confiden\w+|confidencialidad\b|confidencialidade\b"
-    r"|(?:este|esta|el presente|a presente|o presente|the information)\b.{0,120}?\b(?:confiden\w+|privileged|privilegi\w+)"
-    r"|this (?:e-?mail|message|communication|transmission)\b.{0,200}?\b(?:confidential|privileged|intended (?:only|solely))"
-    r"|(?:por favor,? )?(?:antes de imprimir|piense (?:en el medio ambiente|antes de)|pense (?:no meio ambiente|antes de))"
+    r"|(?:este|esta|el presente|a presente|o presente|the information)\b.{0,120}?\b(?:confiden\w+|privileged"
+    r"|privilegi\w+)"
+    r"|this (?:e-?mail|message|communication|transmission)\b.{0,200}?\b(?:confidential|privileged|intended (?:only"
+    r"|solely))"
+    r"|(?:por favor,? )?(?:antes de imprimir|piense (?:en el medio ambiente|antes de)|pense (?:no meio ambiente"
+    r"|antes de))"
     r"|(?:please )?(?:consider the environment|think before (?:you )?print)"
     r"|(?:virus-free|libre de virus|livre de v[íi]rus|sin virus|sem v[íi]rus)\b"
-    r"|(?:en cumplimiento|de conformidad|de acuerdo) (?:de|con) (?:lo|el|la)\b.{0,120}?\b(?:rgpd|gdpr|lopd|protecci[óo]n de datos))",
+    r"|(?:en cumplimiento|de conformidad|de acuerdo) (?:de|con) (?:lo|el|la)\b.{0,120}?\b(?:rgpd|gdpr|lopd"
+    r"|protecci[óo]n de datos))",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
-    r"^(?:(?:un |muchos )?(?:cordial(?:es)? )?saludos?(?: cordiales?| cordial| afectuosos?)?|atentamente|atte|cordialmente"
-    r"|(?:un )?(?:fuerte )?abrazos?|(?:muchas )?gracias(?: y (?:un )?saludos?| de antemano)?|quedo (?:atent[oa]|a la espera)"
-    r"|(?:with )?(?:kind|best|warm)(?:est)? (?:regards|wishes)|regards|best|sincerely|yours (?:sincerely|truly|faithfully)"
+    r"^(?:(?:un |muchos )?(?:cordial(?:es)? )?saludos?(?: cordiales?| cordial| afectuosos?)?|atentamente|atte"
+    r"|cordialmente"
+    r"|(?:un )?(?:fuerte )?abrazos?|(?:muchas )?gracias(?: y (?:un )?saludos?| de antemano)?|quedo (?:atent[oa]"
+    r"|a la espera)"
+    r"|(?:with )?(?:kind|best|warm)(?:est)? (?:regards|wishes)|regards|best|sincerely|yours (?:sincerely|truly"
+    r"|faithfully)"
     r"|(?:many )?thanks(?: (?:and|&) (?:kind |best )?regards)?|thank you|cheers|all the best"
     r"|atenciosamente|att|(?:com os )?(?:melhores )?cumprimentos|(?:um )?(?:grande |forte )?abra[çc]os?|abs"
     r"|(?:muito )?obrigad[oa](?: desde já)?|grat[oa]|cordiais (?:saudações|cumprimentos)|sauda[çc][õo]es)\W{0,3}$",
