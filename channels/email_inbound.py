@@ -40,6 +40,8 @@ MAX_REFERENCES = 50
 MAX_RECIPIENTS = 100
 MAX_KEPT_HEADERS = 100
 Verdicts = Callable[[str], Auth]
+NOBODY = Mailbox(address="mailer-daemon@unknown.invalid")
+"""In the place of a sender who gave no address at all; reports of mail servers come without."""
 _DELIVERY_NOTES = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To")
 _NOTHING = Body(text="", split=Split(reply=""))
 
@@ -63,6 +65,15 @@ class ReadMail:
         """What its author wrote; for an invitation without words, what it invites to."""
         said = self.body.split.reply
         return f"{said}\n\n{self.invitation}".strip() if self.invitation else said
+
+    @property
+    def hold(self) -> str:
+        """Why a person must read it before a machine answers; empty: no reason."""
+        if self.automatic:
+            return ""
+        if len(self.text) > MAX_TEXT_CHARS:
+            return f"The mail has {len(self.text)} characters; a person should read it."
+        return self.refusal or hold_reason(self.mail, self.text, self.invitation)
 
 
 def parse_mime(
@@ -96,6 +107,8 @@ def parse_mime(
     )
     if not ours:
         raise BadRequest(f"The mail from {read.sender.address!r} names no usable recipient, so nobody can own it.")
+    if read.sender == NOBODY and read.bounce is None:
+        raise BadRequest("The mail has no usable address in From, so nobody could be answered.")
     mail, recipient = read.mail, split_token(ours[0])
     message = InboundMessage(
         provider="email",
@@ -110,7 +123,7 @@ def parse_mime(
         automatic=read.automatic is not None,
         references=references(mail),
         trust=read.auth.trust,
-        hold=_hold(read),
+        hold=read.hold,
         raw=_learned(read, raw, envelope_from, envelope_to),
     )
     return InboundMail(message=message, original=raw, token=recipient[1], bounce=read.bounce)
@@ -124,17 +137,13 @@ def read_mail(
     verdicts: Verdicts | None = None,
     authserv_ids: Collection[str] = (),
 ) -> ReadMail:
-    """Read all that a mail says. Of one that is too large or too deep, only the headers.
-
-    Raises:
-        BadRequest: it has no usable sender.
-    """
+    """Read all that a mail says. Of one that is too large or too deep, only the headers; never raises."""
     refusal = ""
     try:
         mail = read_mime(raw)
     except BadRequest as exc:
         mail, refusal = read_headers(raw), str(exc)
-    sender = _sender(mail, envelope_from)
+    sender = _sender(mail, envelope_from) or NOBODY
     body = read_body(mail) if not refusal else _NOTHING
     automatic = classify_automatic(
         mail, sender=sender.address, envelope_from=envelope_from, ours=ours, text=body.split.reply
@@ -208,15 +217,14 @@ def _recipients(mail: EmailMessage, envelope_to: Sequence[str]) -> list[str]:
     return distinct([box.address for box in named[:MAX_RECIPIENTS]])
 
 
-def _sender(mail: EmailMessage, envelope_from: str | None) -> Mailbox:
+def _sender(mail: EmailMessage, envelope_from: str | None) -> Mailbox | None:
     """The author in From; where it is unusable (bounces write bare words), the envelope's, or who is said to send."""
     if written := mailboxes(mail, "From"):
         return written[0]
     if address := normalise_address(envelope_from or ""):
         return Mailbox(address=address)
-    if others := [*mailboxes(mail, "Sender"), *mailboxes(mail, "Return-Path")]:
-        return others[0]
-    raise BadRequest("The mail has no usable address in From, so nobody could be answered.")
+    others = [*mailboxes(mail, "Sender"), *mailboxes(mail, "Return-Path")]
+    return others[0] if others else None
 
 
 def _message_id(mail: EmailMessage, raw: bytes) -> str:
@@ -229,14 +237,6 @@ def references(mail: EmailMessage) -> tuple[str, ...]:
     """Ids of the thread, oldest first; of a very long one the first and the latest."""
     named = message_ids(f"{header(mail, 'References')} {header(mail, 'In-Reply-To')}")
     return tuple(named if len(named) <= MAX_REFERENCES else [named[0], *named[1 - MAX_REFERENCES :]])
-
-
-def _hold(read: ReadMail) -> str:
-    if read.automatic:
-        return ""
-    if len(read.text) > MAX_TEXT_CHARS:
-        return f"The mail has {len(read.text)} characters; a person should read it."
-    return read.refusal or hold_reason(read.mail, read.text, read.invitation)
 
 
 def _learned(read: ReadMail, raw: bytes, envelope_from: str | None, envelope_to: Sequence[str]) -> dict[str, Any]:
