@@ -32,7 +32,7 @@ _ROBOT = re.compile(
     r"mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|bounces?(?:[-_.+=].*)?"
     r"|(?:.*[-_.+])?(?:no|do[-_.]?not|donot|never|not)[-_.]?reply(?:[-_.+].*)?"
     r"|(?:.*[-_.+])?n(?:o|ao|ão)[-_.]?(?:respond[ae]r?|contest[ae]r?)(?:[-_.+].*)?"
-    r"|auto[-_.]?(?:reply|responder|response|mailer|confirm|notify)|vacation|daemon|mailman|listserv|majordomo|sympa"
+    r"|auto[-_.]?(?:reply|responder|response|mailer|confirm|notify)|vacation|mailman|listserv|majordomo|sympa"
     r"|notifications?|notificaciones|notifica[cç][oõ]es|newsletters?|bolet[ií]n|owner-.+|.+-(?:owner|request|bounces?)",
     re.IGNORECASE,
 )

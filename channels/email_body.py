@@ -26,7 +26,7 @@ _UNSEEN_CHARS = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200c\u200e\u200f\u2
 _TAG_CHARS = re.compile("[\U000e0000-\U000e007f]")
 _MARKUP = re.compile(r"\s*<(?:!doctype html|html|body|div|p|table)\b", re.IGNORECASE)
 _PGP_SIGNED = re.compile(
-    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[\w-]+: .*\n)*\n?(?P<text>.*?)-----BEGIN PGP SIGNATURE-----.*?"
+    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[\w-]+: [^\n]*\n)*\n?(?P<text>.*?)-----BEGIN PGP SIGNATURE-----.*?"
     r"(?:-----END PGP SIGNATURE-----|\Z)",
     re.DOTALL,
 )

@@ -19,7 +19,7 @@ _HIDDEN = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:" + _ZERO + r"|"
     r"font-size:(?:" + _ZERO + r"|[01](?:\.\d+)?(?:px|pt)(?:;|!|$))|font:(?:[^;]*\s)?0(?:px|pt)?[/\s]|"
     r"text-indent:-\d{3,}|(?:left|top|margin-left|margin-top):-\d{4,}|clip:rect\(0|clip-path:inset\((?:50|100)%|"
-    r"transform:scale\(0\)|color:transparent)"
+    r"transform:scale\(0\)|color:(?:transparent|rgba\(\d+,\d+,\d+,0(?:\.0+)?\)))"
 )
 _CLIPPED = re.compile(r"(?:^|;)(?:max-)?(?:height|width):(?:" + _ZERO + r"|1px)")
 _RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")

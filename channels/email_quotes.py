@@ -74,13 +74,16 @@ def split_reply(text: str) -> Split:
         written = _without_trailing_quote(split_signature([*top, "", *below]).text)
         split = split_signature(_shorten(written))
         return _split(split.text, lines, intro, [*marked_signature, *split.signature])
-    above, under = split_signature(_shorten(_without_trailing_quote(top))), split_signature(_answer_below(below))
+    above, under = (
+        split_signature(_shorten(_without_trailing_quote(top))),
+        split_signature(_answer_below(below), may_be_all=True),
+    )
     signature = [*marked_signature, *above.signature, *under.signature]
     written = [*above.text, *([""] if any(above.text) and any(under.text) else []), *under.text]
     if not any(written):
         return _nothing_written(lines, intro, signature)
     if intro and not any(line.startswith(">") for line in below) and ANSWERS_WITHIN.search(_joined(written)):
-        return Split(reply=_joined(lines), signature=_joined(signature))
+        return Split(reply=_joined(lines), signature=_signed(signature))
     return _split(written, lines, intro, signature)
 
 
@@ -94,17 +97,21 @@ def _joined(lines: Sequence[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", without_marks("\n".join(line.rstrip() for line in lines))).strip()
 
 
+def _signed(lines: Sequence[str]) -> str:
+    return _joined([line for line in lines if line.strip() != "--"])
+
+
 def _split(written: Sequence[str], lines: Sequence[str], intro: _Intro | None, signature: Sequence[str]) -> Split:
     start = intro.start if intro else len(lines)
     quoted = lines[start:] if intro else _trailing_quote(lines)
-    return Split(reply=_joined(written), quoted=_joined(quoted), signature=_joined(signature))
+    return Split(reply=_joined(written), quoted=_joined(quoted), signature=_signed(signature))
 
 
 def _nothing_written(lines: Sequence[str], intro: _Intro | None, signature: Sequence[str]) -> Split:
     """A mail without words of its own: an empty answer, or a forward, which is its own message."""
     if intro and intro.names_author:
         typed = split_signature(signature).text if intro.start == 0 or not _joined(lines[: intro.start]) else []
-        return Split(reply=_joined(typed), quoted=_joined(lines[intro.start :]), signature=_joined(signature))
+        return Split(reply=_joined(typed), quoted=_joined(lines[intro.start :]), signature=_signed(signature))
     if not _joined(lines):
         return Split(reply=_joined(signature))  # written into the place of the signature
     return Split(reply=_joined(lines))
@@ -227,10 +234,13 @@ def _header_block_length(lines: Sequence[str], n: int) -> int:
             length = k + 1
         elif k == 0 or (line.strip("> ") and k > length):  # one wrapped line may stand between labels
             break
-    has_address = "@" in "".join(lines[n : n + length])
-    labels.discard("other")
-    copied = (has_address and len(labels) >= 2) or ("subject" in labels and len(labels) >= 3)
-    return length if "from" in labels and copied else 0
+    if "from" not in labels:
+        return 0
+    if "@" in "".join(lines[n : n + length]):
+        return length if len(labels - {"other"}) >= 2 else 0
+    first = LABEL.match(lines[n].translate(_DASHES).lstrip("> "))
+    opens = first is not None and first.lastgroup == "from"
+    return length if opens and "subject" in labels and len(labels - {"other"}) >= 3 else 0
 
 
 def _foreign_intro(lines: Sequence[str]) -> _Intro | None:

@@ -37,7 +37,8 @@ _EXCUSE = re.compile(r"^(?:please )?(?:excuse|forgive|disculp|perdon|desculp|per
 _NOTICE = re.compile(
     r"^\W{0,4}(?:aviso (?:legal|de confiden\w+|de privacidad\w*)|(?:legal|confidentiality) (?:notice|disclaimer)"
     r"|disclaimer\b|nota (?:legal|de confiden\w+)|cl[áa]usula de confiden\w+|confidencialidad\b|confidencialidade\b"
-    r"|(?:este|esta|el presente|a presente|o presente|the information)\b.{0,120}?\b(?:confiden\w+|privileged"
+    r"|(?:el contenido de |la informaci[óo]n (?:contenida en|de) |as informa[çc][õo]es (?:contidas n|d))?"
+    r"(?:este|esta|el presente|a presente|o presente|the information)\b.{0,120}?\b(?:confiden\w+|privileged"
     r"|privilegi\w+)"
     r"|this (?:e-?mail|message|communication|transmission)\b.{0,200}?\b(?:confidential|privileged|intended (?:only"
     r"|solely))"
@@ -76,8 +77,14 @@ class SignedText:
     signature: list[str]
 
 
-def split_signature(lines: Sequence[str]) -> SignedText:
-    """Cut a signature, the advertisements of clients and legal notices off the end."""
+def split_signature(lines: Sequence[str], *, may_be_all: bool = False) -> SignedText:
+    """Cut a signature, the advertisements of clients and legal notices off the end.
+
+    `may_be_all`: there is text elsewhere, so these lines may be nothing but a signature.
+    """
+    if may_be_all:
+        split = split_signature(["…", *lines])
+        return SignedText(text=split.text[1:], signature=split.signature)
     kept = list(lines)
     for find in (_delimited, _notice, _advertised, _delimited, _closed, _advertised):
         start = find(kept)
@@ -92,7 +99,9 @@ def _delimited(lines: Sequence[str]) -> int:
     for n in range(len(lines) - 1, -1, -1):
         if _DELIMITER.match(lines[n].strip()) and any(each.strip() for each in lines[:n]):
             below = sum(bool(each.strip()) for each in lines[n + 1 :])
-            if below <= (_MAX_DELIMITED_LINES if lines[n] == "-- " else _MAX_DASHED_LINES):
+            if lines[n] == "-- " and below <= _MAX_DELIMITED_LINES:
+                return n
+            if below == 0 or (below <= _MAX_DASHED_LINES and lines[n + 1].strip()):
                 return n
     return len(lines)
 

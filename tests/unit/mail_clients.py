@@ -20,9 +20,24 @@ ANSWER: dict[Language, tuple[str, ...]] = {
     "en": ("Hi Marta, thanks for the information.", "I would like the evening group. How much is it a month?"),
 }
 ASKED: dict[Language, tuple[str, ...]] = {
-    "es": ("Buenos días, Ana:", "¿Qué nivel de inglés tienes ahora?", "¿Prefieres mañana o tarde?", "Marta, Lumen Idiomas"),
-    "pt": ("Bom dia, Ana:", "Qual é o seu nível de inglês agora?", "Prefere de manhã ou à noite?", "Marta, Lumen Idiomas"),
-    "en": ("Good morning, Ana,", "What is your English level now?", "Do you prefer mornings or evenings?", "Marta, Lumen School"),
+    "es": (
+        "Buenos días, Ana:",
+        "¿Qué nivel de inglés tienes ahora?",
+        "¿Prefieres mañana o tarde?",
+        "Marta, Lumen Idiomas",
+    ),
+    "pt": (
+        "Bom dia, Ana:",
+        "Qual é o seu nível de inglês agora?",
+        "Prefere de manhã ou à noite?",
+        "Marta, Lumen Idiomas",
+    ),
+    "en": (
+        "Good morning, Ana,",
+        "What is your English level now?",
+        "Do you prefer mornings or evenings?",
+        "Marta, Lumen School",
+    ),
 }
 POINTS: dict[Language, tuple[str, str]] = {
     "es": ("Creo que un B1 alto.", "Mejor por la tarde."),
@@ -75,7 +90,7 @@ def apple_html(answer: str, attribution: str, quotation: str) -> str:
     return (
         '<html><head><meta http-equiv="content-type" content="text/html; charset=utf-8"></head><body '
         f'style="overflow-wrap: break-word;">{answer}<br id="lineBreakAtBeginningOfMessage"><div><br><blockquote '
-        f'type="cite"><div>{lined(attribution)}</div><br class="Apple-interchange-newline"><div>{quotation}</div>'
+        f'type="cite"><div>{lined(attribution)}</div><br class="Apple-interchange-newline">{quotation}'
         "</blockquote></div><br></body></html>"
     )
 
@@ -84,8 +99,8 @@ def outlook_desktop_html(answer: str, attribution: str, quotation: str) -> str:
     return (
         '<html xmlns:o="urn:schemas-microsoft-com:office:office"><head><style><!-- p.MsoNormal {margin:0cm;font-size:'
         '11.0pt;} --></style></head><body lang="ES" link="#0563C1"><div class="WordSection1">'
-        f'<p class="MsoNormal">{answer}<o:p></o:p></p><p class="MsoNormal"><o:p>&nbsp;</o:p></p><div><div style="border:'
-        'none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm"><p class="MsoNormal"><b>'
+        f'<p class="MsoNormal">{answer}<o:p></o:p></p><p class="MsoNormal"><o:p>&nbsp;</o:p></p><div><div style="'
+        'border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm"><p class="MsoNormal"><b>'
         f'{lined(attribution)}</b><o:p></o:p></p></div></div><p class="MsoNormal"><o:p>&nbsp;</o:p></p>'
         f"{quotation}</div></body></html>"
     )
@@ -110,14 +125,14 @@ def outlook_mobile_html(answer: str, attribution: str, quotation: str) -> str:
 
 def thunderbird_html(answer: str, attribution: str, quotation: str) -> str:
     return (
-        f'<html><body><p>{answer}</p><div class="moz-cite-prefix">{lined(attribution)}<br></div><blockquote type="cite" '
-        f'cite="mid:1@lumen.example">{quotation}</blockquote></body></html>'
+        f'<html><body><p>{answer}</p><div class="moz-cite-prefix">{lined(attribution)}<br></div>'
+        f'<blockquote type="cite" cite="mid:1@lumen.example">{quotation}</blockquote></body></html>'
     )
 
 
 def yahoo_html(answer: str, attribution: str, quotation: str) -> str:
     return (
-        f'<html><body><div class="ydp1yahoo-style-wrap"><div dir="ltr" data-setdir="false">{answer}</div><div><br></div>'
+        f'<html><body><div class="ydp1yahoo-style-wrap"><div dir="ltr" data-setdir="false">{answer}</div><br>'
         f'</div><div id="ydp2yahoo_quoted_123" class="yahoo_quoted"><div><div>{lined(attribution)}</div><div><br></div>'
         f"<div>{quotation}</div></div></div></body></html>"
     )
@@ -142,7 +157,7 @@ def samsung_html(answer: str, attribution: str, quotation: str) -> str:
 def zoho_html(answer: str, attribution: str, quotation: str) -> str:
     return (
         f'<div style="font-family: Verdana;">{answer}<br></div><br><div class="zmail_extra_hr"></div><div '
-        f'class="zmail_extra" data-zbluepencil-ignore="true"><br><div id="Zm-_Id_-Sgn1">{lined(attribution)}<br></div><br>'
+        f'class="zmail_extra" data-zbluepencil-ignore=1><br><div id="Zm-_Id_-Sgn1">{lined(attribution)}<br></div><br>'
         f'<blockquote id="blockquote_zmail" style="margin:0px">{quotation}</blockquote></div>'
     )
 
@@ -197,7 +212,9 @@ FORMATS = (
         name="outlook-desktop",
         attribution={
             "es": headers("De:", "Enviado el: jueves, 12 de noviembre de 2026 10:15", "Para:", "Asunto: RE: Curso"),
-            "pt": headers("De:", "Enviada em: quinta-feira, 12 de novembro de 2026 10:15", "Para:", "Assunto: RES: Curso"),
+            "pt": headers(
+                "De:", "Enviada em: quinta-feira, 12 de novembro de 2026 10:15", "Para:", "Assunto: RES: Curso"
+            ),
             "en": headers("From:", "Sent: Thursday, November 12, 2026 10:15 AM", "To:", "Subject: RE: Course"),
         },
         quotes=False,
@@ -327,8 +344,10 @@ FORMATS = (
     Format(
         name="proton-old",
         attribution={
-            "es": f"‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nEl jueves, 12 de noviembre de 2026 10:15, Marta <{ADDRESS}> escribió:",
-            "pt": f"‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nEm quinta-feira, 12 de novembro de 2026 10:15, <{ADDRESS}> escreveu:",
+            "es": f"‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nEl jueves, 12 de noviembre de 2026 10:15, Marta <{ADDRESS}> "
+            "escribió:",
+            "pt": f"‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nEm quinta-feira, 12 de novembro de 2026 10:15, <{ADDRESS}> "
+            "escreveu:",
             "en": f"‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Thursday, November 12th, 2026 at 10:15 AM, <{ADDRESS}> wrote:",
         },
     ),
@@ -392,11 +411,14 @@ FORMATS = (
     Format(
         name="huawei",
         attribution={
-            "es": "-------- Mensaje original --------\nDe: Marta <hola@lumen.example>\nFecha: jue., 12 nov. 2026 10:15\n"
+            "es": "-------- Mensaje original --------\nDe: Marta <hola@lumen.example>\nFecha: jue., 12 nov. 2026 "
+            "10:15\n"
             "Para: ana@ruiz.example\nCC: luis@ruiz.example\nAsunto: Re: Curso",
-            "pt": "-------- Mensagem original --------\nDe: Marta <hola@lumen.example>\nData: qui., 12 nov. 2026 10:15\n"
+            "pt": "-------- Mensagem original --------\nDe: Marta <hola@lumen.example>\nData: qui., 12 nov. 2026 "
+            "10:15\n"
             "Para: ana@ruiz.example\nCc: luis@ruiz.example\nAssunto: Re: Curso",
-            "en": "-------- Original message --------\nFrom: Marta <hola@lumen.example>\nDate: Thu, 12 Nov 2026, 10:15\n"
+            "en": "-------- Original message --------\nFrom: Marta <hola@lumen.example>\nDate: Thu, 12 Nov 2026, "
+            "10:15\n"
             "To: ana@ruiz.example\nCc: luis@ruiz.example\nSubject: Re: Course",
         },
         quotes=False,
@@ -480,9 +502,13 @@ def _html(kind: Format, language: Language, place: Place) -> str | None:
     if place == "top":
         return kind.html(paragraphs(ANSWER[language]) + sign, kind.attribution[language], paragraphs(asked))
     one, two = POINTS[language]
-    opening, closing = '<blockquote type="cite" class="gmail_quote" style="border-left:1px solid #ccc">', "</blockquote>"
+    opening, closing = (
+        '<blockquote type="cite" class="gmail_quote" style="border-left:1px solid #ccc">',
+        "</blockquote>",
+    )
     between = (
-        f"{paragraphs(asked[:2])}{closing}<div><br></div><div>{one}</div><div><br></div>{opening}{paragraphs(asked[2:3])}"
+        f"{paragraphs(asked[:2])}{closing}<div><br></div><div>{one}</div><div><br></div>"
+        f"{opening}{paragraphs(asked[2:3])}"
         f"{closing}<div>{two}</div>{opening}{paragraphs(asked[3:])}"
     )
     return kind.html("", kind.attribution[language], between)

@@ -12,7 +12,7 @@ def is_automatic(
     headers: str, sender: str = "ana@ruiz.example", envelope_from: str | None = "ana@ruiz.example"
 ) -> bool:
     raw = f"From: {sender}\r\n{headers}\r\nhola".replace("\r\n\r\n\r\n", "\r\n\r\n").encode()
-    return parse_mime(raw, envelope_from=envelope_from, envelope_to=[OURS]).automatic
+    return parse_mime(raw, envelope_from=envelope_from, envelope_to=[OURS]).message.automatic
 
 
 @pytest.mark.parametrize(
