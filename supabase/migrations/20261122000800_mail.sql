@@ -21,7 +21,7 @@ comment on table mail_originals is
     'Mails as received, byte for byte: quoted history, attachments, and whatever could not be read. Go with their message.';
 
 create table mail_tokens (
-    token text primary key check (token ~ '^[a-z2-7]{26}$'),
+    token text primary key check (char_length(token) >= 26),
     tenant_id uuid not null references tenants (id) on delete cascade,
     conversation_id uuid not null,
     purpose text not null check (purpose in ('reply', 'unsubscribe')),
