@@ -7,6 +7,7 @@ import imaplib
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Self
@@ -218,10 +219,10 @@ def _connect(server: ImapServer) -> BaseMailBox:
 
 
 def _close(box: BaseMailBox) -> None:
-    try:
+    with suppress(*IMAP_FAULTS):  # the connection may be lost already …
         box.client.logout()
-    except IMAP_FAULTS:
-        return  # it was lost already
+    with suppress(OSError):  # … or closed by the goodbye
+        box.client.shutdown()
 
 
 def _until(seconds: float, should_stop: Callable[[], bool]) -> Iterator[None]:
