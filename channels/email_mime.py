@@ -11,6 +11,7 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import EmailPolicy
+from functools import lru_cache
 from typing import Any
 
 from agent.errors import BadRequest
@@ -51,14 +52,19 @@ class _TolerantPolicy(EmailPolicy):
         """Parse a header on access; see `email.policy.EmailPolicy`."""
         if hasattr(value, "name"):  # already parsed
             return value
-        text = mend_header(value)
-        try:
-            return super().header_fetch_parse(name, text)
-        except PARSER_FAULTS:
-            return text
+        return _parse_header(name, mend_header(value))
 
 
 _TOLERANT = _TolerantPolicy()
+
+
+@lru_cache(maxsize=256)
+def _parse_header(name: str, text: str) -> Any:
+    """Parse a header's text. Remembered, because the library would parse a header at every look at it."""
+    try:
+        return EmailPolicy().header_fetch_parse(name, text)
+    except PARSER_FAULTS:
+        return text
 
 
 def clean_text(text: str) -> str:

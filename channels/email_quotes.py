@@ -35,6 +35,7 @@ _MAX_INTRO_CHARS = 400
 _HEADER_LINES = 16
 _QUESTION_LINES = 6
 """Of a quotation that is answered line by line, the end of its last paragraph is kept before each answer."""
+_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500", "-") | {"\u00a0": " "})
 
 
@@ -245,10 +246,10 @@ def _header_block_length(lines: Sequence[str], n: int) -> int:
 
 def _foreign_intro(lines: Sequence[str]) -> _Intro | None:
     """What quotequail finds in the other languages it knows, where the line bears evidence."""
-    # Its patterns take quadratic time on long lines and on runs of dashes.
-    short = [re.sub(r"-{4,}", "----", line[:_MAX_INTRO_CHARS]) for line in lines]
+    # Its patterns take quadratic time on long lines and on runs of dashes, and it knows more kinds of line ends.
+    short = [re.sub(r"-{4,}", "----", _LINE_ENDS.sub(" ", line[:_MAX_INTRO_CHARS])) for line in lines]
     parts = quote("\n".join(short), limit=len(lines) + 1, quote_intro_line=True)
-    if len(parts) < 2:
+    if not lines or len(parts) < 2:
         return None
     n = len(lines) - len(parts[1][1].split("\n"))
     return _Intro(start=n, end=n + 1) if _is_evident(lines, n, 2) or lines[n].startswith("---") else None
