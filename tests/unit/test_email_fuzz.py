@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from time import perf_counter
+from time import process_time
 
 from agent.errors import BadRequest
 from agent.mail import InboundMail
@@ -99,7 +99,7 @@ def read(raw: bytes) -> InboundMail | None:
 def test_5000_mutated_mails_are_read_or_refused_and_none_that_is_automatic_would_be_answered() -> None:
     rng = random.Random(5)
     seeds = [sample.mail.as_bytes() for sample in samples()] + [report for report, _, _ in REPORTS.values()]
-    began, refused = perf_counter(), 0
+    began, refused = process_time(), 0
     for n in range(MAILS):
         mutated = mutate(rng.choice(seeds), rng)
         mark = MARKS[n % len(MARKS)] + b"\r\n" if n % 2 else b""
@@ -113,4 +113,4 @@ def test_5000_mutated_mails_are_read_or_refused_and_none_that_is_automatic_would
             text.encode("utf-8")  # raises on a lone surrogate
             assert "\x00" not in text
     assert refused < MAILS * 0.1
-    assert perf_counter() - began < SECONDS
+    assert process_time() - began < SECONDS
