@@ -33,6 +33,7 @@ from agent.screen_words import (
     SMS_HELP_WORDS,
     STOPS,
 )
+from agent.sender_trust import may
 from agent.types import Channel, Message, Turn
 
 MAX_CHARS = 4_000
@@ -48,7 +49,10 @@ REPEATS = 5
 _CLAUSE_END = re.compile(r"[….;!?\n]")
 _LAST_PART = re.compile(r"[,….;!?\n]+")
 
-Kind = Literal["opt_out", "opt_in", "help", "bot_question", "silent"]
+MAILS_PER_HOUR = 6
+"""So many of our mails to one contact within an hour are no conversation but a loop that no header gives away."""
+
+Kind = Literal["opt_out", "opt_in", "help", "person", "bot_question", "silent"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +60,8 @@ class Screened:
     """What a turn is, without asking a model.
 
     `opt_out`: suppress the contact. `opt_in`: lift the suppression. `help`: send the tenant's help text.
-    `bot_question`: say that an assistant is writing, and how to reach a person. `silent`: do not answer.
+    `bot_question`: say that an assistant is writing, and how to reach a person. `person`: have a person read it.
+    `silent`: do not answer.
     """
 
     kind: Kind
@@ -65,7 +70,8 @@ class Screened:
     message: Message | None = None
     """The message that decided: the proof of an opt-out or opt-in."""
     confirm: bool = True
-    """Whether to confirm an opt-out or opt-in: not when the provider has, nor an opt-out that already stands."""
+    """Whether to confirm an opt-out or opt-in: not when the provider has, nor an opt-out that already stands. For
+    `person`: whether the sender may be told so."""
 
 
 def screen(turn: Turn, now: datetime) -> Screened | None:
@@ -80,6 +86,8 @@ def screen(turn: Turn, now: datetime) -> Screened | None:
         _consent(turn, written)
         or _provider_answered(written)
         or _flood(turn, now)
+        or _held(written)
+        or _mail_loop(turn, now)
         or _help(turn, written)
         or _bot_question(turn, written)
     )
@@ -137,6 +145,8 @@ def _consent(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
                 confirm=not (message.provider_handled_opt_out or suppressed),
             )
         elif _is_one_of(message, OPT_IN_WORDS) and (suppressed or result is not None):
+            if not may("opt_in", message.trust):
+                continue  # consent is the person's own: what an unproven sender writes does not give it
             result = Screened(
                 kind="opt_in",
                 reason="The contact asks to hear from us again.",
@@ -170,6 +180,24 @@ def _flood(turn: Turn, now: datetime) -> Screened | None:
     text, times = next(iter(texts.most_common(1)), ("", 0))
     if times >= REPEATS:
         return Screened(kind="silent", reason=f"The same text {times} times within 10 minutes.", evidence=text[:80])
+    return None
+
+
+def _held(written: tuple[Message, ...]) -> Screened | None:
+    """Return a person for what a machine cannot read, or may not answer because its sender is disowned."""
+    for message in reversed(written):
+        disowned = not may("answer", message.trust)
+        if message.hold or disowned:
+            reason = message.hold or "The domain in From disowns this mail: it may be forged. Nothing was answered."
+            return Screened(kind="person", reason=reason, message=message, confirm=not disowned)
+    return None
+
+
+def _mail_loop(turn: Turn, now: datetime) -> Screened | None:
+    """Return a person, untold, for a lively exchange of mails: whatever the headers say, machines may be talking."""
+    recent = sum(now - at <= timedelta(hours=1) for at in turn.sent_at)
+    if turn.conversation.channel == "email" and recent >= MAILS_PER_HOUR:
+        return Screened(kind="person", reason=f"{recent} mails to this contact within an hour: a loop?", confirm=False)
     return None
 
 

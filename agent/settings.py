@@ -73,6 +73,8 @@ class Settings(BaseSettings):
 
     # E-mail
     smtp_url: SecretStr | None = None
+    imap_url: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    imap_authserv_ids: Annotated[tuple[str, ...], NoDecode] = ()
     sendgrid_inbound_public_keys: Annotated[tuple[str, ...], NoDecode] = ()
 
     # Langfuse
@@ -81,7 +83,12 @@ class Settings(BaseSettings):
     langfuse_base_url: str = "https://cloud.langfuse.com"
 
     @field_validator(
-        "twilio_previous_auth_tokens", "sendgrid_inbound_public_keys", "nightshift_model_providers", mode="before"
+        "twilio_previous_auth_tokens",
+        "sendgrid_inbound_public_keys",
+        "nightshift_model_providers",
+        "imap_url",
+        "imap_authserv_ids",
+        mode="before",
     )
     @classmethod
     def _split_list(cls, value: object) -> object:
@@ -137,7 +144,7 @@ class Settings(BaseSettings):
     @property
     def has_provider(self) -> bool:
         """Whether a real provider could reach prospects."""
-        return bool(self.twilio_account_sid or self.smtp_url or self.sendgrid_inbound_public_keys)
+        return bool(self.twilio_account_sid or self.smtp_url or self.sendgrid_inbound_public_keys or self.imap_url)
 
     @property
     def simulator_enabled(self) -> bool:

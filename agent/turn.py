@@ -218,6 +218,9 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
             turn = replace(turn, conversation=replace(turn.conversation, suppression=None))
         case Screened(kind="bot_question"):
             return _answer_bot_question(turn, language, deps, screened.reason)
+        case Screened(kind="person") if turn.conversation.owner == "agent":
+            notice = handoff_notice(turn, deps, language) if screened.confirm else None
+            return Escalate(reason=screened.reason, reply=notice)
         case _:
             return Nothing(reason=screened.reason)
     reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))

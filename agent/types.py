@@ -10,6 +10,8 @@ from datetime import date, datetime, time
 from typing import Any, Literal, NewType, get_args
 from uuid import UUID
 
+from agent.sender_trust import Trust
+
 TenantId = NewType("TenantId", UUID)
 ContactId = NewType("ContactId", UUID)
 ConversationId = NewType("ConversationId", UUID)
@@ -263,6 +265,10 @@ class InboundMessage:
     """An auto-reply, a list or a bounce (RFC 3834): never answered."""
     references: tuple[str, ...] = ()
     """E-mail: message ids of the thread, oldest first."""
+    trust: Trust = "proven"
+    """How far the sender's address is known to be theirs."""
+    hold: str = ""
+    """Why a person must read it before a machine answers; empty: no reason."""
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The payload as received (JSON-safe), kept for audit and replay."""
 
@@ -304,6 +310,10 @@ class Message:
     provider_handled_opt_out: bool = False
     automatic: bool = False
     references: tuple[str, ...] = ()
+    trust: Trust = "proven"
+    """How far the sender's address is known to be theirs."""
+    hold: str = ""
+    """Why a person must read it before a machine answers; empty: no reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

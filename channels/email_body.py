@@ -2,48 +2,104 @@
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
 
-from inscriptis.css_profiles import STRICT_CSS_PROFILE  # type: ignore[import-untyped]  # ships no types
-from inscriptis.html_engine import Inscriptis  # type: ignore[import-untyped]  # ships no types
-from inscriptis.model.config import ParserConfig  # type: ignore[import-untyped]  # ships no types
-from lxml import etree, html  # type: ignore[import-untyped]  # ships no types
-
 from agent.types import Media
+from channels.email_html import HtmlText, read_html
+from channels.email_marks import without_marks
 from channels.email_mime import PARSER_FAULTS, clean_text, header, leaves, payload
+from channels.email_quotes import Split, split_reply
 
 MAX_BODY_CHARS = 200_000
 """Text looked at before quoted history is cut off."""
 MAX_ATTACHMENTS = 50
+MAX_DEPTH = 30
 
-_LAYOUT = ParserConfig(css=STRICT_CSS_PROFILE)
 _NOT_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
 """Codecs Python knows that no mail means: they execute escapes or take quadratic time."""
 _SINGLE_BYTE = re.compile(r"iso8859|cp125|latin|ascii|mac")
-_HIDDEN_STYLE = re.compile(
-    r"display:none|visibility:hidden|mso-hide:all|opacity:0(?:\.0+)?(?:;|$|!)"
-    r"|font-size:0(?:\.0+)?(?:px|pt|em|rem|%)?(?:;|$|!)|max-height:0(?:px|pt|em)?(?:;|$|!)"
+_UNSEEN_CHARS = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200c\u200e\u200f\u2060-\u2064\u202a-\u202e\ufeff]")
+"""Zero-width and direction characters: mailings pad with them, and words of a prompt hide between them."""
+_TAG_CHARS = re.compile("[\U000e0000-\U000e007f]")
+_MARKUP = re.compile(r"\s*<(?:!doctype html|html|body|div|p|table)\b", re.IGNORECASE)
+_PGP_SIGNED = re.compile(
+    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[\w-]+: [^\n]*\n)*\n?(?P<text>.*?)-----BEGIN PGP SIGNATURE-----.*?"
+    r"(?:-----END PGP SIGNATURE-----|\Z)",
+    re.DOTALL,
 )
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_QUOTE_STYLE = re.compile(r"border-left(?:-\w+)?:(?!none|0)")
-_UNSEEN_TAGS = ("head", "script", "style", "template", "noscript", "title", "object", "iframe", "svg")
-_AS_BLOCK = ("table", "tbody", "thead", "tfoot", "tr", "caption")
+_SIGNATURE_TYPES = frozenset(
+    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """What a mail shows: `text` as its author sent it, `html_text` of its HTML part if it has one."""
+
+    text: str
+    split: Split
+    html_text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shown:
+    """One piece of a mail, as plain text and as HTML; either may be missing."""
+
+    plain: str = ""
+    html: HtmlText | None = None
+
+    @property
+    def best_plain(self) -> str:
+        return self.plain if self.plain.strip() else self.html.text if self.html else ""
+
+
+def read_body(mail: EmailMessage) -> Body:
+    """Read a mail's text and part it into reply, quoted history and signature.
+
+    The plain text counts where there is one. What only the HTML says is heeded too: which part is history, and which
+    the signature.
+    """
+    shown = list(_shown(mail, 0))
+    text = "\n".join(each.best_plain for each in shown)[:MAX_BODY_CHARS]
+    if not any(each.html for each in shown):
+        return Body(text=text, split=split_reply(text))
+    html_text = "\n".join(each.html.text if each.html else each.plain for each in shown)[:MAX_BODY_CHARS]
+    marked = "\n".join(each.html.marked if each.html else each.plain for each in shown)[:MAX_BODY_CHARS]
+    by_marks = split_reply(marked)
+    if not any(each.plain.strip() for each in shown):
+        return Body(text=html_text, split=by_marks, html_text=html_text)
+    return Body(text=text, split=_agree(split_reply(text), by_marks), html_text=html_text)
 
 
 def body_text(mail: EmailMessage) -> str:
-    """Return the mail's own text: its plain parts if any says something, else its HTML parts as text."""
-    plain = _joined(mail, "text/plain")
-    if plain.strip():
-        return clean_text(plain)
-    return clean_text(html_to_text(_joined(mail, "text/html")))
+    """Return all the text a mail shows."""
+    return read_body(mail).text
+
+
+def _agree(plain: Split, by_marks: Split) -> Split:
+    """The plain text's split, unless only the HTML knew where history or the signature begins."""
+    if by_marks.quoted and not plain.quoted and by_marks.reply:
+        return by_marks
+    reply, signature = " ".join(plain.reply.split()), " ".join(by_marks.signature.split())
+    if signature and not plain.signature and reply != signature and reply.endswith(signature):
+        return by_marks if by_marks.reply else plain
+    return plain
 
 
 def attachments(mail: EmailMessage) -> tuple[Media, ...]:
     """Return what is attached or embedded; `url` is `cid:…` for embedded parts, else empty. Sizes in bytes."""
-    found = (_media(part) for part in leaves(mail) if not _is_body(part))
+    found = (_media(part) for part in attached_parts(mail))
     return tuple(media for media, _ in zip(found, range(MAX_ATTACHMENTS), strict=False))
+
+
+def attached_parts(mail: EmailMessage) -> Iterator[EmailMessage]:
+    """Yield the parts that are files or embedded pictures; signatures of mail software are none."""
+    for part in leaves(mail):
+        if not _is_body(part) and part.get_content_type() not in _SIGNATURE_TYPES:
+            yield part
 
 
 def _media(part: EmailMessage) -> Media:
@@ -51,39 +107,105 @@ def _media(part: EmailMessage) -> Media:
     return Media(
         url=f"cid:{cid}" if cid else "",
         content_type=part.get_content_type()[:100],
-        filename=_filename(part),
+        filename=file_name(part),
         size=len(payload(part)),
     )
 
 
-def _filename(part: EmailMessage) -> str | None:
-    """The name the sender gave, without any folder."""
+def file_name(part: EmailMessage) -> str | None:
+    """The name the sender gave, without any folder; of an attached mail its subject."""
     try:
         name = part.get_filename() or ""
     except PARSER_FAULTS:
         return None
+    if not name and part.get_content_type() == "message/rfc822":
+        name = _attached_subject(part)
     return re.split(r"[/\\]", clean_text(name))[-1].strip()[:200] or None
+
+
+def _attached_subject(part: EmailMessage) -> str:
+    try:
+        attached: Any = part.get_payload(0)
+        return f"{header(attached, 'Subject')[:190]}.eml"
+    except PARSER_FAULTS:
+        return ""
 
 
 def _is_body(part: EmailMessage) -> bool:
     """Whether a part is text to be read in place, as opposed to a file."""
     if part.get_content_type() not in {"text/plain", "text/html"}:
         return False
-    return part.get_content_disposition() != "attachment" and _filename(part) is None
+    disposition = part.get_content_disposition()
+    return disposition != "attachment" and (disposition == "inline" or file_name(part) is None)
 
 
-def _joined(mail: EmailMessage, content_type: str) -> str:
-    return "\n".join(_texts(mail, content_type))[:MAX_BODY_CHARS]
+def _shown(part: EmailMessage, depth: int) -> Iterator[_Shown]:
+    """Yield the pieces a reader sees, in order: of alternatives one, of mixtures all."""
+    if depth > MAX_DEPTH:
+        return
+    if part.get_content_maintype() == "multipart" and part.is_multipart():
+        children: Any = part.get_payload()
+        pieces = [piece for child in children for piece in _shown(child, depth + 1)]
+        yield from [_alternative(pieces)] if part.get_content_type() == "multipart/alternative" else pieces
+    elif _is_body(part):
+        yield _read_part(part)
 
 
-def _texts(mail: EmailMessage, content_type: str) -> Iterator[str]:
-    for part in leaves(mail):
-        if _is_body(part) and part.get_content_type() == content_type:
-            try:
-                charset = part.get_content_charset()
-            except PARSER_FAULTS:
-                charset = None
-            yield decode_text(payload(part)[: 4 * MAX_BODY_CHARS], charset)
+def _alternative(pieces: Sequence[_Shown]) -> _Shown:
+    """The same thing said twice. HTML in pieces, around attachments, is one text."""
+    plain = next((each.plain for each in pieces if each.plain.strip()), "")
+    pages = [each.html for each in pieces if each.html]
+    if not pages:
+        return _Shown(plain=plain)
+    joined = HtmlText(text="\n".join(page.text for page in pages), marked="\n".join(page.marked for page in pages))
+    return _Shown(plain=plain, html=joined)
+
+
+def _read_part(part: EmailMessage) -> _Shown:
+    text = _text(part)
+    if part.get_content_type() == "text/html" or _MARKUP.match(text):
+        page = read_html(text)
+        return _Shown(html=HtmlText(text=visible(page.text), marked=visible(page.marked)))
+    return _Shown(plain=visible(_unflowed(part, without_marks(text))))
+
+
+def _text(part: EmailMessage) -> str:
+    try:
+        charset = part.get_content_charset()
+    except PARSER_FAULTS:
+        charset = None
+    text = clean_text(decode_text(payload(part)[: 4 * MAX_BODY_CHARS], charset))[: 2 * MAX_BODY_CHARS]
+    return _PGP_SIGNED.sub(lambda match: re.sub(r"(?m)^- ", "", match["text"]), text)
+
+
+def visible(text: str) -> str:
+    """Return a text without characters that nobody sees."""
+    return _TAG_CHARS.sub("", _UNSEEN_CHARS.sub("", text))
+
+
+def _unflowed(part: EmailMessage, text: str) -> str:
+    """Undo soft line breaks of `format=flowed` (RFC 3676 §4): a line that ends in a blank goes on in the next."""
+    try:
+        flowed, delsp = str(part.get_param("format", "")).lower(), str(part.get_param("delsp", "")).lower()
+    except PARSER_FAULTS:
+        return text
+    if flowed != "flowed":
+        return text
+    lines: list[str] = []
+    goes_on = False
+    for line in text.split("\n"):
+        depth = len(line) - len(line.lstrip(">"))
+        own = line[depth:].removeprefix(" ")
+        if goes_on and lines and depth == _depth(lines[-1]) and own != "-- ":
+            lines[-1] = (lines[-1][:-1] if delsp == "yes" else lines[-1]) + own
+        else:
+            lines.append(f"{'>' * depth} {own}" if depth else own)
+        goes_on = own.endswith(" ") and own != "-- "
+    return "\n".join(lines)
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(">"))
 
 
 def decode_text(content: bytes, charset: str | None) -> str:
@@ -99,7 +221,7 @@ def decode_text(content: bytes, charset: str | None) -> str:
             return text
     text = _try_decode(content, "utf-8")
     if text is None and codec:
-        text = _try_decode(content, codec)
+        text = _try_decode(content, "cp1252" if codec in {"iso8859_1", "ascii"} else codec)
     return text if text is not None else content.decode("cp1252", "replace")
 
 
@@ -116,68 +238,3 @@ def _try_decode(content: bytes, codec: str) -> str | None:
         return content.decode(codec)
     except (LookupError, ValueError):
         return None
-
-
-def html_to_text(markup: str) -> str:
-    """Render HTML as text: hidden text is dropped (it is how prompts are smuggled in), quotes get `> `."""
-    source = markup[:MAX_BODY_CHARS]
-    if not source.strip():
-        return ""
-    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    try:
-        tree = html.document_fromstring(source.encode("utf-8", "replace"), parser=parser)
-    except etree.ParserError:  # nothing but comments
-        return ""
-    _drop_unseen(tree)
-    _flatten(tree)
-    for quote in reversed(list(tree.iter("blockquote"))):
-        if _is_quote(quote):
-            _mark_quote(quote)
-    return re.sub(r"\n\s*\n\s*\n", "\n\n", _render(tree))
-
-
-def _drop_unseen(tree: Any) -> None:
-    for element in list(tree.iter(etree.Element)):
-        style = "".join(element.get("style", "").split()).lower()
-        unseen = element.tag in _UNSEEN_TAGS or "hidden" in element.attrib or _HIDDEN_STYLE.search(style)
-        if unseen and element.getparent() is not None:
-            element.drop_tree()
-
-
-def _flatten(tree: Any) -> None:
-    """Rows become lines and cells words: aligned columns would let a small table fill gigabytes."""
-    for element in tree.iter(etree.Element):
-        if element.tag in _AS_BLOCK:
-            element.tag = "div"
-        elif element.tag in {"td", "th"}:
-            element.tag = "span"
-            element.tail = _legal(f" {element.tail or ''}")
-
-
-def _is_quote(element: Any) -> bool:
-    """A quotation, not Gmail's indentation, which uses the same element."""
-    style = "".join(element.get("style", "").split()).lower()
-    return (
-        element.get("type") == "cite" or "quote" in element.get("class", "") or _QUOTE_STYLE.search(style) is not None
-    )
-
-
-def _mark_quote(element: Any) -> None:
-    """Replace a quotation by its lines, each with the `> ` of plain mail."""
-    tail, element.tail = _legal(element.tail or ""), None
-    lines = _legal(_render(element)).strip().split("\n")
-    element.clear()
-    element.tag, element.tail = "pre", tail
-    element.text = "\n".join(f"> {line}" for line in lines)
-
-
-def _legal(text: str) -> str:
-    """Without the characters lxml reads but refuses to write."""
-    return _NOT_XML.sub("", text)
-
-
-def _render(tree: Any) -> str:
-    """Text of a tree. Attributes go first: they could ask for a margin of a billion columns."""
-    for element in tree.iter(etree.Element):
-        element.attrib.clear()
-    return str(Inscriptis(tree, _LAYOUT).get_text())

@@ -11,6 +11,7 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import EmailPolicy
+from functools import lru_cache
 from typing import Any
 
 from agent.errors import BadRequest
@@ -23,6 +24,7 @@ MAX_LINE_VISITS = 20_000_000
 MAX_HEADER_BYTES = 256 * 1024
 MAX_HEADER_CHARS = 8_000
 MAX_PARTS = 500
+MAX_REPEATED = 20
 
 PARSER_FAULTS = (LookupError, ValueError, TypeError, AttributeError, RecursionError, MessageError)
 """What the `email` package raises on malformed input (its header parser has no error class of its own)."""
@@ -50,14 +52,19 @@ class _TolerantPolicy(EmailPolicy):
         """Parse a header on access; see `email.policy.EmailPolicy`."""
         if hasattr(value, "name"):  # already parsed
             return value
-        text = mend_header(value)
-        try:
-            return super().header_fetch_parse(name, text)
-        except PARSER_FAULTS:
-            return text
+        return _parse_header(name, mend_header(value))
 
 
 _TOLERANT = _TolerantPolicy()
+
+
+@lru_cache(maxsize=256)
+def _parse_header(name: str, text: str) -> Any:
+    """Parse a header's text. Remembered, because the library would parse a header at every look at it."""
+    try:
+        return EmailPolicy().header_fetch_parse(name, text)
+    except PARSER_FAULTS:
+        return text
 
 
 def clean_text(text: str) -> str:
@@ -98,17 +105,31 @@ def read_headers(raw: bytes) -> EmailMessage:
     return _parse(_header_block(raw)[:MAX_HEADER_BYTES])
 
 
+def without_preamble(raw: bytes) -> bytes:
+    """Without the empty lines and the byte order mark that saving a mail may have put before it."""
+    return raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+
+
 def _header_block(raw: bytes) -> bytes:
     """Everything before the first empty line."""
+    raw = without_preamble(raw)
     end = re.search(rb"\r?\n\r?\n", raw)
     return raw[: end.start()] if end else raw
 
 
 def _parse(raw: bytes) -> EmailMessage:
     try:
-        return message_from_bytes(raw, policy=_TOLERANT)  # type: ignore[arg-type]  # typeshed
+        return message_from_bytes(without_preamble(raw), policy=_TOLERANT)  # type: ignore[arg-type]  # typeshed
     except PARSER_FAULTS as exc:
         raise BadRequest("The mail cannot be read as MIME: its parts are nested too deeply.") from exc
+
+
+def parse_part(raw: bytes) -> EmailMessage | None:
+    """Parse a mail, or its headers, found within another; None: it cannot be read."""
+    try:
+        return _parse(raw)
+    except BadRequest:
+        return None
 
 
 def leaves(mail: EmailMessage) -> Iterator[EmailMessage]:
@@ -144,6 +165,15 @@ def header(mail: EmailMessage, name: str) -> str:
     except PARSER_FAULTS:
         value = ""
     return " ".join(clean_text(value).split())
+
+
+def header_values(mail: EmailMessage, name: str) -> list[str]:
+    """Return the text of every header of that name, at most `MAX_REPEATED`: a second one may contradict the first."""
+    try:
+        values = [str(value) for value in mail.get_all(name, [])[:MAX_REPEATED]]
+    except PARSER_FAULTS:
+        return [header(mail, name)] if name in mail else []
+    return [" ".join(clean_text(value).split()) for value in values]
 
 
 def raw_headers(mail: EmailMessage, limit: int) -> list[list[str]]:
@@ -189,6 +219,11 @@ def message_ids(text: str) -> list[str]:
 def distinct(addresses: Sequence[str]) -> list[str]:
     """Normalise addresses and drop what is unusable or repeated; order is kept."""
     return list(dict.fromkeys(address for each in addresses if (address := normalise_address(each))))
+
+
+def first_header(mail: EmailMessage, names: Sequence[str]) -> str:
+    """Return the text of the first of these headers that says something."""
+    return next((value for name in names if (value := header(mail, name))), "")
 
 
 def has_header(mail: EmailMessage, names: Sequence[str]) -> bool:

@@ -1,84 +1,51 @@
 """Cuts quoted history and signatures off a mail's text, for es, pt and en clients (others through quotequail).
 
-Mail clients announce a quotation in three ways: a sentence ("El …, Ana <a@b> escribió:"), a separator
-("-----Mensaje original-----"), or a copy of the headers ("De: … Enviado el: … Para: …"). People write the
-same words, so each needs evidence before anything is cut. When in doubt the text stays whole.
+People write the words that clients use (`email_intros`), so each needs evidence before anything is cut. When in doubt
+the text stays whole. What the HTML reader knows for certain it says by marks (`email_marks`).
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from quotequail import quote
 
+from channels.email_intros import (
+    ANSWERS_WITHIN,
+    ATTRIBUTIONS,
+    BARE_ATTRIBUTION,
+    DATED,
+    FORWARD,
+    LABEL,
+    LABELS_IN_A_LINE,
+    REPLY_ABOVE,
+    RULE,
+    SEPARATOR,
+)
+from channels.email_marks import HISTORY, INTRO, SIGNATURE, SIGNATURE_END, without_marks
+from channels.email_signatures import split_signature
+
 _MAX_LINES = 2_000
 """Lines looked at; a longer mail is cut here before anything else."""
-_ATTRIBUTION_LINES = 3
+_ATTRIBUTION_LINES = 4
 """Clients wrap the sentence that announces a quotation over at most so many lines."""
+_INTRO_LINES = 6
+"""Under a client's own mark, the quotation begins within so many lines of text."""
 _MAX_INTRO_CHARS = 400
-_HEADER_LINES = 8
-_MAX_SIGNATURE_LINES = 10
-
-_WROTE = r"(?:wrote|escribi[óo]|escreveu)"
-_WRITER = r"[^<>]{0,80}<[^<>\s]+@[^<>\s]+>"
-_ATTRIBUTIONS = (
-    # The sentence opens with a date, as in: El jue, 12 nov 2026 a las 10:15, Ana (…) escribió
-    re.compile(
-        rf"^(?:on|el|em|no dia|à|às|a las|na|no)\b.{{0,40}}?\d.{{0,300}}?\b{_WROTE}\s?:(?:$|\s{{2,}})", re.IGNORECASE
-    ),
-    # … or with the writer, as in older Portuguese Gmail: Ana (…) escreveu no dia quinta, 12/11/2026 à(s) 10:15
-    re.compile(rf"^{_WRITER}.{{0,20}}\b{_WROTE}\b.{{0,80}}:$", re.IGNORECASE),
-    # … or with the writer's bare name (Thunderbird, when set so), or only names the writer (webmails)
-    re.compile(rf"^.{{1,60}}?\b{_WROTE} (?:on|el|em|no dia)\b.{{0,20}}?\d.{{0,80}}?:$", re.IGNORECASE),
-    re.compile(r"^(?:quoting|citando)\b.{1,80}@.{1,80}?:$", re.IGNORECASE),
-    # … or is only a date and the writer
-    re.compile(rf"^\d{{4}}[-/]\d\d?[-/]\d\d?\b{_WRITER}\s?:$"),
-    # … or stands between dashes (Zoho)
-    re.compile(rf"^-{{2,}}+.{{0,300}}?\b{_WROTE}\b.{{0,20}}-{{2,}}$", re.IGNORECASE),
-)
-_DATED = re.compile(r"@|\b\d{1,2}\s?[:.h]\s?\d{2}\b")
-_SEPARATOR = re.compile(
-    r"^-{3,}+\s*(?:original (?:message|appointment)|(?:mensaje|mensagem) original|reply message"
-    r"|mensaje de respuesta)\s*-{3,}$",
-    re.IGNORECASE,
-)
-_FORWARD = re.compile(
-    r"^(?:-{3,}+\s*)?(?:forwarded message|begin forwarded message|mensaje reenviado"
-    r"|inicio del mensaje reenviado|mensagem (?:re)?encaminhada|in[ií]cio da mensagem reencaminhada)\s?:?"
-    r"(?:\s*-{3,})?$",
-    re.IGNORECASE,
-)
-_RULE = re.compile(r"^[_\-–—]{5,}$")
-_LABELS = {
-    "from": r"from|de",
-    "sent": r"sent|date|enviados?(?: (?:el|em|a))?|enviada(?: em)?|fecha|data",
-    "to": r"to|para",
-    "cc": r"cc|c/c",
-    "subject": r"subject|asunto|assunto",
-}
-_LABEL = re.compile(
-    r"^\*?(?:" + "|".join(rf"(?P<{name}>{words})" for name, words in _LABELS.items()) + r")\s?:\*?(?:\s|$)",
-    re.IGNORECASE,
-)
-_MOBILE = re.compile(
-    r"^(?:sent (?:from|via|with) (?:my |the )?\S.{0,100}|enviado (?:desde|do|da|de|via|por|con|com)\b.{0,100}"
-    r"|enviado a partir d[oae]\b.{0,100}|(?:get|obt[eé]n|obtener|obtenga|obter|obtenha|descarga(?:r)?|baixe)"
-    r"(?: o)? \[?outlook .{0,100})$",
-    re.IGNORECASE,
-)
-_DEVICE = re.compile(
-    r"iphone|ipad|\bios\b|android|galaxy|samsung|huawei|xiaomi|motorola|outlook|gmail|yahoo|proton"
-    r"|(?:mail|correo) (?:para|for)\b|smartphone|celular|telem[oó]vel|m[oó]vil|mobile|blackberry|windows|tablet",
-    re.IGNORECASE,
-)
+_HEADER_LINES = 16
+_QUESTION_LINES = 6
+"""Of a quotation that is answered line by line, the end of its last paragraph is kept before each answer."""
+_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500", "-") | {"\u00a0": " "})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
-    """A mail's text in two: what its author wrote now, and what was quoted or signed."""
+    """A mail's text in three: what its author wrote now, history, and what they sign with."""
 
     reply: str
     quoted: str = ""
+    signature: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,29 +56,81 @@ class _Intro:
     end: int
     names_author: bool = False
     """It says who wrote, so what follows is surely not the sender's own text."""
+    only_history: bool = False
+    """Nothing after it is the sender's own."""
 
 
 def split_reply(text: str) -> Split:
     """Separate what the author wrote from quoted history and signature.
 
-    Answers written between quoted lines come back whole, with the questions they answer. A mail that is
-    nothing but a forward, or a copy of headers, is its own message; one that is nothing but "… wrote:" and
-    a quotation has an empty reply.
+    Answers written between quoted lines come back with the questions they answer. A mail that is nothing but a
+    forward, or a copy of headers, is its own message; one that is nothing but "… wrote:" and a quotation has an empty
+    reply.
     """
-    lines = [line.rstrip("\u200b\u00a0 \t") for line in text.split("\n")[:_MAX_LINES]]
+    lines, marked_signature = _take_marked_signature([_line(each) for each in text.split("\n")[:_MAX_LINES]])
     intro = _find_intro(lines)
     top = lines if intro is None else lines[: intro.start]
-    answers = _answers([] if intro is None else lines[intro.end :])
-    if answers is None:
-        return Split(reply=_joined(_without_signature(lines)))
-    reply = _joined(_without_signature(_without_trailing_quote(top)) + _without_signature(answers))
-    if not reply and not (intro and intro.names_author):
-        return Split(reply=_joined(lines))
-    return Split(reply=reply, quoted=_joined(lines[len(top) :]))
+    below = [] if intro is None or intro.only_history else lines[intro.end :]
+    if _are_answered(below):
+        written = _without_trailing_quote(split_signature([*top, "", *below]).text)
+        split = split_signature(_shorten(written))
+        return _split(split.text, lines, intro, [*marked_signature, *split.signature])
+    above, under = (
+        split_signature(_shorten(_without_trailing_quote(top))),
+        split_signature(_answer_below(below), may_be_all=True),
+    )
+    signature = [*marked_signature, *above.signature, *under.signature]
+    written = [*above.text, *([""] if any(above.text) and any(under.text) else []), *under.text]
+    if not any(written):
+        return _nothing_written(lines, intro, signature)
+    if intro and not any(line.startswith(">") for line in below) and ANSWERS_WITHIN.search(_joined(written)):
+        return Split(reply=_joined(lines), signature=_signed(signature))
+    return _split(written, lines, intro, signature)
+
+
+def _line(text: str) -> str:
+    """A line without what nobody sees at its end, except the blank of the signature's delimiter (RFC 3676 §4.3)."""
+    bare = text.rstrip("\u200b\u00a0 \t\r")
+    return "-- " if bare == "--" and text.startswith("-- ") else bare
 
 
 def _joined(lines: Sequence[str]) -> str:
-    return "\n".join(lines).strip()
+    return re.sub(r"\n{3,}", "\n\n", without_marks("\n".join(line.rstrip() for line in lines))).strip()
+
+
+def _signed(lines: Sequence[str]) -> str:
+    return _joined([line for line in lines if line.strip() != "--"])
+
+
+def _split(written: Sequence[str], lines: Sequence[str], intro: _Intro | None, signature: Sequence[str]) -> Split:
+    start = intro.start if intro else len(lines)
+    quoted = lines[start:] if intro else _trailing_quote(lines)
+    return Split(reply=_joined(written), quoted=_joined(quoted), signature=_signed(signature))
+
+
+def _nothing_written(lines: Sequence[str], intro: _Intro | None, signature: Sequence[str]) -> Split:
+    """A mail without words of its own: an empty answer, or a forward, which is its own message."""
+    if intro and intro.names_author:
+        typed = split_signature(signature).text if intro.start == 0 or not _joined(lines[: intro.start]) else []
+        return Split(reply=_joined(typed), quoted=_joined(lines[intro.start :]), signature=_signed(signature))
+    if not _joined(lines):
+        return Split(reply=_joined(signature))  # written into the place of the signature
+    return Split(reply=_joined(lines))
+
+
+def _take_marked_signature(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Take out what the client marked as signature, above the history."""
+    kept: list[str] = []
+    signature: list[str] = []
+    inside = 0
+    for n, line in enumerate(lines):
+        if line in (HISTORY, INTRO):
+            return [*kept, *lines[n:]], signature
+        if line in (SIGNATURE, SIGNATURE_END):
+            inside = max(0, inside + (1 if line == SIGNATURE else -1))
+        else:
+            (signature if inside else kept).append(line)
+    return kept, signature
 
 
 def _find_intro(lines: Sequence[str]) -> _Intro | None:
@@ -121,9 +140,9 @@ def _find_intro(lines: Sequence[str]) -> _Intro | None:
     if intro is None:
         return None
     start = intro.start
-    while start and (not lines[start - 1].strip("> ") or _RULE.match(_bare(lines[start - 1]))):
+    while start and (not lines[start - 1].strip("> ") or RULE.match(_bare(lines[start - 1]))):
         start -= 1
-    return _Intro(start=start, end=intro.end, names_author=intro.names_author)
+    return replace(intro, start=start)
 
 
 def _earlier(one: _Intro | None, other: _Intro | None) -> _Intro | None:
@@ -132,19 +151,42 @@ def _earlier(one: _Intro | None, other: _Intro | None) -> _Intro | None:
 
 
 def _intro_at(lines: Sequence[str], n: int) -> _Intro | None:
+    if lines[n] == HISTORY:
+        return _Intro(start=n, end=n + 1, names_author=not _is_forward(lines, n), only_history=True)
+    if lines[n] == INTRO:
+        return _marked_intro(lines, n)
     if length := _attribution_length(lines, n):
         return _Intro(start=n, end=n + length, names_author=True)
     bare = _bare(lines[n])
-    if _SEPARATOR.match(bare) or _FORWARD.match(bare):
+    if SEPARATOR.match(bare) or FORWARD.match(bare) or REPLY_ABOVE.match(bare):
         return _Intro(start=n, end=n + 1)
     if length := _header_block_length(lines, n):
         return _Intro(start=n, end=n + length)
     return None
 
 
+def _is_forward(lines: Sequence[str], n: int) -> bool:
+    following = [line for line in lines[n + 1 : n + 1 + _INTRO_LINES] if line]
+    return any(FORWARD.match(_bare(line)) for line in following[:2])
+
+
+def _marked_intro(lines: Sequence[str], n: int) -> _Intro:
+    """What a client has marked: its sentence in any language, then the quotation."""
+    if _is_forward(lines, n):
+        return _Intro(start=n, end=n + 1, only_history=True)
+    seen = 0
+    for k in range(n + 1, len(lines)):
+        if lines[k].startswith(">"):
+            return _Intro(start=n, end=k, names_author=True)
+        seen += bool(lines[k])
+        if seen > _INTRO_LINES:
+            break
+    return _Intro(start=n, end=n + 1, names_author=True, only_history=True)
+
+
 def _bare(line: str) -> str:
-    """A line without quotation marks and the asterisks of bold text."""
-    return line[:_MAX_INTRO_CHARS].lstrip("> ").strip(" *")
+    """A line without quotation marks and the asterisks of bold text, its dashes as hyphens."""
+    return line[:_MAX_INTRO_CHARS].translate(_DASHES).lstrip("> ").strip(" *\u200e\u200f\u2063")
 
 
 def _attribution_length(lines: Sequence[str], n: int) -> int:
@@ -155,19 +197,26 @@ def _attribution_length(lines: Sequence[str], n: int) -> int:
             return 0
         if _is_attribution(part):
             return length if _is_evident(lines, n, length) else 0
+        if BARE_ATTRIBUTION.match(" ".join(part)) and _next_line(lines, n + length).startswith(">"):
+            return length
     return 0
 
 
 def _is_attribution(part: Sequence[str]) -> bool:
     """Whether the lines are one such sentence, and its beginning is not still to come."""
     later = [" ".join(part[k:]) for k in range(1, len(part))]
-    return any(pattern.match(" ".join(part)) and not any(map(pattern.match, later)) for pattern in _ATTRIBUTIONS)
+    return any(pattern.match(" ".join(part)) and not any(map(pattern.match, later)) for pattern in ATTRIBUTIONS)
+
+
+def _next_line(lines: Sequence[str], n: int) -> str:
+    return next((line for line in lines[n:] if line), "")
 
 
 def _is_evident(lines: Sequence[str], n: int, length: int) -> bool:
     """Whether the sentence carries an address or a time of day, or a quoted line follows it."""
-    following = next((line for line in lines[n + length :] if line), "")
-    return following.startswith(">") or _DATED.search(" ".join(lines[n : n + length])) is not None
+    if _next_line(lines, n + length).startswith(">"):
+        return True
+    return DATED.search(" ".join(lines[n : n + length])) is not None
 
 
 def _header_block_length(lines: Sequence[str], n: int) -> int:
@@ -176,54 +225,83 @@ def _header_block_length(lines: Sequence[str], n: int) -> int:
     "De: Lima / Para: Cusco / Fecha: mayo" is an order, so a sender needs an address beside it or a subject
     and one label more.
     """
+    if LABELS_IN_A_LINE.match(_bare(lines[n])):
+        return 1
     labels: set[str] = set()
     length = 0
     for k, line in enumerate(lines[n : n + _HEADER_LINES]):
-        if match := _LABEL.match(line.lstrip("> ")):
+        if match := LABEL.match(line.translate(_DASHES).lstrip("> ")):
             labels.add(str(match.lastgroup))
             length = k + 1
         elif k == 0 or (line.strip("> ") and k > length):  # one wrapped line may stand between labels
             break
-    has_address = "@" in "".join(lines[n : n + length])
-    copied = (has_address and len(labels) >= 2) or ("subject" in labels and len(labels) >= 3)
-    return length if "from" in labels and copied else 0
+    if "from" not in labels:
+        return 0
+    if "@" in "".join(lines[n : n + length]):
+        return length if len(labels - {"other"}) >= 2 else 0
+    first = LABEL.match(lines[n].translate(_DASHES).lstrip("> "))
+    opens = first is not None and first.lastgroup == "from"
+    return length if opens and "subject" in labels and len(labels - {"other"}) >= 3 else 0
 
 
 def _foreign_intro(lines: Sequence[str]) -> _Intro | None:
     """What quotequail finds in the other languages it knows, where the line bears evidence."""
-    # Its patterns take quadratic time on long lines and on runs of dashes.
-    short = [re.sub(r"-{4,}", "----", line[:_MAX_INTRO_CHARS]) for line in lines]
+    # Its patterns take quadratic time on long lines and on runs of dashes, and it knows more kinds of line ends.
+    short = [re.sub(r"-{4,}", "----", _LINE_ENDS.sub(" ", line[:_MAX_INTRO_CHARS])) for line in lines]
     parts = quote("\n".join(short), limit=len(lines) + 1, quote_intro_line=True)
-    if len(parts) < 2:
+    if not lines or len(parts) < 2:
         return None
     n = len(lines) - len(parts[1][1].split("\n"))
     return _Intro(start=n, end=n + 1) if _is_evident(lines, n, 2) or lines[n].startswith("---") else None
 
 
-def _answers(below: Sequence[str]) -> list[str] | None:
-    """Lines written under a quotation; None when they stand between quoted lines."""
+def _are_answered(below: Sequence[str]) -> bool:
+    """Whether lines stand between those quoted: the quotation is answered point by point."""
+    if not _next_line(below, 0).startswith(">"):
+        return False
     quoted = [n for n, line in enumerate(below) if line.startswith(">")]
-    if not quoted:
+    return any(line and not line.startswith(">") for line in below[quoted[0] : quoted[-1]])
+
+
+def _answer_below(below: Sequence[str]) -> list[str]:
+    """Lines written under a quotation; none where the history is not marked by `>`, as nobody could tell."""
+    if not _next_line(below, 0).startswith(">"):
         return []
-    written = [n for n, line in enumerate(below) if line and not line.startswith(">") and n > quoted[0]]
-    if any(n < quoted[-1] for n in written):
-        return None
-    return list(below[quoted[-1] + 1 :])
+    last = max(n for n, line in enumerate(below) if line.startswith(">"))
+    return list(below[last + 1 :])
+
+
+def _shorten(lines: Sequence[str]) -> list[str]:
+    """Of each quotation, keep only the end of its last paragraph: what the lines under it answer."""
+    kept: list[str] = []
+    run: list[str] = []
+    for line in lines:
+        if line.startswith(">") or (run and not line):
+            run.append(line)
+            continue
+        kept += [*_last_paragraph(run), line]
+        run = []
+    return [*kept, *run]
+
+
+def _last_paragraph(run: Sequence[str]) -> list[str]:
+    quoted = _without_end([line for line in run if line], lambda line: not line.strip("> "))
+    start = len(quoted)
+    while start and quoted[start - 1].strip("> ") and len(quoted) - start < _QUESTION_LINES:
+        start -= 1
+    return [*quoted[start:], *([""] if run and not run[-1] else [])]
 
 
 def _without_trailing_quote(lines: Sequence[str]) -> list[str]:
-    kept = list(lines)
-    while kept and (not kept[-1] or kept[-1].startswith(">")):
-        kept.pop()
-    return kept
+    return _without_end(lines, lambda line: not line or line.startswith(">"))
 
 
-def _without_signature(lines: Sequence[str]) -> list[str]:
-    """Drop what follows a line of two dashes (RFC 3676 §4.3), and the advertisements of mobile clients."""
-    kept = list(lines)
-    dashes = [n for n, line in enumerate(kept) if line == "--"]
-    if dashes and any(kept[: dashes[-1]]) and sum(map(bool, kept[dashes[-1] + 1 :])) <= _MAX_SIGNATURE_LINES:
-        kept = kept[: dashes[-1]]
-    while kept and (not kept[-1] or (_MOBILE.match(kept[-1]) and _DEVICE.search(kept[-1]))):
-        kept.pop()
-    return kept
+def _without_end(lines: Sequence[str], is_dropped: Callable[[str], bool]) -> list[str]:
+    end = len(lines)
+    while end and is_dropped(lines[end - 1]):
+        end -= 1
+    return list(lines[:end])
+
+
+def _trailing_quote(lines: Sequence[str]) -> Sequence[str]:
+    return lines[len(_without_trailing_quote(lines)) :]

@@ -13,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartState, parse_options_header
 
 from agent.errors import BadRequest
+from channels.email_auth import Auth, sendgrid_auth
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -85,8 +86,23 @@ def parse_multipart(content_type: str, body: bytes) -> dict[str, bytes]:
     return form.fields
 
 
-def parse_sendgrid_form(fields: Mapping[str, bytes]) -> tuple[bytes, str | None, list[str]]:
-    """Return the raw mail, its SMTP return path and its SMTP recipients.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostedMail:
+    """A mail as SendGrid posts it in raw mode, and what SendGrid has found out about its sender."""
+
+    raw: bytes
+    envelope_from: str | None
+    envelope_to: list[str]
+    spf: str = ""
+    dkim: str = ""
+
+    def verdicts(self, sender: str) -> Auth:
+        """Say how far a sender is proven. The form's signature covers SendGrid's words."""
+        return sendgrid_auth(self.spf, self.dkim, sender=sender, envelope_from=self.envelope_from)
+
+
+def parse_sendgrid_form(fields: Mapping[str, bytes]) -> PostedMail:
+    """Read the form of raw mode: the mail, its SMTP return path and recipients, and verdicts of SPF and DKIM.
 
     Raises:
         BadRequest: not a form of raw mode, or without a usable envelope.
@@ -105,4 +121,10 @@ def parse_sendgrid_form(fields: Mapping[str, bytes]) -> tuple[bytes, str | None,
     to = envelope.get("to") if isinstance(envelope, dict) else None
     if not isinstance(to, list) or not all(isinstance(address, str) for address in to):
         raise BadRequest("The field `envelope` has no list `to` of addresses.")
-    return raw, sender if isinstance(sender, str) else None, to
+    return PostedMail(
+        raw=raw,
+        envelope_from=sender if isinstance(sender, str) else None,
+        envelope_to=to,
+        spf=fields.get("SPF", b"").decode("utf-8", "replace"),
+        dkim=fields.get("dkim", b"").decode("utf-8", "replace"),
+    )

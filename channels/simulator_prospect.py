@@ -201,6 +201,8 @@ class ProspectGateway:
             f"{self._web_url}/webhooks/sendgrid/inbound",
             data={
                 "envelope": json.dumps({"from": post.person.email, "to": [post.recipient]}),
+                "SPF": "pass",
+                "dkim": f"{{@{post.person.email.partition('@')[2]} : pass}}",
                 "charsets": json.dumps({"to": "UTF-8", "from": "UTF-8", "subject": "UTF-8"}),
             },
             files={"email": (None, mail.as_bytes())},

@@ -4,16 +4,17 @@ nothing behind; no body is ever logged.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 from fastapi import APIRouter, Request, Response
 
 from agent.errors import BadRequest, UnknownRecipient
+from agent.mail import InboundMail, receive_mail
 from agent.ports import Deps
 from agent.turn import receive, record_status
-from agent.types import InboundMessage, Provider
-from channels.email_inbound import parse_mime, recipients
+from agent.types import Provider
+from channels.email_inbound import read_copies
 from channels.email_sendgrid import MAX_FORM_BYTES, parse_multipart, parse_sendgrid_form
 from channels.email_signature import verify_sendgrid
 from channels.twilio_inbound import callback_tenant, parse_inbound, parse_status, require_account
@@ -119,24 +120,28 @@ def _email_provider(request: Request, body: bytes, deps: Deps, keys: Sequence[Em
     )
 
 
-def _read_mail(content_type: str, body: bytes, provider: Provider) -> list[InboundMessage]:
+def _read_mail(content_type: str, body: bytes, provider: Provider) -> list[InboundMail]:
     """Return the mail once for each address it was sent to; only tenants' addresses will be accepted."""
-    raw, envelope_from, envelope_to = parse_sendgrid_form(parse_multipart(content_type, body))
-    message = parse_mime(raw, envelope_from=envelope_from, envelope_to=envelope_to)
-    addresses = recipients(raw, envelope_to) or [message.recipient]
-    return [replace(message, provider=provider, recipient=address) for address in addresses]
+    posted = parse_sendgrid_form(parse_multipart(content_type, body))
+    return read_copies(
+        posted.raw,
+        envelope_from=posted.envelope_from,
+        envelope_to=posted.envelope_to,
+        provider=provider,
+        verdicts=posted.verdicts,
+    )
 
 
-async def receive_any(copies: Sequence[InboundMessage], deps: Deps) -> int:
+async def receive_any(copies: Sequence[InboundMail], deps: Deps) -> int:
     """Receive one mail for every tenant it was sent to; return how many took it.
 
     Raises:
         UnknownRecipient: none did.
     """
     taken, refusal = 0, None
-    for message in copies:
+    for each in copies:
         try:
-            await receive(message, deps)
+            await receive_mail(each, deps)
             taken += 1
         except UnknownRecipient as exc:
             refusal = exc

@@ -211,6 +211,32 @@ def check(
         raise typer.Exit(asyncio.run(work))
 
 
+@app.command("parse-email")
+def parse_email(
+    sources: Annotated[
+        list[str], typer.Option("--in", help="A mail (.eml), a directory of them, or - for standard input. Repeatable.")
+    ],
+    target: Annotated[Path | None, typer.Option("--out", help="Where to write; standard output if absent.")] = None,
+    authserv_ids: Annotated[
+        list[str] | None,
+        typer.Option("--authserv-id", help="Whose Authentication-Results to trust; else IMAP_AUTHSERV_IDS."),
+    ] = None,
+) -> None:
+    """Show what is read in a mail, as JSON: {text, quoted, html_text, language, auto_reply, bounce, thread, …}.
+
+    text is what its author wrote, without quoted history (quoted) and signature; html_text its HTML part without what
+    nobody could see. auto_reply: no machine may answer it; automatic says why. bounce: what it reports about a mail of
+    ours. auth: verdicts about the sender, and whether somebody trusted gave them. hold: why a person must read it.
+
+    One mail gives one object; several, or a directory, give JSON Lines with the field file.
+    """
+    from jobs.parse_email import run_parse_email
+
+    with _explained():
+        trusted = authserv_ids or list(_settings().imap_authserv_ids)
+        raise typer.Exit(run_parse_email(sources, target, trusted, err))
+
+
 @tenant_app.command("apply")
 def tenant_apply(
     file: Annotated[Path, typer.Argument(help="Tenant file (YAML).", exists=True, dir_okay=False)],

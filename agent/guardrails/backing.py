@@ -40,7 +40,9 @@ _ANCHOR = re.compile(
 )
 _BEFORE = re.compile(r"\b(?:antes|before|prior|ahead|previ[oa]s?)\b")
 _IF = re.compile(r"\b(?:si|se|if|caso|cuando|quando|when)\b")
-_FREE = re.compile(r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b")
+_FREE = re.compile(
+    r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
+)
 _TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIMES = frozenset({"hour", "day", "month", "minute"})

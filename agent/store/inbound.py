@@ -16,7 +16,8 @@ from agent.types import ConversationId, InboundMessage, MessageId, TenantId
 class Received:
     """What became of an inbound message."""
 
-    outcome: Literal["stored", "duplicate", "unknown_recipient"]
+    outcome: Literal["stored", "duplicate", "unknown_recipient", "report"]
+    """`report`: it was about one of our own messages, `message_id`, and is none itself."""
     message_id: MessageId
     tenant_id: TenantId | None = None
     conversation_id: ConversationId | None = None

@@ -15,7 +15,7 @@ from agent.types import (
 )
 
 _COLUMNS = """id, seq, direction, author, body, created_at, language, subject, media, provider_id,
-              provider_handled_opt_out, automatic, thread_references"""
+              provider_handled_opt_out, automatic, thread_references, trust, hold"""
 BURST_LIMIT = 100
 """More unread messages than this are answered in a further turn."""
 
@@ -71,6 +71,8 @@ def _message(row: DictRow) -> Message:
         provider_handled_opt_out=row["provider_handled_opt_out"],
         automatic=row["automatic"],
         references=tuple(row["thread_references"]),
+        trust=row["trust"],
+        hold=row["hold"],
     )
 
 

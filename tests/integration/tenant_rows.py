@@ -61,6 +61,9 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
      'reply', 'local', 'sending', 1, %(claim)s, '2099-01-01', %(at)s, null),
     (%(sent)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
      'reply', 'local', 'sent', 1, null, null, %(at)s, %(provider_id)s);
+insert into mail_originals (message_id, tenant_id, content) values (%(read)s, %(tenant)s, 'Secret mail');
+insert into mail_tokens (token, tenant_id, conversation_id, purpose)
+    values (rpad(translate(replace(%(idle)s::text, '-', ''), '0189', 'wxyz'), 26, 'a'), %(tenant)s, %(idle)s, 'reply');
 insert into holding_lines (tenant_id, conversation_id, outage_id, message_id)
     values (%(tenant)s, %(idle)s, %(idle)s, %(pending)s);
 insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
@@ -109,6 +112,8 @@ ONE_MESSAGE = {
     "procrastinate_jobs": 1,
 }
 """The rows of a new contact's first message."""
+ONE_MAIL = {**ONE_MESSAGE, "mail_originals": 1}
+"""The rows of a new contact's first mail."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

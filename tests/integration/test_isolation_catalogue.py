@@ -13,12 +13,16 @@ WITHOUT_TENANT = {
     "outages": ["INSERT", "SELECT", "UPDATE"],
     "model_health": ["DELETE", "INSERT", "SELECT", "UPDATE"],
     "metric_totals": ["INSERT", "SELECT", "UPDATE"],
+    "mailboxes": ["INSERT", "SELECT", "UPDATE"],
 }
 """Tables that hold no tenant's rows, and what the application may do there: `system_events` it cannot even read."""
 
 DEFINER_FUNCTIONS = {
     "find_channel_account": "TABLE(account_id uuid, account_tenant_id uuid, account_provider text)",
     "find_tenant_id": "uuid",
+    "find_mail_token": (
+        "TABLE(found_tenant_id uuid, found_conversation_id uuid, found_address text, found_provider text)"
+    ),
     "list_tenants": "TABLE(tenant_id uuid, tenant_slug text, tenant_name text)",
     "renew_leases": "SETOF uuid",
     "sweep_conversations": "TABLE(swept_tenant_id uuid, swept_id uuid)",
@@ -37,8 +41,9 @@ ROUTER_READS = {
     "messages": {"id", "tenant_id", "state", "claimed_until", "not_before"},
     "conversations": {
         *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
-        *("waiting_since", "wait_until", "priority", "is_resumed"),
+        *("waiting_since", "wait_until", "priority", "is_resumed", "channel_account_id"),
     },
+    "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }
@@ -100,6 +105,7 @@ async def test_tables_without_tenant_allow_no_more_than_they_must_and_name_no_te
         "outages": ["at_once", "ended_at", "id", "reason", "recovering_at", "started_at"],
         "model_health": ["error", "model", "provider", "since", "state", "updated_at", "worker"],
         "metric_totals": ["labels", "sample", "value"],
+        "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "uid_validity"],
     }
 
 

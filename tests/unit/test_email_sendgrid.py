@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import BadRequest
 from channels import email_sendgrid
-from channels.email_sendgrid import parse_multipart, parse_sendgrid_form
+from channels.email_sendgrid import PostedMail, parse_multipart, parse_sendgrid_form
 from channels.email_signature import MAX_AGE_S, generate_keypair, sign_sendgrid, verify_sendgrid
 
 FORM = "multipart/form-data; boundary=xYzZY"
@@ -90,10 +90,9 @@ def test_any_bytes_are_a_form_or_refused(noise: bytes) -> None:
 @pytest.mark.parametrize("name", ["email", "rawEmail"])
 def test_raw_mode_gives_mail_and_envelope(name: str) -> None:
     envelope = json.dumps({"from": "", "to": ["a@lumen.example", "b@lumen.example"]}).encode()
-    assert parse_sendgrid_form({name: b"From: x\xff", "envelope": envelope}) == (
-        b"From: x\xff",
-        "",
-        ["a@lumen.example", "b@lumen.example"],
+    posted = parse_sendgrid_form({name: b"From: x\xff", "envelope": envelope, "SPF": b"pass"})
+    assert posted == PostedMail(
+        raw=b"From: x\xff", envelope_from="", envelope_to=["a@lumen.example", "b@lumen.example"], spf="pass"
     )
 
 
