@@ -9,7 +9,8 @@ import pytest
 from agent.models.retrying import CALLS_PER_RETRY, FREE_IN_PROCESS
 from tests.benchmarks.drill import Drilled, drill, report
 from tests.benchmarks.drill_plot import draw_page, draw_timeline
-from tests.benchmarks.drill_run import FORECAST, WORKERS, Plan
+from tests.benchmarks.drill_forecast import FORECAST
+from tests.benchmarks.drill_run import WORKERS, Plan
 
 MINUTES = 5.0
 PLAN = Plan(
