@@ -54,7 +54,14 @@ def _all_on(model: str) -> Setup:
 
 
 SONNET_ALONE, OPUS_ALONE = _all_on(SONNET), _all_on(OPUS)
+SAME_CALLS = Setup(
+    name="the calls made",
+    model=lambda _: SONNET,
+    makes=lambda call: call.why == "made" and not call.is_second_opinion,
+    cached=False,
+)
 MADE = Setup(name="", model=routed, makes=lambda call: call.why == "made")
+ALL_DRAFTED = Setup(name="every turn drafted", model=routed, makes=lambda _: True)
 LEVERS = (
     Setup(name="each task on its tier", model=routed, makes=lambda _: True, cached=False),
     Setup(name="no draft where none is needed", model=routed, makes=lambda c: c.why != "no draft needed", cached=False),
@@ -112,15 +119,16 @@ def report(replayed: Replayed) -> Iterator[Line]:
     yield from _about_quiet_days(replayed)
     figure = (
         f"{UNSURE:.0%} of messages unsure on the fast tier, {UNSURE * STILL_UNSURE:.0%} on the next; {THOUGHTS} tokens "
-        f"of Opus's thoughts; {MEAN_MESSAGES:.0f} messages a conversation; the hours of the day; 3.1 bytes a token"
+        f"of Opus's thoughts; {MEAN_MESSAGES:.0f} messages a conversation; the hours of the day; 3.1 bytes a token; "
+        "replies that quote what is published, which no judge need read; each intent as often as it is labelled"
     )
     yield "assumed", figure
 
 
 def _about_levers(replayed: Replayed) -> Iterator[Line]:
     a, b = cost_usd(replayed, SONNET_ALONE), cost_usd(replayed, OPUS_ALONE)
-    drafted = ", ".join(f"{name} {number}" for name, number in sorted(replayed.outcomes.items(), key=lambda e: -e[1]))
-    yield "turns", f"{replayed.turns}: {drafted}"
+    outcomes = sorted(replayed.outcomes.items(), key=lambda each: -each[1])
+    yield "turns", f"{replayed.turns}: {', '.join(f'{name} {number}' for name, number in outcomes)}"
     yield "(b) everything on Opus, uncached", f"{b:7.3f} $ per 1,000 turns"
     yield "(a) everything on Sonnet, uncached", f"{a:7.3f} $"
     before = a
@@ -129,6 +137,10 @@ def _about_levers(replayed: Replayed) -> Iterator[Line]:
         yield f"  + {lever.name}", f"{now:7.3f} $  {(before - now) / a:+7.1%} of (a)"
         before = now
     yield "as shipped", _verdict(before, a, b)
+    same = cost_usd(replayed, SAME_CALLS)
+    yield "  against only the calls that are made", f"{same:7.3f} $ on Sonnet, uncached: {1 - before / same:.1%} below"
+    drafted = cost_usd(replayed, ALL_DRAFTED)
+    yield "  were every turn to be answered by a model", f"{drafted:7.3f} $, {1 - drafted / a:.1%} below (a)"
     cascade = _with_cascade(replayed, before)
     asked, alone, right = replayed.clear
     figure = (

@@ -5,6 +5,7 @@ also as a page. The stage is `tests.benchmarks.drill_run`.
 """
 
 import argparse
+import gc
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -175,6 +176,7 @@ def _delays(drilled: Drilled) -> Iterator[Line]:
 def measure(plan: Plan, trained: Path | None = None) -> Drilled:
     """Run a drill with a server of its own."""
     configure_logging("error", json=False)
+    gc.freeze()  # what is loaded stays: not to be looked through again and again
     with durable_home() as home:
         return drill(plan, home, trained or load_settings().nightshift_home)
 

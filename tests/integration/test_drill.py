@@ -8,14 +8,15 @@ import pytest
 
 from agent.models.retrying import CALLS_PER_RETRY, FREE_IN_PROCESS
 from tests.benchmarks.drill import Drilled, drill, report
+from tests.benchmarks.drill_forecast import FORECAST
 from tests.benchmarks.drill_plot import draw_page, draw_timeline
-from tests.benchmarks.drill_run import FORECAST, WORKERS, Plan
+from tests.benchmarks.drill_run import WORKERS, Plan
 
-MINUTES = 5.0
+MINUTES = 4.0
 PLAN = Plan(
     minutes=MINUTES,
-    messages=110,
-    prospects=80,
+    messages=90,
+    prospects=65,
     forecast=[replace(each, until_min=each.until_min * MINUTES / FORECAST[-1].until_min) for each in FORECAST],
 )
 
