@@ -36,7 +36,8 @@ def calendar(method: str, text: str = "") -> bytes:
         (HEAD + b"Content-Type: application/x-pkcs7-mime; name=smime.p7m\r\n\r\nx", "S/MIME"),
         (
             HEAD + b"Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n"
-            b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\nx\r\n--b--",
+            b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\n"
+            b"Content-Type: application/octet-stream\r\n\r\nx\r\n--b--",
             "PGP",
         ),
         (HEAD + b"\r\nhola\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEM\r\n-----END PGP MESSAGE-----", "PGP"),
