@@ -146,7 +146,8 @@ def _consent(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
             )
         elif _is_one_of(message, OPT_IN_WORDS) and (suppressed or result is not None):
             if not may("opt_in", message.trust):
-                continue  # consent is the person's own: what an unproven sender writes does not give it
+                result = result or _unproven_return(message)
+                continue
             result = Screened(
                 kind="opt_in",
                 reason="The contact asks to hear from us again.",
@@ -155,6 +156,12 @@ def _consent(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
                 confirm=not message.provider_handled_opt_out,
             )
     return result
+
+
+def _unproven_return(message: Message) -> Screened:
+    """Return a person: consent is the contact's own, and nothing proves that it is they who give it."""
+    reason = "Somebody asks that we write again, and nothing proves that it is the contact."
+    return Screened(kind="person", reason=reason, message=message, confirm=False)
 
 
 def _is_unknown_keyword(message: Message, channel: Channel) -> bool:

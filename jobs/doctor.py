@@ -11,6 +11,8 @@ from agent.models.providers import build_gateway
 from agent.settings import LOOPBACK_HOSTS, Settings
 from agent.store import embedded, migrate
 from agent.store.db import require_session_mode
+from agent.store.mailboxes import list_faults
+from channels.email_imap import parse_imap_url
 from jobs.wiring import database_urls, open_store, utc_now
 
 
@@ -82,8 +84,9 @@ def _check_providers(settings: Settings) -> list[Finding]:
                 fix="Set NIGHTSHIFT_PUBLIC_URL to the https address your webhooks are reached at (no underscore).",
             )
         )
-    if bool(settings.smtp_url) != bool(settings.sendgrid_inbound_public_keys):
-        missing = "SENDGRID_INBOUND_PUBLIC_KEYS" if settings.smtp_url else "SMTP_URL"
+    findings += _check_mailboxes(settings)
+    if bool(settings.smtp_url) != bool(settings.sendgrid_inbound_public_keys or settings.imap_url):
+        missing = "SENDGRID_INBOUND_PUBLIC_KEYS or IMAP_URL" if settings.smtp_url else "SMTP_URL"
         findings.append(
             Finding(
                 level="note",
@@ -111,6 +114,25 @@ def _check_providers(settings: Settings) -> list[Finding]:
             )
         )
     return findings or [Finding(level="ok", subject="providers", text="configured")]
+
+
+def _check_mailboxes(settings: Settings) -> list[Finding]:
+    findings = []
+    for url in settings.imap_url:
+        try:
+            parse_imap_url(url.get_secret_value())
+        except Misconfigured as exc:
+            findings.append(Finding(level="bad", subject="mailbox", text=exc.problem, fix=exc.fix))
+    if settings.imap_url and not settings.imap_authserv_ids:
+        findings.append(
+            Finding(
+                level="note",
+                subject="mailbox",
+                text="nobody's address counts as proven, so START by mail needs a person",
+                fix="Set IMAP_AUTHSERV_IDS to the first word of your server's Authentication-Results headers.",
+            )
+        )
+    return findings
 
 
 def _is_public(url: str) -> bool:
@@ -160,6 +182,11 @@ async def _check_running_database(settings: Settings) -> list[Finding]:
     async with open_store(settings, connections=2) as (deps, _), deps.db.system() as connection:
         cursor = await connection.execute("select * from list_tenants()")
         count = len(await cursor.fetchall())
+        faults = await list_faults(connection)
+    findings += [
+        Finding(level="bad", subject="mailbox", text=f"{name} cannot be read: {error}", fix="Check IMAP_URL.")
+        for name, error in faults.items()
+    ]
     findings.append(
         Finding(level="ok", subject="tenants", text=f"{count}")
         if count

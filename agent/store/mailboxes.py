@@ -44,6 +44,12 @@ async def record_fault(tx: Tx, name: str, token: UUID, error: str) -> None:
     await tx.execute("update mailboxes set error = %s where name = %s and lease_token = %s", (error[:500], name, token))
 
 
+async def list_faults(tx: Tx) -> dict[str, str]:
+    """Return why mailboxes cannot be read, by name; those that can are not in it."""
+    cursor = await tx.execute("select name, error from mailboxes where error is not null order by name")
+    return {row["name"]: row["error"] for row in await cursor.fetchall()}
+
+
 async def release_mailbox(tx: Tx, name: str, token: UUID) -> None:
     """Let another process read it at once."""
     await tx.execute(

@@ -242,6 +242,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     mailboxes.claim_mailbox: "belongs to no tenant",
     mailboxes.record_read: "belongs to no tenant",
     mailboxes.record_fault: "belongs to no tenant",
+    mailboxes.list_faults: "belongs to no tenant",
     mailboxes.release_mailbox: "belongs to no tenant",
     conversations.renew: "over all tenants: holding a token is the right to it",
     conversations.sweep: "over all tenants: tells ids only (test_isolation_catalogue.py)",

@@ -29,7 +29,7 @@ def test_opt_out_needs_no_proof(trust: Trust) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trust", "expected"), [("proven", "opt_in"), ("replying", "opt_in"), ("unknown", None), ("failed", "person")]
+    ("trust", "expected"), [("proven", "opt_in"), ("replying", "opt_in"), ("unknown", "person"), ("failed", "person")]
 )
 def test_return_needs_proof(trust: Trust, expected: str | None) -> None:
     assert kind(screen(written("START", trust, conversation=SUPPRESSED), NOW)) == expected
