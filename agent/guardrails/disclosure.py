@@ -4,28 +4,36 @@ Sources: EU AI Act art. 50(1), in force since 2026-08-02; California Business & 
 """
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from agent.folding import words_of
 from agent.guardrails.bot_question import is_asked
 from agent.guardrails.expressions import first_match, load_alternatives, load_expressions
-from agent.guardrails.folded import Folded, fold_text
+from agent.guardrails.folded import MAX_CHARS, Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.guardrails.required_words import starts_in
+from agent.guardrails.signatures import find_signatures
 from agent.guardrails.word_lists import load_words
 from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
 
 RULE = "disclosure"
-VERSION = 3
+VERSION = 4
 MAX_EVIDENCE = 120
 MAX_INBOUND_CHARS = 4_000
 
 POSES = ("denies_machine", "poses", "lives_like_a_person")
+LIFE = ("personal", "there")
+"""What it may say that it does not have or do."""
 
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _SAYS = load_expressions("disclosure")
-_CLAIMS = load_alternatives("disclosure", (*POSES, "poses_when_asked", "claims_role", "introduces", "name_here"))
+_LIFE = load_expressions("disclosure_life")
+_CLAIMS = {
+    **load_alternatives("disclosure", (*POSES, "poses_when_asked", "claims_role", "introduces", "name_here")),
+    **load_alternatives("disclosure_life", LIFE),
+}
 _FIRST_NAMES = load_words("pii")["first_names"]
 
 
@@ -35,7 +43,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     folded = fold_text(candidate.text)
     asked = candidate.purpose not in PROACTIVE and is_asked(turn)
-    if found := next(_poses(candidate.text, folded, turn, tenant, asked=asked), None):
+    if found := next(_poses(candidate.text[:MAX_CHARS], folded, turn, tenant, asked=asked), None):
         span = folded.span(*found)
         reason = "The reply poses as a person or denies being automated; say truly what you are."
         evidence = candidate.text[slice(*span)][:MAX_EVIDENCE]
@@ -52,25 +60,58 @@ def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant, *, asked: bool
     for kind in (*POSES, "poses_when_asked") if asked else POSES:
         if found := first_match(_CLAIMS[kind].possible(starts), said, 0, len(said)):
             yield found.span()
+    yield from _tells_of_a_life(text, folded, turn)
     for match in _SAYS["claims_role"].finditer(said) if _CLAIMS["claims_role"].possible(starts) else ():
         if not _SAYS["virtual"].match(said, match.end()):
             yield match.span()
     yield from _introductions(text, folded, turn, tenant)
+    yield from _folded_spans(find_signatures(text, tenant), folded)
     if asked and not _answers_truly(said, fold_text(turn.text).text):
         first = re.match(r"[^.!?\n]*\w", said)
         yield first.span() if first else (0, len(said))
 
 
+def _tells_of_a_life(text: str, folded: Folded, turn: Turn) -> Iterator[tuple[int, int]]:
+    """Yield where the reply tells of a body, a home, a past or a meeting, or says yes when asked for such."""
+    said, starts = folded.text, starts_in(folded.text)
+    for pattern in (pattern for kind in LIFE for pattern in _CLAIMS[kind].possible(starts)):
+        for match in pattern.finditer(said):
+            denied = _SAYS["denied"].search(said, max(0, match.start() - 16), match.start())
+            if not denied and not _SAYS["as_machine"].match(said, match.end()):
+                yield match.span()
+    yield from _folded_spans((match.span() for match in _LIFE["lived"].finditer(text)), folded)
+    question = words_of(turn.text[:MAX_INBOUND_CHARS])
+    asked_for_life = _LIFE["asks_life"].search(question) and _LIFE["affirms"].match(said)
+    here = _LIFE["is_here"].match(said) if _LIFE["asks_person"].search(question) else None
+    if (asked_for_life or here) and not (_SAYS["admits_machine"].search(said) or _SAYS["assists"].search(said)):
+        yield here.span() if here else (0, len(said))
+
+
+def _folded_spans(spans: Iterable[tuple[int, int]], folded: Folded) -> Iterator[tuple[int, int]]:
+    """Yield where stretches of the original stand in the folded text."""
+    for start, end in spans:
+        first = min(bisect_left(folded.origins, start), len(folded.origins) - 1)
+        yield first, max(first + 1, bisect_left(folded.origins, end))
+
+
 def _answers_truly(said: str, question: str) -> bool:
     """Say whether a reply to "are you a bot?" says what it is, if only by the right yes or no."""
     stated = "".join(sentence for sentence in _SENTENCE.findall(said) if "?" not in sentence)
-    admissions = (*_SAYS["admits_machine"].finditer(stated), *_SAYS["assists"].finditer(stated))
-    if any(not _SAYS["unless"].search(stated, max(0, match.start() - 40), match.start()) for match in admissions):
+    named = (*_SAYS["admits_machine"].finditer(stated), *_SAYS["assists"].finditer(stated))
+    if any(_is_of_itself(stated, match) for match in named):
         return True
     of_machine, of_person = bool(_SAYS["machine"].search(question)), bool(_SAYS["person"].search(question))
     if of_machine == of_person:
         return False
     return bool(_SAYS["begins_yes" if of_machine else "begins_no"].match(said))
+
+
+def _is_of_itself(stated: str, machine: re.Match[str]) -> bool:
+    """Say whether the agent calls itself a machine: "soy un bot", and neither "los bots …" nor "no soy un bot"."""
+    before = stated[max(0, machine.start() - 40) : machine.start()]
+    if _SAYS["unless"].search(before):
+        return False
+    return not _SAYS["machine_alone"].fullmatch(machine[0]) or bool(_SAYS["of_itself"].search(before))
 
 
 def _introductions(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:

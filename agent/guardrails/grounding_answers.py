@@ -65,8 +65,8 @@ def _is_known(word: str, facts: Facts, language: str) -> bool:
     """Say whether something published is this, sounds like it, or means the same; features are judged elsewhere."""
     if word in facts.words or family(word) in facts.families or is_cognate(word, facts.sounds):
         return True
-    found = concepts_at((word,), 0, language)
-    return any(f.concept in facts.concepts or (f.concept.startswith("features:") and not f.is_loose) for f in found)
+    meant = [found.concept for found in concepts_at((word,), 0, language) if not found.is_loose]
+    return any(concept in facts.concepts or concept.startswith("features:") for concept in meant)
 
 
 def _is_lacking(clause: Clause, words: frozenset[str], facts: Facts, *, says_yes: bool) -> bool:

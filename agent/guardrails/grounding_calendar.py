@@ -74,8 +74,10 @@ def _before_and_after(day: date, count: int, unit: str, *, back_only: bool) -> I
         else:
             length = {"units:week": count * _PER_WEEK, "units:hour": count // _HOURS_A_DAY}.get(unit, count)
             yield day + timedelta(sign * length)
-            if sign > 0:
-                yield day + timedelta(length - 1)  # the first day counts
+            within = (
+                _PER_WEEK if unit == "units:week" else 1
+            )  # something ends within the last week; the first day counts
+            yield from (day + timedelta(length - less) for less in range(1, within + 1) if sign > 0)
 
 
 def _months_away(day: date, months: int) -> Iterator[date]:

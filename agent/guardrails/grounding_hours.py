@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
@@ -184,8 +185,22 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     ):
         return "supported"
     asked = [d.value for d in talk.inbound.of("date") if isinstance(d.value, CalendarDate)]
+    if said.day is not None and f"{said.day}" in _days_of_the_month(facts.text):
+        return "undecided"
     echoes = any(_same_date(said, each) for each in asked) and not statement.sentence.serves
     return "undecided" if echoes else "unsupported"
+
+
+_DAY_OF_THE_MONTH = re.compile(
+    r"\b(?:dia|el|o|day|the) (\d{1,2})(?:st|nd|rd|th|o)?"
+    r"(?= (?:de cada|de todos|do|del|of each|of every|of the|each|every)\b)"
+)
+
+
+@lru_cache(maxsize=64)
+def _days_of_the_month(text: str) -> frozenset[str]:
+    """Return the days that are published of every month: "by the 20th of the month before"."""
+    return frozenset(match[1] for match in _DAY_OF_THE_MONTH.finditer(text))
 
 
 def _is_day(mention: Mention) -> bool:

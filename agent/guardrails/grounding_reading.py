@@ -85,6 +85,7 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
             found=tuple(found[at]),
             placed=tuple(placed[at]),
             near=near[at],
+            own=own[at],
             wide=wide[at],
             begins=_begins(clauses, at),
             items=frozenset(topic for topic in wide[at] if topic.startswith("item:")),
@@ -206,6 +207,7 @@ class _ClauseReader(NamedTuple):
     found: tuple[Found, ...]
     placed: tuple[tuple[int, str], ...]
     near: Topics
+    own: Topics
     wide: Topics
     begins: bool
     items: Topics
@@ -287,7 +289,7 @@ class _ClauseReader(NamedTuple):
         """Return a mention at plain[start:end]; `is_raw`: the offsets are those in the clause as written."""
         clause = self.clause
         exact = is_raw or len(clause.plain) == len(clause.raw)
-        own = self._own_at(start)
+        own = self._own_at(start) if self.joints else self.own
         topics = (own or self.near) if self.joints else self.near
         return Mention(
             kind=kind,

@@ -45,7 +45,7 @@ class Clause(NamedTuple):
     def denies_nearby(self, place: int) -> bool:
         """Say whether it denies what stands at `place` in `plain`, within a few words of the denial."""
         if not self.is_denied:
-            return any(
+            return bool(self.denied_words) and any(
                 self.word_starts[at] <= place < self.word_starts[at] + len(self.words[at]) for at in self.denied_words
             )
         first, last = sorted((place, self.denied_from))
@@ -213,7 +213,7 @@ _THREE_QUARTERS = re.compile(
     r"\b(?:(?:3|three) quarters of an hour|(?:3|tres) cuartos de hora|(?:3|tres) quartos de hora)\b"
 )
 _ONE = re.compile(
-    r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one (hour|day|week|month|year)"
+    r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one[ -](hour|day|week|month|year)"
     r"|(?:cada|todos? os|todo) (hora|semana|mes|ano)|every (hour|week|month|year))\b"
 )
 

@@ -8,9 +8,9 @@ import pytest
 from agent.guardrails import disclosure
 from agent.guardrails.bot_question import asks_if_bot
 from agent.handoff import handoff_text
-from agent.types import Author, Outcome, Verdict
+from agent.types import Author, Channel, Outcome, Verdict
 from tests.factories import NOW, make_tenant, make_turn
-from tests.trades import TRADES, draft, later_turn
+from tests.trades import TRADES, draft, labelled, later_turn
 
 VIOLATIONS = [
     # denies it when asked
@@ -262,9 +262,22 @@ DOES_NOT_ASK = [
 ]  # fmt: skip
 
 
-def judge(trade: str, inbound: str, text: str) -> Verdict:
+def judge(trade: str, inbound: str, text: str, language: str = "es", channel: Channel = "whatsapp") -> Verdict:
     tenant = TRADES[trade]
-    return disclosure.check(draft(text), later_turn(inbound, tenant), tenant, NOW)
+    return disclosure.check(draft(text, language, channel), later_turn(inbound, tenant), tenant, NOW)
+
+
+@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("disclosure", "violations"))
+def test_posing_is_found_in_every_trade(trade: str, channel: Channel, language: str, inbound: str, text: str) -> None:
+    assert judge(trade, inbound, text, language, channel).outcome == "revise"
+
+
+@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("disclosure", "passes"))
+def test_an_assistant_that_does_not_hide_passes_in_every_trade(
+    trade: str, channel: Channel, language: str, inbound: str, text: str
+) -> None:
+    verdict = judge(trade, inbound, text, language, channel)
+    assert verdict.outcome == "pass", verdict.evidence
 
 
 @pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)

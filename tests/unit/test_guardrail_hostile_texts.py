@@ -32,6 +32,7 @@ EXPRESSIONS = {
     for name, keys in (
         *leakage.TOLD.items(),
         ("disclosure", ("denies_machine", "poses", "lives_like_a_person", "poses_when_asked")),
+        ("disclosure_life", ("personal", "there")),
     )
     for key in keys
 }
