@@ -43,6 +43,11 @@ _IF = re.compile(r"\b(?:si|se|if|caso|cuando|quando|when)\b")
 _FREE = re.compile(
     r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
 )
+_LOCKS = re.compile(
+    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz|freez|valid|bloq"
+    r"|conserv|sost|travad)\w*"
+)
+"""A policy on prices without such a word, "reviewed every January", locks none."""
 _TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
@@ -203,6 +208,8 @@ def _statement(name: str, language: str, text: str) -> Statement:
 def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the topics a published text grants, and those it denies or makes conditional ("… not without pay")."""
     granted = {topic for topic, ids in _OF_ID.items() if any(word in name for word in ids)}
+    if not any(_LOCKS.search(sentence.words) for sentence in sentences):
+        granted -= {"price_lock"}
     said: set[str] = set()
     denied: set[str] = set()
     for sentence in sentences:
@@ -254,7 +261,7 @@ def _is_sure_of(statement: Statement, said: _Said) -> bool:
     """Say whether a statement gives for certain what the sentence gives its word for."""
     if "guarantee" in statement.topics and said.spans:
         return _gives_guarantee(statement, said)
-    return _says_the_same(statement, said)
+    return frozenset(re.findall(r"\d+", said.sentence.words)) <= statement.numbers and _says_the_same(statement, said)
 
 
 def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
@@ -335,6 +342,8 @@ def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
 
 def _states_condition(topic: str, statement: Statement, said: _Said) -> bool:
     """Say whether the reply tells on what condition the policy gives it."""
+    if "payment" in statement.anchors and topic == "reservation" and "payment" in anchors_of(said.whole):
+        return True
     terms = frozenset(term for term in statement.spans if term[0] != "percent")
     if terms:
         return any(term in terms or _is_within(term, statement, said) for term in spans_of(said.whole, said.language))

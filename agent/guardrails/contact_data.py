@@ -8,6 +8,9 @@ from agent.guardrails.findings import Finding, Known, Place, spelled_digits
 from agent.guardrails.folded import MAX_CHARS, Folded
 from agent.guardrails.required_words import Lookup, starts_in
 
+MAX_BEFORE = 80
+"""So many characters before a number may tell what it is."""
+
 _PHONE = re.compile(r"(?<![\w.,/+-])(?:\+ ?)?\(?\d(?:[ ().-]{0,2}\d){6,14}(?!\w|[.,/:-]\d)")
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,2}\d){6}")
 _ABOUT_PHONES = re.compile(
@@ -15,12 +18,16 @@ _ABOUT_PHONES = re.compile(
     r"|mobile|text|contact\w*|apunta|anota|lig\w{1,3}|fal\w{1,2}|contest\w*|marc\w{1,3}|dial|ring|reach|sms)\b"
 )
 _ABOUT_ORDERS = re.compile(
-    r"(?:pedidos?|orden|order|ref|referencia|reference|referencias?|folio|codigo|code|reserva|reservation|booking"
+    r"(?:pedidos?|encomendas?|compra|orden|order|ref|referencia|reference|referencias?|folio|codigo|code|reserva|reservation|booking"
     r"|localizador|ticket|tracking|guia|seguimiento|rastreio|factura|invoice|nota fiscal|presupuesto|orcamento|quote"
     r"|stock|sku|serie|serial|vin|expediente|protocolo|contrato|contract|registro|licencia|lote|isbn|ean|n\.?[ºo°])\b[^\d]{0,25}$"
 )
+_NUMBER_OF = frozenset({"numero", "number"})
+"""Said of telephones and of orders alike."""
 _MONEY_BEFORE = re.compile(r"(?:[$€£]|\b(?:usd|eur|mxn|brl|cop|clp|ars|gbp|rs)) ?$")
 _MONEY_AFTER = re.compile(r" ?(?:[$€£%]|(?:usd|eur|mxn|brl|cop|clp|ars|euros?|pesos|dol[ae]res|dollars|reais|de|of)\b)")
+_THREE_BY_THREE = re.compile(r"[679]\d\d \d{3} \d{3}$")
+"""How mobile and other numbers are written in Spain and Portugal."""
 _THOUSANDS = re.compile(r"\d{1,3}(?:([ .])\d{3})(?:\1\d{3})*$")
 _DATES = re.compile(r"(?:19|20)\d\d[ .-]{0,2}(?:0?[1-9]|1[0-2]|(?:19|20)\d\d)\b|\d{1,2}[.-]\d{1,2}[.-](?:19|20)\d\d")
 
@@ -42,11 +49,27 @@ _STREET = re.compile(
     rf"(?<!\w)(?i:calle|c/|avenida|avda\.?|av\.?|paseo|pso\.?|plaza|pza\.?|calzada|bulevar|blvd\.?|privada|cerrada|carrer"
     rf"|rua|r\.|travessa|alameda|pra[çc]a|rodovia)\s*{_OF}{_NAME}(?:\s+{_OF}{_NAME}){{0,4}}{_NUMBER}"
 )
+_GRID = re.compile(
+    r"(?<!\w)(?i:carrera|cra\.?|kra\.?|calle|cll\.?|cl\.|diagonal|diag\.?|transversal|tv\.?|avenida|av\.?)\s*"
+    r"\d{1,3}\s?[A-Za-z]?(?:\s(?i:sur|norte|bis|este|oeste))?\s*(?:#|[Nn][º°o]\.?|[Nn]o\.)\s*\d{1,3}(?:\s?-\s?\d{1,3})?"
+)
+"""Streets by number, as in Colombia: "carrera 43A # 18-20"."""
+_NUMBER_FIRST = re.compile(
+    r"(?<!\w)(?i:n\.?\s?[º°o]\.?|n[úu]mero|no)\s*\d{1,5}\s(?i:d[aeo]|del?|na|no)\s(?:la\s)?(?i:rua|avenida|travessa|praça"
+    rf"|calle|paseo|plaza)\s{_OF}{_NAME}(?:\s{_NAME}){{0,2}}"
+)
 _ROAD = re.compile(
     rf"(?<![\w.,])\d{{1,5}}\s+(?:{_NAME}\s+){{1,3}}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Boulevard|Blvd|Court|Ct"
     rf"|Place|Way|Terrace|Close|Square|Crescent)\b"
 )
 _ADDRESSES = (
+    (
+        _GRID,
+        Lookup.of_alternatives(
+            r"\b(?:carrera|cra\b|kra\b|calle|cll\b|cl\b|diagonal|diag\b|transversal|tv\b|avenida|av\b)"
+        ),
+    ),
+    (_NUMBER_FIRST, Lookup.of_alternatives(r"\b(?:rua|avenida|travessa|praca|calle|paseo|plaza)")),
     (
         _STREET,
         Lookup.of_alternatives(
@@ -89,15 +112,18 @@ def _find_phones(text: str, known: Known) -> Iterator[Place]:
 
 def _is_phone(match: re.Match[str], digits: str) -> bool:
     """Say whether a number is dialled: by a plus sign, by what is said before it, or by its grouping."""
-    number, before = match[0].strip("( "), match.string[max(0, match.start() - 40) : match.start()]
+    number, before = match[0].strip("( "), match.string[max(0, match.start() - MAX_BEFORE) : match.start()]
     if number[0] == "+":
         return len(digits) >= 8
     if _MONEY_BEFORE.search(before) or _DATES.match(number):
         return False
-    told = any(True for _ in _ABOUT_PHONES.finditer(before))
-    if _ABOUT_ORDERS.search(before) and not told:
-        return False
-    if _MONEY_AFTER.match(match.string, match.end()) or _THOUSANDS.match(number):
+    about = {found[0] for found in _ABOUT_PHONES.finditer(before)}
+    if _ABOUT_ORDERS.search(before):
+        return bool(about - _NUMBER_OF)
+    if _MONEY_AFTER.match(match.string, match.end()):
+        return bool(about)
+    told = bool(about) or _THREE_BY_THREE.match(number) is not None
+    if _THOUSANDS.match(number):
         return told
     return told or (len(digits) >= 9 and (len(digits) <= 11 or number != digits))
 

@@ -1,7 +1,7 @@
 """What the rule `pii` finds, and what a reply may repeat: published by the tenant or given by the prospect."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from agent.folding import fold, words_of
@@ -10,6 +10,7 @@ from agent.types import Tenant, Turn
 
 MAX_GIVEN_CHARS = 10_000
 """Of what the prospect wrote, the newest this much is read."""
+MAX_ASKED_CHARS = 1_000
 
 _DIGITS = {
     word: digit
@@ -56,6 +57,8 @@ class Known:
     """Its digits, runs parted by a space."""
     words: frozenset[str]
     """The words of both."""
+    asked: str = ""
+    """The last thing the prospect wrote, folded."""
 
     def has_number(self, digits: str) -> bool:
         """Whether a telephone number was published or given, with or without its country code."""
@@ -75,10 +78,11 @@ def known_to(turn: Turn, tenant: Tenant) -> Known:
     """Return what a reply in `turn` may repeat."""
     written = [m.text for m in (*turn.history, *turn.inbound) if m.direction == "inbound" or m.author == "staff"]
     where = turn.conversation
-    return _known(
+    known = _known(
         "\n".join([*written, where.contact.name or "", where.contact_address, where.our_address])[-MAX_GIVEN_CHARS:],
         publications_of(tenant),
     )
+    return replace(known, asked=fold(turn.text[:MAX_ASKED_CHARS]))
 
 
 @lru_cache(maxsize=32)

@@ -135,13 +135,42 @@ _IBAN_LENGTHS = {"es": 24, "pt": 25, "br": 29, "gb": 22, "de": 22, "fr": 27, "it
 _IBAN = re.compile(rf"(?<!\w)(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?:[ .-]?[a-z\d]){{12,28}}")
 _IBAN_BEGINS = re.compile(r"\d\d(?<=[a-z]{2}..)")
 _NAMED = re.compile(
-    r"(?<!\w)(?:dni|nie|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
+    r"\b(?:dni|nie|cc|c\.c\.|ci|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
     r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula"
     r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao|bilhete de identidade"
     r"|cartao de cidadao"
+    r"|licen[sc]e(?: (?:number|no\.?))?|titulo de eleitor|cartao do sus|medicare|ein|sort code|carta de condu[cz]ir"
     r"|documento de identidad|id number|routing number|account number|numero de cuenta|cuenta bancaria|conta corrente)"
-    r"(?!\w)[^\d\n.?!;@]{0,20}?(?P<number>(?<![\d/])[a-z]{0,4}-?\d(?:[ .-]?\d){5,19}(?:-?[a-z])?)(?!\w|/)"
+    r"(?!\w)[^\d\n.?!;@]{0,20}?(?P<number>(?<![\d/])[a-z]{0,4}[ -]?\d(?:[ .-]?\d){5,19}(?:-?[a-z])?)(?!\w|/)"
 )
+
+_NAMES = (
+    r"(?:dni|nie|nif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|pis|cuit|cuil|rut|cnh|social security"
+    r"|passport|pasaporte|passaporte|cedula|documento)"
+)
+_PARTS = re.compile(
+    rf"\b{_NAMES}(?!\w)[^\d\n.?!;@]{{0,20}}?\b(?:termin|acab|end|final|empie|empez|empec|start|begin|comec|inici)\w*"
+    r"[^\d\n.?!;@]{0,10}?(?P<number>\b(?=[a-z]{0,10}\d)[a-z\d]{2,14}(?:[.-][a-z\d]{1,6}){0,3})"
+)
+"""A part of a number, told as a part."""
+_PART_WORDS = ("termin", "acab", "ends", "ending", "final", "empie", "empez", "starts", "begins", "comec", "inici")
+"""Without one of these no part is told."""
+_SPACED = re.compile(
+    rf"\b{_NAMES}(?!\w)\W{{1,3}}(?:\w{{1,9}} ){{0,3}}?"
+    r"(?P<number>[a-z&]{3,4}[ -]\d{6}[ -]?[a-z\d]{3,8})(?!\w)"
+)
+"""An RFC or a CURP in groups."""
+_MASKED = re.compile(r"(?<![\w*•#])(?=[\dx*•#. -]{0,24}?[x*•#]{2})[\dx*•#](?:[ .-]?[\dx*•#]){7,18}(?:-?[a-z])?(?!\w)")
+_MASK = re.compile(r"[x*•#]{2}")
+_NAMED_BEFORE = re.compile(rf"(?<!\w){_NAMES}(?!\w)[^\d\n.?!;@]{{0,25}}$")
+MOST_SHOWN = 4
+"""So many digits of a card may stay visible (PCI DSS 3.4)."""
+_BANK = re.compile(
+    r"\b(?:ahorros?|corriente|savings|checking|bank account|poupanca|conta (?:corrente|poupanca)|chave pix|pix|nequi"
+    r"|daviplata|bancolombia|davivienda|bbva|santander|banamex|banorte|itau|bradesco|nubank|zelle|venmo|cbu|cvu|alias)(?!\w)"
+    r"[^\d\n.?!;@]{0,25}?(?P<number>\d(?:[ .-]?\d){6,21})(?!\w)"
+)
+_DIGIT_BY_DIGIT = re.compile(r"(?<![\d] )(?<!\w)\d(?:[ .-]\d){10}(?![ .-]?\d|\w)")
 
 
 def find_identity_numbers(folded: Folded, published: frozenset[str]) -> Iterator[Finding]:
@@ -151,7 +180,7 @@ def find_identity_numbers(folded: Folded, published: frozenset[str]) -> Iterator
     for what, start, end in _find_cards(text, has_number=has_number):
         yield Finding(what, folded.span(start, end))
     shapes, named = (_find_shapes(text), _find_named(text)) if has_number else ((), ())
-    for what, start, end in (*shapes, *_find_ibans(text), *named):
+    for what, start, end in (*shapes, *_find_ibans(text), *named, *_find_hidden(text, has_number=has_number)):
         digits = _NOT_DIGIT.sub("", text[start:end])
         if digits not in published:
             yield Finding(what, folded.span(start, end))
@@ -191,3 +220,23 @@ def _find_named(text: str) -> Iterator[Place]:
         yield "identity number", *match.span("number")
     for match in _ACCOUNT.finditer(text) if "agencia" in text else ():
         yield "account number", *match.span()
+    for match in _BANK.finditer(text):
+        yield "account number", *match.span("number")
+
+
+def _find_hidden(text: str, *, has_number: bool) -> Iterator[Place]:
+    """Yield numbers told in part, behind asterisks or digit by digit."""
+    parts = _PARTS.finditer(text) if any(word in text for word in _PART_WORDS) else ()
+    for match in (*parts, *(_SPACED.finditer(text) if has_number else ())):
+        if sum(c.isalnum() for c in match["number"]) >= MOST_SHOWN:
+            yield "part of an identity number", *match.span("number")
+    for match in _MASKED.finditer(text) if _MASK.search(text) else ():
+        shown = sum(c.isdigit() for c in match[0])
+        named = _NAMED_BEFORE.search(text, max(0, match.start() - 60), match.start())
+        if shown > MOST_SHOWN or (named and shown >= MOST_SHOWN - 1):
+            yield "part of a number", *match.span()
+    apart = _DIGIT_BY_DIGIT.finditer(text) if has_number else ()
+    told = [(_NOT_DIGIT.sub("", match[0]), *match.span()) for match in apart]
+    for digits, start, end in (*told, *spelled_digits(text)):
+        if len(digits) == 11 and (_is_cpf(digits) or _is_cuit(digits)):
+            yield "identity number", start, end

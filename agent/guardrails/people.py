@@ -6,6 +6,7 @@ data: what makes it so is a customer's role, a purchase, a home, an illness, a d
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from agent.folding import fold
@@ -30,8 +31,10 @@ _OF_PROSPECT = rf"(?:tu|tus|su|sus|vuestr[oa]|seu|sua|teu|tua|your)_(?:{_RELATIO
 _RELATIVE = re.compile(rf"(?<!\w){_OF_PROSPECT}(?!\w)")
 _RELATIVE_BEFORE = re.compile(rf"(?<!\w){_OF_PROSPECT},? $")
 _RELATIVE_ACTS = re.compile(rf"(?<!\w){_OF_PROSPECT}(?: \w{{1,12}}){{0,2}} (?P<act>{any_of(_WORDS['acts'])})(?!\w)")
+_FORMER = r"(?:anterior|actual|nuev[oa]|previ[oa]|atual|nov[oa]|antig[ou][oa]?|here)"
 _ROLE_BEFORE = re.compile(
-    rf"(?<!\w)(?:{_TITLES}\.?|{_CUSTOMERS},?|{_OF_PROSPECT},?|client is|(?:otr[oa]|outr[oa]|another|other) \w+,?) $"
+    rf"(?<!\w)(?:{_TITLES}\.?|{_CUSTOMERS}(?: {_FORMER})?,?|{_OF_PROSPECT},?|client is"
+    r"|(?:otr[oa]|outr[oa]|another|other) \w+,?) $"
 )
 _ROLE_AFTER = re.compile(
     rf"[,(]? ?(?:(?:la|el|the|o|a|un|una|um|uma|our|nuestr[oa]) )?(?:otr[oa] |outr[oa] |other )?{_CUSTOMERS}\b"
@@ -49,6 +52,12 @@ _ADDRESSED_BEFORE = re.compile(
     r"|perfeito|claro|buen[oa]s? \w+|bom dia|boa \w+|genial|listo|pronto|great|sure|ok),? $"
 )
 _ADDRESSED_AFTER = re.compile(r"[,!] (?:te|ya|tu|you|your|seu|sua|voce|puedes|pode)(?!\w)")
+_IS_SOMEONE = re.compile(
+    r",? (?:que|who|quien) (?:se |ya |ja |tambien |tambem )?(?:es|esta|tiene|va|viene|vive|trabaja|hace|usa|vino|pago"
+    r"|compro|era|fue|e|tem|mora|faz|veio|pagou|comprou|is|was|has|had|lives?|works?|came|bought|paid|uses|takes|runs"
+    r"|owns)(?!\w)"
+)
+_CLAUSES = (", que ", " who ", ", quien ")
 _HINTS = {
     name: Lookup.of_alternatives(rf"(?<!\w)(?:{pattern})(?!\w)")
     for name, pattern in {
@@ -73,7 +82,7 @@ def find_people(text: str, known: Known) -> Iterator[Finding]:
         sentence = fold(text[start:end])
         told = "sensitive" in hints and any(match[0] not in known.given for match in _SENSITIVE.finditer(sentence))
         about = told or ("data" in hints and bool(_DATA.search(sentence)))
-        for name in islice(_NAME.finditer(text, start, end), MAX_NAMES) if about or "role" in hints else ():
+        for name in islice(_NAME.finditer(text, start, end), MAX_NAMES) if about or hints & {"role", "someone"} else ():
             if _is_somebodys(name, known, told=told, about=about, may_have_role="role" in hints):
                 yield Finding("another person's data", name.span())
         if "relative" not in hints:
@@ -88,6 +97,8 @@ def _hints(folded: str) -> frozenset[str]:
     """Return what a text may say of people, by its words: without any of it, no name in it is data."""
     starts = starts_in(folded)
     found = {name for name, lookup in _HINTS.items() if lookup.any(starts)}
+    if any(clause in folded for clause in _CLAUSES):
+        found.add("someone")
     return frozenset(found | {"sensitive"} if _ILLNESS in folded else found)
 
 
@@ -96,7 +107,7 @@ def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool,
 
     `told`: something sensitive that the prospect did not write; `about`: anything that is data with a name.
     """
-    words = [word for word in fold(name[0]).replace("-", " ").split() if len(word) > 3 or word in _FIRST_NAMES]
+    words = _words_of_name(name[0])
     is_person = bool(words) and words[0] in _FIRST_NAMES
     is_known = all(word in known.words for word in words)
     if (is_known and not (is_person and told)) or not (is_known or is_person or may_have_role):
@@ -111,7 +122,14 @@ def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool,
         return True
     if not is_person or words[0] in known.words or _ADDRESSED_BEFORE.search(before) or _ADDRESSED_AFTER.match(after):
         return False
+    about = about or bool(_IS_SOMEONE.match(after))
     return about and (len(words) > 1 or words[0] not in _WORDS["ambiguous_names"])
+
+
+@lru_cache(maxsize=4096)
+def _words_of_name(name: str) -> tuple[str, ...]:
+    """Return the folded words of a name that tell who it is."""
+    return tuple(word for word in fold(name).replace("-", " ").split() if len(word) > 3 or word in _FIRST_NAMES)
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:

@@ -12,10 +12,11 @@ from agent.guardrails.findings import Finding, known_to
 from agent.guardrails.folded import fold_text
 from agent.guardrails.identity_numbers import find_identity_numbers
 from agent.guardrails.people import find_people
+from agent.guardrails.pii_others import find_answers_about_others
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pii"
-VERSION = 1
+VERSION = 2
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
@@ -42,3 +43,4 @@ def _findings(text: str, turn: Turn, tenant: Tenant) -> Iterator[Finding]:
     yield from find_identity_numbers(folded, known.published.numbers)
     yield from find_contact_data(text, folded, known)
     yield from find_people(text, known)
+    yield from find_answers_about_others(text, known)

@@ -17,7 +17,7 @@ from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, i
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
-VERSION = 1
+VERSION = 2
 MAX_EVIDENCE = 160
 
 REASONS = {

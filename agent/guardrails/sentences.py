@@ -69,6 +69,8 @@ _WISHES = (
     r"(?:entiendo|comprendo|entendo|understand|compreendo|se que|sei que|know)\b[^,]{0,20}"
     r"\b(?:quier\w+|quer\w*|busc\w+|want|need|necesit\w+|precis\w+|gustaria|would like|hope|esper\w+)"
     r"|preguntas|preguntaba\w*|pides|pedias|pediste|perguntou|pediu|you asked|asking|asked|looking for"
+    r"|(?:love|like|quisiera|gustaria|encantaria|queria|adoraria) (?:to |poder |be able to )*(?:say|decir|dizer"
+    r"|promis\w+|promet\w+)"
     r"|ojala|tomara|i wish|i hope|espero que|seria (?:mentir|deshonesto|irresponsable|enganarte)"
 )
 _HEDGED_BEFORE = re.compile(
@@ -187,8 +189,6 @@ def _words(clause: str, *, draws_out: bool) -> str:
     if "nt" in words:
         words = _CONTRACTED.sub(r"\1 not", words)
     words = words.replace("cannot", "can not").replace("ca not", "can not").replace("wo not", "will not")
-    return (
-        _IF_NOT.sub(r"\1\2 ifnot", _NOT_A_DENIAL.sub("okay", _CERTAIN.sub("surely", words)))
-        if _NO.search(words)
-        else words
-    )
+    if not _NO.search(words):
+        return words
+    return _IF_NOT.sub(r"\1\2 ifnot", _NOT_A_DENIAL.sub("okay", _CERTAIN.sub("surely", words)))

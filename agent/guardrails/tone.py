@@ -18,13 +18,14 @@ from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
-VERSION = 1
+VERSION = 2
 MAX_EVIDENCE = 160
 
 REASONS = {
     "profanity": "The reply swears.",
     "insult": "The reply insults the prospect.",
     "contempt": "The reply sounds contemptuous; say it kindly.",
+    "scorn": "The reply looks down on what the prospect can pay.",
     "guilt": "The reply makes the prospect feel guilty; let them decide freely.",
     "discrimination": "The reply judges people by age, gender, origin, religion or disability.",
     "threat": "The reply threatens the prospect.",

@@ -7,9 +7,9 @@ import pytest
 
 from agent.guardrails import pii
 from agent.guardrails.identity_numbers import CHECKS
-from agent.types import Verdict
+from agent.types import Channel, Verdict
 from tests.factories import NOW, make_message
-from tests.trades import TRADES, draft, later_turn
+from tests.trades import TRADES, draft, labelled, later_turn
 
 VIOLATIONS = [
     # telephones
@@ -287,9 +287,24 @@ PASSES = [
 ]
 
 
-def judge(trade: str, inbound: str, text: str) -> Verdict:
+def judge(trade: str, inbound: str, text: str, language: str = "es", channel: Channel = "whatsapp") -> Verdict:
     tenant = TRADES[trade]
-    return pii.check(draft(text), later_turn(inbound, tenant), tenant, NOW)
+    return pii.check(draft(text, language, channel), later_turn(inbound, tenant), tenant, NOW)
+
+
+@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("pii", "violations"))
+def test_personal_data_is_found_in_every_trade(
+    trade: str, channel: Channel, language: str, inbound: str, text: str
+) -> None:
+    assert judge(trade, inbound, text, language, channel).outcome == "revise"
+
+
+@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("pii", "passes"))
+def test_known_data_and_other_numbers_pass_in_every_trade(
+    trade: str, channel: Channel, language: str, inbound: str, text: str
+) -> None:
+    verdict = judge(trade, inbound, text, language, channel)
+    assert verdict.outcome == "pass", verdict.evidence
 
 
 @pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)

@@ -16,8 +16,12 @@ from tests.factories import NOW, make_tenant, make_turn
 DATA = Path(__file__).parent / "data"
 
 
+def read_toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((DATA / f"{name}.toml").read_text("utf-8"))
+
+
 def read_tenants() -> dict[str, Tenant]:
-    raw = tomllib.loads((DATA / "promises_tenants.toml").read_text("utf-8"))
+    raw = {**read_toml("promises_tenants"), **read_toml("promises_tenants_more")}
     return {name: build_tenant(each) for name, each in raw.items()}
 
 
@@ -35,7 +39,7 @@ def build_tenant(raw: dict[str, Any]) -> Tenant:
 
 
 def read_cases(kind: str) -> Iterator[ParameterSet]:
-    for case in tomllib.loads((DATA / "promises_cases.toml").read_text("utf-8"))["cases"]:
+    for case in (*read_toml("promises_cases")["cases"], *read_toml("promises_cases_more")["cases"]):
         for text in case.get(kind, ()):
             where = f"{case['tenant']}-{case['language']}"
             yield pytest.param(case["tenant"], case["language"], text, id=f"{where}: {text[:60]}")
@@ -88,6 +92,17 @@ def test_bare_yes_to_a_promise_asked_for_is_revised(tenant: str, language: str, 
 )
 def test_yes_that_promises_nothing_more_passes(inbound: str, text: str) -> None:
     assert verdict_on(text, TENANTS["school"], "es", inbound).outcome == "pass"
+
+
+def test_warranty_backs_no_assurance_of_something_else() -> None:
+    mueble = TENANTS["mueble"]
+    assert verdict_on("La estructura tiene 3 años de garantía.", mueble, "es").outcome == "pass"
+    assert verdict_on("Va a aguantar la humedad, se lo garantizo.", mueble, "es").outcome == "revise"
+
+
+def test_policy_that_reviews_prices_locks_none() -> None:
+    assert verdict_on("Membership prices are reviewed every January.", TENANTS["cowork"], "en").outcome == "pass"
+    assert verdict_on("Your rate is frozen from the day you join.", TENANTS["cowork"], "en").outcome == "revise"
 
 
 def test_statement_on_a_forbidden_subject_is_revised_and_declining_it_passes() -> None:

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -15,14 +16,18 @@ from tests.factories import NOW, make_tenant, make_turn
 DATA = Path(__file__).parent / "data"
 
 
+def read_toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((DATA / f"{name}.toml").read_text("utf-8"))
+
+
 def read_cases(kind: str) -> Iterator[ParameterSet]:
-    for case in tomllib.loads((DATA / "tone_cases.toml").read_text("utf-8"))["cases"]:
+    for case in (case for name in ("tone_cases", "tone_cases_more") for case in read_toml(name)["cases"]):
         for text in case.get(kind, ()):
             yield pytest.param(case["language"], text, id=f"{case['language']}: {text[:60]}")
 
 
-def verdict_on(text: str, language: str, tenant: Tenant | None = None) -> Verdict:
-    turn = make_turn("Hola", tenant=tenant or make_tenant())
+def verdict_on(text: str, language: str, tenant: Tenant | None = None, inbound: str = "Hola") -> Verdict:
+    turn = make_turn(inbound, tenant=tenant or make_tenant())
     return tone.check(Candidate(text=text, language=language, channel="whatsapp"), turn, turn.tenant, NOW)
 
 
@@ -45,6 +50,23 @@ def test_scarcity_passes_where_it_is_published() -> None:
     text = "Quedan 3 plazas en el grupo de abril."
     assert verdict_on(text, "es", make_tenant(passages=(left,))).outcome == "pass"
     assert verdict_on(text.replace("3", "2"), "es", make_tenant(passages=(left,))).outcome == "revise"
+
+
+@pytest.mark.parametrize("text", ["For f**k's sake.", "P0rra, de novo?", "Qué m!erda.", "Oh sh1t.", "V3rga, otra vez."])
+def test_masked_swearing_is_revised(text: str) -> None:
+    assert verdict_on(text, "en").reason == "The reply swears."
+
+
+@pytest.mark.parametrize("text", ["*Hola*, Ana.", "Son 2*3 m.", "Escribe a info@tienda.example.", "Plan B2B y 4G."])
+def test_signs_in_words_are_no_swearing(text: str) -> None:
+    assert verdict_on(text, "es").outcome == "pass"
+
+
+def test_ill_of_a_name_the_prospect_has_brought_up_is_revised() -> None:
+    asked = "I'm also looking at stockpilot"
+    assert verdict_on("StockPilot? Held together with duct tape.", "en", inbound=asked).outcome == "revise"
+    assert verdict_on("StockPilot is a solid tool. Here is what we do.", "en", inbound=asked).outcome == "pass"
+    assert verdict_on("Sorry to hear that StockPilot was a nightmare.", "en", inbound=asked).outcome == "pass"
 
 
 def test_verdict_names_the_clause_that_is_unkind() -> None:

@@ -1,0 +1,24 @@
+"""Somebody the prospect knows: whether they come, came or bought is theirs to tell, whoever asks."""
+
+from collections.abc import Iterator
+
+from agent.folding import fold
+from agent.guardrails.expressions import load_expressions
+from agent.guardrails.findings import Finding, Known
+from agent.guardrails.folded import MAX_CHARS
+
+_SAYS = load_expressions("pii_others")
+
+
+def find_answers_about_others(text: str, known: Known) -> Iterator[Finding]:
+    """Yield the first sentence of a reply that tells whether somebody the prospect asks about comes, came or bought.
+
+    Children and parents are not meant: who asks for them often acts for them.
+    """
+    asked = _SAYS["asks"].search(known.asked)
+    if asked is None or _SAYS["allows"].search(asked[0]):
+        return
+    said = fold(text[:MAX_CHARS])
+    if _SAYS["confirms"].match(said) and _SAYS["tells"].search(said) and not _SAYS["keeps"].search(said):
+        end = _SAYS["sentence_end"].search(text)
+        yield Finding("another person's data", (0, end.start() if end else len(text)))
