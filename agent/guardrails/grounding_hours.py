@@ -12,7 +12,7 @@ from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
-from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, settle
+from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, is_rival, settle
 from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
@@ -175,7 +175,8 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     published = [f for f in facts.of("date") if isinstance(f.value, CalendarDate)]
     equal = [f for f in published if isinstance(f.value, CalendarDate) and _same_date(said, f.value)]
     if equal:
-        return settle(equal, [f for f in published if _is_day(f) == (said.day is not None)], statement.topics)
+        others = [f for f in published if _is_day(f) == (said.day is not None)]
+        return "contradicted" if is_rival(equal, others, statement) else "supported"
     if (
         _is_near(said, talk.today)
         or _is_later(said, published, facts, talk.today)
