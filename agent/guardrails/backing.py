@@ -38,7 +38,10 @@ _ANCHOR = re.compile(
     r"\b(?:despues|depois|after|tras|antes|before|desde|since|from|following|prior to|of)"
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
-_BEFORE = re.compile(r"\b(?:antes|before|prior|ahead|previ[oa]s?)\b")
+_BEFORE = re.compile(
+    r"\b(?:antes|before|prior|ahead|previ[oa]s?|anticipacion|antelacion|antecedencia|notice|preaviso|in advance"
+    r"|(?:con|com|with|faltando|faltan) \d+)\b"
+)
 _IF = re.compile(r"\b(?:si|se|if|caso|cuando|quando|when)\b")
 _FREE = re.compile(
     r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
@@ -48,7 +51,14 @@ _LOCKS = re.compile(
     r"|conserv|sost|travad)\w*"
 )
 """A policy on prices without such a word, "reviewed every January", locks none."""
+_BY_OTHERS = re.compile(
+    r"\b(?:ask|claim|pedir|solicitar|reclamar)\b.{0,60}\b(?:plano|plan|seguro|aseguradora|seguradora|obra social"
+    r"|prepaga|mutua|convenio|insurer|insurance)\b"
+)
+"""Money that somebody else gives back: "we give you the invoice to claim it from your insurer"."""
 _TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
+_SENTENCE = re.compile(r"[^.]+(?:\.(?=\S)[^.]*)*\.?")
+"""A policy's sentences may hold of different things: each is read by itself, too."""
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 _CONTENT = re.compile(
@@ -85,6 +95,8 @@ class Statement:
     average: bool
     free: bool
     trial: bool
+    is_part: bool
+    """Whether it is one sentence of a published text that has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +134,15 @@ class Backing:
             return any(
                 _says_the_same(statement, claim) for statement in self.statements if topic not in statement.denies
             )
-        if topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements):
+        if topic == "refund" and _BY_OTHERS.search(said.words):
             return True
         published = frozenset(day for statement in self.statements for day in statement.days)
-        return any(_gives(topic, statement, claim, published) for statement in on_topic)
+        free = topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements)
+        return free or any(_gives(topic, statement, claim, published) for statement in on_topic)
 
     def _without_asides(self, said: "_Said", topic: str) -> "_Said":
         """Leave out published terms of other things the sentence tells: "it lasts 12 weeks, and 14 days to …"."""
-        others = [statement for statement in self.statements if topic not in statement.topics]
+        others = [each for each in self.statements if not each.is_part and topic not in each.topics]
         aside = {
             span
             for piece in _PIECE_END.split(said.sentence.text)
@@ -177,10 +190,13 @@ def backing_of(tenant: Tenant) -> Backing:
     items = (texts for item in tenant.catalogue for texts in (item.name, item.description))
     texts = (*passages, *(("", code, text) for texts in items for code, text in texts.items()))
     sentences = [sentence.words for _, _, text in texts for sentence in read_sentences(text)]
-    return Backing(tuple(_statement(*each) for each in texts), f"|{'|'.join(sentences)}|")
+    parts = [("", code, part) for _, code, text in texts if len(found := _SENTENCE.findall(text)) > 1 for part in found]
+    statements = [_statement(*each, is_part=False) for each in texts]
+    statements += [_statement(*each, is_part=True) for each in parts]
+    return Backing(tuple(statements), f"|{'|'.join(sentences)}|")
 
 
-def _statement(name: str, language: str, text: str) -> Statement:
+def _statement(name: str, language: str, text: str, *, is_part: bool) -> Statement:
     sentences = read_sentences(text)
     folded = fold_text(text).text
     words = " , ".join(sentence.words for sentence in sentences)
@@ -202,6 +218,7 @@ def _statement(name: str, language: str, text: str) -> Statement:
         average=bool(_AVERAGE.search(words)),
         free=bool(_FREE.search(words)),
         trial=bool(_TRIAL.search(words)),
+        is_part=is_part,
     )
 
 
@@ -214,6 +231,8 @@ def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str],
     denied: set[str] = set()
     for sentence in sentences:
         for topic, match in _WORDS["about"].find(sentence.words, sentence.starts):
+            if topic == "refund" and _BY_OTHERS.search(sentence.words):
+                continue
             (denied if is_denied(sentence, match) else said).add(topic)
     denied -= said
     return frozenset((granted | said) - denied), frozenset(denied)
@@ -325,7 +344,21 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
     if statement.anchors - {"payment"} and not anchors - {"payment"} <= statement.anchors:
         return False
     spans = frozenset(span for span in said.spans if not _is_within(span, statement, said))
-    return spans <= statement.spans and _states_condition(topic, statement, said)
+    return spans <= statement.spans and _is_right_tier(statement, said) and _states_condition(topic, statement, said)
+
+
+def _is_right_tier(statement: Statement, said: _Said) -> bool:
+    """Say whether a share is told with the days it is published for: "80 % with 30 days, 50 % with 15 to 29"."""
+    shares = frozenset(term for term in said.spans if term[0] == "percent")
+    days = [int(number) for unit, number in said.spans if unit == "day" and number.isdigit()]
+    tiers = [spans for spans, _ in statement.told_of if any(unit == "percent" for unit, _ in spans)]
+    if len(tiers) < 2 or not (shares and days):
+        return True
+    bounds = [sorted(int(number) for unit, number in tier if unit == "day" and number.isdigit()) for tier in tiers]
+    return any(
+        shares <= tier and (not ends or all(ends[0] <= day <= (ends[-1] if len(ends) > 1 else day) for day in days))
+        for tier, ends in zip(tiers, bounds, strict=True)
+    )
 
 
 def _is_within(span: Term, statement: Statement, said: _Said) -> bool:

@@ -100,6 +100,24 @@ def test_warranty_backs_no_assurance_of_something_else() -> None:
     assert verdict_on("Va a aguantar la humedad, se lo garantizo.", mueble, "es").outcome == "revise"
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("Con 20 días de anticipación te devolvemos el 50 %.", "pass"),
+        ("Con 40 días de anticipación te devolvemos el 80 %.", "pass"),
+        ("Con 20 días de anticipación te devolvemos el 80 %.", "revise"),
+        ("Con 10 días de anticipación te devolvemos el 50 %.", "revise"),
+    ],
+)
+def test_share_is_backed_only_for_the_days_it_is_published_for(text: str, outcome: str) -> None:
+    policy = (
+        "Cancelación con 30 días o más de anticipación: se devuelve el 80 % de lo pagado. De 15 a 29 días: el 50 %. "
+        "Con menos de 15 días no hay devolución."
+    )
+    tenant = make_tenant(passages=(Passage(id="refund", kind="policy", text={"es": policy}),), catalogue=())
+    assert verdict_on(text, tenant, "es").outcome == outcome
+
+
 def test_policy_that_reviews_prices_locks_none() -> None:
     assert verdict_on("Membership prices are reviewed every January.", TENANTS["cowork"], "en").outcome == "pass"
     assert verdict_on("Your rate is frozen from the day you join.", TENANTS["cowork"], "en").outcome == "revise"
