@@ -5,7 +5,7 @@ from agent.types import Candidate, Turn
 
 _TEXTS = {
     "es": "Gracias por tu mensaje. Ahora mismo tenemos un problema técnico y no puedo responderte como es debido. "
-    "Tu mensaje no se ha perdido: te responderemos por aquí.",
+    "Tenemos tu mensaje y te responderemos por aquí.",
     "pt": "Obrigado pela mensagem. Neste momento temos um problema técnico e não consigo responder como deve ser. "
     "A sua mensagem não se perdeu: vamos responder por aqui.",
     "en": "Thanks for your message. We have a technical problem right now and I cannot answer you properly. "

@@ -33,7 +33,8 @@ def saying(text: str) -> Turn:
 
 
 def skeleton(prompt: str) -> str:
-    """Return a prompt with every line of data taken out of its blocks."""
+    """Return a prompt without its lines of data, and without its limit, which leaves room for what code adds."""
+    prompt = re.sub(r"at most \d+ characters", "at most N characters", prompt)
     return BLOCK.sub(lambda block: f"<{block[1]}>{len(block[2].splitlines())}</{block[1]}>", prompt)
 
 
