@@ -44,7 +44,7 @@ class Names:
     common: frozenset[str]
     """Helping words that tell by themselves behind an article or with a capital: "la total", "Team"."""
     whole: tuple[Name, ...]
-    """Names that consist of helping words."""
+    """Names that consist of helping words; "1:1" alone would be found in every count."""
     words: frozenset[str]
     """The words themselves."""
     sizes: re.Pattern[str] | None
@@ -121,7 +121,7 @@ def names_in(catalogue: tuple[CatalogueItem, ...]) -> Names:
         telling=stems - helping,
         helping=helping,
         common=common,
-        whole=tuple(name for name in names if name.stems and name.stems <= helping),
+        whole=tuple(name for name in names if name.stems <= helping and any(len(stem) > 1 for stem in name.stems)),
         words=words,
         sizes=re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if sizes else None,
         size_items=sizes,
