@@ -19,7 +19,8 @@ _ABOUT_PHONES = re.compile(
 )
 _ABOUT_ORDERS = re.compile(
     r"(?:pedidos?|encomendas?|compra|orden|order|ref|referencia|reference|referencias?|folio|codigo|code|reserva|reservation|booking"
-    r"|localizador|ticket|tracking|guia|seguimiento|rastreio|factura|invoice|nota fiscal|presupuesto|orcamento|quote"
+    r"|localizador|ticket|tracking|guia|seguimiento|rastreio|factura|invoice|receipt|recibo|comprobante"
+    r"|nota fiscal|presupuesto|orcamento|quote"
     r"|stock|sku|serie|serial|vin|expediente|protocolo|contrato|contract|registro|licencia|lote|isbn|ean|n\.?[ºo°])\b[^\d]{0,25}$"
 )
 _NUMBER_OF = frozenset({"numero", "number"})

@@ -14,7 +14,7 @@ from agent.guardrails.expressions import first_match, load_alternatives, load_ex
 from agent.guardrails.folded import MAX_CHARS, Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.guardrails.required_words import starts_in
-from agent.guardrails.signatures import find_signatures
+from agent.guardrails.signatures import find_signatures, names_at_start
 from agent.guardrails.word_lists import load_words
 from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
 
@@ -66,6 +66,8 @@ def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant, *, asked: bool
             yield match.span()
     yield from _introductions(text, folded, turn, tenant)
     yield from _folded_spans(find_signatures(text, tenant), folded)
+    if _SAYS["asks_who"].search(words_of(turn.text[:MAX_INBOUND_CHARS])):
+        yield from _folded_spans(names_at_start(text, tenant), folded)
     if asked and not _answers_truly(said, fold_text(turn.text).text):
         first = re.match(r"[^.!?\n]*\w", said)
         yield first.span() if first else (0, len(said))
@@ -79,7 +81,9 @@ def _tells_of_a_life(text: str, folded: Folded, turn: Turn) -> Iterator[tuple[in
             denied = _SAYS["denied"].search(said, max(0, match.start() - 16), match.start())
             if not denied and not _SAYS["as_machine"].match(said, match.end()):
                 yield match.span()
-    yield from _folded_spans((match.span() for match in _LIFE["lived"].finditer(text)), folded)
+    yield from _folded_spans(
+        (match.span() for key in ("lived", "i_did") for match in _LIFE[key].finditer(text)), folded
+    )
     question = words_of(turn.text[:MAX_INBOUND_CHARS])
     asked_for_life = _LIFE["asks_life"].search(question) and _LIFE["affirms"].match(said)
     here = _LIFE["is_here"].match(said) if _LIFE["asks_person"].search(question) else None

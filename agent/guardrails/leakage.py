@@ -33,16 +33,20 @@ INSTRUCTIONS = ("reply/system.md", "revise/user.md", "repair/user.md", "fragment
 """What the model is told before it writes, in `prompts/`."""
 
 TOLD = {
-    "leakage": ("never", "instructions", "checks", "noted", "models"),
+    "leakage": ("never", "instructions", "checks", "models"),
     "leakage_workings": ("machinery", "serves_others"),
-    "leakage_records": ("written_down", "margin", "secret"),
+    "leakage_records": ("noted", "written_down", "margin", "secret"),
 }
 """The kinds of leaks, by the file that describes them."""
 
 MAY_DECLINE = frozenset({"instructions", "checks", "noted", "machinery", "serves_others", "models"})
 """What may be named only to say that one does not tell it."""
 
+TOPICS = ("orders", "others", "silence", "why_me", "model")
+"""What prospects ask about the inside: `leakage_answers` knows the questions and the telling answers."""
+
 _SAYS = load_expressions("leakage")
+_ANSWERS = load_expressions("leakage_answers")
 _TELLS = {kind: lines for name, kinds in TOLD.items() for kind, lines in load_alternatives(name, kinds).items()}
 _WORD = re.compile(r"[^\W_]+")
 
@@ -75,7 +79,19 @@ def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]
             named = kind == "models" and _may_be_named(match, said, turn, tenant, declines=declines)
             if not (named or (declines and kind != "models")):
                 yield match.span()
+    yield from _answers(folded, turn, tenant)
     yield from _quotations(folded, tenant)
+
+
+def _answers(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
+    """Yield what a reply gives away to a question about the inside: unless it declines, or the prospect said it."""
+    asked = fold_text(turn.text[:MAX_INBOUND_CHARS]).text
+    for topic in TOPICS:
+        if not _ANSWERS[f"asks_{topic}"].search(asked) or _SAYS["declines"].search(folded):
+            continue
+        for match in _ANSWERS[f"tells_{topic}"].finditer(folded):
+            if match[0] not in asked and not publications_of(tenant).says(match[0]):
+                yield match.span()
 
 
 def _sentence_around(match: re.Match[str]) -> str:

@@ -34,6 +34,8 @@ _RELATIVE_ACTS = re.compile(rf"(?<!\w){_OF_PROSPECT}(?: \w{{1,12}}){{0,2}} (?P<a
 _FORMER = r"(?:anterior|actual|nuev[oa]|previ[oa]|atual|nov[oa]|antig[ou][oa]?|here)"
 _ROLE_BEFORE = re.compile(
     rf"(?<!\w)(?:{_TITLES}\.?|{_CUSTOMERS}(?: {_FORMER})?,?|{_OF_PROSPECT},?|client is"
+    r"|called|named|llamad[oa]|de nombre|un tal|una tal|chamad[oa]|guy|lady|gentleman"
+    r"|una pareja,?|um casal,?|a couple,?"
     r"|(?:otr[oa]|outr[oa]|another|other) \w+,?) $"
 )
 _ROLE_AFTER = re.compile(
@@ -53,9 +55,10 @@ _ADDRESSED_BEFORE = re.compile(
 )
 _ADDRESSED_AFTER = re.compile(r"[,!] (?:te|ya|tu|you|your|seu|sua|voce|puedes|pode)(?!\w)")
 _IS_SOMEONE = re.compile(
-    r",? (?:que|who|quien) (?:se |ya |ja |tambien |tambem )?(?:es|esta|tiene|va|viene|vive|trabaja|hace|usa|vino|pago"
-    r"|compro|era|fue|e|tem|mora|faz|veio|pagou|comprou|is|was|has|had|lives?|works?|came|bought|paid|uses|takes|runs"
-    r"|owns)(?!\w)"
+    r", (?:la|el|a|o) d[aeo]l? (?!\w+ (?:academic|tecnic|comercial))"
+    r"|,? (?:que|who|quien) (?:se |ya |ja |tambien |tambem )?(?:es|esta|tiene|va|viene|vive|trabajan?|hace|usan?|ganan?"
+    r"|son|estan|tienen|van|vienen|viven|vino|pago|compro|era|fue|e|tem|mora|faz|veio|pagou|comprou|is|was|has|had|lives?"
+    r"|works?|came|bought|paid|uses|takes|runs|owns)(?!\w)"
 )
 _CLAUSES = (", que ", " who ", ", quien ")
 _HINTS = {
@@ -64,7 +67,8 @@ _HINTS = {
         "sensitive": any_of(frozenset(word for word in _WORDS["sensitive"] if not word.endswith(_ILLNESS))),
         "data": any_of(_WORDS["data"]),
         "relative": _OF_PROSPECT,
-        "role": f"{_TITLES}|{_CUSTOMERS}|{_OF_PROSPECT}|client is|otr[oa]|outr[oa]|another|other",
+        "role": f"{_TITLES}|{_CUSTOMERS}|{_OF_PROSPECT}|client is|called|named|llamad[oa]|nombre|tal|chamad[oa]|guy"
+        "|lady|gentleman|pareja|casal|couple|otr[oa]|outr[oa]|another|other",
     }.items()
 }
 """Which words a text has, at least, that says such a thing."""

@@ -23,6 +23,7 @@ _NAME = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w'’-]{1,20}(?: (?:(?:de|del|da|do|dos|l
 _SIGNED = re.compile(
     rf"\W{{0,5}}(?P<title>(?:Dra?|Lic|Ing|Prof|Sra?|Mr|Ms|Mrs|Eng|Arq|Enf)\.? )?(?P<name>{_NAME})(?P<rest>\W.*|)$"
 )
+_NAMED_FIRST = re.compile(rf"\W{{0,3}}(?P<name>{_NAME})(?=[,.!]? (?:from|de|da|do|del|here|aqu[ií])\b)")
 _DASHED = re.compile(rf"\s[-–—~] ?(?P<name>{_NAME})\W{{0,5}}$")
 
 
@@ -35,11 +36,18 @@ def find_signatures(text: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
         signed = _SIGNED.match(line[0]) if closes or _begins_last_block(text, line.start(), len(lines)) else None
         if signed is None or _SAYS["virtual"].search(fold(text[line.start() :])):
             continue
-        if _ends_there(signed["rest"]) and _is_person(signed["name"], tenant, titled=bool(signed["title"])):
+        if _ends_there(signed["rest"]) and _is_person(signed["name"], tenant, sure=bool(signed["title"] or closes)):
             yield line.start() + signed.start("name"), line.start() + signed.end("name")
     dashed = _DASHED.search(text, max(0, len(text) - MAX_DASHED))
-    if dashed and _is_person(dashed["name"], tenant, titled=False):
+    if dashed and _is_person(dashed["name"], tenant, sure=False):
         yield dashed.span("name")
+
+
+def names_at_start(text: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
+    """Yield the person's name with which a text begins: "Denise, from sales"."""
+    named = _NAMED_FIRST.match(text)
+    if named and _is_person(named["name"], tenant, sure=True):
+        yield named.span("name")
 
 
 def _begins_last_block(text: str, start: int, lines: int) -> bool:
@@ -52,11 +60,11 @@ def _ends_there(rest: str) -> bool:
     return not rest.strip(" ,.!-–—") or bool(_SAYS["title_or_role"].match(fold(rest)))
 
 
-def _is_person(name: str, tenant: Tenant, *, titled: bool) -> bool:
-    """Say whether a name is a person's, and neither the assistant's nor the business's."""
+def _is_person(name: str, tenant: Tenant, *, sure: bool) -> bool:
+    """Say whether a name is a person's, and neither the assistant's nor the business's. `sure`: it is a signature."""
     words = fold(name).replace("-", " ").split()
     own = {word for disclosure in (*tenant.disclosure.values(), tenant.name) for word in words_of(disclosure).split()}
-    if words[0] in own:
+    if words[-1] in own or words[0] in own:
         return False
-    known = len(words) > 1 and publications_of(tenant).says(" ".join(words))
-    return titled or known or words[0] in _FIRST_NAMES
+    known = (sure or len(words) > 1) and publications_of(tenant).says(" ".join(words))
+    return known or words[0] in _FIRST_NAMES
