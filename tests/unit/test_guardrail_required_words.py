@@ -16,7 +16,8 @@ from agent.guardrails.required_words import needs_of, required_starts, starts_in
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 ,"
 PUNCTUATED = "".join(sorted(set(string.printable) - set(string.ascii_uppercase)))
 EXPRESSIONS = [
-    *(lines_of("leakage")[key] for key in ("never", "instructions", "checks", "noted")),
+    *(lines_of("leakage")[key] for key in ("never", "instructions", "checks")),
+    lines_of("leakage_records")["noted"],
     *(lines_of("leakage_workings")[key] for key in ("machinery", "serves_others")),
 ] + [lines_of("disclosure")[key] for key in ("denies_machine", "poses", "lives_like_a_person", "introduces")]
 PATTERNS = [
