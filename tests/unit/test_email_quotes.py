@@ -11,7 +11,8 @@ from channels.email_html import read_html
 from channels.email_mime import read_mime
 from channels.email_quotes import split_reply
 from tests.unit.mail_clients import MailSample, samples
-from tests.unit.mail_texts import HTML, PLAIN, Sample
+from tests.unit.mail_texts import PLAIN, Sample
+from tests.unit.mail_texts_html import HTML
 
 
 @pytest.mark.parametrize("sample", PLAIN.values(), ids=PLAIN.keys())
