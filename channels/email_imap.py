@@ -43,8 +43,8 @@ class ImapServer:
 
     @property
     def name(self) -> str:
-        """What the mailbox is called in the database and in logs: everything but the password."""
-        return f"{self.username}@{self.host}:{self.port}/{self.folder}"
+        """What the mailbox is called in the database and in logs, which mask addresses: all but the password."""
+        return f"{self.host}:{self.port}/{self.folder} of {self.username.replace('@', ' at ')}"
 
 
 def parse_imap_url(url: str) -> ImapServer:

@@ -38,8 +38,12 @@ ATTRIBUTIONS = (
     # … or stands between dashes (Zoho, Notes)
     re.compile(rf"^-{{2,}}+.{{0,300}}?\b{_WROTE}\b.{{0,20}}-{{2,}}$", re.IGNORECASE),
 )
-BARE_ATTRIBUTION = re.compile(rf"^[^.!?:]{{1,60}}\b{_NOT_TO_ME}{_WROTE}\s?:$", re.IGNORECASE)
-"""Only the writer's name: counts where quoted lines follow."""
+BARE_ATTRIBUTION = re.compile(
+    rf"^(?:[^.!?:]{{1,60}}\b{_NOT_TO_ME}{_WROTE}\s?:"
+    rf"|{_OPENING}(?!\w).{{0,40}}?\d.{{0,300}}?\b{_NOT_TO_ME}{_WROTE})$",
+    re.IGNORECASE,
+)
+"""Only the writer's name, or a date and no colon: counts where quoted lines follow."""
 DATED = re.compile(r"@|\b\d{1,2}\s?[:.h]\s?\d{2}\b")
 """Evidence that such a sentence is a client's: an address or a time of day."""
 

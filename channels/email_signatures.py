@@ -86,7 +86,7 @@ def split_signature(lines: Sequence[str], *, may_be_all: bool = False) -> Signed
         split = split_signature(["…", *lines])
         return SignedText(text=split.text[1:], signature=split.signature)
     kept = list(lines)
-    for find in (_delimited, _notice, _advertised, _delimited, _closed, _advertised):
+    for find in (_delimited, _notice, _advertised, _delimited, _ruled, _closed, _advertised):
         start = find(kept)
         kept = kept[:start]
     while kept and not kept[-1].strip():
@@ -104,6 +104,22 @@ def _delimited(lines: Sequence[str]) -> int:
             if below == 0 or (below <= _MAX_DASHED_LINES and lines[n + 1].strip()):
                 return n
     return len(lines)
+
+
+def _ruled(lines: Sequence[str]) -> int:
+    """Where, under a drawn line, contact data begins that ends the mail."""
+    for n in range(len(lines) - 1, 0, -1):
+        below = [line for line in lines[n + 1 :] if line.strip()]
+        if len(below) > _MAX_DASHED_LINES:
+            break
+        if _is_rule(lines[n].strip()) and below and any(line.strip() for line in lines[:n]):
+            return n if _is_contact_data(below) else len(lines)
+    return len(lines)
+
+
+def _is_contact_data(lines: Sequence[str]) -> bool:
+    is_short = all(len(line) <= _MAX_SIGNATURE_CHARS and "?" not in line for line in lines)
+    return is_short and any(_CONTACT.search(line) for line in lines)
 
 
 def _notice(lines: Sequence[str]) -> int:
@@ -140,8 +156,6 @@ def _closed(lines: Sequence[str]) -> int:
     if not closings:
         return len(lines)
     tail = [n for n in range(closings[-1] + 1, len(lines)) if lines[n].strip()]
-    contacts = sum(_CONTACT.search(lines[n]) is not None for n in tail)
-    is_short = all(len(lines[n]) <= _MAX_SIGNATURE_CHARS and "?" not in lines[n] for n in tail)
-    if 3 <= len(tail) <= _MAX_CLOSED_LINES and contacts and is_short:
+    if 3 <= len(tail) <= _MAX_CLOSED_LINES and _is_contact_data([lines[n] for n in tail]):
         return tail[1]
     return len(lines)

@@ -28,10 +28,11 @@ from channels.email_imap import IMAP_FAULTS, FetchedMail, ImapConnection, ImapSe
 from channels.email_inbound import mailbox_recipients, read_copies
 from channels.webhooks import receive_any
 
-LEASE_S = 90.0
-WAIT_S = 25.0
+LEASE_S = 40.0
+"""After a process died, another reads its mailbox so much later, and `STAND_BY_S`."""
+WAIT_S = 15.0
 """Longest wait for news; then the mailbox is looked at anyway."""
-STAND_BY_S = 15.0
+STAND_BY_S = 5.0
 MAX_BACKOFF_S = 60.0
 REREAD_DAYS = 3
 """After new UIDs: mails that arrived this long before the last look are read again."""
