@@ -77,7 +77,14 @@ def configure_logging(level: LogLevel, json: bool) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+        _route_through_root(logging.getLogger(name))
+
+
+def _route_through_root(library: logging.Logger) -> None:
+    """A library that brought its own handler (uvicorn does) would write past `withhold`."""
+    library.handlers.clear()
+    library.propagate = True
+    library.setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -57,6 +57,15 @@ def test_standard_library_records_look_the_same(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_library_with_a_handler_of_its_own_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
+    library = logging.getLogger("uvicorn")
+    library.addHandler(logging.StreamHandler())
+    library.propagate = False
+    configure_logging("info", json=True)
+    library.warning("Refused %s", "ana@example.com")
+    assert [line["event"] for line in written(capsys)] == ["Refused [email]"]
+
+
 @pytest.mark.parametrize(("level", "events"), [("debug", ["d", "i", "e"]), ("info", ["i", "e"]), ("error", ["e"])])
 def test_level_decides_what_is_written(level: Any, events: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level, json=True)
