@@ -225,6 +225,8 @@ class Tenant:
     """What we say when no model answers for a while, by language, where it is not to be our own text."""
     links: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    mail_signature: Mapping[str, str] = field(default_factory=dict)
+    """What our mails are signed with, by language; without one, only the name in From says who writes."""
     policy: Policy = Policy()
     catalogue: tuple[CatalogueItem, ...] = ()
     passages: tuple[Passage, ...] = ()
@@ -584,6 +586,23 @@ Decision = Send | Escalate | Nothing | Wait
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Letterhead:
+    """What a mail carries around its text. The tokens name its conversation; only its reader knows them."""
+
+    sender_name: str = ""
+    language: str = ""
+    signature: str = ""
+    reply_token: str | None = None
+    """For the address that answers are to be sent to."""
+    unsubscribe_token: str | None = None
+    """For the way out that a mail which nobody asked for must offer (RFC 8058)."""
+    is_automatic: bool = True
+    """Written by a machine, which the mail says of itself (RFC 3834); staff are not."""
+    is_proactive: bool = False
+    """Begun by us, so no answer to anything."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OutboundMessage:
     """One message for a provider. `id` is our correlation key and travels with it."""
 
@@ -597,6 +616,7 @@ class OutboundMessage:
     subject: str | None = None
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
+    letterhead: Letterhead = Letterhead()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
