@@ -73,6 +73,10 @@ class Settings(BaseSettings):
 
     # E-mail
     smtp_url: SecretStr | None = None
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_base_url: str | None = None
+    sendgrid_event_public_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    mail_reply_to: str = Field(default="plus", pattern=r"^(plus|plain|(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63})$")
     imap_url: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     imap_authserv_ids: Annotated[tuple[str, ...], NoDecode] = ()
     sendgrid_inbound_public_keys: Annotated[tuple[str, ...], NoDecode] = ()
@@ -85,6 +89,7 @@ class Settings(BaseSettings):
     @field_validator(
         "twilio_previous_auth_tokens",
         "sendgrid_inbound_public_keys",
+        "sendgrid_event_public_keys",
         "nightshift_model_providers",
         "imap_url",
         "imap_authserv_ids",
@@ -122,12 +127,12 @@ class Settings(BaseSettings):
             )
         return self
 
-    @field_validator("twilio_base_url")
+    @field_validator("twilio_base_url", "sendgrid_base_url")
     @classmethod
     def _only_loopback(cls, value: str | None) -> str | None:
         """Credentials travel to this URL, so it may only be this machine: it exists for tests."""
         if value and urlsplit(value).hostname not in LOOPBACK_HOSTS:
-            raise ValueError("only a loopback address (127.0.0.1, localhost) is allowed; unset it to use Twilio")
+            raise ValueError("only a loopback address (127.0.0.1, localhost) is allowed; unset it to call the provider")
         return value
 
     @property
@@ -144,7 +149,13 @@ class Settings(BaseSettings):
     @property
     def has_provider(self) -> bool:
         """Whether a real provider could reach prospects."""
-        return bool(self.twilio_account_sid or self.smtp_url or self.sendgrid_inbound_public_keys or self.imap_url)
+        mail = self.sends_mail or self.sendgrid_inbound_public_keys or self.imap_url
+        return bool(self.twilio_account_sid or mail)
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether mail can leave: over SMTP or, without SMTP_URL, through SendGrid."""
+        return bool(self.smtp_url or self.sendgrid_api_key)
 
     @property
     def simulator_enabled(self) -> bool:

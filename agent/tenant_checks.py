@@ -96,7 +96,8 @@ def _texts(entry: TenantEntry) -> Iterator[Problem]:
     """Texts are in the tenant's languages; what the law asks us to say exists in each of them."""
     always = [(("disclosure",), entry.disclosure), (("help",), entry.help)]
     yield from _by_language(entry, always, required=entry.languages)
-    yield from _by_language(entry, [(("holding",), entry.holding)], required=())
+    optional = [(("holding",), entry.holding), (("mail_signature",), entry.mail_signature)]
+    yield from _by_language(entry, optional, required=())
     yield from _by_language(entry, _localised(entry), required=(entry.default_language,))
 
 

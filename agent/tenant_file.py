@@ -305,6 +305,7 @@ class TenantEntry(Entry):
     disclosure: dict[str, Line]
     help: dict[str, Line]
     holding: dict[str, Line] = {}
+    mail_signature: dict[str, Prose] = {}
     links: tuple[Domain, ...] = ()
     forbidden: tuple[Line, ...] = ()
     channels: tuple[ChannelEntry, ...] = ()

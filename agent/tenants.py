@@ -143,6 +143,7 @@ def _tenant_file(entry: TenantEntry) -> TenantFile:
         disclosure=entry.disclosure,
         help_text=entry.help,
         holding=entry.holding,
+        mail_signature=entry.mail_signature,
         links=entry.links,
         forbidden=entry.forbidden,
         policy=_policy(entry.settings, entry.hours),
@@ -268,6 +269,7 @@ def to_document(file: TenantFile) -> dict[str, Any]:
         "disclosure": dict(tenant.disclosure),
         "help": dict(tenant.help_text),
         "holding": dict(tenant.holding),
+        "mail_signature": dict(tenant.mail_signature),
         "links": list(tenant.links),
         "forbidden": list(tenant.forbidden),
         "channels": [
