@@ -181,6 +181,7 @@ async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> 
         detail=decision.detail,
         draft=decision.draft,
         verdicts=dump_verdicts(decision.verdicts),
+        proposal=decision.proposal,
     )
     if decision.reply and (is_asked(turn) or not already_asked):
         await put_in_outbox(tx, turn, decision.reply, deps)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from agent.sender_trust import Trust
 
+from agent.template_types import FilledTemplate, Proposal, TemplateUse
 TenantId = NewType("TenantId", UUID)
 ContactId = NewType("ContactId", UUID)
 ConversationId = NewType("ConversationId", UUID)
@@ -201,6 +202,8 @@ class Policy:
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
 
 
+    send_templates: bool = False
+    """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tenant:
     """A business we answer for, with everything it has published."""
@@ -232,6 +235,8 @@ class Tenant:
     passages: tuple[Passage, ...] = ()
 
 
+    templates: tuple[TemplateUse, ...] = ()
+    """What may be sent when a reply window has closed, in order of preference."""
 # --- what comes in -----------------------------------------------------------------------------------------
 
 
@@ -537,6 +542,8 @@ class Reply:
 class ConsentChange:
     """The prospect asked us to stop, or to come back; `evidence` is the message that says so."""
 
+    template: FilledTemplate | None = None
+    """What is sent instead of `text`, which is then its preview: an approved template needs no reply window."""
     kind: Literal["opt_out", "opt_in"]
     reason: str
     evidence: MessageId
@@ -602,6 +609,8 @@ class Letterhead:
     """Begun by us, so no answer to anything."""
 
 
+    proposal: Proposal | None = None
+    """What staff could do, where the reply window has closed."""
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboundMessage:
     """One message for a provider. `id` is our correlation key and travels with it."""
@@ -659,3 +668,5 @@ class ModelCall:
     """Whether it went through the Message Batches API, at half price."""
     ended_at: datetime | None = None
     """When its answer or failure came; None where that says nothing (batches)."""
+    template: FilledTemplate | None = None
+    """What is sent instead of `text`."""

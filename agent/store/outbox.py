@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from agent.store.db import Tx, fetch_one
+from agent.store.templates import dump_filled, read_filled
 from agent.types import (
     Candidate,
     ConversationId,
@@ -89,10 +90,11 @@ async def insert_outbound(
     """
     await tx.execute(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
-                                 language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts)
+                                 language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts,
+                                 template)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
                   %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
-                  %(not_before)s, %(verdicts)s
+                  %(not_before)s, %(verdicts)s, %(template)s
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
@@ -109,6 +111,7 @@ async def insert_outbound(
             "draft": Jsonb(draft) if draft is not None else None,
             "not_before": not_before,
             "verdicts": Jsonb(list(verdicts)),
+            "template": dump_filled(candidate.template),
         },
     )
 
@@ -163,6 +166,7 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
 
 def _outbox_entry(row: DictRow) -> OutboxEntry:
     is_email = row["channel"] == "email"
+    template = read_filled(row["template"])
     return OutboxEntry(
         message=OutboundMessage(
             id=row["id"],
@@ -175,6 +179,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             subject=row["subject"] or row["reply_subject"],
             in_reply_to=row["reply_to"] if is_email else None,
             references=tuple(row["reply_references"] or ()) if is_email else (),
+            template=template,
         ),
         candidate=Candidate(
             text=row["body"],
@@ -182,6 +187,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             channel=row["channel"],
             purpose=row["purpose"],
             author=row["author"],
+            template=template,
             **_certainty(row["draft"]),
         ),
         conversation_id=row["conversation_id"],

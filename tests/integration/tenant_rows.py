@@ -95,6 +95,10 @@ insert into model_batches (id, tenant_id, key, task, tier, model, prompt_version
     values (%(contact)s, %(tenant)s, 'key of ' || %(slug)s, 'classify', 'fast', 'm', 'v', '{}', '2020-01-01');
 insert into model_batch_items (batch_id, place, tenant_id, prompt)
     values (%(contact)s, 0, %(tenant)s, 'Secret of ' || %(slug)s);
+insert into templates (tenant_id, sid, name, language, types, variables, approval, synced_at)
+    values (%(tenant)s, 'HX00000000000000000000000000000001', 'Template of ' || %(slug)s, 'es', '{}', '{}', 'approved',
+            %(at)s);
+update messages set template = '{"sid": "HX00000000000000000000000000000001"}' where id = %(sent)s;
 insert into eval_items (id, tenant_id, kind, input, expected, origin)
     values (gen_random_uuid(), %(tenant)s, 'reply', '{}', '{}', 'test');
 insert into eval_runs (id, tenant_id, version, figures, started_at)

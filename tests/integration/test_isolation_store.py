@@ -38,6 +38,7 @@ from agent.store import (
     simulator,
     spending,
     summaries,
+    templates,
     tenants,
     ticks,
     turns,
@@ -207,6 +208,10 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     ),
     simulator.fingerprint: lambda tx, _, b: simulator.fingerprint(tx, b.idle),
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
+    templates.list_templates: lambda tx, _, b: templates_of(tx, b),
+    templates.replace_templates: lambda tx, _, b: templates.replace_templates(tx, b.tenant, (), AT),
+    templates.has_unanswered_template: lambda tx, _, b: templates.has_unanswered_template(tx, b.idle),
+    templates.list_other_conversations: lambda tx, _, b: templates.list_other_conversations(tx, b.contact, b.idle),
     turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1, 1),
     turns.insert_turn: lambda tx, tenant, b: turns.insert_turn(
         tx,
@@ -365,6 +370,10 @@ async def wait(tx: Tx, b: Rows) -> bool:
 async def addresses_of(tx: Tx, b: Rows) -> list[str]:
     accounts = await simulator.list_simulated_accounts(tx)
     return [account.address for account in accounts if b.slug in account.address]
+
+
+async def templates_of(tx: Tx, b: Rows) -> list[str]:
+    return [each.name for each in await templates.list_templates(tx) if b.slug in each.name]
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:

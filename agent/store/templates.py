@@ -1,0 +1,107 @@
+"""Templates as last asked for at the provider, and what messages and escalations keep of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from pydantic import TypeAdapter
+
+from agent.store.db import Tx
+from agent.template_types import FilledTemplate, Proposal, Template
+from agent.types import ContactId, ConversationId, TenantId
+
+_FILLED = TypeAdapter(FilledTemplate)
+_PROPOSAL = TypeAdapter(Proposal)
+
+
+def dump_filled(template: FilledTemplate | None) -> Jsonb | None:
+    """Return a filled template as a message keeps it."""
+    return Jsonb(_FILLED.dump_python(template, mode="json")) if template else None
+
+
+def read_filled(stored: Mapping[str, Any] | None) -> FilledTemplate | None:
+    """Return the filled template a message keeps."""
+    return _FILLED.validate_python(stored) if stored else None
+
+
+def dump_proposal(proposal: Proposal | None) -> Jsonb | None:
+    """Return a proposal as an escalation keeps it."""
+    return Jsonb(_PROPOSAL.dump_python(proposal, mode="json")) if proposal else None
+
+
+def read_proposal(stored: Mapping[str, Any] | None) -> Proposal | None:
+    """Return the proposal an escalation keeps."""
+    return _PROPOSAL.validate_python(stored) if stored else None
+
+
+async def list_templates(tx: Tx) -> tuple[Template, ...]:
+    """Return the tenant's templates, by name and language."""
+    cursor = await tx.execute(
+        """select sid, name, language, category, types, variables, approval, approved_type, rejection_reason, synced_at
+           from templates where tenant_id = (select current_tenant()) order by name, language, sid"""
+    )
+    return tuple(Template(**row) for row in await cursor.fetchall())
+
+
+async def replace_templates(tx: Tx, tenant_id: TenantId, templates: Sequence[Template], at: datetime) -> None:
+    """Make the tenant's templates those that the provider has just named."""
+    await tx.execute(
+        "delete from templates where tenant_id = %s and not (sid = any(%s))",
+        (tenant_id, [each.sid for each in templates]),
+    )
+    for each in templates:
+        await tx.execute(
+            """insert into templates (tenant_id, sid, name, language, category, types, variables, approval,
+                                      approved_type, rejection_reason, synced_at)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+               on conflict (tenant_id, sid) do update set name = excluded.name, language = excluded.language,
+                   category = excluded.category, types = excluded.types, variables = excluded.variables,
+                   approval = excluded.approval, approved_type = excluded.approved_type,
+                   rejection_reason = excluded.rejection_reason, synced_at = excluded.synced_at""",
+            (
+                tenant_id,
+                each.sid,
+                each.name,
+                each.language,
+                each.category,
+                Jsonb(dict(each.types)),
+                Jsonb(dict(each.variables)),
+                each.approval,
+                each.approved_type,
+                each.rejection_reason,
+                at,
+            ),
+        )
+
+
+async def has_unanswered_template(tx: Tx, conversation_id: ConversationId) -> bool:
+    """Whether a template has left, or is about to, since the contact wrote last."""
+    cursor = await tx.execute(
+        """select exists (
+               select from messages m where m.conversation_id = %(id)s and m.direction = 'outbound'
+                 and m.template is not null and m.state not in ('superseded', 'failed')
+                 and m.seq > coalesce((select max(seq) from messages
+                                       where conversation_id = %(id)s and direction = 'inbound'), 0)) as sent""",
+        {"id": conversation_id},
+    )
+    row = await cursor.fetchone()
+    return bool(row and row["sent"])
+
+
+async def list_other_conversations(
+    tx: Tx, contact_id: ContactId, conversation_id: ConversationId
+) -> list[dict[str, Any]]:
+    """Return the contact's conversations elsewhere: id, channel, when they wrote there last, how proven that was."""
+    cursor = await tx.execute(
+        """select c.id as conversation_id, a.channel, c.last_inbound_at, coalesce(last.trust, 'unknown') as trust
+           from conversations c
+           join channel_accounts a on a.id = c.channel_account_id
+           left join lateral (
+               select trust from messages where conversation_id = c.id and direction = 'inbound' and not automatic
+               order by seq desc limit 1) last on true
+           where c.contact_id = %s and c.id <> %s
+           order by c.last_inbound_at desc nulls last""",
+        (contact_id, conversation_id),
+    )
+    return await cursor.fetchall()
