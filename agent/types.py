@@ -10,13 +10,16 @@ from datetime import date, datetime, time
 from typing import Any, Literal, NewType, get_args
 from uuid import UUID
 
+from agent.failures import Failure
+from agent.message_details import Details, MessageKind
 from agent.sender_trust import Trust
-
 from agent.template_types import FilledTemplate, Proposal, TemplateUse
+
 TenantId = NewType("TenantId", UUID)
 ContactId = NewType("ContactId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 MessageId = NewType("MessageId", UUID)
+MediaId = NewType("MediaId", UUID)
 TurnId = NewType("TurnId", UUID)
 
 Channel = Literal["whatsapp", "sms", "email"]
@@ -200,10 +203,10 @@ class Policy:
     """How long a turn may wait for a model when none answers; then a person gets it."""
     demand_judging: bool = False
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
-
-
     send_templates: bool = False
     """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tenant:
     """A business we answer for, with everything it has published."""
@@ -233,21 +236,42 @@ class Tenant:
     policy: Policy = Policy()
     catalogue: tuple[CatalogueItem, ...] = ()
     passages: tuple[Passage, ...] = ()
-
-
     templates: tuple[TemplateUse, ...] = ()
     """What may be sent when a reply window has closed, in order of preference."""
+
+
 # --- what comes in -----------------------------------------------------------------------------------------
+
+
+MediaState = Literal["pending", "stored", "refused", "failed"]
+"""Not fetched yet; kept; nothing we keep (`reason`); not to be had (`reason`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
-    """An attachment as the provider announces it. The type is a claim, not a fact."""
+    """An attachment. Until it is stored, type, name and size are the provider's or the sender's claim."""
 
     url: str
     content_type: str
     filename: str | None = None
     size: int | None = None
+    id: MediaId | None = None
+    """None: only announced."""
+    state: MediaState = "pending"
+    reason: str = ""
+    sha256: str = ""
+    """Under which the media store has it; empty unless stored."""
+    heard: bool = False
+    """Whether it has been transcribed: then the message's text has what was said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """A stored picture that a model can look at."""
+
+    media_id: MediaId
+    content_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,6 +288,8 @@ class InboundMessage:
     """The tenant's own address on this channel, likewise."""
     text: str
     sender_name: str | None = None
+    also_known_as: tuple[str, ...] = ()
+    """Further addresses of the sender that the provider vouches for: a WhatsApp user id beside a number."""
     subject: str | None = None
     media: tuple[Media, ...] = ()
     provider_handled_opt_out: bool = False
@@ -276,6 +302,8 @@ class InboundMessage:
     """How far the sender's address is known to be theirs."""
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
+    kind: MessageKind = "text"
+    details: Details = Details()
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The payload as received (JSON-safe), kept for audit and replay."""
 
@@ -293,6 +321,8 @@ class DeliveryStatus:
     message_id: MessageId | None = None
     """Our own id, when the callback carries it."""
     error_code: str | None = None
+    failure: Failure | None = None
+    """What kind of failure it is, where `state` is `failed`; None: nothing is known of the code."""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -321,6 +351,13 @@ class Message:
     """How far the sender's address is known to be theirs."""
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
+    kind: MessageKind = "text"
+    details: Details = Details()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the text is what somebody wrote or said, not our description of what they sent."""
+        return bool(self.text.strip()) and not self.details.wordless
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -381,6 +418,13 @@ class Turn:
     """The last message that `summary` covers; the first few of `history` may be among them."""
     spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
     """What models have cost so far, by what it counts towards."""
+    images: tuple[Image, ...] = ()
+    """Pictures of the burst that a model is shown, oldest first; no other has been seen."""
+
+    @property
+    def words(self) -> str:
+        """What the person themselves wrote or said in the burst; empty where they only sent files and the like."""
+        return "\n".join(message.text for message in self.inbound if message.has_words)
 
     @property
     def text(self) -> str:
@@ -394,8 +438,9 @@ class Turn:
 
     @property
     def context(self) -> str | None:
-        """The business's last message before the burst, if any."""
-        return next((m.text for m in reversed(self.history) if m.direction == "outbound"), None)
+        """What the burst answers: our message that it quotes, else our last one before it, if any."""
+        quoted = next((m.details.quoted for m in reversed(self.inbound) if m.details.quotes_us), "")
+        return quoted or next((m.text for m in reversed(self.history) if m.direction == "outbound"), None)
 
     @property
     def is_first_contact(self) -> bool:
@@ -500,6 +545,8 @@ class Candidate:
     author: Author = "agent"
     confidence: float = 1.0
     needs_human: bool = False
+    template: FilledTemplate | None = None
+    """What is sent instead of `text`, which is then its preview: an approved template needs no reply window."""
 
 
 Outcome = Literal["pass", "revise", "hold", "block", "delay"]
@@ -542,8 +589,6 @@ class Reply:
 class ConsentChange:
     """The prospect asked us to stop, or to come back; `evidence` is the message that says so."""
 
-    template: FilledTemplate | None = None
-    """What is sent instead of `text`, which is then its preview: an approved template needs no reply window."""
     kind: Literal["opt_out", "opt_in"]
     reason: str
     evidence: MessageId
@@ -567,6 +612,8 @@ class Escalate:
     draft: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     reply: Reply | None = None
+    proposal: Proposal | None = None
+    """What staff could do, where the reply window has closed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -609,8 +656,6 @@ class Letterhead:
     """Begun by us, so no answer to anything."""
 
 
-    proposal: Proposal | None = None
-    """What staff could do, where the reply window has closed."""
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboundMessage:
     """One message for a provider. `id` is our correlation key and travels with it."""
@@ -625,7 +670,12 @@ class OutboundMessage:
     subject: str | None = None
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
+    purpose: Purpose = "reply"
+    media_urls: tuple[str, ...] = ()
+    """Attachments, where the provider can fetch them: signed links of ours, or public ones."""
     letterhead: Letterhead = Letterhead()
+    template: FilledTemplate | None = None
+    """What is sent instead of `text`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -668,5 +718,3 @@ class ModelCall:
     """Whether it went through the Message Batches API, at half price."""
     ended_at: datetime | None = None
     """When its answer or failure came; None where that says nothing (batches)."""
-    template: FilledTemplate | None = None
-    """What is sent instead of `text`."""
