@@ -60,7 +60,7 @@ async def receive_mail(inbound: InboundMail, deps: Deps) -> Received:
         raise
     except OperationalError:
         # The server was restarted and this connection is a dead one of before. Storing is idempotent: once more.
-        await deps.db.pool.check()
+        await deps.db.revive()
         return await _receive(inbound, deps)
 
 

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     nightshift_log_level: Literal["debug", "info", "warning", "error"] = "info"
     nightshift_simulator: Literal["auto", "on", "off"] = "auto"
     nightshift_worker_concurrency: int = Field(default=20, ge=1, le=200)
+    nightshift_spool: Path | None = None
+    nightshift_spool_max_mb: int = Field(default=1024, ge=1)
+    nightshift_spool_max_files: int = Field(default=50_000, ge=1)
 
     # Database
     database_url: SecretStr | None = None
@@ -140,6 +143,11 @@ class Settings(BaseSettings):
         """Base URL that providers call, without a trailing slash: signatures are computed over it."""
         url = self.nightshift_public_url or f"http://127.0.0.1:{self.nightshift_port}"
         return url.rstrip("/")
+
+    @property
+    def spool_directory(self) -> Path:
+        """Where webhooks are kept that the database could not take."""
+        return self.nightshift_spool or self.nightshift_home / "spool"
 
     @property
     def has_models(self) -> bool:

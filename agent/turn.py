@@ -68,7 +68,7 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
         raise
     except OperationalError:
         # The server was restarted and this connection is a dead one of before. Storing is idempotent: once more.
-        await deps.db.pool.check()
+        await deps.db.revive()
         received = await _store(message, deps)
     if received.outcome == "unknown_recipient":
         raise UnknownRecipient(message.channel, message.recipient)
