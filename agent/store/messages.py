@@ -2,20 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from agent.message_details import details_from_json
 from agent.store.db import Tx, fetch_one
 from agent.types import (
     ContactId,
     ConversationId,
     Media,
+    MediaId,
     Message,
     TurnId,
 )
 
-_COLUMNS = """id, seq, direction, author, body, created_at, language, subject, media, provider_id,
-              provider_handled_opt_out, automatic, thread_references, trust, hold"""
+_COLUMNS = """id, seq, direction, author, body, created_at, language, subject, provider_id,
+              provider_handled_opt_out, automatic, thread_references, trust, hold, kind, details,
+              case when media = '[]' then media else coalesce(
+                  (select jsonb_agg(jsonb_build_object(
+                       'id', f.id, 'url', f.url, 'content_type', coalesce(f.content_type, f.announced_type),
+                       'filename', f.filename, 'size', f.size, 'state', f.state, 'reason', f.reason,
+                       'sha256', coalesce(f.sha256, ''), 'heard', f.transcript is not null) order by f.position)
+                   from media f where f.message_id = messages.id), media) end as media"""
 BURST_LIMIT = 100
 """More unread messages than this are answered in a further turn."""
 
@@ -66,14 +76,21 @@ def _message(row: DictRow) -> Message:
         created_at=row["created_at"],
         language=row["language"],
         subject=row["subject"],
-        media=tuple(Media(**media) for media in row["media"]),
+        media=tuple(map(_media, row["media"])),
         provider_id=row["provider_id"],
         provider_handled_opt_out=row["provider_handled_opt_out"],
         automatic=row["automatic"],
         references=tuple(row["thread_references"]),
         trust=row["trust"],
         hold=row["hold"],
+        kind=row["kind"],
+        details=details_from_json(row["details"]),
     )
+
+
+def _media(kept: dict[str, Any]) -> Media:
+    media_id = kept.pop("id", None)
+    return Media(**kept, id=MediaId(UUID(media_id)) if media_id else None)
 
 
 async def has_newer_unread(tx: Tx, conversation_id: ConversationId, seq: int) -> bool:

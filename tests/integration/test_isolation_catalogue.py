@@ -30,6 +30,7 @@ DEFINER_FUNCTIONS = {
     "resume_waiting": "TABLE(resumed_tenant_id uuid, resumed_id uuid)",
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
+    "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
     "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
@@ -44,6 +45,7 @@ ROUTER_READS = {
         *("waiting_since", "wait_until", "priority", "is_resumed", "channel_account_id"),
     },
     "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
+    "media": {"tenant_id", "message_id", "state", "due_at"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }

@@ -30,6 +30,7 @@ from agent.store import (
     inbound,
     mail,
     mailboxes,
+    media,
     messages,
     migrate,
     model_calls,
@@ -46,8 +47,19 @@ from agent.store import (
 )
 from agent.store.db import Database, Tx
 from agent.tenants import TenantFile
-from agent.types import Candidate, DeliveryStatus, MessageId, ModelCall, OutboundMessage, TenantId, TurnId, Usage
-from tests.factories import make_contact, make_conversation, make_message
+from agent.types import (
+    Candidate,
+    DeliveryStatus,
+    Media,
+    MediaId,
+    MessageId,
+    ModelCall,
+    OutboundMessage,
+    TenantId,
+    TurnId,
+    Usage,
+)
+from tests.factories import make_contact, make_conversation, make_inbound, make_message
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
@@ -56,6 +68,8 @@ Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 LAST = 10**12
 """Later than any message."""
 CANDIDATE = Candidate(text="Hola", language="es", channel="email")
+STORED = media.StoredFile(sha256="b" * 64, size=1, content_type="image/png", filename=None, transcript="heard")
+ARRIVED = make_inbound(media=(Media(url="https://api.twilio.com/x", content_type="image/png"),))
 WORK = batches.BatchWork(task="classify", tier="fast", model="m", prompt_version="v")
 CALL = ModelCall(
     task="draft",
@@ -141,6 +155,13 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     mail.judge_message: lambda tx, _, b: mail.judge_message(tx, b.unread, "failed", "x"),
     mail.insert_original: lambda tx, tenant, b: mail.insert_original(tx, tenant, b.unread, b"x"),
     mail.find_original: lambda tx, _, b: mail.find_original(tx, b.read),
+    media.insert_arrived: lambda tx, tenant, b: media.insert_arrived(tx, tenant, b.pending, ARRIVED),
+    media.claim_media: lambda tx, _, b: media.claim_media(tx, b.unread),
+    media.mark_media_stored: lambda tx, _, b: media.mark_media_stored(tx, MediaId(b.contact), STORED),
+    media.mark_media_ended: lambda tx, _, b: media.mark_media_ended(tx, MediaId(b.contact), "failed", "x"),
+    media.postpone_media: lambda tx, _, b: media.postpone_media(tx, MediaId(b.contact), 60),
+    media.count_pending_media: lambda tx, _, b: media.count_pending_media(tx, [b.unread]),
+    media.find_served_media: lambda tx, _, b: media.find_served_media(tx, b.idle),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
     messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT - timedelta(days=365)),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
@@ -260,6 +281,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     ticks.insert_tick: "belongs to no tenant",
     ticks.delete_old_ticks: "belongs to no tenant",
     batches.list_due_batches: "over all tenants: tells ids only",
+    media.list_due_media: "over all tenants: tells ids only",
     waiting.find_outage: "belongs to no tenant",
     waiting.open_outage: "belongs to no tenant",
     waiting.widen: "belongs to no tenant",
