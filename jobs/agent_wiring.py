@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agent.answer_cache import AnswerCache
+from agent.errors import Misconfigured
 from agent.guardrails import build_rules
 from agent.guardrails.judge import RememberingJudge
 from agent.language import LanguageDetector
@@ -18,7 +19,9 @@ from agent.settings import Settings
 from agent.store.db import Database
 from agent.tracing import build_tracer
 from agent.types import Provider
+from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
+from channels.sendgrid_outbound import SendGridSender
 from channels.simulator import SimulatorKeys, SimulatorSender
 from channels.twilio_outbound import TwilioSender
 from jobs.queue import JobQueue
@@ -90,14 +93,29 @@ def build_senders(settings: Settings, db: Database) -> Mapping[Provider, Channel
     senders: dict[Provider, ChannelSender] = {}
     if settings.twilio_account_sid:
         senders["twilio"] = TwilioSender.from_settings(settings)
-    if settings.smtp_url:
-        senders["email"] = SmtpSender(parse_smtp_url(settings.smtp_url.get_secret_value()), now=utc_now)
+    if settings.sends_mail:
+        senders["email"] = build_mail_sender(settings)
     if settings.simulator_enabled:
         keys = SimulatorKeys.load(settings.nightshift_home)
         senders["simulator"] = SimulatorSender(
             db, keys, web_url=local_url(settings), public_url=settings.public_url, now=utc_now
         )
     return senders
+
+
+def build_mail_sender(settings: Settings) -> ChannelSender:
+    """Return who carries our mail: the SMTP server where one is set, else SendGrid.
+
+    Raises:
+        Misconfigured: SMTP_URL is malformed, or there is neither it nor SENDGRID_API_KEY.
+    """
+    routes = MailRoutes.from_settings(settings)
+    if settings.smtp_url:
+        return SmtpSender(parse_smtp_url(settings.smtp_url.get_secret_value()), routes, now=utc_now)
+    if settings.sendgrid_api_key is None:
+        raise Misconfigured("No mail can leave.", "Set SMTP_URL or SENDGRID_API_KEY.")
+    key = settings.sendgrid_api_key.get_secret_value()
+    return SendGridSender(key, routes, now=utc_now, base_url=settings.sendgrid_base_url)
 
 
 def find_batches(gateway: "Gateway") -> "BatchApi | None":

@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import Ambiguous, Permanent, Retryable
 from agent.types import MessageId, OutboundMessage, Receipt, TenantId
+from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
 from tests.doubles.smtp import SmtpDouble, Stage
 
@@ -36,7 +37,7 @@ async def server() -> AsyncIterator[SmtpDouble]:
 
 
 def sender(url: str, timeout_s: float = 5.0) -> SmtpSender:
-    return SmtpSender(parse_smtp_url(url), now=lambda: NOW, timeout_s=timeout_s)
+    return SmtpSender(parse_smtp_url(url), MailRoutes(), now=lambda: NOW, timeout_s=timeout_s)
 
 
 async def test_mail_arrives_as_written(server: SmtpDouble) -> None:
