@@ -46,6 +46,18 @@ class Metrics:
             "Turns that met the spending limit of every model provider.",
             registry=self.registry,
         )
+        # Counted by the web process and the clock, straight into the database (`agent.missed`).
+        self.fallback_webhooks = Counter(
+            "nightshift_fallback_webhooks",
+            "Messages that came by the fallback URL, by why the first had failed.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.missed_messages = Counter(
+            "nightshift_missed_messages",
+            "Messages that no webhook brought, found by asking the provider.",
+            registry=self.registry,
+        )
         self._calls = Counter(
             "nightshift_model_calls",
             "Requests to models, failed ones too, by outcome.",

@@ -33,7 +33,7 @@ from agent.types import Provider
 if sys.platform != "win32":
     import fcntl
 
-Kind = Literal["twilio_message", "twilio_status", "sendgrid_mail", "sendgrid_events"]
+Kind = Literal["twilio_message", "twilio_status", "sendgrid_mail"]
 
 MAGIC = b"nightshift webhook 1"
 SUFFIX, PARTIAL, REASON = ".webhook", ".part", ".reason"
@@ -87,8 +87,7 @@ class Spool:
         self._lock = Lock()
         self._files = self._bytes = 0
         self._counted_at = -COUNT_S
-        self._aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
+        self._make()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -129,8 +128,12 @@ class Spool:
 
     def is_empty(self) -> bool:
         """Say whether nothing waits. Cheap enough to be asked for each request."""
-        with os.scandir(self.directory) as entries:
-            return not any(entry.name.endswith(SUFFIX) for entry in entries)
+        try:
+            with os.scandir(self.directory) as entries:
+                return not any(entry.name.endswith(SUFFIX) for entry in entries)
+        except FileNotFoundError:  # somebody has cleared it away
+            self._make()
+            return True
 
     def names(self) -> list[str]:
         """Return what waits, in the order of receipt. What a dead process left half-written goes aside."""
@@ -192,6 +195,10 @@ class Spool:
             yield True
         finally:
             os.close(lock)
+
+    def _make(self) -> None:
+        self._aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
 
     def _write(self, webhook: Webhook, directory: Path) -> str:
         content = _encode(webhook)

@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
 
 async def run_web_process(settings: Settings, *, supervised: bool) -> None:
     """Run the web process until it is told to stop; uvicorn minds the signals."""
-    async with open_store(settings, connections=24) as (deps, _):
+    async with open_store(settings, connections=24, must_answer=False) as (deps, _):
         pages = []
         if settings.simulator_enabled:
             simulator = SimulatorKeys.load(settings.nightshift_home)

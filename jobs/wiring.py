@@ -48,10 +48,15 @@ def database_urls(settings: Settings) -> DatabaseUrls:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, *, connections: int = 16) -> AsyncIterator[tuple[Deps, JobQueue]]:
-    """Open the database and the queue: enough for a web process, a clock or a command."""
+async def open_store(
+    settings: Settings, *, connections: int = 16, must_answer: bool = True
+) -> AsyncIterator[tuple[Deps, JobQueue]]:
+    """Open the database and the queue: enough for a web process, a clock or a command.
+
+    `must_answer`: fail without a database. A web process begins without one, and keeps webhooks on disk.
+    """
     urls = await asyncio.to_thread(database_urls, settings)
-    async with Database(urls.app, max_size=connections) as db:
+    async with Database(urls.app, max_size=connections, must_answer=must_answer) as db:
         queue = JobQueue(db)
         await queue.open()
         yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now), queue
