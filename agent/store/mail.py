@@ -102,7 +102,8 @@ async def find_thread(tx: Tx, references: Sequence[str], named: ConversationId |
     """Return the thread a mail belongs to: that of our latest mail it refers to, or the one its address names."""
     row = await fetch_one(
         tx,
-        """select c.id, p.address, p.kind = 'email' and p.normalised = %(sender)s as is_same_address,
+        """select c.id, coalesce(c.contact_address, p.address) as address,
+                  p.kind = 'email' and p.normalised = %(sender)s as is_same_address,
                   exists (select from contact_points o where o.contact_id = c.contact_id and o.kind = 'email'
                           and o.normalised = %(sender)s) as is_participant
            from conversations c

@@ -144,7 +144,9 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
                                  (earlier.attempt > 0 or earlier.not_before <= m.not_before)))) as is_behind,
                   case when h.message_id is null then null when c.turn_state = 'waiting' then 'waits'
                        when c.waiting_since is not null then 'is_tried' else 'is_over' end as holds,
-                  a.provider, a.channel, a.address as our_address, p.address as contact_address,
+                  a.provider, a.channel, a.address as our_address, a.messages_per_second, p.unusable_reason,
+                  (select min(d.claimed_at) from deliveries d where d.message_id = m.id) as first_claimed_at,
+                  coalesce(c.contact_address, p.address) as contact_address,
                   last.provider_id as reply_to, last.thread_references as reply_references,
                   last.subject as reply_subject
            from messages m

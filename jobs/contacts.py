@@ -1,0 +1,105 @@
+"""The commands about contacts: show, merge, part. What they do is in `agent/store`."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from rich.console import Console
+
+from agent.errors import NightshiftError
+from agent.settings import Settings
+from agent.store.contacts import (
+    ContactCard,
+    MergeSuggestion,
+    find_contact,
+    get_contact_card,
+    suggest_merges,
+)
+from agent.store.db import Tx
+from agent.store.merges import merge_contacts, unmerge_contacts
+from agent.store.tenants import find_tenant_id
+from agent.types import ContactId
+from jobs.wiring import open_store
+
+ACTOR = "staff (command line)"
+
+
+async def run_show(settings: Settings, slug: str, contact: str, out: Console, *, as_json: bool) -> None:
+    """Print who a contact is, and who they may be besides.
+
+    Raises:
+        NightshiftError: there is no such tenant or contact.
+    """
+    async with _tenant(settings, slug) as tx:
+        contact_id = await _find(tx, contact)
+        card, suggestions = await get_contact_card(tx, contact_id), await suggest_merges(tx, contact_id)
+    if as_json:
+        shown = {**asdict(card), "suggestions": [asdict(each) for each in suggestions]}
+        out.print_json(json.dumps(shown, default=str))
+    else:
+        for line in _lines(card, suggestions):
+            out.print(line, markup=False)
+
+
+async def run_merge(settings: Settings, slug: str, kept: str, merged: str, out: Console) -> None:
+    """Make two contacts one person.
+
+    Raises:
+        NightshiftError: there is no such tenant or contact, or they cannot be merged.
+    """
+    async with _tenant(settings, slug) as tx:
+        kept_id, merged_id = await _find(tx, kept), await _find(tx, merged)
+        await merge_contacts(tx, kept_id, merged_id, actor=ACTOR)
+    out.print(f"{merged_id} is part of {kept_id} now. To part them: nightshift contact unmerge {merged_id}")
+
+
+async def run_unmerge(settings: Settings, slug: str, merged: str, out: Console) -> None:
+    """Part a contact from the one it was merged into.
+
+    Raises:
+        NightshiftError: there is no such tenant or contact, or they cannot be parted.
+    """
+    async with _tenant(settings, slug) as tx:
+        merged_id = await _find(tx, merged)
+        kept_id = await unmerge_contacts(tx, merged_id, actor=ACTOR)
+    out.print(f"{merged_id} and {kept_id} are two contacts again.")
+
+
+@asynccontextmanager
+async def _tenant(settings: Settings, slug: str) -> AsyncIterator[Tx]:
+    async with open_store(settings, connections=2) as (deps, _):
+        async with deps.db.system() as connection:
+            tenant_id = await find_tenant_id(connection, slug)
+        if tenant_id is None:
+            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        async with deps.db.tenant(tenant_id) as tx:
+            yield tx
+
+
+async def _find(tx: Tx, name: str) -> ContactId:
+    found = await find_contact(tx, name)
+    if found is None:
+        raise NightshiftError(f"This tenant has no contact {name!r}: give an id, a number with its +, or an address.")
+    return found
+
+
+def _lines(card: ContactCard, suggestions: list[MergeSuggestion]) -> list[str]:
+    about = " · ".join(filter(None, (card.name or "(no name)", card.language, card.timezone)))
+    return [
+        f"{card.id} {about}",
+        *([f"  part of {card.merged_into}"] if card.merged_into else []),
+        *(f"  {each.kind} {each.address}{_alias(each.alias_of)}" for each in card.addresses),
+        *(
+            f"  conversation {each.id}: {each.channel}, {each.contact_address} with {each.our_address}, "
+            f"{each.messages} messages, last {each.last_inbound_at or 'never'}"
+            for each in card.threads
+        ),
+        *(f"  do not write: {each.normalised}, since {each.created_at}: {each.reason}" for each in card.suppressions),
+        *(f"  includes {each.merged_id} {each.name or ''}: {each.actor}, {each.created_at}" for each in card.merges),
+        *(f"  perhaps also {each.contact_id} {each.name or ''}: {each.reason}, {each.address}" for each in suggestions),
+    ]
+
+
+def _alias(first: str | None) -> str:
+    return f" (the same account as {first})" if first else ""
