@@ -13,7 +13,7 @@ from agent.check import dump_verdicts
 from agent.errors import Fenced
 from agent.guardrails.bot_question import is_asked
 from agent.ids import new_id
-from agent.ports import AgentDeps
+from agent.ports import AgentDeps, Deps
 from agent.store import consent, conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -187,7 +187,7 @@ async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> 
         await put_in_outbox(tx, turn, decision.reply, deps)
 
 
-async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: AgentDeps) -> MessageId:
+async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: Deps) -> MessageId:
     """Write a reply to the outbox and defer its delivery, both or neither."""
     message_id = MessageId(new_id())
     now = deps.now()

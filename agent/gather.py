@@ -7,7 +7,7 @@ from uuid import UUID
 
 from agent.accounting import Occasion, read_spent
 from agent.ids import new_id
-from agent.ports import AgentDeps
+from agent.ports import AgentDeps, Deps
 from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -100,7 +100,7 @@ async def claim_and_gather(
 
 
 async def load_answered_turn(
-    tx: Tx, turn_id: TurnId, deps: AgentDeps, *, is_waiting: bool = False, up_to_now: bool = False
+    tx: Tx, turn_id: TurnId, deps: Deps, *, is_waiting: bool = False, up_to_now: bool = False
 ) -> Turn:
     """Load a finished turn as it stands now, for the last check before its reply leaves.
 

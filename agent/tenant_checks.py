@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from agent.prices import to_minor
 from agent.tenant_file import ENTRIES, Entry, PriceEntry, TenantEntry, expand_days
+from agent.tenant_templates import check_templates
 from agent.tenant_yaml import Path, Problem
 
 
@@ -68,6 +69,7 @@ def check_whole(entry: TenantEntry) -> list[Problem]:
         _overlapping_prices,
         _overlapping_hours,
         _amounts_in_own_currency,
+        check_templates,
     )
     return [problem for check in checks for problem in check(entry)]
 

@@ -30,6 +30,7 @@ from agent.tenant_file import (
     TenantEntry,
     expand_days,
 )
+from agent.tenant_templates import to_entry, to_use
 from agent.tenant_yaml import Document, Problem, read_yaml
 from agent.types import (
     Budget,
@@ -149,6 +150,7 @@ def _tenant_file(entry: TenantEntry) -> TenantFile:
         policy=_policy(entry.settings, entry.hours),
         catalogue=tuple(_item(item, entry.currency) for item in entry.catalogue),
         passages=_passages(entry),
+        templates=tuple(to_use(each) for each in entry.templates),
     )
     channels = tuple(
         ChannelAccount(channel=each.channel, address=each.address, provider=each.provider) for each in entry.channels
@@ -176,6 +178,7 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         strictness=settings.strictness,
         max_model_wait_minutes=settings.max_model_wait_minutes,
         demand_judging=settings.demand_judging,
+        send_templates=settings.send_templates,
         reuse_answers=settings.reuse_answers,
         sure_above=settings.sure_above,
         classify_locally_above=settings.classify_locally_above,
@@ -280,6 +283,7 @@ def to_document(file: TenantFile) -> dict[str, Any]:
         "catalogue": [_item_document(item, tenant.currency) for item in tenant.catalogue],
         "policies": {p.id: _passage_document(p) for p in passages["policy"]},
         "facts": [{"id": p.id, **_passage_document(p)} for p in passages["fact"]],
+        "templates": [to_entry(each) for each in tenant.templates],
     }
 
 
@@ -322,6 +326,7 @@ def _settings_document(policy: Policy) -> dict[str, Any]:
         "strictness": dict(policy.strictness),
         "max_model_wait_minutes": policy.max_model_wait_minutes,
         "demand_judging": policy.demand_judging,
+        "send_templates": policy.send_templates,
         "reuse_answers": policy.reuse_answers,
         "sure_above": policy.sure_above,
         "classify_locally_above": policy.classify_locally_above,

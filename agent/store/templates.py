@@ -1,16 +1,18 @@
 """Templates as last asked for at the provider, and what messages and escalations keep of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
-from agent.store.db import Tx
+from agent.store.db import Tx, fetch_one
 from agent.template_types import FilledTemplate, Proposal, Template
-from agent.types import ContactId, ConversationId, TenantId
+from agent.types import WRITTEN, Candidate, ContactId, ConversationId, Draft, MessageId, Source, TenantId, TurnId
 
+_DRAFT = TypeAdapter(Draft)
 _FILLED = TypeAdapter(FilledTemplate)
 _PROPOSAL = TypeAdapter(Proposal)
 
@@ -75,9 +77,49 @@ async def replace_templates(tx: Tx, tenant_id: TenantId, templates: Sequence[Tem
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateMessage:
+    """An outbound message whose reply window has closed, whatever has become of it."""
+
+    candidate: Candidate
+    draft: Draft | None
+    turn_id: TurnId | None
+    source: Source
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it was written for the occasion, as free text: not a notice of ours, and not a template."""
+        is_notice = self.source == "rule" and self.candidate.author != "staff"
+        return self.candidate.purpose in WRITTEN and self.candidate.template is None and not is_notice
+
+
+async def find_late_message(tx: Tx, message_id: MessageId) -> LateMessage | None:
+    """Return an outbound message of the tenant as it was written."""
+    row = await fetch_one(
+        tx,
+        """select m.body, m.language, m.purpose, m.author, m.source, m.draft, m.turn_id, m.template, a.channel
+           from messages m join channel_accounts a on a.id = m.channel_account_id
+           where m.id = %s and m.direction = 'outbound'""",
+        (message_id,),
+    )
+    if row is None:
+        return None
+    candidate = Candidate(
+        text=row["body"],
+        language=row["language"],
+        channel=row["channel"],
+        purpose=row["purpose"],
+        author=row["author"],
+        template=read_filled(row["template"]),
+    )
+    draft = _DRAFT.validate_python(row["draft"]) if row["draft"] else None
+    return LateMessage(candidate=candidate, draft=draft, turn_id=row["turn_id"], source=row["source"])
+
+
 async def has_unanswered_template(tx: Tx, conversation_id: ConversationId) -> bool:
     """Whether a template has left, or is about to, since the contact wrote last."""
-    cursor = await tx.execute(
+    row = await fetch_one(
+        tx,
         """select exists (
                select from messages m where m.conversation_id = %(id)s and m.direction = 'outbound'
                  and m.template is not null and m.state not in ('superseded', 'failed')
@@ -85,7 +127,6 @@ async def has_unanswered_template(tx: Tx, conversation_id: ConversationId) -> bo
                                        where conversation_id = %(id)s and direction = 'inbound'), 0)) as sent""",
         {"id": conversation_id},
     )
-    row = await cursor.fetchone()
     return bool(row and row["sent"])
 
 

@@ -231,6 +231,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
     templates.list_templates: lambda tx, _, b: templates_of(tx, b),
     templates.replace_templates: lambda tx, _, b: templates.replace_templates(tx, b.tenant, (), AT),
+    templates.find_late_message: lambda tx, _, b: templates.find_late_message(tx, b.pending),
     templates.has_unanswered_template: lambda tx, _, b: templates.has_unanswered_template(tx, b.idle),
     templates.list_other_conversations: lambda tx, _, b: templates.list_other_conversations(tx, b.contact, b.idle),
     turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1, 1),
