@@ -7,7 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from agent.errors import MediaMissing
+from agent.errors import MediaMissing, Retryable
 from agent.types import TenantId
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -23,8 +23,15 @@ class DiskMediaStore:
         self._root = root
 
     async def put(self, tenant_id: TenantId, content: bytes, content_type: str) -> str:  # noqa: ARG002 — the port's
-        """Keep a file; return its SHA-256 in hexadecimal. The same content is kept once."""
-        return await asyncio.to_thread(self._put, tenant_id, content)
+        """Keep a file; return its SHA-256 in hexadecimal. The same content is kept once.
+
+        Raises:
+            Retryable: the disk does not take it.
+        """
+        try:
+            return await asyncio.to_thread(self._put, tenant_id, content)
+        except OSError as exc:
+            raise Retryable(f"The media directory {self._root} takes no file: {exc.strerror}. Check its disk.") from exc
 
     async def get(self, tenant_id: TenantId, sha256: str) -> bytes:
         """Return a file.

@@ -65,6 +65,8 @@ class Details:
     location: Location | None = None
     referral: Referral | None = None
     forwarded: Literal["", "once", "often"] = ""
+    keyword: Literal["", "stop", "start", "help"] = ""
+    """What the provider took it for, and has acted upon and answered itself."""
     wordless: bool = False
     """The text is our description in brackets: the person wrote no words."""
     transcribed: bool = False

@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     imap_authserv_ids: Annotated[tuple[str, ...], NoDecode] = ()
     sendgrid_inbound_public_keys: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # Files that come with messages
+    supabase_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    supabase_secret_key: SecretStr | None = None
+    nightshift_media_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    nightshift_transcriber_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    nightshift_transcriber_api_key: SecretStr | None = None
+    nightshift_transcriber_model: str = "whisper-1"
+
     # Langfuse
     langfuse_public_key: str | None = None
     langfuse_secret_key: SecretStr | None = None
@@ -94,6 +102,7 @@ class Settings(BaseSettings):
         "sendgrid_inbound_public_keys",
         "sendgrid_event_public_keys",
         "nightshift_model_providers",
+        "nightshift_media_hosts",
         "imap_url",
         "imap_authserv_ids",
         mode="before",

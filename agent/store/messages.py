@@ -15,6 +15,7 @@ from agent.types import (
     Media,
     MediaId,
     Message,
+    MessageId,
     TurnId,
 )
 
@@ -141,6 +142,15 @@ async def list_latest(tx: Tx, conversation_id: ConversationId) -> tuple[Message,
         (conversation_id,),
     )
     return () if row is None else (_message(row),)
+
+
+async def list_messages(tx: Tx, message_ids: Sequence[MessageId]) -> tuple[Message, ...]:
+    """Return some messages as they stand now, oldest first."""
+    cursor = await tx.execute(
+        f"select {_COLUMNS} from messages where id = any(%s) order by seq",  # noqa: S608
+        (list(message_ids),),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
 
 
 async def list_of_turn(tx: Tx, turn_id: TurnId) -> tuple[Message, ...]:

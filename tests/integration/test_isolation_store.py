@@ -22,6 +22,7 @@ from agent.store import (
     answer_cache,
     batches,
     consent,
+    contacts,
     conversations,
     db,
     deliveries,
@@ -31,11 +32,14 @@ from agent.store import (
     mail,
     mailboxes,
     media,
+    merges,
     messages,
     migrate,
     model_calls,
     operations,
     outbox,
+    reports,
+    senders,
     simulator,
     spending,
     summaries,
@@ -43,6 +47,7 @@ from agent.store import (
     tenants,
     ticks,
     turns,
+    undelivered,
     waiting,
 )
 from agent.store.db import Database, Tx
@@ -103,6 +108,28 @@ def delivered(b: Rows) -> DeliveryStatus:
     return DeliveryStatus(provider="simulator", provider_id=b.provider_id, state="delivered", message_id=b.sent)
 
 
+def applicant_of(b: Rows) -> senders.Applicant:
+    return senders.Applicant(message_id=b.pending, account_id=b.account, seq=9, is_proactive=False, cost_s=1)
+
+
+async def clear_trouble(tx: Tx, b: Rows) -> None:
+    await senders.hold_sender(tx, b.account, AT, "account")
+    await senders.clear_trouble(tx, b.account)
+
+
+async def withdraw_repetition(tx: Tx, b: Rows) -> bool:
+    await undelivered.insert_repetition(tx, b.sent, AT, AT)
+    return await undelivered.withdraw_repetition(tx, b.sent, "x")
+
+
+async def clear_unusable(tx: Tx, b: Rows) -> bool:
+    """Whether an address of theirs was usable again: marked beforehand, as far as that can be."""
+    await undelivered.mark_unusable(tx, b.idle, "landline", AT)
+    await undelivered.clear_unusable(tx, b.idle)
+    cursor = await tx.execute("select 1 from contact_points where id = %s and unusable_at is null", (b.idle,))
+    return await cursor.fetchone() is not None
+
+
 async def accept_message(tx: Tx, tenant: TenantId, b: Rows) -> None:
     """Let the simulator take B's message; the answer is about its own log only."""
     message = OutboundMessage(
@@ -130,6 +157,9 @@ def outbound_of(tx: Tx, tenant: TenantId, b: Rows) -> Awaitable[None]:
 ATTACKS: dict[Callable[..., Any], Attack] = {
     consent.suppress: lambda tx, _, b: consent.suppress(tx, b.idle, reason="STOP", evidence=b.read, at=AT),
     consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
+    contacts.find_contact: lambda tx, _, b: contacts.find_contact(tx, str(b.contact)),
+    contacts.get_contact_card: lambda tx, _, b: contacts.get_contact_card(tx, b.contact),
+    contacts.suggest_merges: lambda tx, _, b: contacts.suggest_merges(tx, b.contact),
     conversations.claim: lambda tx, tenant, b: conversations.claim(tx, tenant, b.queued, new_id(), 30),
     conversations.seconds_until_due: lambda tx, _, b: seconds_until_due(tx, b),
     conversations.lock: lambda tx, _, b: conversations.lock(tx, b.lease),
@@ -142,7 +172,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     deliveries.insert_delivery: lambda tx, tenant, b: deliveries.insert_delivery(tx, tenant, b.pending, 1, AT),
     deliveries.close_delivery: lambda tx, _, b: deliveries.close_delivery(tx, b.sending, 1, "failed", at=AT),
     deliveries.first_claimed_at: lambda tx, _, b: deliveries.first_claimed_at(tx, b.sending),
-    deliveries.insert_status: lambda tx, tenant, b: deliveries.insert_status(tx, tenant, b.sent, delivered(b), AT),
     escalations.insert_escalation: lambda tx, tenant, b: escalations.insert_escalation(
         tx, tenant_id=tenant, conversation_id=b.idle, turn_id=b.done, message_id=b.read, reason="x"
     ),
@@ -162,6 +191,8 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     media.postpone_media: lambda tx, _, b: media.postpone_media(tx, MediaId(b.contact), 60),
     media.count_pending_media: lambda tx, _, b: media.count_pending_media(tx, [b.unread]),
     media.find_served_media: lambda tx, _, b: media.find_served_media(tx, b.idle),
+    merges.merge_contacts: lambda tx, _, b: merges.merge_contacts(tx, b.contact, b.other, actor="staff"),
+    merges.unmerge_contacts: lambda tx, _, b: merges.unmerge_contacts(tx, b.merged, actor="staff"),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
     messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT - timedelta(days=365)),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
@@ -170,6 +201,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.has_unread_beside: lambda tx, _, b: messages.has_unread_beside(tx, b.queued, ()),
     messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.done, [replace(make_message(), id=b.unread)], "es"),
     messages.mark_unread: lambda tx, _, b: messages.mark_unread(tx, b.done),
+    messages.list_messages: lambda tx, _, b: messages.list_messages(tx, [b.read]),
     messages.list_latest: lambda tx, _, b: messages.list_latest(tx, b.idle),
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
     outbox.withdraw_unsent_replies: lambda tx, _, b: outbox.withdraw_unsent_replies(tx, b.idle),
@@ -183,7 +215,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     outbox.postpone_outbox_entry: lambda tx, _, b: outbox.postpone_outbox_entry(tx, b.pending, AT),
     outbox.cancel_outbox: lambda tx, _, b: outbox.cancel_outbox(tx, [b.idle], "x"),
     outbox.list_provider_ids: lambda tx, _, b: outbox.list_provider_ids(tx, b.idle),
-    outbox.project_status: lambda tx, _, b: outbox.project_status(tx, b.sent, "delivered", b.provider_id, None),
     outbox.lock_reported: lambda tx, _, b: outbox.lock_reported(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(
         tx, tenant, [CALL], turn_id=b.done, at=AT
@@ -229,6 +260,19 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     ),
     simulator.fingerprint: lambda tx, _, b: simulator.fingerprint(tx, b.idle),
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
+    reports.find_reported: lambda tx, _, b: reports.find_reported(tx, b.sent, b.provider_id),
+    reports.get_reported: lambda tx, _, b: reports.get_reported(tx, b.sent),
+    reports.insert_report: lambda tx, tenant, b: reports.insert_report(tx, tenant, b.sent, delivered(b), "moved", AT),
+    reports.move_on: lambda tx, _, b: reports.move_on(tx, b.sent, "delivered", b.provider_id, None),
+    senders.take_slot: lambda tx, _, b: senders.take_slot(tx, applicant_of(b), AT),
+    senders.hold_sender: lambda tx, _, b: senders.hold_sender(tx, b.account, AT, "account"),
+    senders.clear_trouble: lambda tx, _, b: clear_trouble(tx, b),
+    undelivered.get_undelivered: lambda tx, _, b: undelivered.get_undelivered(tx, b.sent),
+    undelivered.insert_repetition: lambda tx, _, b: undelivered.insert_repetition(tx, b.sent, AT, AT),
+    undelivered.withdraw_repetition: lambda tx, _, b: withdraw_repetition(tx, b),
+    undelivered.mark_unusable: lambda tx, _, b: undelivered.mark_unusable(tx, b.idle, "landline", AT),
+    undelivered.clear_unusable: lambda tx, _, b: clear_unusable(tx, b),
+    undelivered.resolve_escalations: lambda tx, _, b: undelivered.resolve_escalations(tx, b.read, AT),
     templates.list_templates: lambda tx, _, b: templates_of(tx, b),
     templates.replace_templates: lambda tx, _, b: templates.replace_templates(tx, b.tenant, (), AT),
     templates.find_late_message: lambda tx, _, b: templates.find_late_message(tx, b.pending),

@@ -1,0 +1,163 @@
+"""Files that come with messages: fetch and keep them (the job), and look at them before a turn is taken.
+
+The job's work is idempotent: what is stored is found by its content, and a file's fate is recorded once.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from agent.errors import MediaMissing, MediaRefused, Permanent, Retryable
+from agent.media_types import IMAGE_TYPES, MAX_IMAGE_BYTES, accept_type
+from agent.ports import AgentDeps, Fetched, MediaAccess
+from agent.store import events, mail, media, messages
+from agent.store.media import PendingMedia, StoredFile
+from agent.types import Image, Media, MediaState, Message, MessageId, TenantId, Turn
+from agent.unseen import is_decoration
+
+MAX_ATTEMPTS = 5
+RETRY_S = (2.0, 5.0, 20.0, 60.0)
+"""Pauses before a file is tried again."""
+WAIT_S, WAIT_TO_HEAR_S = 6.0, 15.0
+"""A turn waits so long for its files, and for voice notes that can be transcribed; then it goes on without."""
+POLL_S = 0.1
+MAX_IMAGES = 4
+"""Pictures of one burst that a model is shown, the newest."""
+MAX_TRANSCRIPT_CHARS = 6_000
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_media(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -> int:
+    """Fetch the files of a message that are due, and keep them; return how many were dealt with.
+
+    One that cannot be had now is left for later: the sweep finds it when it is due again.
+    """
+    if deps.media is None:
+        return 0
+    async with deps.db.tenant(tenant_id) as tx:
+        pending = await media.claim_media(tx, message_id)
+        original = await mail.find_original(tx, message_id) if any(p.channel == "email" for p in pending) else None
+    for each in pending:
+        await _keep(tenant_id, each, original, deps.media, deps)
+    return len(pending)
+
+
+async def _keep(
+    tenant_id: TenantId, pending: PendingMedia, original: bytes | None, access: MediaAccess, deps: AgentDeps
+) -> None:
+    try:
+        fetched = await _fetch(pending, original, access)
+        content_type = await asyncio.to_thread(accept_type, fetched.content, pending.announced_type)
+        sha256 = await access.store.put(tenant_id, fetched.content, content_type)
+        stored = StoredFile(
+            sha256=sha256,
+            size=len(fetched.content),
+            content_type=content_type,
+            filename=pending.filename or fetched.filename,
+            transcript=await _transcribe(pending, fetched.content, content_type, access),
+        )
+    except Retryable as exc:
+        if pending.attempt >= MAX_ATTEMPTS:
+            await _end(tenant_id, pending, "failed", str(exc), deps)
+            return
+        async with deps.db.tenant(tenant_id) as tx:
+            await media.postpone_media(tx, pending.id, exc.retry_after_s or RETRY_S[pending.attempt - 1])
+    except (MediaRefused, Permanent) as exc:
+        await _end(tenant_id, pending, "refused" if isinstance(exc, MediaRefused) else "failed", str(exc), deps)
+    else:
+        async with deps.db.tenant(tenant_id) as tx:
+            await media.mark_media_stored(tx, pending.id, stored)
+
+
+async def _fetch(pending: PendingMedia, original: bytes | None, access: MediaAccess) -> Fetched:
+    """Get the bytes: of a mail from the mail itself, of all others from the provider."""
+    if pending.attempt > MAX_ATTEMPTS:
+        raise Permanent("every worker that tried it failed")
+    if pending.channel != "email":
+        return await access.fetcher.fetch(pending.url)
+    part = await asyncio.to_thread(access.read_part, original or b"", pending.position)
+    if part is None:
+        raise Permanent("the mail has no such attachment")
+    return part
+
+
+async def _transcribe(pending: PendingMedia, content: bytes, content_type: str, access: MediaAccess) -> str | None:
+    """Return what is said in a voice note; None: it is none, nobody transcribes here, or that failed."""
+    if access.transcriber is None or not content_type.startswith("audio/"):
+        return None
+    try:
+        said = await access.transcriber.transcribe(content, content_type)
+    except (Retryable, Permanent) as exc:
+        log.warning("media.not_transcribed", media=str(pending.id), error=str(exc))
+        return None
+    return " ".join(said.replace("\0", "").split())[:MAX_TRANSCRIPT_CHARS] or None
+
+
+async def _end(tenant_id: TenantId, pending: PendingMedia, state: MediaState, reason: str, deps: AgentDeps) -> None:
+    log.warning("media.not_kept", media=str(pending.id), state=state, reason=reason)
+    async with deps.db.tenant(tenant_id) as tx:
+        if await media.mark_media_ended(tx, pending.id, state, reason):
+            await events.insert_event(
+                tx,
+                tenant_id,
+                f"media.{state}",
+                actor="system",
+                message_id=pending.message_id,
+                data={"position": pending.position, "reason": reason[:500]},
+            )
+
+
+# --- in a turn ---------------------------------------------------------------------------------------------------
+
+
+async def see_media(turn: Turn, deps: AgentDeps) -> Turn:
+    """Return the turn with what has become of its files: transcripts as text, and pictures to be shown.
+
+    Waits for files that are still being fetched, a few seconds and never longer.
+    """
+    ids = [message.id for message in turn.inbound if message.media]
+    if deps.media is None or not ids:
+        return turn
+    await _wait(turn, ids, deps.media, deps)
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        seen = {message.id: message for message in await messages.list_messages(tx, ids)}
+    inbound = tuple(seen.get(message.id, message) for message in turn.inbound)
+    images = await _load_images(turn.tenant.id, inbound, deps.media) if deps.media.shows_images else ()
+    if inbound == turn.inbound and not images:
+        return turn
+    return replace(turn, inbound=inbound, images=images)
+
+
+async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: AgentDeps) -> None:
+    hears = access.transcriber is not None and any(message.kind == "audio" for message in turn.inbound)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + (WAIT_TO_HEAR_S if hears else WAIT_S)
+    while loop.time() < until:
+        async with deps.db.tenant(turn.tenant.id) as tx:
+            if not await media.count_pending_media(tx, ids):
+                return
+        await asyncio.sleep(POLL_S)
+    log.info("media.not_waited_for", turn=str(turn.id))
+
+
+async def _load_images(tenant_id: TenantId, inbound: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:
+    """Read the pictures that a model may look at, oldest first."""
+    shown = [each for message in inbound for each in message.media if _is_shown(message, each)][-MAX_IMAGES:]
+    images = []
+    for each in shown:
+        try:
+            content = await access.store.get(tenant_id, each.sha256)
+        except (MediaMissing, Retryable) as exc:
+            log.warning("media.not_shown", media=str(each.id), error=str(exc))
+            continue
+        if each.id is not None:
+            images.append(Image(media_id=each.id, content_type=each.content_type, content=content))
+    return tuple(images)
+
+
+def _is_shown(message: Message, media: Media) -> bool:
+    if media.state != "stored" or media.content_type not in IMAGE_TYPES or message.kind == "sticker":
+        return False
+    return (media.size or 0) <= MAX_IMAGE_BYTES and not is_decoration(media)
