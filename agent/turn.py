@@ -15,23 +15,26 @@ from psycopg_pool import PoolTimeout
 from agent.check import check, prepare, settle
 from agent.classify import classify
 from agent.decide import Resolution, decide
-from agent.delivery import claim_delivery, hand_over, reconcile
+from agent.delivery import claim_delivery
 from agent.detect import detect_language
 from agent.errors import BudgetReached, ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
 from agent.guardrails.bot_question import is_asked
 from agent.handoff import handoff_text
+from agent.handover import hand_over, reconcile
 from agent.injection import screen_injection
 from agent.judging import judge_draft
+from agent.media import see_media
 from agent.ports import AgentDeps, Deps, Drafted
-from agent.render import render_notice
+from agent.render import render_notice, with_disclosure
+from agent.reports import apply_report
 from agent.reuse import keep_answer, reuse_answer
 from agent.route import Circumstances, choose_route, plan_writing
 from agent.screen import Screened, screen
 from agent.screen_texts import bot_text, help_text, opt_in_text, opt_out_text
 from agent.spend_cap import report_spend_cap
 from agent.steps import Steps
-from agent.store import deliveries, events, outbox
+from agent.store import events
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
 from agent.types import (
@@ -53,6 +56,7 @@ from agent.types import (
     Verdict,
     Wait,
 )
+from agent.unseen import Unseen, judge_unseen, unseen_text
 from agent.waiting import begin_wait, wait_for
 
 
@@ -118,9 +122,10 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
 async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     """Everything between reading a burst and committing what to do about it."""
     turn = gathered.turn
-    with deps.tracer.step("screen") as observation:
-        screened = screen(turn, deps.now())
-        observation.update(output=screened.kind if screened else "pass")
+    screened = _screen(turn, deps)
+    if screened is None and turn.conversation.owner == "agent":
+        turn = await see_media(turn, deps)
+        screened = _screen(turn, deps) if turn.words != gathered.turn.words else None  # a voice note may say stop
     with deps.tracer.step("detect") as observation:
         spoken = detect_language(turn, deps.detector)
         language = spoken.language or turn.tenant.default_language
@@ -131,6 +136,8 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
         )
     if turn.conversation.owner == "staff":
         return Resolution(decision=Nothing(reason="staff answer this conversation"), spoken=spoken)
+    if unseen := judge_unseen(turn, hears=deps.media is not None and deps.media.transcriber is not None):
+        return Resolution(decision=_answer_unseen(turn, unseen, language, deps), spoken=spoken)
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
     classification, sources = await asyncio.gather(classify(steps, language, steps.limit.level), _retrieve(turn, deps))
@@ -183,23 +190,10 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
 
 
 async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps) -> bool:
-    """Log a provider's report and move the message's state forward, never back. True: it is one of ours."""
+    """Log a provider's report, move the message's state forward, never back, and act. True: it is one of ours."""
     async with deps.db.system() as tx, tx.transaction():
         await set_tenant(tx, tenant_id)
-        message_id = await outbox.lock_reported(tx, status.message_id, status.provider_id)
-        if message_id is None:
-            return False
-        if await deliveries.insert_status(tx, tenant_id, message_id, status, deps.now()):
-            moved = await outbox.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
-            await events.insert_event(
-                tx,
-                tenant_id,
-                "delivery.reported",
-                actor=status.provider,
-                message_id=message_id,
-                data={"state": status.state, "error_code": status.error_code, "moved": moved},
-            )
-    return True
+        return await apply_report(tx, tenant_id, status, deps)
 
 
 # --- the steps of thinking, in order ----------------------------------------------------------------------
@@ -225,6 +219,26 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
             return Nothing(reason=screened.reason)
     reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
     return settle(reply, screened.reason)
+
+
+def _screen(turn: Turn, deps: AgentDeps) -> Screened | None:
+    with deps.tracer.step("screen") as observation:
+        screened = screen(turn, deps.now())
+        observation.update(output=screened.kind if screened else "pass")
+        return screened
+
+
+def _answer_unseen(turn: Turn, unseen: Unseen, language: str, deps: AgentDeps) -> Decision:
+    """Own up to what nobody here has seen or heard, without any model: ask for words, once, then hand over."""
+    match unseen.act:
+        case "silent":
+            return Nothing(reason=unseen.reason)
+        case "person":
+            return Escalate(reason=unseen.reason, reply=handoff_notice(turn, deps, language))
+        case "ask":
+            text = with_disclosure(unseen_text(unseen.what, turn.tenant, language), turn, language)
+            candidate = render_notice(text, turn, language)
+            return settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), unseen.reason)
 
 
 def _answer_bot_question(turn: Turn, language: str, deps: AgentDeps, reason: str) -> Decision:

@@ -22,6 +22,7 @@ from agent.types import (
     Provider,
     TenantId,
 )
+from channels.twilio_errors import failure_class
 from channels.twilio_kinds import MAX_URL_CHARS, describe, one_line, read_details, read_kind
 from channels.twilio_signature import Params, WebhookSecret
 
@@ -120,6 +121,7 @@ def parse_status(params: Params, query: Params, provider: Provider = "twilio") -
         state=STATES[status],
         message_id=MessageId(message_id) if message_id else None,
         error_code=_error_code(fields),
+        failure=failure_class(_error_code(fields)),
         raw=_raw(params),
     )
 

@@ -39,7 +39,7 @@ DEFINER_FUNCTIONS = {
 ROUTER_READS = {
     "channel_accounts": {"id", "tenant_id", "channel", "address", "provider"},
     "tenants": {"id", "slug", "name"},
-    "messages": {"id", "tenant_id", "state", "claimed_until", "not_before"},
+    "messages": {"id", "tenant_id", "state", "claimed_until", "not_before", "slot_at"},
     "conversations": {
         *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
         *("waiting_since", "wait_until", "priority", "is_resumed", "channel_account_id"),

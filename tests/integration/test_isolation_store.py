@@ -262,7 +262,9 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
     reports.find_reported: lambda tx, _, b: reports.find_reported(tx, b.sent, b.provider_id),
     reports.get_reported: lambda tx, _, b: reports.get_reported(tx, b.sent),
-    reports.insert_report: lambda tx, tenant, b: reports.insert_report(tx, tenant, b.sent, delivered(b), "moved", AT),
+    reports.insert_report: lambda tx, tenant, b: reports.insert_report(
+        tx, tenant, b.sent, delivered(b), effect="moved", at=AT
+    ),
     reports.move_on: lambda tx, _, b: reports.move_on(tx, b.sent, "delivered", b.provider_id, None),
     senders.take_slot: lambda tx, _, b: senders.take_slot(tx, applicant_of(b), AT),
     senders.hold_sender: lambda tx, _, b: senders.hold_sender(tx, b.account, AT, "account"),
