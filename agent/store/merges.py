@@ -17,23 +17,25 @@ async def merge_contacts(tx: Tx, kept: ContactId, merged: ContactId, *, actor: s
     """Make two contacts one person: all that `merged` has is `kept`'s from now on, what protects either protects both.
 
     Raises:
-        CannotJoin: they are the same, one does not exist for this tenant, or one is part of another already.
+        CannotJoin: they are the same, or one is part of another already.
+        LookupError: this tenant has no such contact.
     """
     row = await fetch_one(tx, "select merge_contacts(%s, %s, %s, %s) as done", (new_id(), kept, merged, actor))
-    if row is None or not row["done"]:
-        raise CannotJoin(await _why_not(tx, kept, merged))
-
-
-async def _why_not(tx: Tx, kept: ContactId, merged: ContactId) -> str:
+    if row and row["done"]:
+        return
     if kept == merged:
-        return f"{kept} is one contact already: name two."
+        raise CannotJoin(f"{kept} is one contact already: name two.")
     for contact_id in (kept, merged):
-        row = await fetch_one(tx, "select merged_into from contacts where id = %s", (contact_id,))
-        if row is None:
-            return f"This tenant has no contact {contact_id}."
-        if row["merged_into"]:
-            return f"{contact_id} is part of {row['merged_into']} already: merge with that one."
-    return "Somebody else changed these contacts just now: look at them again."
+        if keeper := await _keeper_of(tx, contact_id):
+            raise CannotJoin(f"{contact_id} is part of {keeper} already: merge with that one.")
+    raise CannotJoin("Somebody else changed these contacts just now: look at them again.")
+
+
+async def _keeper_of(tx: Tx, contact_id: ContactId) -> ContactId | None:
+    row = await fetch_one(tx, "select merged_into from contacts where id = %s", (contact_id,))
+    if row is None:
+        raise LookupError(f"contact {contact_id} does not exist for this tenant")
+    return row["merged_into"]
 
 
 async def unmerge_contacts(tx: Tx, merged: ContactId, *, actor: str) -> ContactId:
@@ -44,6 +46,7 @@ async def unmerge_contacts(tx: Tx, merged: ContactId, *, actor: str) -> ContactI
 
     Raises:
         CannotJoin: it is part of no contact; that one has been merged in turn; or the two share a WhatsApp account.
+        LookupError: this tenant has no such contact.
     """
     kept = await _lock_merged(tx, merged)
     row = await fetch_one(
@@ -75,16 +78,12 @@ async def unmerge_contacts(tx: Tx, merged: ContactId, *, actor: str) -> ContactI
 
 async def _lock_merged(tx: Tx, merged: ContactId) -> ContactId:
     """Lock a merged contact and its keeper; return the keeper."""
-    row = await fetch_one(tx, "select merged_into from contacts where id = %s", (merged,))
-    if row is None:
-        raise CannotJoin(f"This tenant has no contact {merged}.")
-    kept: ContactId | None = row["merged_into"]
+    kept = await _keeper_of(tx, merged)
     if kept is None:
         raise CannotJoin(f"{merged} is part of no other contact; `nightshift contact show` lists what is.")
     await tx.execute("select lock_contacts(%s)", ([kept, merged],))
-    above = await fetch_one(tx, "select merged_into from contacts where id = %s", (kept,))
-    if above and above["merged_into"]:
-        raise CannotJoin(f"{kept} is itself part of {above['merged_into']} now: part those two first.")
+    if above := await _keeper_of(tx, kept):
+        raise CannotJoin(f"{kept} is itself part of {above} now: part those two first.")
     return kept
 
 

@@ -29,7 +29,14 @@ insert into documents (id, tenant_id, name, content_hash) values (%(document)s, 
 insert into passages (id, tenant_id, document_id, position, key, kind, content)
     values (gen_random_uuid(), %(tenant)s, %(document)s, 0, 'groups', 'fact', '{}');
 
-insert into contacts (id, tenant_id, name) values (%(contact)s, %(tenant)s, 'Prospect of ' || %(slug)s);
+insert into contacts (id, tenant_id, name) values
+    (%(contact)s, %(tenant)s, 'Prospect of ' || %(slug)s), (%(other)s, %(tenant)s, 'Other of ' || %(slug)s);
+insert into contacts (id, tenant_id, merged_into) values (%(merged)s, %(tenant)s, %(contact)s);
+insert into contact_merges (id, tenant_id, kept_id, merged_id, actor, moved)
+    values (gen_random_uuid(), %(tenant)s, %(contact)s, %(merged)s, 'staff',
+            '{"points": [], "kept_points": [], "suppressions": [], "active": [], "filled": {}}');
+insert into contact_points (id, tenant_id, contact_id, kind, address, normalised)
+    values (gen_random_uuid(), %(tenant)s, %(other)s, 'email', 'luis@ruiz.example', 'luis@ruiz.example');
 insert into contact_points (id, tenant_id, contact_id, kind, address, normalised) values
     (%(idle)s, %(tenant)s, %(contact)s, 'phone', '+34600000001', '+34600000001'),
     (%(queued)s, %(tenant)s, %(contact)s, 'whatsapp_user', 'US.1', 'US.1'),
@@ -51,7 +58,7 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
     (%(unread)s, %(tenant)s, %(queued)s, %(account)s, 'inbound', 'contact', '<unread@x>',
      'Secret of ' || %(slug)s, null, %(at)s),
     (gen_random_uuid(), %(tenant)s, %(running)s, %(account)s, 'inbound', 'contact', '<third@x>',
-     'Secret of ' || %(slug)s, null, %(at)s);
+     'Secret of ' || %(slug)s || ': luis@ruiz.example', null, %(at)s);
 insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, turn_id, language,
                       created_at, purpose, source, state, attempt, claim_token, claimed_until, not_before, provider_id)
     values
@@ -131,6 +138,10 @@ class Rows:
     slug: str
     account: UUID
     contact: ContactId
+    other: ContactId
+    """Somebody else, whose address `contact` has mentioned."""
+    merged: ContactId
+    """A contact that is part of `contact` now."""
     idle: ConversationId
     queued: ConversationId
     running: ConversationId
@@ -154,6 +165,7 @@ class Rows:
 async def insert_rows(tx: Tx, slug: str) -> Rows:
     """Insert a tenant with rows in every table, in a transaction of the application role."""
     names = ("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn")
+    names = (*names, "other", "merged")
     ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
     values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
     await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))
