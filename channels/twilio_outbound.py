@@ -182,7 +182,7 @@ class TwilioSender:
         parameters: dict[str, Any] = {
             "to": _address(message.channel, message.recipient),
             "from_": _address(message.channel, message.sender),
-            "body": message.text,
+            **_content(message),
             "status_callback": status_callback_url(self._public_url, message.tenant_id, message.id),
             "validity_period": VALIDITY_S,
         }
@@ -220,13 +220,26 @@ def _address(channel: Channel, address: str) -> str:
             raise Permanent(f"Twilio does not carry the channel {channel}; choose WhatsApp or SMS.")
 
 
+def _content(message: OutboundMessage) -> dict[str, str]:
+    """Return what is said: the text, or the template that says it. Twilio wants no text beside a template."""
+    if message.template is None:
+        return {"body": message.text}
+    variables = json.dumps(dict(message.template.variables), ensure_ascii=False)
+    return {"content_sid": message.template.sid, "content_variables": variables}
+
+
 def _is_same(record: Any, message: OutboundMessage, earliest: datetime) -> bool:
     return (
         record.direction == "outbound-api"
         and record.from_ in (None, "", _address(message.channel, message.sender))
-        and (record.body or "").removeprefix(TRIAL_PREFIX).strip() == message.text.strip()
+        and _says_the_same((record.body or "").removeprefix(TRIAL_PREFIX).strip(), message)
         and not _is_before(record, earliest)
     )
+
+
+def _says_the_same(body: str, message: OutboundMessage) -> bool:
+    """Compare what Twilio says was sent. Of a template it lists the body, we also keep its title and buttons."""
+    return body == message.text.strip() or (message.template is not None and body != "" and body in message.text)
 
 
 def _is_before(record: Any, earliest: datetime) -> bool:

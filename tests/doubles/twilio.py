@@ -1,4 +1,4 @@
-"""A stand-in for Twilio's Messages API on a loopback port.
+"""A stand-in for Twilio's Messages API, and the Content API beside it, on a loopback port.
 
 It checks credentials and parameters, keeps messages, lists and pages them, and reports on them through signed
 status callbacks. What a test wants to go wrong is scripted with `fail_next`. Error codes:
@@ -9,7 +9,7 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.doubles.twilio_content import StoredContent, content_app, failure_of, refusal_of, text_of
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, post_signed
 
 _ADDRESS = re.compile(r"(whatsapp:)?\+[0-9]{7,15}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
@@ -63,6 +64,8 @@ class StoredMessage:
     sent_at: datetime | None = None
     error_code: int | None = None
     direction: str = "outbound-api"
+    text: str | None = None
+    """What a template made of it; None: it is its own `Body`."""
 
     @property
     def status_callback(self) -> str:
@@ -90,7 +93,7 @@ class StoredMessage:
         return {
             "account_sid": account_sid,
             "api_version": "2010-04-01",
-            "body": self.params.get("Body", ""),
+            "body": self.params.get("Body", "") if self.text is None else self.text,
             "date_created": format_datetime(self.created_at),
             "date_sent": format_datetime(self.sent_at) if self.sent_at else None,
             "date_updated": format_datetime(self.sent_at or self.created_at),
@@ -151,8 +154,12 @@ class TwilioDouble:
         self.callbacks: list[Callback] = []
         self.opted_out: set[str] = set()
         """Addresses, as in `To`, that answered STOP."""
+        self.contents: list[StoredContent] = []
+        """The account's templates."""
+        self.heard: dict[str, datetime] | None = None
+        """When each WhatsApp address wrote last; free text to others fails later. None: windows are not watched."""
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
-        self._faults: dict[str, list[Fault]] = {"create": [], "list": []}
+        self._faults: dict[str, list[Fault]] = {"create": [], "list": [], "content": []}
         self._reports: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -188,10 +195,12 @@ class TwilioDouble:
         self.requests.clear()
         self.callbacks.clear()
         self.opted_out.clear()
-        self._faults = {"create": [], "list": []}
+        self.contents.clear()
+        self.heard = None
+        self._faults = {"create": [], "list": [], "content": []}
         self.script = ()
 
-    def fail_next(self, *, on: Literal["create", "list"] = "create", times: int = 1, **fault: Any) -> None:
+    def fail_next(self, *, on: Literal["create", "list", "content"] = "create", times: int = 1, **fault: Any) -> None:
         """Script the next `times` requests of a kind; the keywords are the fields of `Fault`."""
         self._faults[on].extend([Fault(**fault)] * times)
 
@@ -206,15 +215,20 @@ class TwilioDouble:
             params=params,
             created_at=self.now().replace(microsecond=0),
             status="accepted" if "MessagingServiceSid" in params else "queued",
+            text=text_of(params, self.contents) if "ContentSid" in params else None,
         )
         self.messages.append(message)
-        if self.script and message.status_callback:
-            task = asyncio.get_running_loop().create_task(self._report(message))
+        error_code = failure_of(params, self.contents, self.heard, self.now())
+        if (self.script or error_code) and message.status_callback:
+            task = asyncio.get_running_loop().create_task(self._report(message, error_code))
             self._reports.add(task)
             task.add_done_callback(self._reports.discard)
         return message
 
-    async def _report(self, message: StoredMessage) -> None:
+    async def _report(self, message: StoredMessage, error_code: int | None) -> None:
+        if error_code:
+            await self.send_status(message, "failed", error_code)
+            return
         for status in self.script:
             await self.send_status(message, status)
 
@@ -256,14 +270,19 @@ def create_app(double: TwilioDouble) -> FastAPI:
         code, text = {401: (20003, "Authenticate"), 404: (20404, "The resource was not found")}[status]
         return _error(status, code, text)
 
+    async def before_content(request: Request) -> Response | None:
+        await _seen(double, request)
+        return await _misbehave(double, request, double.next_fault("content"))
+
     app = FastAPI(dependencies=[Depends(authenticate)], exception_handlers={HTTPException: refuse})
+    app.mount("/v1", content_app(double.contents, double.account_sid, double.auth_token, before=before_content))
     messages = "/2010-04-01/Accounts/{account_sid}/Messages"
 
     @app.post(f"{messages}.json")
     async def create(request: Request) -> Response:
         params = await _seen(double, request)
         fault = double.next_fault("create")
-        refused = None if fault.status or fault.dropped else _refusal(params, double.opted_out)
+        refused = None if fault.status or fault.dropped else _refusal(params, double)
         failed = fault.status is not None or fault.dropped or refused is not None
         message = double.take(params) if fault.accepted or not failed else None
         if scripted := await _misbehave(double, request, fault):
@@ -339,7 +358,7 @@ def _problem(status: int, code: int, message: str) -> JSONResponse:
     return JSONResponse({"type": kind, "title": message, "status": status, "code": code}, status_code=status)
 
 
-def _refusal(params: Mapping[str, str], opted_out: Iterable[str]) -> tuple[int, str] | None:
+def _refusal(params: Mapping[str, str], double: TwilioDouble) -> tuple[int, str] | None:
     """Return the code and text with which Twilio refuses these parameters, or None."""
     to, sender, callback = (params.get(name, "") for name in ("To", "From", "StatusCallback"))
     content = [params.get(name) for name in ("Body", "MediaUrl", "ContentSid")]
@@ -354,9 +373,10 @@ def _refusal(params: Mapping[str, str], opted_out: Iterable[str]) -> tuple[int, 
         (not any(content), 21602, "Message body is required."),
         (units > 1600, 21617, "The concatenated message body exceeds the 1600 character limit"),
         (callback and not _CALLBACK.fullmatch(callback), 21609, "The 'StatusCallback' URL is not a valid URL."),
-        (to in opted_out, 21610, "Attempt to send to unsubscribed recipient"),
+        (to in double.opted_out, 21610, "Attempt to send to unsubscribed recipient"),
     )
-    return next(((code, text) for failed, code, text in checks if failed), None)
+    refused = next(((code, text) for failed, code, text in checks if failed), None)
+    return refused or refusal_of(params, double.contents)
 
 
 def _page(double: TwilioDouble, params: Mapping[str, str]) -> dict[str, Any]:

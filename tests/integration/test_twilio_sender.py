@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -14,11 +15,13 @@ import pytest
 
 from agent.errors import Ambiguous, Misconfigured, NightshiftError, OptedOut, Permanent, Retryable
 from agent.settings import Settings
+from agent.template_types import FilledTemplate
 from agent.types import Channel, MessageId, OutboundMessage, TenantId
 from channels.twilio_inbound import callback_tenant, parse_status
 from channels.twilio_outbound import MAX_PAGES, PAGE_SIZE, TRIAL_PREFIX, TwilioSender
 from channels.twilio_signature import read_form
 from tests.doubles.twilio import StoredMessage, TwilioDouble
+from tests.doubles.twilio_content import StoredContent
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 
 API = json.loads((Path(__file__).parents[1] / "unit" / "data" / "twilio_messages_api.json").read_text())
@@ -26,6 +29,7 @@ PUBLIC_URL = "https://agent.example"
 TENANT = TenantId(UUID("00000000-0000-7000-8000-000000000001"))
 MESSAGE = MessageId(UUID("00000000-0000-7000-8000-000000000002"))
 SINCE = datetime(2026, 11, 21, 12, 0, 0, 700_000, tzinfo=UTC)
+WITH_BUTTONS = {"twilio/quick-reply": {"body": "Hola {{1}}, de {{2}}.", "actions": [{"title": "Sí"}, {"title": "No"}]}}
 SHORT = httpx.Timeout(0.3)
 
 
@@ -122,6 +126,29 @@ async def test_requests_use_only_parameters_of_the_api(double: TwilioDouble) -> 
     assert {name for name, _ in listed.params} <= set(API["list"])
     assert created.headers["content-type"] == "application/x-www-form-urlencoded"
     assert created.headers["user-agent"].startswith("twilio-python/")
+
+
+TEMPLATE = FilledTemplate(
+    sid="HX" + "1" * 32,
+    name="reopen",
+    language="es",
+    category="utility",
+    purpose="reopen",
+    variables={"1": "Ana", "2": 'O\'Neill & "Cía"'},
+)
+
+
+async def test_template_is_sent_by_its_sid_and_values_without_a_text(
+    double: TwilioDouble, sender: TwilioSender
+) -> None:
+    double.contents.append(StoredContent(friendly_name="reopen", types=WITH_BUTTONS, sid=TEMPLATE.sid))
+    message = replace(outbound('Hola Ana, de O\'Neill & "Cía".\nSí\nNo'), template=TEMPLATE)
+    receipt = await sender.send(message)
+    params = double.messages[0].params
+    assert "Body" not in params
+    assert (params["ContentSid"], json.loads(params["ContentVariables"])) == (TEMPLATE.sid, TEMPLATE.variables)
+    found = await sender.find_sent(message, SINCE)
+    assert found == receipt
 
 
 async def test_email_is_refused_before_anything_is_sent(double: TwilioDouble, sender: TwilioSender) -> None:
