@@ -6,6 +6,7 @@ Draining is "receive, then remove": a process that dies in between receives agai
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -29,7 +30,13 @@ REFUSED_S = 60.0
 """A webhook that the database refuses for so long, though it is there, goes aside. Not at once: it may be that the
 database lacks a migration or a right, and then it is not this webhook's fault."""
 
+AT_ONCE, AT_ONCE_BYTES = 16, 16 * 2**20
+"""So many webhooks are drained at the same time, at most one of each lane."""
+
 Act = Callable[[Webhook, Deps], Awaitable[None]]
+LaneOf = Callable[[Webhook], str]
+Lane = list[tuple[str, Webhook]]
+"""Webhooks with their files' names, in order."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +57,10 @@ class Keeping:
 class Intake:
     """The one way in for webhooks of a web process. `act` does what one asks for, in the database."""
 
-    def __init__(self, act: Act, deps: Deps, spool: Spool) -> None:
+    def __init__(self, act: Act, lane_of: LaneOf, deps: Deps, spool: Spool) -> None:
+        """`lane_of` names the line a webhook stands in: within one, order is kept."""
         self.spool = spool
-        self._act, self._deps = act, deps
+        self._act, self._lane_of, self._deps = act, lane_of, deps
         self._away = False
         self._appending = 0
         self._wake = asyncio.Event()
@@ -94,7 +102,8 @@ class Intake:
             except psycopg.Error as exc:
                 self._note_away(exc)
                 return False
-        self._away = False
+        if drained or not mine:
+            self._away = False
         return drained
 
     def _must_wait(self) -> bool:
@@ -183,21 +192,44 @@ class Intake:
     async def _drain(self) -> bool:
         async with self._deps.db.system() as connection, drains.holding(connection):
             while names := await asyncio.to_thread(self.spool.names):
-                for name in names:
-                    if not await self._drain_one(name):
+                while names:
+                    lanes = await self._read_some(names)
+                    if not all(await asyncio.gather(*(self._drain_lane(lane) for lane in lanes))):
                         return False
         log.info("spool.drained")
         return True
 
-    async def _drain_one(self, name: str) -> bool:
+    async def _read_some(self, names: list[str]) -> list[Lane]:
+        """Take the first few off `names`, by lane: what is in different ones may be processed at the same time."""
+        lanes: dict[str, Lane] = defaultdict(list)
+        count = size = 0
+        while names and count < AT_ONCE and size < AT_ONCE_BYTES:
+            name = names.pop(0)
+            try:
+                webhook = await asyncio.to_thread(self.spool.read, name)
+            except Torn as exc:
+                await self._set_aside(name, str(exc))
+                continue
+            lanes[self._lane_of(webhook)].append((name, webhook))
+            count, size = count + 1, size + len(webhook.body)
+        return list(lanes.values())
+
+    async def _drain_lane(self, lane: Lane) -> bool:
+        for name, webhook in lane:
+            if not await self._drain_one(name, webhook):
+                return False
+        return True
+
+    async def _drain_one(self, name: str, webhook: Webhook) -> bool:
         """Process one webhook; False: it stays, because the database did not take it."""
         try:
-            await self._act_on(await asyncio.to_thread(self.spool.read, name))
-        except (Torn, BadRequest) as exc:
+            await self._act_on(webhook)
+        except BadRequest as exc:
             await self._set_aside(name, str(exc))
         except psycopg.Error as exc:
             if is_away(exc):
-                raise
+                self._note_away(exc)
+                return False
             if self._refused_for_s(name) < REFUSED_S:
                 log.warning("spool.refused_by_database", name=name, error=type(exc).__name__)
                 return False
@@ -218,8 +250,10 @@ class Intake:
     async def _set_aside(self, name: str, reason: str) -> None:
         log.error("spool.set_aside", name=name)
         await asyncio.to_thread(self.spool.set_aside, name, reason)
-        async with self._deps.db.system() as connection:
-            await events.insert_system_event(connection, "webhook.set_aside", {"name": name, "reason": reason[:500]})
+        with suppress(psycopg.Error):  # the file and its reason are what counts
+            async with self._deps.db.system() as connection:
+                data = {"name": name, "reason": reason[:500]}
+                await events.insert_system_event(connection, "webhook.set_aside", data)
 
 
 def _described(exc: BaseException) -> str:

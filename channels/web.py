@@ -16,7 +16,7 @@ from channels.intake import Intake, NotKept
 from channels.pages import STATIC_PATH, static_files
 from channels.spool import Spool
 from channels.status import build_status
-from channels.webhooks import WebhookKeys, act, build_webhooks
+from channels.webhooks import WebhookKeys, act, build_webhooks, lane_of
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -39,7 +39,7 @@ def create_app(
     Raises:
         Misconfigured: there is no place for the spool.
     """
-    intake = intake or Intake(act, deps, Spool.from_settings(deps.settings))
+    intake = intake or Intake(act, lane_of, deps, Spool.from_settings(deps.settings))
 
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:

@@ -94,6 +94,17 @@ async def act(webhook: Webhook, deps: Deps) -> None:
             assert_never(webhook.kind)
 
 
+def lane_of(webhook: Webhook) -> str:
+    """Return the line a webhook stands in: that of a prospect, or of one of our messages; mails share one."""
+    match webhook.kind:
+        case "twilio_message":
+            return dict(read_form(webhook.body)).get("From", "")
+        case "twilio_status":
+            return webhook.query.decode("latin-1")
+        case _:
+            return webhook.kind
+
+
 async def _take_message(webhook: Webhook, deps: Deps) -> None:
     params = read_form(webhook.body)
     received = await receive(parse_inbound(params, webhook.provider), deps)
