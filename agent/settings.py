@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     twilio_previous_auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     twilio_messaging_service_sid: str | None = None
     twilio_base_url: str | None = None
+    nightshift_templates_sync_min: int = Field(default=15, ge=1, le=1440)
 
     # E-mail
     smtp_url: SecretStr | None = None

@@ -238,7 +238,9 @@ def _answer_unseen(turn: Turn, unseen: Unseen, language: str, deps: AgentDeps) -
         case "ask":
             text = with_disclosure(unseen_text(unseen.what, turn.tenant, language), turn, language)
             candidate = render_notice(text, turn, language)
-            return settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), unseen.reason)
+            return settle(
+                Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), unseen.reason
+            )
 
 
 def _answer_bot_question(turn: Turn, language: str, deps: AgentDeps, reason: str) -> Decision:

@@ -123,6 +123,13 @@ def attachment_status(media: Media, shown: Collection[MediaId]) -> str:
             return "not seen by you"
 
 
+def has_unseen(message: Message) -> bool:
+    """Say whether a file came with a message that somebody who sees no pictures knows nothing of."""
+    if message.kind in ("sticker", "contacts"):
+        return False
+    return any(not media.heard and not is_decoration(media) for media in message.media)
+
+
 def is_decoration(media: Media) -> bool:
     """Say whether a file is a mail's logo rather than something sent."""
     return media.url.startswith("cid:") and (media.size or 0) < DECORATION_BYTES

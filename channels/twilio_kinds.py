@@ -6,6 +6,7 @@ bounded here: the values are strangers'.
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from agent.message_details import Details, Location, MessageKind, Referral
 from agent.types import Media
@@ -72,7 +73,20 @@ def read_details(fields: Fields) -> Details:
         location=_location(fields),
         referral=_referral(fields),
         forwarded="often" if often else "once" if once else "",
+        keyword=_keyword(fields),
     )
+
+
+def _keyword(fields: Fields) -> Literal["", "stop", "start", "help"]:
+    """Return what Advanced Opt-Out took the message for, in whichever words and language it is set up."""
+    match fields.get("OptOutType", "").strip().upper():
+        case "STOP":
+            return "stop"
+        case "START":
+            return "start"
+        case "HELP":
+            return "help"
+    return ""
 
 
 def _location(fields: Fields) -> Location | None:

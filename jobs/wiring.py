@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import agent
-from agent.ports import Deps
+from agent.media_disk import DiskMediaStore
+from agent.media_supabase import SupabaseMediaStore
+from agent.ports import Deps, MediaStore
 from agent.settings import Settings
 from agent.store import embedded, migrate
 from agent.store.db import Database
@@ -70,7 +72,16 @@ def build_keys(settings: Settings) -> WebhookKeys:
         simulator = SimulatorKeys.load(settings.nightshift_home)
         twilio = (*twilio, simulator.twilio)
         email = (*email, EmailKey(public_key=simulator.email_public_key, provider="simulator"))
-    return WebhookKeys(twilio=twilio, email=email)
+    events = tuple(EmailKey(public_key=key, provider="email") for key in settings.sendgrid_event_public_keys)
+    return WebhookKeys(twilio=twilio, email=email, events=events)
+
+
+def build_media_store(settings: Settings) -> MediaStore:
+    """Return where files of messages are kept: Supabase Storage if it is configured, else this machine's disk."""
+    if settings.supabase_url and settings.supabase_secret_key:
+        key = settings.supabase_secret_key.get_secret_value()
+        return SupabaseMediaStore(url=settings.supabase_url, secret_key=key)
+    return DiskMediaStore(settings.nightshift_home / "media")
 
 
 def local_url(settings: Settings) -> str:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 from pydantic import BaseModel
 
+from agent.errors import Misconfigured
 from agent.models.answers import IntentAnswer, JudgeAnswer, ReplyAnswer
 from agent.models.briefing import (
     MAX_BURST_CHARS,
@@ -40,6 +42,7 @@ REVISE = ("reply/system.md", "reply/business.md", "revise/user.md")
 JUDGE = ("judge/system.md", "judge/business.md", "judge/user.md")
 
 T = TypeVar("T", bound=BaseModel)
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class ClaudeModels:
@@ -80,6 +83,8 @@ class ClaudeModels:
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
+        if not turn.words:
+            request = replace(request, images=turn.images)  # there is nothing else to go by
         classified = await self._classify(request)
         if classified.classification.language in turn.tenant.languages:
             return classified
@@ -108,6 +113,25 @@ class ClaudeModels:
 
         Raises: as `classify`.
         """
+        try:
+            return await self._draft(turn, classification, sources, route, objections=objections, previous=previous)
+        except Misconfigured as exc:
+            if not turn.images:
+                raise
+            _log.warning("model_refused_images", turn=str(turn.id), error=str(exc))
+            unseen = replace(turn, images=())  # a broken picture must not cost the answer to the rest
+            return await self._draft(unseen, classification, sources, route, objections=objections, previous=previous)
+
+    async def _draft(
+        self,
+        turn: Turn,
+        classification: Classification,
+        sources: Sources,
+        route: Route,
+        *,
+        objections: Sequence[Verdict],
+        previous: Draft | None,
+    ) -> Drafted:
         now = self._now()
         today = now.astimezone(ZoneInfo(turn.tenant.timezone)).date()
         system, business, user = files = REPLY if previous is None else REVISE
@@ -124,6 +148,7 @@ class ClaudeModels:
             effort="medium",
             max_tokens=REPLY_MAX_TOKENS,
             prompt_version=self._versions[files],
+            images=turn.images,
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
