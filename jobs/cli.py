@@ -19,6 +19,7 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_templates import build_templates_app
 
 app = typer.Typer(
     name="nightshift",
@@ -66,6 +67,9 @@ def _settings() -> Settings:
 def _run(work: Coroutine[object, object, None]) -> None:
     with _explained():
         asyncio.run(work)
+
+
+app.add_typer(build_templates_app(_run, _settings, out), name="templates")
 
 
 @app.command()

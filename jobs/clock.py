@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from agent.ports import Deps
 from agent.store import ticks
@@ -74,17 +75,26 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
     )
 
+    every_min = deps.settings.nightshift_templates_sync_min
+
     async def minute() -> None:
         await _once("outbox", timedelta(minutes=1), deps, lambda: sweep_outbox(deps))
 
     async def batches() -> None:
         await _once("batches", timedelta(minutes=1), deps, lambda: sweep_batches(deps))
 
+    async def templates() -> None:
+        from jobs.templates import sync_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
+
+        await _once("templates", timedelta(minutes=every_min), deps, lambda: sync_quietly(deps))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
     scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
     scheduler.add_job(batches, CronTrigger(second=30, timezone=UTC), id="batches")
+    if deps.settings.twilio_account_sid and deps.settings.twilio_auth_token:
+        scheduler.add_job(templates, IntervalTrigger(minutes=every_min, timezone=UTC), id="templates")
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 
