@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from agent.guardrails.bot_question import is_asked
+from agent.markup import format_for
 from agent.prices import choose_currency, local_date, render
 from agent.screen_texts import bot_text
 from agent.types import Candidate, Draft, Purpose, Turn
@@ -19,7 +20,7 @@ def with_disclosure(text: str, turn: Turn, language: str) -> str:
 
 
 def render_draft(draft: Draft, turn: Turn, now: datetime) -> Candidate:
-    """Render a draft's references into today's prices.
+    """Render a draft's references into today's prices, and its Markdown into what the channel shows.
 
     Raises:
         PriceReferenceError: a reference names nothing that is published.
@@ -32,7 +33,7 @@ def render_draft(draft: Draft, turn: Turn, now: datetime) -> Candidate:
         today=local_date(turn.tenant, now),
     )
     return Candidate(
-        text=with_disclosure(text.strip(), turn, draft.language),
+        text=with_disclosure(format_for(text.strip(), turn.conversation.channel), turn, draft.language),
         language=draft.language,
         channel=turn.conversation.channel,
         confidence=draft.confidence,
