@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from agent.check import check, dump_verdicts, settle
 from agent.decide import MAX_SUPERSEDED
 from agent.gather import load_answered_turn
+from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
 from agent.sending_rates import usual_rate
 from agent.store import conversations, deliveries, events, messages, outbox, turns
@@ -93,7 +94,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         attempt = await outbox.claim_outbox_entry(tx, message_id, token, CLAIM_S)
         await deliveries.insert_delivery(tx, tenant_id, message_id, attempt, deps.now())
         return ClaimedDelivery(
-            message=entry.message,
+            message=await with_letterhead(tx, entry.message, entry.candidate, turn),
             conversation_id=conversation_id,
             contact_id=turn.conversation.contact.id,
             turn_id=turn.id,

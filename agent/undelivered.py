@@ -10,8 +10,9 @@ from uuid import UUID
 
 from agent.alerts import alert
 from agent.failures import REACTIONS, Failure
+from agent.opt_out import Wish, stop_writing
 from agent.ports import Deps
-from agent.store import consent, outbox, senders
+from agent.store import senders
 from agent.store import undelivered as store
 from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
@@ -38,7 +39,7 @@ async def react(tx: Tx, message_id: MessageId, refusal: Refusal, deps: Deps) -> 
     message, reaction = await store.get_undelivered(tx, message_id), REACTIONS[refusal.failure]
     reason = f"{reaction.escalate or 'Could not be delivered'} (code {refusal.code})"
     if reaction.suppress:
-        await _suppress(tx, message, reason, deps)
+        await _suppress(tx, message, refusal, reason, deps)
     if reaction.unusable:
         await store.mark_unusable(tx, message.contact_point_id, reason, deps.now())
     await hold_sender(tx, message.account_id, refusal, deps)
@@ -62,9 +63,9 @@ async def hold_sender(tx: Tx, account_id: UUID, refusal: Refusal, deps: Deps) ->
     return rest_s
 
 
-async def _suppress(tx: Tx, message: Undelivered, reason: str, deps: Deps) -> None:
-    silenced = await consent.suppress(tx, message.conversation_id, reason=reason, evidence=message.id, at=deps.now())
-    await outbox.cancel_outbox(tx, silenced, "the contact opted out")
+async def _suppress(tx: Tx, message: Undelivered, refusal: Refusal, reason: str, deps: Deps) -> None:
+    wish = Wish(reason=reason, actor="provider", evidence=message.id, proof={"code": refusal.code})
+    await stop_writing(tx, message.tenant_id, message.conversation_id, wish, deps.now())
 
 
 async def _repeat(tx: Tx, message: Undelivered, delay_s: float, deps: Deps) -> bool:

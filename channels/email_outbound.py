@@ -12,9 +12,10 @@ from email.utils import format_datetime
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
 
 from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
+from agent.mail_failures import mail_failure
 from agent.ports import Clock, Limits
 from agent.settings import LOOPBACK_HOSTS
 from agent.types import Channel, OutboundMessage, Receipt
@@ -165,7 +166,8 @@ class SmtpSender:
         except (SMTPException, OSError) as exc:
             raise Retryable(
                 f"The SMTP server {self._server.host}:{self._server.port} cannot be used: {_reason(exc)}. "
-                "If it stays so, check SMTP_URL (host, port, user, password, ?starttls=)."
+                "If it stays so, check SMTP_URL (host, port, user, password, ?starttls=).",
+                failure="config" if isinstance(exc, SMTPAuthenticationError) else "transient",
             ) from exc
 
     async def _hand_over(self, client: SMTP, letter: Letter) -> None:
@@ -188,11 +190,14 @@ class SmtpSender:
 def _refusal(exc: SMTPResponseException, recipient: str) -> Retryable | Permanent | Ambiguous:
     """Translate an SMTP reply code (RFC 5321 §4.2.1)."""
     said = f"The SMTP server answered {exc.code} to the mail to {recipient}: {_reason(exc)}"
-    if 400 <= exc.code < 500 or exc.code == _AUTHENTICATE_FIRST:
-        return Retryable(said)
+    enhanced = _ENHANCED_CODE.match(exc.message)
+    code = enhanced.group() if enhanced else str(exc.code)
+    if exc.code == _AUTHENTICATE_FIRST:
+        return Retryable(said, failure="config", code=code)
+    if 400 <= exc.code < 500:
+        return Retryable(said, code=code)
     if 500 <= exc.code < 600:
-        enhanced = _ENHANCED_CODE.match(exc.message)
-        return Permanent(said, code=enhanced.group() if enhanced else str(exc.code))
+        return Permanent(said, code=code, failure=mail_failure(code))
     return Ambiguous(said)
 
 

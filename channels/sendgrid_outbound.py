@@ -4,6 +4,7 @@ One request a mail, never repeated here. Our own ids travel as `custom_args` and
 Message-ID is ours. Nothing is tracked: neither opens nor clicks, and no link is rewritten.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 
 from agent.errors import Ambiguous, Permanent, Retryable
+from agent.failures import Failure
 from agent.ports import Clock, Limits
 from agent.types import Channel, OutboundMessage, Receipt
 from channels.email_letter import Letter, MailRoutes, write_letter
@@ -29,6 +31,8 @@ MESSAGE_ARG = "nightshift_message"
 NO_SUBJECT = "—"
 """SendGrid takes no mail without a subject."""
 _OFF = {"enable": False}
+_RECIPIENT = re.compile(r"personalizations\.\d+\.to\.\d+\.email")
+"""The field SendGrid names when it takes an address for none."""
 
 
 class SendGridSender:
@@ -108,16 +112,22 @@ def as_request(letter: Letter, message: OutboundMessage) -> dict[str, Any]:
 
 def _refusal(answer: httpx.Response, recipient: str, now: datetime) -> Retryable | Ambiguous | Permanent:
     """Return the error for an answer that is not 2xx."""
-    status, (fields, reason) = answer.status_code, _complaints(answer)
+    status, (field, reason) = answer.status_code, _complaints(answer)
     said = f"SendGrid answered {status} to the mail to {recipient}: {reason}"
     if status in {401, 403}:
         advice = "Check that SENDGRID_API_KEY may send mail, and that the sender's domain is authenticated there."
-        return Retryable(f"{said}. {advice}", retry_after_s=ACCOUNT_RETRY_S)
+        return Retryable(f"{said}. {advice}", retry_after_s=ACCOUNT_RETRY_S, failure="config", code=str(status))
     if status == 429:
-        return Retryable(said, retry_after_s=_retry_after_s(answer, now))
+        return Retryable(said, retry_after_s=_retry_after_s(answer, now), failure="rate", code="429")
     if status >= 500:
         return Ambiguous(said)
-    return Permanent(said, code=f"{status} {fields}".strip())
+    return Permanent(said, code=f"{status} {field}".strip(), failure=_class_of(status, field))
+
+
+def _class_of(status: int, field: str) -> Failure:
+    if _RECIPIENT.fullmatch(field):
+        return "bad_address"
+    return "content" if status == 413 or field.startswith(("content", "subject")) else "unknown"
 
 
 def _complaints(answer: httpx.Response) -> tuple[str, str]:

@@ -33,7 +33,7 @@ from agent.types import Provider
 if sys.platform != "win32":
     import fcntl
 
-Kind = Literal["twilio_message", "twilio_status", "sendgrid_mail"]
+Kind = Literal["twilio_message", "twilio_status", "sendgrid_mail", "sendgrid_events"]
 
 MAGIC = b"nightshift webhook 1"
 SUFFIX, PARTIAL, REASON = ".webhook", ".part", ".reason"

@@ -16,6 +16,7 @@ from channels.intake import Intake, NotKept
 from channels.pages import STATIC_PATH, static_files
 from channels.spool import Spool
 from channels.status import build_status
+from channels.unsubscribe import build_unsubscribe
 from channels.webhooks import WebhookKeys, act, build_webhooks, lane_of
 
 SECURITY_HEADERS = {
@@ -49,6 +50,7 @@ def create_app(
     app = FastAPI(title="Nightshift", openapi_url=None, lifespan=live)
     app.include_router(build_webhooks(deps, keys, intake))
     app.include_router(build_status(deps, intake))
+    app.include_router(build_unsubscribe(deps))
     for router in pages:
         app.include_router(router)
     app.mount(STATIC_PATH, static_files())

@@ -5,6 +5,7 @@ What is verified is a `Webhook`, and `act` does what it asks for: at once, or la
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 
 from agent.errors import BadRequest, UnknownRecipient
 from agent.mail import InboundMail, receive_mail
+from agent.mail_events import record_mail_event
 from agent.missed import report_fallback
 from agent.ports import Deps
 from agent.turn import receive, record_status
@@ -22,6 +24,7 @@ from channels.email_inbound import read_copies
 from channels.email_sendgrid import MAX_FORM_BYTES, parse_multipart, parse_sendgrid_form
 from channels.email_signature import verify_sendgrid
 from channels.intake import Intake
+from channels.sendgrid_events import MAX_EVENTS_BYTES, parse_events
 from channels.spool import Kind, Webhook
 from channels.twilio_inbound import callback_tenant, parse_inbound, parse_status, require_account
 from channels.twilio_signature import WebhookSecret, read_form, signed_url, verify
@@ -30,6 +33,12 @@ MAX_TWILIO_BYTES = 256 * 1024
 """Twilio's largest message is 1,600 characters and ten links: far below."""
 FORM = "application/x-www-form-urlencoded"
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+_KEY_FIX = {
+    "sendgrid_mail": "Attach a security policy to the Inbound Parse host and put its public key into "
+    "SENDGRID_INBOUND_PUBLIC_KEYS.",
+    "sendgrid_events": "Turn on the signed Event Webhook and put its public key into SENDGRID_EVENT_PUBLIC_KEYS.",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +57,8 @@ class WebhookKeys:
 
     twilio: tuple[WebhookSecret, ...] = ()
     email: tuple[EmailKey, ...] = ()
+    events: tuple[EmailKey, ...] = ()
+    """Of those who tell what became of our mails."""
 
 
 def build_webhooks(deps: Deps, keys: WebhookKeys, intake: Intake) -> APIRouter:
@@ -70,6 +81,11 @@ def build_webhooks(deps: Deps, keys: WebhookKeys, intake: Intake) -> APIRouter:
         await intake.take(await _read_sendgrid("sendgrid_mail", request, deps, keys.email))
         return Response(status_code=200)
 
+    @router.post("/sendgrid/events")
+    async def sendgrid_events(request: Request) -> Response:
+        await intake.take(await _read_sendgrid("sendgrid_events", request, deps, keys.events))
+        return Response(status_code=204)
+
     return router
 
 
@@ -90,6 +106,8 @@ async def act(webhook: Webhook, deps: Deps) -> None:
         case "sendgrid_mail":
             copies = await asyncio.to_thread(_read_mail, webhook.content_type, webhook.body, webhook.provider)
             await receive_any(copies, deps)
+        case "sendgrid_events":
+            await _take_events(webhook, deps)
         case _:
             assert_never(webhook.kind)
 
@@ -119,6 +137,12 @@ async def _take_status(webhook: Webhook, deps: Deps) -> None:
         raise BadRequest("The callback URL lacks its parameter `t`; it was not made by this installation.")
     if not await record_status(tenant_id, parse_status(read_form(webhook.body), query, webhook.provider), deps):
         log.warning("delivery.unknown_message", tenant=str(tenant_id))
+
+
+async def _take_events(webhook: Webhook, deps: Deps) -> None:
+    outcomes = Counter([await record_mail_event(each, webhook.provider, deps) for each in parse_events(webhook.body)])
+    if outcomes["unknown"]:
+        log.info("mail.unknown_events", events=outcomes["unknown"])
 
 
 # --- whose it is -----------------------------------------------------------------------------------------------
@@ -157,23 +181,19 @@ async def _read_twilio(kind: Kind, request: Request, deps: Deps, secrets: Sequen
 
 
 async def _read_sendgrid(kind: Kind, request: Request, deps: Deps, keys: Sequence[EmailKey]) -> Webhook:
-    body = await read_body(request, MAX_FORM_BYTES)
-    provider = _email_provider(request, body, deps, keys)
+    body = await read_body(request, MAX_FORM_BYTES if kind == "sendgrid_mail" else MAX_EVENTS_BYTES)
+    provider = _email_provider(kind, request, body, deps, keys)
     content_type = request.headers.get("content-type", "")
     return Webhook(kind=kind, provider=provider, body=body, content_type=content_type, received_at=deps.now())
 
 
-def _email_provider(request: Request, body: bytes, deps: Deps, keys: Sequence[EmailKey]) -> Provider:
+def _email_provider(kind: Kind, request: Request, body: bytes, deps: Deps, keys: Sequence[EmailKey]) -> Provider:
     timestamp = request.headers.get("x-twilio-email-event-webhook-timestamp", "")
     signature = request.headers.get("x-twilio-email-event-webhook-signature", "")
     for key in keys:
         if verify_sendgrid(key.public_key, timestamp, signature, body, now=deps.now()):
             return key.provider
-    raise BadRequest(
-        "The signature is missing or wrong. Attach a security policy to the Inbound Parse host and put its public "
-        "key into SENDGRID_INBOUND_PUBLIC_KEYS.",
-        status=403,
-    )
+    raise BadRequest(f"The signature is missing or wrong. {_KEY_FIX[kind]}", status=403)
 
 
 def _read_mail(content_type: str, body: bytes, provider: Provider) -> list[InboundMail]:

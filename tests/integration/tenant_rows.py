@@ -74,6 +74,8 @@ insert into media (id, tenant_id, message_id, position, url, state, sha256, due_
 insert into mail_originals (message_id, tenant_id, content) values (%(read)s, %(tenant)s, 'Secret mail');
 insert into mail_tokens (token, tenant_id, conversation_id, purpose)
     values (rpad(translate(replace(%(idle)s::text, '-', ''), '0189', 'wxyz'), 26, 'a'), %(tenant)s, %(idle)s, 'reply');
+insert into mail_events (event_id, tenant_id, message_id, kind, occurred_at, received_at)
+    values ('event', %(tenant)s, %(sent)s, 'delivered', %(at)s, %(at)s);
 insert into holding_lines (tenant_id, conversation_id, outage_id, message_id)
     values (%(tenant)s, %(idle)s, %(idle)s, %(pending)s);
 insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
