@@ -35,7 +35,8 @@ async def _keeper_of(tx: Tx, contact_id: ContactId) -> ContactId | None:
     row = await fetch_one(tx, "select merged_into from contacts where id = %s", (contact_id,))
     if row is None:
         raise LookupError(f"contact {contact_id} does not exist for this tenant")
-    return row["merged_into"]
+    keeper: ContactId | None = row["merged_into"]
+    return keeper
 
 
 async def unmerge_contacts(tx: Tx, merged: ContactId, *, actor: str) -> ContactId:

@@ -48,7 +48,8 @@ def nightshift(home: Path, *arguments: str | Path, **environment: str) -> subpro
 def test_help_names_every_command(home: Path) -> None:
     shown = nightshift(home, "--help")
     assert shown.returncode == 0
-    for command in ("up", "web", "worker", "clock", "migrate", "doctor", "tenant", "classify", "language", "check"):
+    processes = ("up", "web", "worker", "clock")
+    for command in (*processes, "migrate", "doctor", "tenant", "contact", "classify", "language", "check"):
         assert command in shown.stdout
 
 

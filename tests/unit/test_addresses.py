@@ -95,6 +95,7 @@ def test_numbers_of_other_countries_are_left_alone(region: str, data: st.DataObj
     example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
     if example is None:
         example = phonenumbers.example_number(region)
+    assert example is not None
     number = phonenumbers.format_number(example, E164)
     drawn = number[:-3] + data.draw(st.from_regex(r"[0-9]{3}", fullmatch=True))
     assert normalise_phone(drawn) == drawn
