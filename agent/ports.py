@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from agent.answer_cache import AnswerCache
@@ -104,6 +104,15 @@ class ChannelSender(Protocol):
 
     async def aclose(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A sender of a channel that shows people that they are read and answered."""
+
+    def show_typing(self, provider_id: str) -> None:
+        """Show it to whoever wrote this message. Returns at once, promises nothing, never raises."""
         ...
 
 

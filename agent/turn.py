@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from agent.check import check, prepare, settle
 from agent.classify import classify
+from agent.closed_window import settle_late
 from agent.decide import Resolution, decide
 from agent.delivery import claim_delivery
 from agent.detect import detect_language
@@ -25,7 +26,7 @@ from agent.handover import hand_over, reconcile
 from agent.injection import screen_injection
 from agent.judging import judge_draft
 from agent.media import see_media
-from agent.ports import AgentDeps, Deps, Drafted
+from agent.ports import AgentDeps, Deps, Drafted, ShowsTyping
 from agent.render import render_notice, with_disclosure
 from agent.reports import apply_report
 from agent.reuse import keep_answer, reuse_answer
@@ -302,6 +303,7 @@ def handoff_notice(turn: Turn, deps: AgentDeps, language: str | None = None) -> 
 async def _write_or_wait(steps: Steps, classification: Classification, sources: Sources, route: Route) -> Decision:
     """Write with a model. If none answers, the turn waits (P6); if none is paid for, the local engine writes."""
     turn, deps = steps.turn, steps.deps
+    _show_typing(turn, deps)
     try:
         return await _write(steps, classification, sources, route)
     except ModelUnavailable as exc:
@@ -340,10 +342,24 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
         else:
             reply = Reply(candidate=candidate, source=drafted.draft.source, verdicts=verdicts, draft=drafted.draft)
             decision = settle(reply, route.reason)
-            return replace(decision, reply=notice()) if isinstance(decision, Escalate) else decision
+            if isinstance(decision, Escalate):
+                return await settle_late(replace(decision, reply=notice()), reply, turn, deps)
+            return decision
         if drafted.draft.source == "local":
             break  # it has nothing better to say
     return Escalate(reason=objections[0].reason, draft=candidate.text, verdicts=verdicts, reply=notice())
+
+
+def _show_typing(turn: Turn, deps: AgentDeps) -> None:
+    """Let the prospect see that they are read and an answer is being written, where a model can write one."""
+    sender, newest = deps.senders.get(turn.conversation.provider), turn.inbound[-1].provider_id
+    if (
+        turn.conversation.channel == "whatsapp"
+        and newest
+        and isinstance(sender, ShowsTyping)
+        and deps.models.tiers_up()
+    ):
+        sender.show_typing(newest)
 
 
 def _said(decision: Decision) -> str:

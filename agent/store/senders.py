@@ -12,6 +12,8 @@ from agent.store.db import Tx, fetch_one
 
 BURST_S = 1.0
 """A fast sender may use up a second's worth at once."""
+SOON = timedelta(milliseconds=10)
+"""A message that must wait comes back no sooner."""
 LATE_S = 5.0
 """A message that has not come back this long after its time is waited for no more."""
 
@@ -59,7 +61,8 @@ async def take_slot(tx: Tx, applicant: Applicant, now: datetime) -> datetime | N
     )
     if row is None:
         raise LookupError(f"message {applicant.message_id} vanished while it was locked")
-    return max(row["slot_at"], now + timedelta(milliseconds=10))
+    slot_at: datetime = row["slot_at"]
+    return max(slot_at, now + SOON)
 
 
 async def _wait_out(tx: Tx, applicant: Applicant, now: datetime) -> datetime | None:
@@ -70,7 +73,7 @@ async def _wait_out(tx: Tx, applicant: Applicant, now: datetime) -> datetime | N
            where a.id = %s and a.busy_until > %s and m.id = %s returning m.slot_at""",
         (applicant.account_id, now, applicant.message_id),
     )
-    slot_at: datetime | None = row and row["slot_at"]
+    slot_at: datetime | None = row["slot_at"] if row else None
     return slot_at
 
 
