@@ -40,7 +40,7 @@ _DROPPED: Mapping[str, Failure] = {
     "spam reporting address": "opt_out",
     "spam content": "content",
 }
-"""Why SendGrid did not even try, by how its reason begins."""
+"""Why SendGrid did not even try, by its reason; some explain themselves in brackets."""
 _BOUNCED: Mapping[str, Failure] = {"invalid address": "bad_address", "content": "content"}
 """Its classification of what mail servers say; the rest is judged by the status code."""
 
@@ -84,7 +84,7 @@ def _failure(fields: Mapping[str, Any]) -> Failure:
     """Return the class of a bounce, a block (`type: blocked`, never about the address) or a drop."""
     reason, status = _text(fields, "reason", 300).lower(), _text(fields, "status", 20)
     if _text(fields, "event", 40) == "dropped":
-        return next((failure for begins, failure in _DROPPED.items() if reason.startswith(begins)), "unknown")
+        return _DROPPED.get(reason.partition(" (")[0], "unknown")
     named = _BOUNCED.get(_text(fields, "bounce_classification", 40).lower())
     failure = named or mail_failure(status)
     return "unknown" if failure == "bad_address" and fields.get("type") == "blocked" else failure
