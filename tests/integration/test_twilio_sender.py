@@ -20,8 +20,9 @@ from agent.types import Channel, MessageId, OutboundMessage, TenantId
 from channels.twilio_inbound import callback_tenant, parse_status
 from channels.twilio_outbound import MAX_PAGES, PAGE_SIZE, TRIAL_PREFIX, TwilioSender
 from channels.twilio_signature import read_form
-from tests.doubles.twilio import StoredMessage, TwilioDouble
+from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_content import StoredContent
+from tests.doubles.twilio_messages import StoredMessage
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 
 API = json.loads((Path(__file__).parents[1] / "unit" / "data" / "twilio_messages_api.json").read_text())
