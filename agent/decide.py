@@ -79,6 +79,7 @@ async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: AgentDe
         more_in_s = await conversations.release(tx, turn.conversation.id)
         if more_in_s is not None:
             await deps.queue.wake_turn(tx, turn.tenant.id, turn.conversation.id, delay_s=more_in_s)
+        deps.reach("turn.deciding")
     return outcome
 
 

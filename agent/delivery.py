@@ -95,6 +95,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         await deliveries.insert_delivery(tx, tenant_id, message_id, attempt, deps.now())
         return ClaimedDelivery(
             message=await with_letterhead(tx, entry.message, entry.candidate, turn),
+        deps.reach("deliver.claiming")
             conversation_id=conversation_id,
             contact_id=turn.conversation.contact.id,
             turn_id=turn.id,

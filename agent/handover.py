@@ -66,6 +66,7 @@ async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
         try:
             async with asyncio.timeout(_time_left_s(claimed)):
                 receipt = await deps.senders[claimed.message.provider].send(claimed.message)
+            deps.reach("deliver.called")
         except Retryable as exc:
             observation.update(level="WARNING", status_message=type(exc).__name__)
             await _wait(claimed, exc, "failed", deps)
@@ -103,6 +104,8 @@ async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, de
         await conversations.count_superseded(tx, claimed.conversation_id, superseded=False)
         await senders.clear_trouble(tx, claimed.account_id)
         await _event(tx, claimed, "delivery.accepted", {"provider_id": receipt.provider_id, "outcome": outcome})
+        deps.reach("deliver.recording")
+    deps.reach("deliver.recorded")
 
 
 async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: AgentDeps) -> None:

@@ -64,6 +64,7 @@ async def receive_mail(inbound: InboundMail, deps: Deps) -> Received:
 
 
 async def _receive(inbound: InboundMail, deps: Deps) -> Received:
+    deps.reach("receive.parsed")
     async with deps.db.system() as tx:
         account = await mail.find_account(tx, inbound.message.recipient, inbound.token)
         if account is None or account.provider != inbound.message.provider:
@@ -73,7 +74,10 @@ async def _receive(inbound: InboundMail, deps: Deps) -> Received:
             return Received(outcome="report", message_id=reported, tenant_id=account.tenant_id)
         async with tx.transaction():
             await set_tenant(tx, account.tenant_id)
-            return await _store(tx, inbound, account, deps)
+            received = await _store(tx, inbound, account, deps)
+            deps.reach("receive.storing")
+        deps.reach("receive.committed")
+        return received
 
 
 async def _report_unroutable(tx: Tx, message: InboundMessage) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from agent.answer_cache import AnswerCache
+from agent.faults import Reach, pass_by
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.metrics import Metrics
@@ -411,6 +412,8 @@ class Deps:
     tenants: TenantCache
     queue: Queue
     now: Clock
+    reach: Reach = pass_by
+    """Called at every fault point."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     nightshift_port: int = Field(default=8000, ge=1, le=65535)
     nightshift_public_url: str = ""
     nightshift_environment: str = Field(default="production", pattern=r"^[a-z0-9_-]{1,40}$")
+    nightshift_fault: str = ""
     nightshift_log_level: Literal["debug", "info", "warning", "error"] = "info"
     nightshift_simulator: Literal["auto", "on", "off"] = "auto"
     nightshift_worker_concurrency: int = Field(default=20, ge=1, le=200)

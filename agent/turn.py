@@ -82,8 +82,10 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
 
 async def _store(message: InboundMessage, deps: Deps) -> Received:
     """One statement, so one transaction: the message, its conversation, and the job that wakes a worker."""
+    deps.reach("receive.parsed")
     async with deps.db.system() as connection:
         received = await store_inbound(connection, message, deps.now())
+        deps.reach("receive.committed")
         if received.outcome == "unknown_recipient":
             await events.insert_system_event(
                 connection,
@@ -108,6 +110,7 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
         metadata={"tenant": turn.tenant.slug, "turn": str(turn.id), "attempt": str(turn.attempt)},
         input=turn.text,
     ) as root:
+        deps.reach("turn.gathered")
         resolution = await think(gathered, deps)
         with deps.tracer.step("decide") as observation:
             if isinstance(resolution.decision, Wait):
@@ -115,6 +118,7 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
             else:
                 committed = await decide(turn, gathered.lease, resolution, deps)
             observation.update(output=committed)
+        deps.reach("turn.decided")
         deps.metrics.turns.labels(committed).inc()
         root.update(output=_said(resolution.decision), metadata={"decision": committed})
         return resolution
@@ -127,10 +131,12 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     if screened is None and turn.conversation.owner == "agent":
         turn = await see_media(turn, deps)
         screened = _screen(turn, deps) if turn.words != gathered.turn.words else None  # a voice note may say stop
+    deps.reach("turn.screened")
     with deps.tracer.step("detect") as observation:
         spoken = detect_language(turn, deps.detector)
         language = spoken.language or turn.tenant.default_language
         observation.update(output={"language": language, "confidence": spoken.confidence})
+    deps.reach("turn.detected")
     if screened:
         return Resolution(
             decision=_answer_screened(turn, screened, language, deps), spoken=spoken, consent=_consent_change(screened)
@@ -142,6 +148,7 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
     classification, sources = await asyncio.gather(classify(steps, language, steps.limit.level), _retrieve(turn, deps))
+    deps.reach("turn.classified")
     signals = screen_injection(turn.text)
     route = choose_route(classification, turn.tenant.policy, signals, _circumstances(steps))
     with deps.tracer.step("route") as observation:
@@ -150,6 +157,7 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
             metadata={"signals": [each.kind for each in signals], "budget": str(steps.limit)},
         )
 
+    deps.reach("turn.routed")
     consent = _classified_opt_out(turn, classification)
     if consent:
         decision = _confirm_opt_out(turn, classification, language, deps)
@@ -176,6 +184,7 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
     claimed = await claim_delivery(tenant_id, message_id, deps)
     if claimed is None:
         return
+    deps.reach("deliver.claimed")
     with deps.tracer.continued(
         "deliver",
         trace_id=claimed.trace_id,
@@ -262,6 +271,7 @@ async def _retrieve(turn: Turn, deps: AgentDeps) -> Sources:
         observation.update(
             output={"items": [item.sku for item in sources.items], "passages": [p.id for p in sources.passages]}
         )
+        deps.reach("turn.retrieved")
         return sources
 
 
@@ -333,9 +343,11 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
             return Escalate(reason="The budget is spent", detail=str(exc), reply=notice())
         except ModelRefused as exc:
             return Escalate(reason="The model gave no usable answer", detail=str(exc), reply=notice())
+        deps.reach("turn.drafted")
         previous = drafted.draft
         candidate, checked = prepare(drafted.draft, turn, deps)
         verdicts = await judge_draft(steps, f"judge_{name}", candidate, checked)
+        deps.reach("turn.checked")
         objections = tuple(verdict for verdict in verdicts if verdict.outcome == "revise")
         if objections:
             await steps.keep(f"verdicts_{name}", verdicts)

@@ -70,6 +70,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     tenants=store.tenants,
                     queue=queue,
                     now=utc_now,
+                    reach=store.reach,
                     senders=senders,
                     models=models,
                     fallback=local,

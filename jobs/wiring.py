@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import agent
+from agent.faults import build_reach
 from agent.media_disk import DiskMediaStore
 from agent.media_supabase import SupabaseMediaStore
 from agent.ports import Deps, MediaStore
@@ -61,7 +62,8 @@ async def open_store(
     async with Database(urls.app, max_size=connections, must_answer=must_answer) as db:
         queue = JobQueue(db)
         await queue.open()
-        yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now), queue
+        reach = build_reach(settings)
+        yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now, reach=reach), queue
 
 
 def build_keys(settings: Settings) -> WebhookKeys:
