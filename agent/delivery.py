@@ -93,9 +93,9 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         token = uuid4()
         attempt = await outbox.claim_outbox_entry(tx, message_id, token, CLAIM_S)
         await deliveries.insert_delivery(tx, tenant_id, message_id, attempt, deps.now())
+        deps.reach("deliver.claiming")
         return ClaimedDelivery(
             message=await with_letterhead(tx, entry.message, entry.candidate, turn),
-        deps.reach("deliver.claiming")
             conversation_id=conversation_id,
             contact_id=turn.conversation.contact.id,
             turn_id=turn.id,
