@@ -20,6 +20,7 @@ ContactId = NewType("ContactId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 MessageId = NewType("MessageId", UUID)
 MediaId = NewType("MediaId", UUID)
+MemberId = NewType("MemberId", UUID)
 TurnId = NewType("TurnId", UUID)
 
 Channel = Literal["whatsapp", "sms", "email"]

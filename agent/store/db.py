@@ -2,7 +2,8 @@
 
 Every statement about tenants' rows runs inside `Database.tenant(…)`, which sets the tenant for that
 transaction only; row level security does the rest. The pool's sessions run as `nightshift_app`, a role that
-neither owns the tables nor bypasses their policies.
+neither owns the tables nor bypasses their policies; what staff do runs as `nightshift_staff`, which may do no more
+than the member in whose name it acts.
 """
 
 import asyncio
@@ -18,12 +19,13 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from agent.errors import Misconfigured
-from agent.types import TenantId
+from agent.types import MemberId, TenantId
 
 Tx = AsyncConnection[DictRow]
 """A connection, with or without an open transaction; rows are dicts."""
 
 APP_ROLE = "nightshift_app"
+STAFF_ROLE = "nightshift_staff"
 SESSION_OPTIONS = (
     f"-c role={APP_ROLE} -c search_path=public,jobs -c timezone=UTC "
     # A process paused inside a transaction would keep a conversation's row locked: let the server end it.
@@ -111,6 +113,17 @@ class Database:
         """Run one transaction that sees exactly one tenant's rows."""
         async with self.pool.connection() as connection, connection.transaction():
             await set_tenant(connection, tenant_id)
+            yield connection
+
+    @asynccontextmanager
+    async def member(self, tenant_id: TenantId, member_id: MemberId) -> AsyncIterator[Tx]:
+        """Run one transaction in the name of a member of staff: it sees their tenant, and writes what they may."""
+        async with self.pool.connection() as connection, connection.transaction():
+            await connection.execute(
+                """select set_config('nightshift.tenant_id', %s, true), set_config('nightshift.member_id', %s, true),
+                          set_config('role', %s, true)""",
+                (str(tenant_id), str(member_id), STAFF_ROLE),
+            )
             yield connection
 
 

@@ -24,11 +24,20 @@ async def insert_escalation(
     verdicts: list[dict[str, Any]] | None = None,
     proposal: Proposal | None = None,
 ) -> None:
-    """Ask for a person, with what they need to decide."""
+    """Ask for a person, with what they need to decide.
+
+    A conversation has one open request: an earlier one is replaced, and how long the prospect has waited stays.
+    """
+    replaced = await fetch_one(
+        tx,
+        """update escalations set state = 'replaced', resolved_at = clock_timestamp()
+           where conversation_id = %s and state = 'open' returning waiting_since""",
+        (conversation_id,),
+    )
     await tx.execute(
-        """insert into escalations
-               (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts, proposal)
-           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        """insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts,
+                                    proposal, waiting_since)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))""",
         (
             new_id(),
             tenant_id,
@@ -40,6 +49,7 @@ async def insert_escalation(
             draft,
             Jsonb(verdicts or []),
             dump_proposal(proposal),
+            replaced["waiting_since"] if replaced else None,
         ),
     )
 

@@ -12,14 +12,25 @@ from psycopg import sql
 from agent.ids import new_id
 from agent.store.conversations import Lease
 from agent.store.db import Database, Tx, fetch_one
-from agent.types import ContactId, ConversationId, MessageId, TenantId, TurnId
+from agent.types import ContactId, ConversationId, MemberId, MessageId, TenantId, TurnId
 
 AT = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)
 
 INSERT_ROWS = """
 insert into tenants (id, slug, name, profile) values (%(tenant)s, %(slug)s, %(slug)s, '{}');
 insert into members (id, tenant_id, email, name, role)
-    values (gen_random_uuid(), %(tenant)s, 'staff@' || %(slug)s || '.example', 'Staff', 'reviewer');
+    values (%(member)s, %(tenant)s, 'staff@' || %(slug)s || '.example', 'Staff', 'reviewer');
+insert into staff_sessions (token_hash, id, tenant_id, member_id, csrf_token, expires_at)
+    values (sha256(%(slug)s::bytea), %(member)s, %(tenant)s, %(member)s, 'token', '2099-01-01');
+insert into signin_links (id, token_hash, tenant_id, member_id, expires_at)
+    values (gen_random_uuid(), sha256(%(slug)s::bytea), %(tenant)s, %(member)s, '2099-01-01');
+insert into saved_views (id, tenant_id, member_id, name, filter)
+    values (gen_random_uuid(), %(tenant)s, %(member)s, 'Mine', '{}');
+insert into canned_replies (id, tenant_id, shortcut, body)
+    values (gen_random_uuid(), %(tenant)s, 'hello', '{"en": "Hello"}');
+insert into translations (tenant_id, text_hash, language, text, model)
+    values (%(tenant)s, sha256('Secret'), 'en', 'Secret of ' || %(slug)s, 'm');
+insert into settings_changes (tenant_id, member_id, part) values (%(tenant)s, %(member)s, 'catalogue');
 insert into channel_accounts (id, tenant_id, channel, address, provider)
     values (%(account)s, %(tenant)s, 'email', 'us@' || %(slug)s || '.example', 'simulator');
 insert into catalogue_items (id, tenant_id, sku, position, content) values (%(item)s, %(tenant)s, 'SKU', 0, '{}');
@@ -84,6 +95,14 @@ insert into delivery_statuses (id, tenant_id, message_id, state, received_at)
     values (gen_random_uuid(), %(tenant)s, %(sent)s, 'sent', %(at)s);
 insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
+insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict, draft)
+    values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(member)s, 'approved', 'Secret');
+insert into notes (id, tenant_id, conversation_id, member_id, body)
+    values (gen_random_uuid(), %(tenant)s, %(idle)s, %(member)s, 'Secret of ' || %(slug)s);
+insert into staff_drafts (conversation_id, member_id, mode, tenant_id, text)
+    values (%(idle)s, %(member)s, 'reply', %(tenant)s, 'Secret');
+insert into presence (conversation_id, member_id, tenant_id, mode)
+    values (%(idle)s, %(member)s, %(tenant)s, 'viewing');
 insert into suppressions (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
     values (gen_random_uuid(), %(tenant)s, %(contact)s, 'phone', '+34600000001', 'STOP', %(read)s, %(at)s);
 insert into simulated_messages (provider_id, tenant_id, message_id, body, accepted_at)
@@ -144,6 +163,8 @@ class Rows:
     """Somebody else, whose address `contact` has mentioned."""
     merged: ContactId
     """A contact that is part of `contact` now."""
+    member: MemberId
+    """A reviewer."""
     idle: ConversationId
     queued: ConversationId
     running: ConversationId
@@ -167,7 +188,7 @@ class Rows:
 async def insert_rows(tx: Tx, slug: str) -> Rows:
     """Insert a tenant with rows in every table, in a transaction of the application role."""
     names = ("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn")
-    names = (*names, "other", "merged")
+    names = (*names, "other", "merged", "member")
     ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
     values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
     await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))

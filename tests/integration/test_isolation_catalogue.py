@@ -14,6 +14,7 @@ WITHOUT_TENANT = {
     "model_health": ["DELETE", "INSERT", "SELECT", "UPDATE"],
     "metric_totals": ["INSERT", "SELECT", "UPDATE"],
     "mailboxes": ["INSERT", "SELECT", "UPDATE"],
+    "signin_attempts": ["DELETE", "INSERT", "SELECT", "UPDATE"],
 }
 """Tables that hold no tenant's rows, and what the application may do there: `system_events` it cannot even read."""
 
@@ -23,6 +24,9 @@ DEFINER_FUNCTIONS = {
     "find_mail_token": (
         "TABLE(found_tenant_id uuid, found_conversation_id uuid, found_address text, found_provider text)"
     ),
+    "find_session_tenant": "uuid",
+    "find_link_tenant": "uuid",
+    "list_memberships": "TABLE(found_tenant_id uuid, found_member_id uuid)",
     "list_tenants": "TABLE(tenant_id uuid, tenant_slug text, tenant_name text)",
     "renew_leases": "SETOF uuid",
     "sweep_conversations": "TABLE(swept_tenant_id uuid, swept_id uuid)",
@@ -46,6 +50,9 @@ ROUTER_READS = {
     },
     "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
     "media": {"tenant_id", "message_id", "state", "due_at"},
+    "members": {"id", "tenant_id", "email", "auth_user_id", "disabled_at"},
+    "staff_sessions": {"token_hash", "tenant_id", "expires_at"},
+    "signin_links": {"token_hash", "tenant_id", "expires_at", "used_at"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }
@@ -107,6 +114,7 @@ async def test_tables_without_tenant_allow_no_more_than_they_must_and_name_no_te
         "outages": ["at_once", "ended_at", "id", "reason", "recovering_at", "started_at"],
         "model_health": ["error", "model", "provider", "since", "state", "updated_at", "worker"],
         "metric_totals": ["labels", "sample", "value"],
+        "signin_attempts": ["attempts", "subject", "window_at"],
         "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "uid_validity"],
     }
 
@@ -135,12 +143,14 @@ async def test_the_router_reads_ids_and_states_and_nobody_can_become_it(admin: T
         )
         assert {row["table_name"]: set(row["columns"]) for row in rows} == expected, privilege
     members = await fetch_all(
-        admin, "select * from pg_auth_members where member in ('nightshift_app'::regrole, 'nightshift_router'::regrole)"
+        admin,
+        """select member::regrole::text, roleid::regrole::text as becomes, inherit_option as inherits
+           from pg_auth_members where member::regrole::text like 'nightshift%'""",
     )
-    assert members == []
+    assert members == [{"member": "nightshift_app", "becomes": "nightshift_staff", "inherits": False}]
 
 
-@pytest.mark.parametrize("role", ["nightshift_app", "nightshift_router"])
+@pytest.mark.parametrize("role", ["nightshift_app", "nightshift_router", "nightshift_staff"])
 async def test_roles_are_plain(admin: Tx, role: str) -> None:
     row = await fetch_one(
         admin,
