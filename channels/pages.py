@@ -1,5 +1,6 @@
 """Pages for people: templates rendered strictly, and the address of each static file with its version."""
 
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -7,6 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
 STATIC_PATH = "/static"
+PACKAGES = ("channels", "django_htmx")
+"""Whose `static` folders are served: ours, and that of the package which carries htmx."""
 
 
 def build_templates() -> Environment:
@@ -22,12 +25,20 @@ def build_templates() -> Environment:
     return environment
 
 
+@cache
 def static_url(name: str) -> str:
-    """Return the address of a static file. It changes with the content, so browsers never show an old one."""
-    content = files("channels").joinpath("static", name).read_bytes()
-    return f"{STATIC_PATH}/{name}?v={sha256(content).hexdigest()[:12]}"
+    """Return the address of a static file. It changes with the content, so browsers never show an old one.
+
+    Raises:
+        LookupError: there is no such file.
+    """
+    for package in PACKAGES:
+        file = files(package).joinpath("static", name)
+        if file.is_file():
+            return f"{STATIC_PATH}/{name}?v={sha256(file.read_bytes()).hexdigest()[:12]}"
+    raise LookupError(f"no package has the static file {name}")
 
 
 def static_files() -> StaticFiles:
     """Return the application that serves static files."""
-    return StaticFiles(packages=[("channels", "static")])
+    return StaticFiles(packages=[(package, "static") for package in PACKAGES])

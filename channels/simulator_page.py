@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import psycopg
 import structlog
@@ -31,6 +31,7 @@ from agent.store.simulator import (
 )
 from agent.store.tenants import TenantName, find_tenant_id, list_tenants
 from agent.types import Channel, Tenant, TenantId
+from channels.origin import require_same_origin
 from channels.pages import build_templates
 from channels.simulator import SimulatorKeys
 from channels.simulator_prospect import (
@@ -346,19 +347,6 @@ def build_simulator(deps: Deps, keys: SimulatorKeys, *, web_url: str) -> APIRout
     router.add_api_route("/{slug}/{channel}", pages.send, methods=["POST"], response_model=None)
     router.add_api_route("/{slug}/{channel}/live", pages.live, methods=["GET"], response_model=None)
     return router
-
-
-def require_same_origin(request: Request) -> None:
-    """Refuse a form that another site had the browser send.
-
-    Raises:
-        BadRequest: with status 403, also when the browser says nothing about where the form came from.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin", "")
-    is_ours = site == "same-origin" if site else bool(origin) and urlsplit(origin).netloc == request.headers.get("host")
-    if not is_ours:
-        raise BadRequest("This form may only be sent from the simulator's own page.", status=403)
 
 
 def suggest(tenant: Tenant) -> list[Suggestion]:

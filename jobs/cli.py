@@ -19,6 +19,7 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_members import build_members_app
 from jobs.cli_templates import build_templates_app
 
 app = typer.Typer(
@@ -70,6 +71,18 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 
 app.add_typer(build_templates_app(_run, _settings, out), name="templates")
+app.add_typer(build_members_app(_run, _settings, out), name="member")
+
+
+@app.command("signin-link")
+def signin_link(
+    email: Annotated[str, typer.Argument(help="The member's e-mail address.")],
+    tenant: Annotated[str, typer.Option("--tenant", help="The tenant's slug, for members of several.")] = "",
+) -> None:
+    """Print a one-time link that signs a member of staff in to the inbox."""
+    from jobs.members import run_signin_link
+
+    _run(run_signin_link(_settings(), email, tenant, out))
 
 
 @app.command()

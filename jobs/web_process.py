@@ -1,4 +1,4 @@
-"""`nightshift web`: webhooks, health and the simulator. Loads no model."""
+"""`nightshift web`: webhooks, health, the inbox and the simulator. Loads no model."""
 
 import socket
 from functools import partial
@@ -7,6 +7,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from agent.settings import Settings
+from channels.inbox.routes import build_inbox
 from channels.media_links import MediaKey, build_media_links
 from channels.simulator import SimulatorKeys
 from channels.simulator_page import build_simulator
@@ -28,7 +29,7 @@ async def run_web_process(settings: Settings, *, supervised: bool) -> None:
     """Run the web process until it is told to stop; uvicorn minds the signals."""
     async with open_store(settings, connections=24, must_answer=False) as (deps, _):
         store = build_media_store(settings)
-        pages = []
+        pages = [build_inbox(deps)]
         if settings.simulator_enabled:
             simulator = SimulatorKeys.load(settings.nightshift_home)
             pages.append(build_simulator(deps, simulator, web_url=local_url(settings)))

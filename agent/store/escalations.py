@@ -35,8 +35,8 @@ async def insert_escalation(
         (conversation_id,),
     )
     await tx.execute(
-        """insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts,
-                                    proposal, waiting_since)
+        """insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft,
+                                    verdicts, proposal, waiting_since)
            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))""",
         (
             new_id(),

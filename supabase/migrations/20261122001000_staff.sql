@@ -127,22 +127,19 @@ grant select, insert, update, delete on signin_attempts to nightshift_app;
 create policy router_reads on staff_sessions for select to nightshift_router using (true);
 create policy router_reads on signin_links for select to nightshift_router using (true);
 create policy router_reads on members for select to nightshift_router using (true);
-grant select (token_hash, tenant_id, expires_at) on staff_sessions to nightshift_router;
-grant select (token_hash, tenant_id, expires_at, used_at) on signin_links to nightshift_router;
+grant select (token_hash, tenant_id) on staff_sessions to nightshift_router;
+grant select (token_hash, tenant_id) on signin_links to nightshift_router;
 grant select (id, tenant_id, email, auth_user_id, disabled_at) on members to nightshift_router;
 
 create function find_session_tenant(p_token_hash bytea) returns uuid
     language sql stable security definer set search_path = ''
-as $$ select tenant_id from public.staff_sessions where token_hash = p_token_hash and expires_at > clock_timestamp() $$;
-comment on function find_session_tenant is 'Whose a session is: the only way from a cookie to a tenant.';
+as $$ select tenant_id from public.staff_sessions where token_hash = p_token_hash $$;
+comment on function find_session_tenant is 'Whose a session is, ended or not: the only way from a cookie to a tenant.';
 
 create function find_link_tenant(p_token_hash bytea) returns uuid
     language sql stable security definer set search_path = ''
-as $$
-    select tenant_id from public.signin_links
-    where token_hash = p_token_hash and used_at is null and expires_at > clock_timestamp()
-$$;
-comment on function find_link_tenant is 'Whose a one-time link is, while it is good.';
+as $$ select tenant_id from public.signin_links where token_hash = p_token_hash $$;
+comment on function find_link_tenant is 'Whose a one-time link is, good or not: the only way from a link to a tenant.';
 
 create function list_memberships(p_email text, p_auth_user_id uuid)
     returns table (found_tenant_id uuid, found_member_id uuid)

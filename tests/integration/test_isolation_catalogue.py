@@ -51,8 +51,8 @@ ROUTER_READS = {
     "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
     "media": {"tenant_id", "message_id", "state", "due_at"},
     "members": {"id", "tenant_id", "email", "auth_user_id", "disabled_at"},
-    "staff_sessions": {"token_hash", "tenant_id", "expires_at"},
-    "signin_links": {"token_hash", "tenant_id", "expires_at", "used_at"},
+    "staff_sessions": {"token_hash", "tenant_id"},
+    "signin_links": {"token_hash", "tenant_id"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }

@@ -1,0 +1,63 @@
+"""Members of staff, by tenant."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from agent.ids import new_id
+from agent.members import Member, Role
+from agent.store.db import Tx, fetch_one
+from agent.types import MemberId, TenantId
+
+_MEMBER = """select m.id, m.tenant_id, m.name, m.email, m.role, m.language, m.preferences,
+    coalesce(nullif(m.timezone, ''), t.profile->>'timezone', 'UTC') as timezone
+    from members m join tenants t on t.id = m.tenant_id"""
+
+
+def member_of(row: dict[str, Any]) -> Member:
+    """Read a member from a row of `_MEMBER`."""
+    return Member(**row)
+
+
+async def find_member(tx: Tx, member_id: MemberId) -> Member | None:
+    """Return a member who may sign in; None: there is none, or they are disabled."""
+    row = await fetch_one(tx, f"{_MEMBER} where m.id = %s and m.disabled_at is null".encode(), (member_id,))
+    return None if row is None else member_of(row)
+
+
+async def find_member_by_email(tx: Tx, email: str) -> Member | None:
+    """Return the member with an e-mail address, whatever its case; None: there is none, or they are disabled."""
+    row = await fetch_one(
+        tx, f"{_MEMBER} where lower(m.email) = lower(%s) and m.disabled_at is null".encode(), (email,)
+    )
+    return None if row is None else member_of(row)
+
+
+async def list_members(tx: Tx) -> Sequence[Member]:
+    """Return the tenant's members who may sign in, by name."""
+    cursor = await tx.execute(f"{_MEMBER} where m.disabled_at is null order by lower(m.name), m.id".encode())
+    return [member_of(row) for row in await cursor.fetchall()]
+
+
+async def insert_member(tx: Tx, tenant_id: TenantId, *, email: str, name: str, role: Role) -> MemberId:
+    """Add a member.
+
+    Raises:
+        psycopg.errors.UniqueViolation: the tenant has a member with this address.
+    """
+    member_id = MemberId(new_id())
+    await tx.execute(
+        "insert into members (id, tenant_id, email, name, role) values (%s, %s, %s, %s, %s)",
+        (member_id, tenant_id, email, name, role),
+    )
+    return member_id
+
+
+async def set_role(tx: Tx, member_id: MemberId, role: Role) -> None:
+    """Give a member another role; it holds from their next request on."""
+    await tx.execute("update members set role = %s where id = %s", (role, member_id))
+
+
+async def disable_member(tx: Tx, member_id: MemberId, now: datetime) -> None:
+    """Lock a member out. Their row stays, because what they did refers to it."""
+    await tx.execute("update members set disabled_at = %s where id = %s", (now, member_id))

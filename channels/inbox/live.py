@@ -1,0 +1,127 @@
+"""Live updates: a stream of what happens to the member's tenant.
+
+One reader a tenant and process asks the database; all browsers of the tenant listen to it. What is streamed are names of
+events and conversations: the page then asks for the parts that show them, under its own rights. A stream begins with
+`resync`, upon which the page asks for all its parts: so nothing is missed, however long a connection was away.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+from sse_starlette import EventSourceResponse
+from starlette.responses import Response
+
+from agent.ports import Deps
+from agent.store.event_feed import LOOK_BACK, Event, last_event_id, list_events_after
+from agent.types import TenantId
+from channels.inbox.pages import find_visitor
+from channels.inbox.visit import HEADERS, Visit
+
+POLL_S = 0.2
+AWAY_S = 2.0
+MOST = 2000
+"""Events read at once; more than that are not told one by one."""
+CHECK_S = 20.0
+"""How often a stream makes sure that its session has not ended."""
+BEHIND = 50
+"""Batches a slow browser may be behind before it is told to ask for everything."""
+
+Told = asyncio.Queue[dict[str, str]]
+RESYNC = {"event": "resync", "data": ""}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Feed:
+    """One tenant's events, read for as long as somebody listens."""
+
+    deps: Deps
+    tenant_id: TenantId
+    listeners: set[Told] = field(default_factory=set)
+    seen: frozenset[int] = frozenset()
+    newest: int = 0
+
+    async def read(self) -> None:
+        """Follow the tenant's events until cancelled; the database may come and go."""
+        is_first = True
+        while True:
+            try:
+                fresh = await self._fetch(is_first=is_first)
+                is_first = False
+            except psycopg.OperationalError as exc:
+                log.warning("inbox.feed_away", error=type(exc).__name__)
+                await asyncio.sleep(AWAY_S)
+                continue
+            if fresh:
+                self._tell(fresh)
+            await asyncio.sleep(POLL_S)
+
+    async def _fetch(self, *, is_first: bool) -> Sequence[Event]:
+        """Return what is new: also events whose number is lower than the newest, but which committed later."""
+        async with self.deps.db.tenant(self.tenant_id) as tx:
+            if is_first:
+                self.newest = await last_event_id(tx)
+            found = await list_events_after(tx, self.newest - LOOK_BACK, limit=MOST)
+        fresh = [] if is_first else [event for event in found if event.id not in self.seen]
+        self.newest = max(self.newest, found[-1].id if found else 0)
+        self.seen = frozenset(event.id for event in found if event.id > self.newest - LOOK_BACK)
+        return fresh
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        changes = {"event": "changes", "data": json.dumps([_told(event) for event in events])}
+        for listener in self.listeners:
+            if listener.qsize() >= BEHIND:
+                while not listener.empty():
+                    listener.get_nowait()
+                listener.put_nowait(RESYNC)
+            else:
+                listener.put_nowait(changes)
+
+
+class Feeds:
+    """The feeds of the tenants whose staff have the inbox open."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._feeds: dict[TenantId, tuple[Feed, asyncio.Task[None]]] = {}
+
+    async def open(self, visit: Visit) -> Response:
+        """Stream changes to a browser until it goes, or its session ends."""
+        return EventSourceResponse(self._stream(visit), headers=HEADERS, ping=15)
+
+    async def _stream(self, visit: Visit) -> AsyncIterator[dict[str, str]]:
+        told = self._join(visit.member.tenant_id)
+        try:
+            yield RESYNC
+            while await find_visitor(visit.request, self._deps):
+                try:
+                    yield await asyncio.wait_for(told.get(), CHECK_S)
+                except TimeoutError:
+                    continue
+            yield {"event": "signed-out", "data": ""}
+        finally:
+            self._leave(visit.member.tenant_id, told)
+
+    def _join(self, tenant_id: TenantId) -> Told:
+        if tenant_id not in self._feeds:
+            feed = Feed(deps=self._deps, tenant_id=tenant_id)
+            self._feeds[tenant_id] = (feed, asyncio.create_task(feed.read()))
+        told: Told = asyncio.Queue()
+        self._feeds[tenant_id][0].listeners.add(told)
+        return told
+
+    def _leave(self, tenant_id: TenantId, told: Told) -> None:
+        feed, reading = self._feeds[tenant_id]
+        feed.listeners.discard(told)
+        if not feed.listeners:
+            reading.cancel()
+            del self._feeds[tenant_id]
+
+
+def _told(event: Event) -> dict[str, str]:
+    return {"kind": event.kind, "actor": event.actor, "conversation": str(event.conversation_id or "")}

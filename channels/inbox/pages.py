@@ -1,0 +1,94 @@
+"""How pages of the inbox are served: who may open which, and what becomes of those who may not.
+
+`Page` is a row of the table in `routes.py`: a method, a path, the function that answers, and the least role. What a role
+may do is enforced a second time, by the database (`Visit.tx`).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from agent.errors import BadRequest
+from agent.members import Role
+from agent.ports import Deps
+from agent.store.sessions import Session, find_session
+from channels.inbox.visit import HEADERS, Visit, read_form
+from channels.inbox.words import LANGUAGES, load_translations
+from channels.origin import require_same_origin
+from channels.pages import build_templates
+
+Answer = Callable[[Visit], Awaitable[Response]]
+LOGIN = "/inbox/sign-in"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """An address of the inbox."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    answer: Answer
+    role: Role = "viewer"
+
+
+def build_environments() -> Mapping[str, Environment]:
+    """Return the templates' environment of each interface language."""
+    environments: dict[str, Environment] = {}
+    for language in LANGUAGES:
+        environment = build_templates()
+        environment.add_extension("jinja2.ext.i18n")
+        environment.install_gettext_translations(load_translations(language), newstyle=True)  # type: ignore[attr-defined]  # by the extension
+        environments[language] = environment
+    return environments
+
+
+def cookie_name(deps: Deps) -> str:
+    """Return the session cookie's name; over HTTPS the browser guarantees that no other host has set it."""
+    return "__Host-nightshift" if deps.settings.public_url.startswith("https:") else "nightshift"
+
+
+async def find_visitor(request: Request, deps: Deps) -> Session | None:
+    """Return the session of the browser that asks; None: nobody is signed in."""
+    secret = request.cookies.get(cookie_name(deps), "")
+    return await find_session(deps.db, secret, deps.now()) if secret else None
+
+
+def add_pages(router: APIRouter, pages: Iterable[Page], deps: Deps, templates: Mapping[str, Environment]) -> None:
+    """Serve pages to signed-in members who have their role."""
+    for page in pages:
+        router.add_route(page.path, _endpoint(page, deps, templates), methods=[page.method], include_in_schema=False)
+
+
+def _endpoint(page: Page, deps: Deps, templates: Mapping[str, Environment]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if page.method == "POST":
+            require_same_origin(request)
+        session = await find_visitor(request, deps)
+        if session is None:
+            return _ask_to_sign_in(request)
+        form = await read_form(request, session) if page.method == "POST" else {}
+        visit = Visit(request=request, session=session, deps=deps, templates=templates, form=form)
+        if not session.member.may(page.role):
+            return visit.page("refused.html", status=403, role=page.role)
+        try:
+            return await page.answer(visit)
+        except BadRequest as exc:
+            return visit.page("_error.html" if visit.is_fragment else "error.html", status=exc.status, error=str(exc))
+
+    return endpoint
+
+
+def _ask_to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in and back; a part of a page asks its page to do so."""
+    if request.headers.get("hx-request") == "true":
+        return Response(status_code=401, headers={**HEADERS, "hx-redirect": LOGIN})
+    if request.method != "GET":
+        return RedirectResponse(LOGIN, status_code=303, headers=HEADERS)
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"{LOGIN}?next={quote(target, safe='')}", status_code=303, headers=HEADERS)

@@ -1,0 +1,29 @@
+"""All addresses of the inbox, with the least role that may use each. Tests try every row with everybody else."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter
+from jinja2 import Environment
+
+from agent.ports import Deps
+from channels.inbox import queue_page
+from channels.inbox.live import Feeds
+from channels.inbox.pages import Page, add_pages, build_environments
+from channels.inbox.sign_in import build_sign_in
+
+
+def list_pages(feeds: Feeds) -> Sequence[Page]:
+    """Return every page for signed-in members."""
+    return (
+        Page(method="GET", path="/inbox", answer=queue_page.show),
+        Page(method="GET", path="/inbox/live", answer=feeds.open),
+    )
+
+
+def build_inbox(deps: Deps) -> APIRouter:
+    """Build the inbox's routes."""
+    router = APIRouter()
+    templates: Mapping[str, Environment] = build_environments()
+    router.include_router(build_sign_in(deps, templates))
+    add_pages(router, list_pages(Feeds(deps)), deps, templates)
+    return router
