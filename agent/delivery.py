@@ -140,12 +140,13 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return None
     if entry.turn_id is None:
         raise LookupError(f"message {entry.message.id} belongs to no turn, so it cannot be checked")
+    by_staff = entry.candidate.author == "staff"
     turn = await load_answered_turn(
         tx,
         entry.turn_id,
         deps,
-        is_waiting=entry.holds is not None,
-        up_to_now=entry.candidate.purpose in PROACTIVE,
+        is_waiting=entry.holds is not None or by_staff,
+        up_to_now=entry.candidate.purpose in PROACTIVE or by_staff,
     )
     if entry.state == "sending":  # perhaps it has left already: only the provider knows
         return turn
@@ -170,8 +171,9 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
 
 async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> bool:
     """Withdraw what others have overtaken: staff, or a newer message. Fixed texts of ours stay."""
-    written = entry.candidate.purpose in WRITTEN
-    if written and entry.candidate.author == "agent" and turn.conversation.owner == "staff":
+    if entry.candidate.author == "staff":  # who sent it knew all that had been said
+        return False
+    if entry.candidate.purpose in WRITTEN and turn.conversation.owner == "staff":
         await _withdraw(tx, entry, "staff answer this conversation")
         return True
     if entry.holds == "is_over":

@@ -417,6 +417,14 @@ class Deps:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StaffDeps(Deps):
+    """What the inbox needs on top: staff's texts are checked while they wait for the answer."""
+
+    rules: tuple[Rule, ...]
+    """The guardrails, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AgentDeps(Deps):
     """What thinking and sending need on top."""
 

@@ -101,6 +101,8 @@ def engine_label(source: Source, model: str, *, has_model_key: bool) -> str:
             return "rule — no model involved"
         case "cache":
             return "an earlier answer to the same question — checked again, prices of today"
+        case "staff":
+            return "a person on the team"
 
 
 def language_name(code: str) -> str:

@@ -204,7 +204,9 @@ comment on column escalations.due_at is 'When it is too late, or the prospect ha
 comment on column escalations.risk is 'What is at stake: 0 the most, 9 the least (agent.urgency).';
 comment on column escalations.waiting_since is 'Since when somebody is asked for: its own time, or that of the one it replaced.';
 
+alter table messages drop constraint messages_source_check;
 alter table messages
+    add constraint messages_source_check check (source in ('claude', 'local', 'rule', 'cache', 'staff')),
     add column member_id uuid,
     add column undo_until timestamptz,
     add foreign key (tenant_id, member_id) references members (tenant_id, id) on delete set null (member_id);
@@ -332,11 +334,11 @@ revoke update, delete on settings_changes from nightshift_app;
 
 -- What each role may do.
 
-call open_to_staff(array['channel_accounts', 'turns', 'deliveries', 'delivery_statuses', 'model_calls', 'spending',
+call open_to_staff(array['channel_accounts', 'deliveries', 'delivery_statuses', 'model_calls', 'spending',
         'media', 'mail_originals', 'conversation_summaries', 'mail_events', 'rollouts', 'eval_items', 'eval_runs',
         'templates', 'holding_lines']);
 call open_to_staff(array['events'], p_writes => 'viewer');
-call open_to_staff(array['conversations', 'messages', 'escalations', 'contact_points', 'suppressions', 'contact_merges',
+call open_to_staff(array['conversations', 'messages', 'turns', 'escalations', 'contact_points', 'suppressions', 'contact_merges',
         'translations'], p_writes => 'reviewer');
 call open_to_staff(array['reviews', 'notes'], p_writes => 'reviewer');
 call open_to_staff(array['contacts'], p_writes => 'reviewer', p_deletes => 'manager');
