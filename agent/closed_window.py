@@ -8,10 +8,12 @@ where the tenant's policy lets it leave by itself; it is checked like any other 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from agent.check import check, dump_verdicts, settle
 from agent.decide import put_in_outbox
 from agent.gather import load_answered_turn
+from agent.guardrails import disclosure
 from agent.ports import AgentDeps, Deps
 from agent.reopening import Closed, Elsewhere, is_only_too_late, propose, purpose_for
 from agent.store import events, templates
@@ -36,8 +38,15 @@ async def find_way(tx: Tx, candidate: Candidate, draft: Draft | None, turn: Turn
         is_suppressed=conversation.suppression is not None,
         has_unanswered_template=await templates.has_unanswered_template(tx, conversation.id),
         elsewhere=tuple(Elsewhere(**row) for row in rows),
+        objection=partial(_undisclosed, candidate, turn, now),
     )
     return propose(closed, await templates.list_templates(tx), now)
+
+
+def _undisclosed(candidate: Candidate, turn: Turn, now: datetime, text: str) -> str:
+    """Return why a template may not be the first thing that somebody gets from us; empty: it may."""
+    said = replace(candidate, text=text, author="agent", purpose="follow_up")
+    return disclosure.check(said, turn, turn.tenant, now).reason
 
 
 def as_candidate(proposal: Proposal, candidate: Candidate) -> Candidate | None:

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from agent.check import check, dump_verdicts, settle
+from agent.closed_window import reopen
 from agent.decide import MAX_SUPERSEDED
 from agent.gather import load_answered_turn
 from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
+from agent.reopening import is_only_too_late
 from agent.sending_rates import usual_rate
 from agent.store import conversations, deliveries, events, messages, outbox, turns
 from agent.store.db import Tx
@@ -162,7 +164,8 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
             await _postpone(tx, entry, until, deps)
         case Escalate(reason=reason, verdicts=verdicts):
             await _withdraw(tx, entry, reason)
-            await _ask_person(tx, entry, reason, entry.candidate, verdicts)
+            if not is_only_too_late(verdicts) or not await reopen(tx, entry.message.id, deps, verdicts):
+                await _ask_person(tx, entry, reason, entry.candidate, verdicts)
         case Nothing(reason=reason):
             await _withdraw(tx, entry, reason)
     return None

@@ -3,7 +3,7 @@
 A pure decision with its reasons. Nothing is sent from here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -44,6 +44,8 @@ class Closed:
     has_unanswered_template: bool = False
     """A template has gone out, or is about to, since the contact wrote last."""
     elsewhere: tuple[Elsewhere, ...] = ()
+    objection: Callable[[str], str] = lambda _: ""
+    """What stands against a filled template, such as that it does not say who writes; empty: nothing."""
 
 
 def is_only_too_late(verdicts: Sequence[Verdict]) -> bool:
@@ -118,12 +120,9 @@ def _try(use: TemplateUse, closed: Closed, templates: Sequence[Template]) -> Pro
         filled = fill(template, use, closed.filling)
     except TemplateError as exc:
         return exc.reason
-    return Proposal(
-        kind="template",
-        reason=f"The reply window has closed; {use.label} is approved for this ({use.purpose})",
-        text=preview(template, filled.variables),
-        template=filled,
-    )
+    text = preview(template, filled.variables)
+    reason = f"The reply window has closed; {use.label} is approved for this ({use.purpose})"
+    return closed.objection(text) or Proposal(kind="template", reason=reason, text=text, template=filled)
 
 
 def find_template(use: TemplateUse, templates: Sequence[Template]) -> Template | None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from agent.alerts import alert
+from agent.closed_window import reopen
 from agent.failures import REACTIONS, Failure
 from agent.opt_out import Wish, stop_writing
 from agent.ports import Deps
@@ -44,6 +45,8 @@ async def react(tx: Tx, message_id: MessageId, refusal: Refusal, deps: Deps) -> 
         await store.mark_unusable(tx, message.contact_point_id, reason, deps.now())
     await hold_sender(tx, message.account_id, refusal, deps)
     if refusal.was_taken and reaction.retry_in_s is not None and await _repeat(tx, message, reaction.retry_in_s, deps):
+        return
+    if refusal.failure == "window" and await reopen(tx, message_id, deps):
         return
     if reaction.escalate and not (reaction.suppress and message.purpose != "reply"):
         await _ask_person(tx, message, reaction.escalate, refusal)

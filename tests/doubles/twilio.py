@@ -237,11 +237,12 @@ def create_app(double: TwilioDouble) -> FastAPI:
         failed = fault.status is not None or fault.dropped or refused is not None
         media = [value for name, value in double.requests[-1].params if name == "MediaUrl"]
         message = double.take(params, media) if fault.accepted or not failed else None
+        taken = message.as_json(double.account_sid) if message else {}  # before anything is reported on it
         if scripted := await _misbehave(double, request, fault):
             return scripted
         if message is None:
             return error(400, *(refused or (20001, "scripted")))
-        return JSONResponse(message.as_json(double.account_sid), status_code=201)
+        return JSONResponse(taken, status_code=201)
 
     @app.get(f"{messages}.json")
     async def list_(request: Request) -> Response:

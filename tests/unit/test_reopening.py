@@ -132,6 +132,16 @@ def test_channel_they_have_lately_written_on_is_proposed(place: Elsewhere, chann
     assert (proposal.kind, proposal.channel) == ("channel", channel)
 
 
+def test_template_that_something_stands_against_is_passed_over() -> None:
+    def objection(text: str) -> str:
+        return "it names no price" if "399" not in text else ""
+
+    assert propose(closed((make_use(), PRICE_USE), objection=objection), ALL, NOW).kind == "person"
+    proposal = propose(closed(wanted="price_answer", objection=objection), ALL, NOW)
+    assert proposal.template is not None
+    assert proposal.template.name == "school_price"
+
+
 def test_whoever_asked_us_not_to_write_is_only_shown_to_a_person() -> None:
     proposal = propose(closed(is_suppressed=True, elsewhere=(elsewhere(),)), ALL, NOW)
     assert (proposal.kind, proposal.reason) == ("person", "The contact asked us not to write")
