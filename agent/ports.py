@@ -100,6 +100,7 @@ class ChannelSender(Protocol):
 
         Raises:
             Retryable: the provider could not be asked now.
+            CannotAsk: it can never be asked: nobody will know.
         """
         ...
 
