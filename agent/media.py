@@ -1,9 +1,10 @@
 """Files that come with messages: fetch and keep them (the job), and look at them before a turn is taken.
 
-The job's work is idempotent: what is stored is found by its content, and a file's fate is recorded once.
+The job's work is idempotent: a file is stored under its id, and its fate is recorded once.
 """
 
 import asyncio
+import hashlib
 from dataclasses import replace
 
 import structlog
@@ -25,6 +26,8 @@ POLL_S = 0.1
 MAX_IMAGES = 4
 """Pictures of one burst that a model is shown, the newest."""
 MAX_TRANSCRIPT_CHARS = 6_000
+DISCARD_AFTER_S = 600.0
+"""Longer than a worker can take to fetch and store a file: one whose row goes meanwhile must not stay behind."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +53,9 @@ async def _keep(
     try:
         fetched = await _fetch(pending, original, access)
         content_type = await asyncio.to_thread(accept_type, fetched.content, pending.announced_type)
-        sha256 = await access.store.put(tenant_id, fetched.content, content_type)
+        await access.store.put(tenant_id, pending.id, fetched.content, content_type)
         stored = StoredFile(
-            sha256=sha256,
+            sha256=hashlib.sha256(fetched.content).hexdigest(),
             size=len(fetched.content),
             content_type=content_type,
             filename=pending.filename or fetched.filename,
@@ -109,6 +112,23 @@ async def _end(tenant_id: TenantId, pending: PendingMedia, state: MediaState, re
             )
 
 
+async def discard_media(deps: AgentDeps) -> int:
+    """Delete the bytes of files whose messages are gone; return how many. What cannot go now is tried again."""
+    if deps.media is None:
+        return 0
+    async with deps.db.system() as connection:
+        discarded = await media.list_discarded_media(connection, after_s=DISCARD_AFTER_S)
+    for tenant_id, media_id in discarded:
+        try:
+            await deps.media.store.delete(tenant_id, media_id)
+        except Retryable as exc:
+            log.warning("media.not_deleted", media=str(media_id), error=str(exc))
+            return 0
+        async with deps.db.tenant(tenant_id) as tx:
+            await media.forget_discarded_media(tx, media_id)
+    return len(discarded)
+
+
 # --- in a turn ---------------------------------------------------------------------------------------------------
 
 
@@ -147,13 +167,14 @@ async def _load_images(tenant_id: TenantId, inbound: tuple[Message, ...], access
     shown = [each for message in inbound for each in message.media if _is_shown(message, each)][-MAX_IMAGES:]
     images = []
     for each in shown:
+        if each.id is None:
+            continue
         try:
-            content = await access.store.get(tenant_id, each.sha256)
+            content = await access.store.get(tenant_id, each.id)
         except (MediaMissing, Retryable) as exc:
             log.warning("media.not_shown", media=str(each.id), error=str(exc))
             continue
-        if each.id is not None:
-            images.append(Image(media_id=each.id, content_type=each.content_type, content=content))
+        images.append(Image(media_id=each.id, content_type=each.content_type, content=content))
     return tuple(images)
 
 

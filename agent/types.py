@@ -259,8 +259,6 @@ class Media:
     """None: only announced."""
     state: MediaState = "pending"
     reason: str = ""
-    sha256: str = ""
-    """Under which the media store has it; empty unless stored."""
     heard: bool = False
     """Whether it has been transcribed: then the message's text has what was said."""
 
@@ -303,7 +301,7 @@ class InboundMessage:
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
     kind: MessageKind = "text"
-    details: Details = Details()
+    details: Details = field(default_factory=Details)
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The payload as received (JSON-safe), kept for audit and replay."""
 
@@ -352,7 +350,7 @@ class Message:
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
     kind: MessageKind = "text"
-    details: Details = Details()
+    details: Details = field(default_factory=Details)
 
     @property
     def has_words(self) -> bool:

@@ -54,7 +54,6 @@ class StoredFile:
 class ServedMedia:
     """A stored file, as a link shows it."""
 
-    sha256: str
     content_type: str
     filename: str | None
 
@@ -159,9 +158,20 @@ async def count_pending_media(tx: Tx, message_ids: Sequence[MessageId]) -> int:
 async def find_served_media(tx: Tx, media_id: UUID) -> ServedMedia | None:
     """Return a stored file of this tenant; None: there is none by this id, or it is not stored."""
     row: DictRow | None = await fetch_one(
-        tx, "select sha256, content_type, filename from media where id = %s and state = 'stored'", (media_id,)
+        tx, "select content_type, filename from media where id = %s and state = 'stored'", (media_id,)
     )
     return ServedMedia(**row) if row else None
+
+
+async def list_discarded_media(tx: Tx, *, after_s: float, limit: int = DUE_LIMIT) -> list[tuple[TenantId, MediaId]]:
+    """Return files, over all tenants, whose rows went more than `after_s` seconds ago and whose bytes must go too."""
+    cursor = await tx.execute("select * from list_discarded_media(%s::float8, %s)", (after_s, limit))
+    return [(row["discarded_tenant_id"], row["discarded_id"]) for row in await cursor.fetchall()]
+
+
+async def forget_discarded_media(tx: Tx, media_id: MediaId) -> None:
+    """Record that a discarded file's bytes are gone."""
+    await tx.execute("delete from media_discarded where media_id = %s", (media_id,))
 
 
 async def list_due_media(tx: Tx, *, overdue_s: float, limit: int = DUE_LIMIT) -> list[tuple[TenantId, MessageId]]:

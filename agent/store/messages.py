@@ -25,7 +25,7 @@ _COLUMNS = """id, seq, direction, author, body, created_at, language, subject, p
                   (select jsonb_agg(jsonb_build_object(
                        'id', f.id, 'url', f.url, 'content_type', coalesce(f.content_type, f.announced_type),
                        'filename', f.filename, 'size', f.size, 'state', f.state, 'reason', f.reason,
-                       'sha256', coalesce(f.sha256, ''), 'heard', f.transcript is not null) order by f.position)
+                       'heard', f.transcript is not null) order by f.position)
                    from media f where f.message_id = messages.id), media) end as media"""
 BURST_LIMIT = 100
 """More unread messages than this are answered in a further turn."""

@@ -31,6 +31,7 @@ DEFINER_FUNCTIONS = {
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
     "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
+    "list_discarded_media": "TABLE(discarded_tenant_id uuid, discarded_id uuid)",
     "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
@@ -46,6 +47,7 @@ ROUTER_READS = {
     },
     "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
     "media": {"tenant_id", "message_id", "state", "due_at"},
+    "media_discarded": {"media_id", "tenant_id", "discarded_at"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }
