@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from agent.check import check, dump_verdicts, settle
-from agent.closed_window import reopen
+from agent.closed_window import reopen, why_template_may_not_leave
 from agent.decide import MAX_SUPERSEDED
 from agent.gather import load_answered_turn
 from agent.letterhead import with_letterhead
@@ -153,9 +153,7 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return turn
     if await _is_taken_back(tx, entry, turn, deps):
         return None
-    if entry.unusable_reason:
-        await _withdraw(tx, entry, "the address cannot be reached")
-        await _ask_person(tx, entry, "Cannot be reached at this address", entry.candidate, detail=entry.unusable_reason)
+    if await _is_impossible(tx, entry):
         return None
     match await _check_again(tx, entry, turn, deps):
         case Send(reply=Reply(not_before=None)):
@@ -187,6 +185,19 @@ async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps
     if stale := entry.source != "rule" and await _is_stale(tx, turn):
         await _supersede(tx, entry, turn, deps)
     return stale
+
+
+async def _is_impossible(tx: Tx, entry: OutboxEntry) -> bool:
+    """Give a message to a person that the provider would surely refuse."""
+    if why := entry.unusable_reason:
+        reason, withdrawn = "Cannot be reached at this address", "the address cannot be reached"
+    elif why := await why_template_may_not_leave(tx, entry.candidate):
+        reason, withdrawn = "The template may not be sent", "its template may not be sent"
+    else:
+        return False
+    await _withdraw(tx, entry, withdrawn)
+    await _ask_person(tx, entry, reason, entry.candidate, detail=why)
+    return True
 
 
 async def _check_again(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> Decision:

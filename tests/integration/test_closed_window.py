@@ -141,6 +141,36 @@ class TestTooLateInTheOutbox:
         assert row["draft"].startswith(PRICED)
         assert {each["rule"] for each in row["verdicts"] if each["outcome"] != "pass"} == {"pricing"}
 
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            ("update templates set approval = 'paused'", "paused"),
+            ("update templates set approval = 'rejected', rejection_reason = 'PROMOTIONAL'", "rejected (PROMOTIONAL)"),
+            ("delete from templates", "no longer has the template school_price"),
+        ],
+        ids=["paused", "rejected", "deleted"],
+    )
+    async def test_template_that_may_no_longer_be_sent_does_not_leave(
+        self, agent: Agent, clock: FakeClock, change: str, why: str
+    ) -> None:
+        await publish(agent, clock, send_templates=True)
+        await decide_late(agent, clock)
+        await agent.change(change)
+        await agent.send_all()
+        assert agent.sender.taken == []
+        (row,) = await agent.rows("select reason, detail, draft from escalations")
+        assert row["reason"] == "The template may not be sent"
+        assert why in row["detail"]
+        assert row["draft"].startswith(PRICED)
+
+    async def test_template_that_breaks_a_rule_is_not_proposed(self, agent: Agent, clock: FakeClock) -> None:
+        promise = PRICE.replace("por el curso completo", "y te garantizamos el aprobado")
+        await publish(agent, clock, templates=(replace(PRICE_TEMPLATE, types={"twilio/text": {"body": promise}}),))
+        await decide_late(agent, clock)
+        proposal = await proposal_of(agent)
+        assert proposal.kind == "person"
+        assert proposal.passed_over[0].startswith("school_price (es): promises: ")
+
     async def test_staff_who_took_over_get_the_proposal(self, agent: Agent, clock: FakeClock) -> None:
         await publish(agent, clock, send_templates=True)
         await take_turn(await agent.claim(await agent.hear("¿cuánto cuesta el intensivo?")), agent.deps)
