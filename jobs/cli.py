@@ -227,8 +227,13 @@ def parse_email(
         list[str] | None,
         typer.Option("--authserv-id", help="Whose Authentication-Results to trust; else IMAP_AUTHSERV_IDS."),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also from, to, subject, signature, automatic, invitation, hold.")
+    ] = False,
 ) -> None:
-    """Show what is read in a mail, as JSON: {text, quoted, html_text, language, auto_reply, bounce, thread, …}.
+    """Show what is read in a mail, as JSON.
+
+    {text, quoted, html_text, language, auto_reply, bounce, thread, attachments, auth}
 
     text is what its author wrote, without quoted history (quoted) and signature; html_text its HTML part without what
     nobody could see. auto_reply: no machine may answer it; automatic says why. bounce: what it reports about a mail of
@@ -240,7 +245,7 @@ def parse_email(
 
     with _explained():
         trusted = authserv_ids or list(_settings().imap_authserv_ids)
-        raise typer.Exit(run_parse_email(sources, target, trusted, err))
+        raise typer.Exit(run_parse_email(sources, target, trusted, err, everything=everything))
 
 
 @tenant_app.command("apply")
