@@ -85,16 +85,7 @@ def _check_providers(settings: Settings) -> list[Finding]:
             )
         )
     findings += _check_mailboxes(settings)
-    if bool(settings.smtp_url) != bool(settings.sendgrid_inbound_public_keys or settings.imap_url):
-        missing = "SENDGRID_INBOUND_PUBLIC_KEYS or IMAP_URL" if settings.smtp_url else "SMTP_URL"
-        findings.append(
-            Finding(
-                level="note",
-                subject="e-mail",
-                text=f"only one direction works: {missing} is not set",
-                fix=f"Set {missing}.",
-            )
-        )
+    findings += check_mail(settings)
     if not settings.has_provider:
         findings.append(
             Finding(
@@ -114,6 +105,22 @@ def _check_providers(settings: Settings) -> list[Finding]:
             )
         )
     return findings or [Finding(level="ok", subject="providers", text="configured")]
+
+
+def check_mail(settings: Settings) -> list[Finding]:
+    """Say what is missing for mail to come, to leave, and to let us know what became of it."""
+    notes = []
+    if settings.sends_mail != bool(settings.sendgrid_inbound_public_keys or settings.imap_url):
+        incoming, outgoing = "SENDGRID_INBOUND_PUBLIC_KEYS or IMAP_URL", "SMTP_URL or SENDGRID_API_KEY"
+        missing = incoming if settings.sends_mail else outgoing
+        notes.append((f"only one direction works: {missing} is not set", f"Set {missing}."))
+    if settings.sendgrid_api_key and not settings.smtp_url and not settings.sendgrid_event_public_keys:
+        fix = "Turn on SendGrid's signed Event Webhook and put its public key into SENDGRID_EVENT_PUBLIC_KEYS."
+        notes.append(("SendGrid tells nobody of bounces and complaints, so they stop nothing", fix))
+    if settings.sends_mail and not settings.public_url.startswith("https://"):
+        fix = "Set NIGHTSHIFT_PUBLIC_URL to an https address."
+        notes.append(("mails nobody asked for offer no one-click way out, which needs https (RFC 8058)", fix))
+    return [Finding(level="note", subject="e-mail", text=text, fix=fix) for text, fix in notes]
 
 
 def _check_mailboxes(settings: Settings) -> list[Finding]:
