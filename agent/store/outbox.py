@@ -101,10 +101,12 @@ async def insert_outbound(
     await tx.execute(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
                                  language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts,
-                                 template, segments)
+                                 template, segments, carriage_microusd)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
                   %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
-                  %(not_before)s, %(verdicts)s, %(template)s, %(segments)s
+                  %(not_before)s, %(verdicts)s, %(template)s, %(segments)s::smallint,
+                  %(segments)s::smallint * (
+                      select segment_microusd::bigint from channel_accounts where id = channel_account_id)
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
