@@ -7,7 +7,7 @@ Sources: https://www.twilio.com/docs/api/errors and the OpenAPI description of t
 
 from collections.abc import Mapping
 
-from agent.errors import Ambiguous, OptedOut, Permanent, Retryable
+from agent.errors import Ambiguous, Misconfigured, OptedOut, Permanent, Retryable
 from agent.failures import Failure
 from agent.types import MessageId
 
@@ -79,3 +79,20 @@ def refusal(message_id: MessageId, status: int, code: int | str | None) -> Retry
             return OptedOut(text, code=str(code))
         case _:
             return Permanent(text, code=str(code), failure=found)
+
+
+def read_refusal(exc: Exception, what: str) -> Retryable | Misconfigured | Permanent:
+    """Return who acts when the SDK could not read `what` (templates, messages …), which may always be tried again.
+
+    A page that fails comes as a bare exception with the answer inside.
+    """
+    answer = exc.args[1] if len(exc.args) > 1 else None
+    status = getattr(exc, "status", None) or getattr(answer, "status_code", None) or 500
+    if status in (401, 403):
+        return Misconfigured(
+            f"Twilio does not let us read the {what} (HTTP {status}).",
+            "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+        )
+    if isinstance(exc, Ambiguous) or status >= 500:
+        return Retryable(f"Twilio could not be asked for its {what}: {exc}")
+    return Permanent(f"Twilio does not tell its {what} (HTTP {status}).", code=str(getattr(exc, "code", status)))

@@ -139,6 +139,21 @@ def doctor() -> None:
 
 
 @app.command()
+def sweep(
+    hours: Annotated[float, typer.Option(min=0, max=24 * 30, help="Look back at least so many hours.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Ask Twilio for messages whose webhook failed, and receive them; the clock does it by itself.
+
+    Those written more than an hour ago are for a person to read first. Exit code 1: some number could not be asked.
+    """
+    from jobs.sweep import run_sweep
+
+    with _explained():
+        raise typer.Exit(asyncio.run(run_sweep(_settings(), hours, out, as_json=as_json)))
+
+
+@app.command()
 def train() -> None:
     """Train the local classifier from the shipped examples, if this version has not been trained here yet."""
     from jobs import batch

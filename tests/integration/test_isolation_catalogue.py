@@ -31,6 +31,10 @@ DEFINER_FUNCTIONS = {
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
     "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
+    "list_sweeps": (
+        "TABLE(account_id uuid, tenant_id uuid, channel text, address text, swept_until timestamp with time zone, "
+        "problem text)"
+    ),
     "list_discarded_media": "TABLE(discarded_tenant_id uuid, discarded_id uuid)",
     "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
@@ -38,7 +42,7 @@ DEFINER_FUNCTIONS = {
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
 
 ROUTER_READS = {
-    "channel_accounts": {"id", "tenant_id", "channel", "address", "provider"},
+    "channel_accounts": {"id", "tenant_id", "channel", "address", "provider", "swept_until", "sweep_problem"},
     "tenants": {"id", "slug", "name"},
     "messages": {"id", "tenant_id", "state", "claimed_until", "not_before", "slot_at"},
     "conversations": {
