@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from agent.budgets import format_usd
 from agent.store.simulator import Thread, ThreadMessage
 from agent.types import Source
 from channels.simulator_thought import ThoughtView, engine_label, plain_reason, show_thoughts
@@ -183,9 +184,19 @@ def _tick(message: ThreadMessage) -> Tick:
 
 def _byline(message: ThreadMessage, has_model_key: bool) -> str:
     if message.author == "staff":
-        return "a person on the team"
-    source: Source = message.source or "rule"
-    return engine_label(source, message.model or "", has_model_key=has_model_key)
+        author = "a person on the team"
+    else:
+        source: Source = message.source or "rule"
+        author = engine_label(source, message.model or "", has_model_key=has_model_key)
+    return " · ".join(part for part in (author, _carriage(message)) if part)
+
+
+def _carriage(message: ThreadMessage) -> str:
+    """Say how many parts an SMS is carried as, and what they cost."""
+    if not message.segments:
+        return ""
+    parts = f"{message.segments} SMS part{'s' if message.segments > 1 else ''}"
+    return parts if message.carriage_microusd is None else f"{parts}, ${format_usd(message.carriage_microusd)}"
 
 
 def _escalation_lines(thread: Thread) -> Iterator[tuple[tuple[int, int], Entry]]:

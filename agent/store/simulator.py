@@ -48,6 +48,10 @@ class ThreadMessage:
     model: str | None
     error: str | None
     not_before: datetime | None
+    segments: int | None = None
+    """SMS: parts it is carried as."""
+    carriage_microusd: int | None = None
+    """What they cost, where that is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +204,7 @@ async def load_thread(tx: Tx, conversation_id: UUID) -> Thread:
 async def _list_messages(tx: Tx, conversation_id: UUID) -> list[DictRow]:
     cursor = await tx.execute(
         """select id, seq, direction, author, body, subject, language, provider_id, turn_id, created_at, source,
-                  state, draft->>'model' as model, error, not_before
+                  state, draft->>'model' as model, error, not_before, segments, carriage_microusd
            from messages where tenant_id = (select current_tenant()) and conversation_id = %s
            order by seq desc limit %s""",
         (conversation_id, MAX_MESSAGES),

@@ -39,11 +39,14 @@ class Line:
     web: httpx.AsyncClient
     """Calls the web app as Twilio does."""
 
-    async def publish(self, **account: Any) -> None:
-        """Publish the school; the keywords are fields of its accounts."""
+    async def publish(self, *changed: Channel, **account: Any) -> None:
+        """Publish the school; the keywords are fields of these accounts."""
         tenant = make_tenant(id=tenant_id("escuela"), policy=Policy(quiet_s=0, max_wait_s=0))
         kinds: tuple[Channel, ...] = ("whatsapp", "sms")
-        channels = tuple(ChannelAccount(channel=each, address=OURS, provider="twilio", **account) for each in kinds)
+        channels = tuple(
+            ChannelAccount(channel=each, address=OURS, provider="twilio", **(account if each in changed else {}))
+            for each in kinds
+        )
         async with self.agent.deps.db.tenant(tenant.id) as tx:
             await save_tenant_file(tx, TenantFile(tenant=tenant, channels=channels))
 

@@ -62,11 +62,14 @@ class TestWhatLeaves:
         assert sent.params["Body"].endswith(shown)
         assert len(line.double.messages) == 1
 
-    async def test_parts_of_an_sms_are_kept(self, line: Line) -> None:
+    async def test_parts_of_an_sms_and_their_price_are_kept(self, line: Line) -> None:
         line.agent.models.texts = (TWO_PARTS,)
         await line.answer("sms")
+        await line.publish("sms", segment_microusd=79_000)
+        await line.answer("sms", sender="+34600111223")
         await line.answer("whatsapp")
-        assert [row["segments"] for row in await line.outbound()] == [2, None]
+        kept = [(row["segments"], row["carriage_microusd"]) for row in await line.outbound()]
+        assert kept == [(2, None), (2, 158_000), (None, None)]
 
 
 class TestTyping:
@@ -190,7 +193,7 @@ class TestRate:
         assert len(line.double.messages) == 2
 
     async def test_rate_holds_for_all_workers_together_and_nothing_is_lost(self, line: Line, clock: FakeClock) -> None:
-        await line.publish(messages_per_second=3.0)
+        await line.publish("whatsapp", messages_per_second=3.0)
         for sender in prospects(8):
             await line.ask("whatsapp", sender=sender)
         begun, left_at = clock(), list[float]()
@@ -236,7 +239,7 @@ class TestRate:
     async def test_429_holds_the_sender_as_long_as_it_asks_and_keeps_the_message(
         self, line: Line, clock: FakeClock
     ) -> None:
-        await line.publish(messages_per_second=50.0)
+        await line.publish("whatsapp", messages_per_second=50.0)
         for sender in prospects(2):
             await line.ask("whatsapp", sender=sender)
         line.double.fail_next(status=429, code=20429, headers={"Retry-After": "20"})

@@ -250,6 +250,16 @@ class TestEngine:
         assert the_bubble(a_thread(a_reply(1))).byline == "local engine — no model key set"
         assert the_bubble(a_thread(a_reply(1, author="staff"))).byline == "a person on the team"
 
+    @pytest.mark.parametrize(
+        ("segments", "carriage_microusd", "said"),
+        [(1, 8300, "1 SMS part, $0.0083"), (3, 24900, "3 SMS parts, $0.0249"), (2, None, "2 SMS parts")],
+    )
+    def test_reply_by_sms_says_its_parts_and_what_they_cost(
+        self, segments: int, carriage_microusd: int | None, said: str
+    ) -> None:
+        reply = a_reply(1, segments=segments, carriage_microusd=carriage_microusd)
+        assert the_bubble(a_thread(reply)).byline.endswith(f" · {said}")
+
 
 class TestThought:
     def test_finished_turn_tells_all(self) -> None:
