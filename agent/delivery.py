@@ -17,6 +17,7 @@ from agent.gather import load_answered_turn
 from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
 from agent.reopening import is_only_too_late
+from agent.screen import is_opt_out
 from agent.sending_rates import usual_rate
 from agent.store import conversations, deliveries, events, messages, outbox, turns
 from agent.store.db import Tx
@@ -45,7 +46,7 @@ from agent.types import (
 CLAIM_S = 30.0
 """How long a claim holds. Whoever takes it over then asks the provider first."""
 BEHIND_S = 1.0
-"""How soon a message that must wait for an earlier one is looked at again."""
+"""How soon a message that must wait for an earlier one, or for an opt-out to be read, is looked at again."""
 TRIED_S = 5.0
 """How soon a line about an outage is looked at again, whose turn is being tried just now."""
 LOOK_AGAIN_S = 60.0
@@ -229,7 +230,17 @@ async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     if entry.is_behind:  # its own time stays: a third message must see that this one was due before it
         await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
         return True
+    if await _has_unread_opt_out(tx, entry):  # its turn will take this message back, or find that it was none
+        await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
+        return True
     return False
+
+
+async def _has_unread_opt_out(tx: Tx, entry: OutboxEntry) -> bool:
+    """Whether the contact has asked us to stop, on any channel, and no worker has come to it yet."""
+    if entry.candidate.purpose == "opt_out_confirmation":
+        return False
+    return any(map(is_opt_out, await messages.list_unread_of_contact(tx, entry.conversation_id)))
 
 
 async def _is_stale(tx: Tx, turn: Turn) -> bool:

@@ -42,6 +42,20 @@ async def list_unread(tx: Tx, conversation_id: ConversationId) -> tuple[Message,
     return tuple(_message(row) for row in await cursor.fetchall())
 
 
+async def list_unread_of_contact(tx: Tx, conversation_id: ConversationId) -> tuple[Message, ...]:
+    """Return what the conversation's contact has written, on any channel, and no turn has handled yet."""
+    cursor = await tx.execute(
+        f"""select {_COLUMNS} from messages
+            where tenant_id = (select current_tenant()) and direction = 'inbound' and turn_id is null
+              and conversation_id in (
+                  select s.id from conversations s
+                  join conversations c on c.tenant_id = s.tenant_id and c.contact_id = s.contact_id where c.id = %s)
+            order by seq limit {BURST_LIMIT}""",  # noqa: S608 — constants of this module
+        (conversation_id,),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
+
+
 async def list_history(tx: Tx, conversation_id: ConversationId, before_seq: int, limit: int) -> tuple[Message, ...]:
     """Return the last `limit` messages before `before_seq` that the prospect wrote or could read, oldest first."""
     cursor = await tx.execute(
