@@ -24,7 +24,9 @@ WAIT_S, WAIT_TO_HEAR_S = 6.0, 15.0
 """A turn waits so long for its files, and for voice notes that can be transcribed; then it goes on without."""
 POLL_S = 0.1
 MAX_IMAGES = 4
-"""Pictures of one burst that a model is shown, the newest."""
+"""Pictures that a model is shown, the newest."""
+RECENT_MESSAGES = 6
+"""So many messages back a picture is shown again: "how much is this one?" often comes after it."""
 MAX_TRANSCRIPT_CHARS = 6_000
 DISCARD_AFTER_S = 600.0
 """Longer than a worker can take to fetch and store a file: one whose row goes meanwhile must not stay behind."""
@@ -137,17 +139,24 @@ async def see_media(turn: Turn, deps: AgentDeps) -> Turn:
 
     Waits for files that are still being fetched, a few seconds and never longer.
     """
-    ids = [message.id for message in turn.inbound if message.media]
-    if deps.media is None or not ids:
+    if deps.media is None:
         return turn
-    await _wait(turn, ids, deps.media, deps)
+    inbound = await _arrived(turn, deps.media, deps)
+    if not deps.media.shows_images:
+        return replace(turn, inbound=inbound)
+    images = await _load_images(turn.tenant.id, (*turn.history[-RECENT_MESSAGES:], *inbound), deps.media)
+    return replace(turn, inbound=inbound, images=images)
+
+
+async def _arrived(turn: Turn, access: MediaAccess, deps: AgentDeps) -> tuple[Message, ...]:
+    """Return the burst as it stands once its files are there."""
+    ids = [message.id for message in turn.inbound if message.media]
+    if not ids:
+        return turn.inbound
+    await _wait(turn, ids, access, deps)
     async with deps.db.tenant(turn.tenant.id) as tx:
         seen = {message.id: message for message in await messages.list_messages(tx, ids)}
-    inbound = tuple(seen.get(message.id, message) for message in turn.inbound)
-    images = await _load_images(turn.tenant.id, inbound, deps.media) if deps.media.shows_images else ()
-    if inbound == turn.inbound and not images:
-        return turn
-    return replace(turn, inbound=inbound, images=images)
+    return tuple(seen.get(message.id, message) for message in turn.inbound)
 
 
 async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: AgentDeps) -> None:
@@ -162,9 +171,9 @@ async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: Age
     log.info("media.not_waited_for", turn=str(turn.id))
 
 
-async def _load_images(tenant_id: TenantId, inbound: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:
+async def _load_images(tenant_id: TenantId, told: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:
     """Read the pictures that a model may look at, oldest first."""
-    shown = [each for message in inbound for each in message.media if _is_shown(message, each)][-MAX_IMAGES:]
+    shown = [each for message in told for each in message.media if _is_shown(message, each)][-MAX_IMAGES:]
     images = []
     for each in shown:
         if each.id is None:

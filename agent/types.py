@@ -417,7 +417,7 @@ class Turn:
     spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
     """What models have cost so far, by what it counts towards."""
     images: tuple[Image, ...] = ()
-    """Pictures of the burst that a model is shown, oldest first; no other has been seen."""
+    """Pictures of the burst and of shortly before that a model is shown, oldest first; no other has been seen."""
 
     @property
     def words(self) -> str:

@@ -55,8 +55,8 @@ class TwilioMediaDouble:
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
-        self.storage_url = await self._stack.enter_async_context(serving(lambda _: self._storage()))
-        self.api_url = await self._stack.enter_async_context(serving(lambda _: self._api()))
+        self.storage_url = await self._stack.enter_async_context(serving(lambda _: self.storage()))
+        self.api_url = await self._stack.enter_async_context(serving(lambda _: self.api()))
         return self
 
     async def __aexit__(
@@ -76,7 +76,8 @@ class TwilioMediaDouble:
         expected = next(auth.auth_flow(HttpRequest("GET", "http://x"))).headers["authorization"]
         return request.headers.get("authorization") == expected
 
-    def _api(self) -> FastAPI:
+    def api(self) -> FastAPI:
+        """Build the API, to be served at `api_url`."""
         app = FastAPI()
 
         @app.get("/2010-04-01/Accounts/{account}/Messages/{message}/Media/{sid}")
@@ -93,7 +94,8 @@ class TwilioMediaDouble:
 
         return app
 
-    def _storage(self) -> FastAPI:
+    def storage(self) -> FastAPI:
+        """Build the storage, to be served at `storage_url`."""
         app = FastAPI()
 
         @app.get("/{sid}")
