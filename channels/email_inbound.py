@@ -218,9 +218,9 @@ def _recipients(mail: EmailMessage, envelope_to: Sequence[str]) -> list[str]:
 
 
 def _said(read: ReadMail) -> str:
-    """Return what a mail says: of the first of a thread that has no text, its subject (many write all they say there)."""
+    """Return what a mail says: of one that opens a thread and has no text, its subject, where many say all."""
     said = read.text
-    if said.strip() or read.refusal or read.automatic or read.bounce or references(read.mail):
+    if said.strip() or read.hold or read.automatic or read.bounce or references(read.mail):
         return said
     return header(read.mail, "Subject")[:MAX_SUBJECT_CHARS]
 
