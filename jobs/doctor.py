@@ -1,7 +1,5 @@
 """`nightshift doctor`: every setting and dependency looked at, with the fix for what is wrong."""
 
-from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlsplit
 
 import psycopg
@@ -12,23 +10,17 @@ from agent.settings import LOOPBACK_HOSTS, Settings
 from agent.store import embedded, migrate
 from agent.store.db import require_session_mode
 from agent.store.mailboxes import list_faults
+from agent.store.sweeps import list_sweeps
 from channels.email_imap import parse_imap_url
+from jobs.doctor_intake import check_spool, check_sweeps
+from jobs.finding import Finding
 from jobs.wiring import database_urls, open_store, utc_now
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """What was found about one thing. `bad` means that messages will not be answered."""
-
-    level: Literal["ok", "note", "bad"]
-    subject: str
-    text: str
-    fix: str = ""
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """Check settings, then the database, then what is in it."""
     findings = [*_check_models(settings), *_check_providers(settings), _check_langfuse(settings)]
+    findings += check_spool(settings, utc_now())
     try:
         findings += await _check_database(settings)
     except Misconfigured as exc:
@@ -190,6 +182,8 @@ async def _check_running_database(settings: Settings) -> list[Finding]:
         cursor = await connection.execute("select * from list_tenants()")
         count = len(await cursor.fetchall())
         faults = await list_faults(connection)
+        sweeps = await list_sweeps(connection, "twilio")
+    findings += check_sweeps(settings, sweeps, utc_now())
     findings += [
         Finding(level="bad", subject="mailbox", text=f"{name} cannot be read: {error}", fix="Check IMAP_URL.")
         for name, error in faults.items()
