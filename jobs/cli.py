@@ -19,6 +19,7 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_conversations import build_conversations_app
 from jobs.cli_templates import build_templates_app
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 
 app.add_typer(build_templates_app(_run, _settings, out), name="templates")
+app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 
 
 @app.command()

@@ -1,8 +1,6 @@
 """The commands about contacts: show, merge, part. What they do is in `agent/store`."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from rich.console import Console
@@ -18,9 +16,8 @@ from agent.store.contacts import (
 )
 from agent.store.db import Tx
 from agent.store.merges import merge_contacts, unmerge_contacts
-from agent.store.tenants import find_tenant_id
 from agent.types import ContactId
-from jobs.wiring import open_store
+from jobs.wiring import open_tenant
 
 ACTOR = "staff (command line)"
 
@@ -31,7 +28,8 @@ async def run_show(settings: Settings, slug: str, contact: str, out: Console, *,
     Raises:
         NightshiftError: there is no such tenant or contact.
     """
-    async with _tenant(settings, slug) as tx:
+    async with open_tenant(settings, slug) as opened:
+        tx = opened.tx
         contact_id = await _find(tx, contact)
         card, suggestions = await get_contact_card(tx, contact_id), await suggest_merges(tx, contact_id)
     if as_json:
@@ -48,9 +46,9 @@ async def run_merge(settings: Settings, slug: str, kept: str, merged: str, out: 
     Raises:
         NightshiftError: there is no such tenant or contact, or they cannot be merged.
     """
-    async with _tenant(settings, slug) as tx:
-        kept_id, merged_id = await _find(tx, kept), await _find(tx, merged)
-        await merge_contacts(tx, kept_id, merged_id, actor=ACTOR)
+    async with open_tenant(settings, slug) as opened:
+        kept_id, merged_id = await _find(opened.tx, kept), await _find(opened.tx, merged)
+        await merge_contacts(opened.tx, kept_id, merged_id, actor=ACTOR)
     out.print(f"{merged_id} is part of {kept_id} now. To part them: nightshift contact unmerge {merged_id}")
 
 
@@ -60,21 +58,10 @@ async def run_unmerge(settings: Settings, slug: str, merged: str, out: Console) 
     Raises:
         NightshiftError: there is no such tenant or contact, or they cannot be parted.
     """
-    async with _tenant(settings, slug) as tx:
-        merged_id = await _find(tx, merged)
-        kept_id = await unmerge_contacts(tx, merged_id, actor=ACTOR)
+    async with open_tenant(settings, slug) as opened:
+        merged_id = await _find(opened.tx, merged)
+        kept_id = await unmerge_contacts(opened.tx, merged_id, actor=ACTOR)
     out.print(f"{merged_id} and {kept_id} are two contacts again.")
-
-
-@asynccontextmanager
-async def _tenant(settings: Settings, slug: str) -> AsyncIterator[Tx]:
-    async with open_store(settings, connections=2) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
-        async with deps.db.tenant(tenant_id) as tx:
-            yield tx
 
 
 async def _find(tx: Tx, name: str) -> ContactId:

@@ -19,12 +19,12 @@ from agent.settings import Settings
 from agent.store import events
 from agent.store.db import Tx
 from agent.store.templates import list_templates, replace_templates
-from agent.store.tenants import find_tenant_id, list_tenants
+from agent.store.tenants import list_tenants
 from agent.template_types import Template, TemplateUse
 from agent.templates import Filling, fill, preview, problems_of
 from agent.types import Contact, ContactId, Tenant
 from channels.twilio_content import TwilioContent
-from jobs.wiring import open_store
+from jobs.wiring import OpenTenant, open_store, open_tenant
 
 NOBODY = ContactId(UUID(int=0))
 
@@ -127,14 +127,14 @@ async def run_sync(settings: Settings, slug: str, out: Console, *, as_json: bool
     try:
         async with open_store(settings, connections=2) as (deps, _):
             count = await sync_templates(deps, source)
-            if slug:
-                _show(await _listed(deps, slug), out, as_json=as_json)
-            elif as_json:
-                out.print_json(json.dumps({"templates": count}))
-            else:
-                out.print(f"{count} templates of the account belong to tenants.")
     finally:
         await source.aclose()
+    if slug:
+        await run_list(settings, slug, out, as_json=as_json)
+    elif as_json:
+        out.print_json(json.dumps({"templates": count}))
+    else:
+        out.print(f"{count} templates of the account belong to tenants.")
 
 
 async def run_list(settings: Settings, slug: str, out: Console, *, as_json: bool) -> None:
@@ -143,8 +143,9 @@ async def run_list(settings: Settings, slug: str, out: Console, *, as_json: bool
     Raises:
         NightshiftError: there is no such tenant.
     """
-    async with open_store(settings, connections=2) as (deps, _):
-        _show(await _listed(deps, slug), out, as_json=as_json)
+    async with open_tenant(settings, slug) as opened:
+        listed = await _listed(opened)
+    _show(listed, out, as_json=as_json)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,9 +167,9 @@ async def run_preview(
     Raises:
         NightshiftError: there is no such tenant, template or item, or it cannot be filled.
     """
-    async with open_store(settings, connections=2) as (deps, _):
-        tenant, listed = await _tenant_and_listed(deps, slug)
-        filling = _filling(tenant, sample, deps)
+    async with open_tenant(settings, slug) as opened:
+        listed = await _listed(opened)
+        filling = _filling(opened.tenant, sample, opened.deps)
     named = [each for each in listed if name in (each.use.name, each.use.sid)]
     one = next((each for each in named if language in ("", each.use.language)), None)
     if one is None or one.template is None:
@@ -200,18 +201,8 @@ def _filling(tenant: Tenant, sample: Sample, deps: Deps) -> Filling:
     )
 
 
-async def _listed(deps: Deps, slug: str) -> list[Listed]:
-    return (await _tenant_and_listed(deps, slug))[1]
-
-
-async def _tenant_and_listed(deps: Deps, slug: str) -> tuple[Tenant, list[Listed]]:
-    async with deps.db.system() as connection:
-        tenant_id = await find_tenant_id(connection, slug)
-    if tenant_id is None:
-        raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
-    async with deps.db.tenant(tenant_id) as tx:
-        tenant = await deps.tenants.get(tx, tenant_id)
-        return tenant, list(list_uses(tenant, await list_templates(tx)))
+async def _listed(opened: OpenTenant) -> list[Listed]:
+    return list(list_uses(opened.tenant, await list_templates(opened.tx)))
 
 
 def _show(listed: Sequence[Listed], out: Console, *, as_json: bool) -> None:

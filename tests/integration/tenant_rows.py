@@ -84,7 +84,7 @@ insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
 insert into delivery_statuses (id, tenant_id, message_id, state, received_at)
     values (gen_random_uuid(), %(tenant)s, %(sent)s, 'sent', %(at)s);
 insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason)
-    values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
+    values (%(done)s, %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
 insert into suppressions (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
     values (gen_random_uuid(), %(tenant)s, %(contact)s, 'phone', '+34600000001', 'STOP', %(read)s, %(at)s);
 insert into simulated_messages (provider_id, tenant_id, message_id, body, accepted_at)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +11,8 @@ from agent.errors import Permanent
 from agent.language import LanguageDetector
 from agent.ports import AgentDeps
 from agent.store.db import Database
-from agent.store.templates import read_proposal, replace_templates
-from agent.store.tenants import save_tenant_file
-from agent.template_types import Proposal, Template
-from agent.tenants import ChannelAccount, TenantFile
 from agent.turn import record_status, take_turn
-from agent.types import DeliveryStatus, MessageId, OpeningHours, Policy, Provider
+from agent.types import DeliveryStatus, MessageId
 from channels.twilio_content import TwilioContent
 from channels.twilio_outbound import TwilioSender
 from channels.twilio_signature import WebhookSecret
@@ -27,17 +23,19 @@ from tests.conftest import FakeClock
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_content import StoredContent
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
-from tests.factories import make_tenant
-from tests.integration.agents import OURS, Agent, build_agent
+from tests.integration.agents import Agent, build_agent
+from tests.integration.late_replies import (
+    DISCLOSED,
+    PRICED,
+    TOO_LATE,
+    WEEKDAYS,
+    decide_late,
+    proposal_of,
+    publish,
+    write_by_mail,
+)
 from tests.serving import serving
-from tests.template_samples import PRICE, PRICE_TEMPLATE, PRICE_USE, make_template, make_use
-
-MAIL = "hola@escuela.example"
-DISCLOSED = "Soy la asistente virtual (IA) de Escuela Ejemplo."
-PRICED = f"Hola, amiga o amigo. {DISCLOSED} El precio de Inglés intensivo es de 399,00 € por el curso completo."
-WEEKDAYS = tuple(OpeningHours(weekday=day, start=time(9), end=time(20)) for day in range(5))
-TOO_LATE = timedelta(hours=25).total_seconds()
-TEMPLATES = (make_template(), PRICE_TEMPLATE)
+from tests.template_samples import PRICE, PRICE_TEMPLATE, make_template
 
 
 @pytest.fixture
@@ -46,45 +44,6 @@ async def agent(db: Database, clock: FakeClock, detector: LanguageDetector) -> A
     built = await build_agent(db, clock, detector)
     await publish(built, clock)
     return built
-
-
-async def publish(
-    agent: Agent,
-    clock: FakeClock,
-    *,
-    templates: tuple[Template, ...] = TEMPLATES,
-    provider: Provider = "simulator",
-    **policy: Any,
-) -> None:
-    """Publish the school with a policy, on WhatsApp and by mail."""
-    tenant = make_tenant(
-        id=agent.tenant_id,
-        policy=Policy(quiet_s=0, max_wait_s=0, **policy),
-        templates=(make_use(), PRICE_USE),
-    )
-    channels = (
-        ChannelAccount(channel="whatsapp", address=OURS, provider=provider),
-        ChannelAccount(channel="email", address=MAIL, provider="simulator"),
-    )
-    async with agent.deps.db.tenant(tenant.id) as tx:
-        await save_tenant_file(tx, TenantFile(tenant=tenant, channels=channels))
-        await replace_templates(tx, tenant.id, templates, clock())
-
-
-async def decide_late(agent: Agent, clock: FakeClock) -> None:
-    """Have a reply written in time, and try to deliver it a day later."""
-    await take_turn(await agent.claim(await agent.hear("¿cuánto cuesta el intensivo?")), agent.deps)
-    clock.advance(TOO_LATE)
-    await agent.send_all()
-
-
-async def proposal_of(agent: Agent) -> Proposal:
-    """Return the one proposal that staff have got."""
-    (row,) = await agent.rows("select reason, proposal, draft from escalations")
-    assert "399,00 €" in row["draft"]
-    proposal = read_proposal(row["proposal"])
-    assert proposal is not None
-    return proposal
 
 
 class TestTooLateInTheOutbox:
@@ -199,11 +158,9 @@ class TestTooLateInTheOutbox:
 
     async def test_without_a_template_their_mail_is_proposed(self, agent: Agent, clock: FakeClock) -> None:
         await publish(agent, clock, templates=())
-        await take_turn(await agent.claim(await agent.hear("¿cuánto cuesta el intensivo?")), agent.deps)
-        by_mail = await agent.hear("Hola", sender="ana@ruiz.example", channel="email", recipient=MAIL)
-        contact = await agent.value("select contact_id from conversations where id <> %s", by_mail)
-        await agent.change("update contact_points set contact_id = %s where kind = 'email'", contact)
-        await agent.change("update conversations set contact_id = %s where id = %s", contact, by_mail)
+        late = await agent.hear("¿cuánto cuesta el intensivo?")
+        await take_turn(await agent.claim(late), agent.deps)
+        by_mail = await write_by_mail(agent, late)
         clock.advance(TOO_LATE)
         await agent.send_all()
         proposal = await proposal_of(agent)
