@@ -20,6 +20,7 @@ from tests.benchmarks import (
     gateway,
     guardrails,
     local_classifier,
+    reports,
     turns,
     webhook,
 )
@@ -32,6 +33,7 @@ Line = tuple[str, str]
 def lines() -> Iterator[Line]:
     """Yield lines of a table, what and how much, as they are measured."""
     yield from asyncio.run(webhook.run())
+    yield from asyncio.run(reports.run())
     yield from asyncio.run(turns.run())
     yield from asyncio.run(gateway.run())
     yield from asyncio.run(context.run())
