@@ -120,7 +120,8 @@ def is_opt_out(message: Message) -> bool:
     """Say whether a message is an opt-out by itself, whatever was said before it: enough to send nothing meanwhile."""
     if message.automatic or message.details.keyword == "start":
         return False
-    of_provider = message.provider_handled_opt_out and message.details.keyword in ("", "stop")
+    keyword = message.details.keyword
+    of_provider = keyword == "stop" or (message.provider_handled_opt_out and not keyword)
     return of_provider or bool(opt_out_evidence(_said(message)))
 
 

@@ -108,9 +108,10 @@ async def open_desk(
     twilio: TwilioDouble,
     sendgrid: SendGridDouble,
     keypair: tuple[ec.EllipticCurvePrivateKey, str],
+    **tenant_fields: Any,
 ) -> AsyncIterator[Desk]:
     """Connect the agent with both stand-ins, both ways."""
-    tenant = make_tenant(id=tenant_id("escuela"), policy=Policy(quiet_s=0, max_wait_s=0))
+    tenant = make_tenant(id=tenant_id("escuela"), policy=Policy(quiet_s=0, max_wait_s=0), **tenant_fields)
     accounts = tuple(
         ChannelAccount(channel=kind, address=MAILBOX, provider="email")
         if kind == "email"
