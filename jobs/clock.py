@@ -100,10 +100,12 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
     scheduler.add_job(batches, CronTrigger(second=30, timezone=UTC), id="batches")
     if deps.settings.twilio_account_sid and deps.settings.twilio_auth_token:
-        scheduler.add_job(templates, IntervalTrigger(minutes=every_min, timezone=UTC), id="templates")
         # The first time soon: whoever starts a clock may have been down.
         soon = deps.now() + SOON
-        scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, start_date=soon, timezone=UTC), id="sweep")
+        scheduler.add_job(
+            templates, IntervalTrigger(minutes=every_min, timezone=UTC), id="templates", next_run_time=soon
+        )
+        scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, timezone=UTC), id="sweep", next_run_time=soon)
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 
