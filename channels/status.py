@@ -21,6 +21,7 @@ from agent.ports import Deps
 from agent.store import operations, waiting
 from agent.store.db import Tx
 from agent.store.operations import Backlog, ReportedCircuit
+from agent.store.senders import TroubledSender, list_troubled
 from agent.store.sweeps import SweptAccount, list_sweeps
 from agent.store.waiting import Outage, WaitingTurns
 from channels.intake import Intake, Keeping
@@ -45,6 +46,7 @@ class Operations:
     waiting: Sequence[WaitingTurns]
     circuits: Sequence[ReportedCircuit]
     swept: Sequence[SweptAccount]
+    troubled: Sequence[TroubledSender]
 
     @property
     def oldest_waiting_since(self) -> datetime | None:
@@ -131,6 +133,7 @@ async def _read(connection: Tx) -> Operations:
         waiting=await waiting.list_waiting(connection),
         circuits=await operations.list_circuits(connection),
         swept=await list_sweeps(connection, "twilio"),
+        troubled=await list_troubled(connection),
     )
 
 
@@ -148,6 +151,11 @@ def _as_json(seen: Operations) -> dict[str, Any]:
             "numbers": len(seen.swept),
             "asked_until": seen.swept_until,
             "not_asked": seen.unswept,
+        },
+        "refused_senders": {
+            "numbers": len(seen.troubled),
+            "messages": sum(each.waiting for each in seen.troubled),
+            "why": sorted({each.trouble for each in seen.troubled}),
         },
         "providers": _by_provider(seen.circuits),
     }
@@ -215,6 +223,7 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
         _age_s(seen.swept_until, now),
     )
     yield _gauge("nightshift_sweep_problems", "Numbers that could not be asked the last time.", seen.unswept)
+    yield _gauge("nightshift_refused_senders", "Numbers from which the provider takes nothing.", len(seen.troubled))
 
 
 def _kept(keeping: Keeping, now: datetime, *, is_there: bool) -> Iterator[Metric]:

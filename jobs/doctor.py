@@ -5,11 +5,13 @@ from urllib.parse import urlsplit
 import psycopg
 
 from agent.errors import Misconfigured
+from agent.failures import REACTIONS
 from agent.models.providers import build_gateway
 from agent.settings import LOOPBACK_HOSTS, Settings
 from agent.store import embedded, migrate
 from agent.store.db import require_session_mode
 from agent.store.mailboxes import list_faults
+from agent.store.senders import TroubledSender, list_troubled
 from agent.store.sweeps import list_sweeps
 from channels.email_imap import parse_imap_url
 from jobs.doctor_intake import check_spool, check_sweeps
@@ -159,6 +161,13 @@ async def _check_database(settings: Settings) -> list[Finding]:
             embedded.stop(settings.nightshift_home)
 
 
+def _refused(sender: TroubledSender) -> Finding:
+    failure, _, code = sender.trouble.partition(" ")
+    reason = f"the provider takes nothing from it ({failure}, code {code or 'none'}); {sender.waiting} messages wait"
+    fix = next((each.alert for name, each in REACTIONS.items() if name == failure), "")
+    return Finding(level="bad", subject=f"{sender.channel} {sender.address}", text=reason, fix=f"To mend it: {fix}.")
+
+
 async def _check_running_database(settings: Settings) -> list[Finding]:
     urls = database_urls(settings)
     require_session_mode(urls.app)
@@ -183,7 +192,9 @@ async def _check_running_database(settings: Settings) -> list[Finding]:
         count = len(await cursor.fetchall())
         faults = await list_faults(connection)
         sweeps = await list_sweeps(connection, "twilio")
+        troubled = await list_troubled(connection)
     findings += check_sweeps(settings, sweeps, utc_now())
+    findings += [_refused(each) for each in troubled]
     findings += [
         Finding(level="bad", subject="mailbox", text=f"{name} cannot be read: {error}", fix="Check IMAP_URL.")
         for name, error in faults.items()

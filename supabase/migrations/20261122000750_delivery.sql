@@ -54,3 +54,24 @@ as $$
     (select tenant_id, id from public.messages
      where state = 'sending' and claimed_until < clock_timestamp() order by claimed_until limit p_limit)
 $$;
+
+grant select (id, trouble) on channel_accounts to nightshift_router;
+grant select (channel_account_id) on messages to nightshift_router;
+create function list_troubled_senders() returns table (channel text, address text, trouble text, waiting bigint)
+    language sql stable security definer set search_path = ''
+as $$
+    select a.channel, a.address, a.trouble,
+           (select count(*) from public.messages m where m.channel_account_id = a.id and m.state in ('pending', 'sending'))
+    from public.channel_accounts a where a.trouble <> '' order by a.channel, a.address
+$$;
+comment on function list_troubled_senders is 'Over all tenants, for operators: senders that the provider refuses, and what waits.';
+
+do $$
+begin
+    grant create on schema public to nightshift_router;
+    alter function list_troubled_senders() owner to nightshift_router;
+    revoke execute on function list_troubled_senders() from public;
+    grant execute on function list_troubled_senders() to nightshift_app;
+    revoke create on schema public from nightshift_router;
+end
+$$;

@@ -92,7 +92,8 @@ def test_sweeps_are_examined(settings: Settings, accounts: list[SweptAccount], l
 @pytest.mark.usefixtures("lumen")
 async def test_doctor_examines_both(settings: Settings, database_urls: DatabaseUrls, admin: Tx) -> None:
     await admin.execute(
-        "update channel_accounts set provider = 'twilio', swept_until = now() - interval '1 day' where channel = 'sms'"
+        """update channel_accounts set provider = 'twilio', swept_until = now() - interval '1 day',
+               trouble = 'config 21606' where channel = 'sms'"""
     )
     chosen = {
         "twilio_account_sid": "AC1",
@@ -103,6 +104,8 @@ async def test_doctor_examines_both(settings: Settings, database_urls: DatabaseU
     found = {each.subject: each for each in await examine(settings.model_copy(update=chosen))}
     assert found["spool"].level == "ok"
     assert "nightshift clock" in found["missed messages"].fix
+    assert "config, code 21606" in found["sms +12025550112"].text
+    assert "provider's console" in found["sms +12025550112"].fix
 
 
 @pytest.mark.usefixtures("lumen")

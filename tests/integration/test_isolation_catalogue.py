@@ -31,6 +31,7 @@ DEFINER_FUNCTIONS = {
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
     "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
+    "list_troubled_senders": "TABLE(channel text, address text, trouble text, waiting bigint)",
     "list_sweeps": (
         "TABLE(account_id uuid, tenant_id uuid, channel text, address text, swept_until timestamp with time zone, "
         "problem text)"
@@ -42,9 +43,18 @@ DEFINER_FUNCTIONS = {
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
 
 ROUTER_READS = {
-    "channel_accounts": {"id", "tenant_id", "channel", "address", "provider", "swept_until", "sweep_problem"},
+    "channel_accounts": {
+        "id",
+        "tenant_id",
+        "channel",
+        "address",
+        "provider",
+        "swept_until",
+        "sweep_problem",
+        "trouble",
+    },
     "tenants": {"id", "slug", "name"},
-    "messages": {"id", "tenant_id", "state", "claimed_until", "not_before", "slot_at"},
+    "messages": {"id", "tenant_id", "channel_account_id", "state", "claimed_until", "not_before", "slot_at"},
     "conversations": {
         *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
         *("waiting_since", "wait_until", "priority", "is_resumed", "channel_account_id"),

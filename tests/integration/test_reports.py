@@ -114,6 +114,7 @@ AT_ONCE_REFUSED: dict[Failure, Aftermath] = {
     "policy_defer": FAILED,
     "content": FAILED,
     "permission": Aftermath(alerted=True),
+    "template": Aftermath(alerted=True),
     "config": replace(WAITS, held_s=300, alerted=True),
     "account": replace(WAITS, held_s=300, alerted=True),
     "rate": replace(WAITS, held_s=2),
@@ -193,18 +194,17 @@ async def test_opt_out_reported_by_the_provider_keeps_its_proof(line: Line) -> N
     assert row == {"proof": {"code": "21610"}, "evidence_message_id": (await line.outbound())[0]["id"]}
 
 
-async def test_what_waits_for_a_sender_leaves_when_the_operator_has_mended_it(
-    line: Line, admin: Tx, clock: FakeClock
-) -> None:
+async def test_what_waits_for_a_sender_leaves_when_the_operator_has_mended_it(line: Line, clock: FakeClock) -> None:
     line.double.fail_next(status=401, code=20003)
     await line.ask("whatsapp")
     await line.ask("whatsapp", sender="+34600111223")
     await line.agent.send_all()
-    assert await line.agent.value("select trouble from channel_accounts where channel = 'whatsapp'") == "config 20003"
+    told = (await line.web.get("/status")).json()["refused_senders"]
+    assert told == {"numbers": 1, "messages": 2, "why": ["config 20003"]}
     clock.advance(301)
     await line.agent.send_all()
     assert len(line.double.messages) == 2
-    assert await line.agent.value("select trouble from channel_accounts where channel = 'whatsapp'") == ""
+    assert (await line.web.get("/status")).json()["refused_senders"]["numbers"] == 0
 
 
 async def test_message_is_repeated_once_and_then_a_person_is_asked(line: Line, clock: FakeClock) -> None:
