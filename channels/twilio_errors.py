@@ -20,7 +20,8 @@ CODES: Mapping[Failure, frozenset[int]] = {
     "content": frozenset(
         {11751, 21602, 21605, 21617, 21619, 21620, 21623, 21656, 21658} | {30007, 63005, 63006, 63013, 63019, 63021}
     ),
-    "permission": frozenset({21408, 21604, 21608, 21609, 21910, 63040, 63041, 63042}),
+    "permission": frozenset({21408, 21604, 21608, 21609, 21910}),
+    "template": frozenset({63040, 63041, 63042}),
     "config": frozenset({20003, 21212, 21603, 21606, 30032, 30034, 63001, 63007, 63020}),
     "account": frozenset({30002, 63051}),
     "rate": frozenset({20429, 21611, 30001, 63017, 63018}),
@@ -38,7 +39,8 @@ ADVICE: Mapping[Failure, str] = {
     "window": "WhatsApp's reply window is closed: wait for the prospect, or send an approved template",
     "policy_defer": "WhatsApp chose not to deliver it: do not resend now",
     "content": "the text or attachment is not acceptable: change it before sending again",
-    "permission": "this destination or template is not allowed: correct it in the Twilio console",
+    "permission": "this destination is not allowed: correct it in the Twilio console",
+    "template": "WhatsApp has rejected, paused or disabled this template: use another one",
     "config": "the sender or the account is not set up for this: correct it in the Twilio console",
     "account": "the account is suspended or locked: contact Twilio",
     "rate": "too many messages at once: it will be tried again",

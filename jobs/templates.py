@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.alerts import alert
 from agent.errors import NightshiftError
 from agent.ports import Deps
 from agent.prices import local_date
@@ -20,7 +21,7 @@ from agent.store import events
 from agent.store.db import Tx
 from agent.store.templates import list_templates, replace_templates
 from agent.store.tenants import list_tenants
-from agent.template_types import Template, TemplateUse
+from agent.template_types import Approval, Template, TemplateUse
 from agent.templates import Filling, fill, preview, problems_of
 from agent.types import Contact, ContactId, Tenant
 from channels.twilio_content import TwilioContent
@@ -75,7 +76,8 @@ def list_uses(tenant: Tenant, templates: Sequence[Template]) -> Iterator[Listed]
 async def sync_templates(deps: Deps, source: TemplateSource) -> int:
     """Ask for the account's templates once, and give each tenant those that its file lists; return how many.
 
-    A change of approval becomes an event of its tenant. When the provider cannot be asked, nothing changes.
+    A change of approval becomes an event of its tenant; of one that can no longer be sent, operators hear. When the
+    provider cannot be asked, nothing changes.
 
     Raises:
         Retryable, Misconfigured, Permanent: as `TwilioContent.list_templates`.
@@ -93,14 +95,22 @@ async def sync_templates(deps: Deps, source: TemplateSource) -> int:
 async def _sync_tenant(tx: Tx, tenant: Tenant, known: Sequence[Template], deps: Deps) -> int:
     names, sids = {use.name for use in tenant.templates if use.name}, {use.sid for use in tenant.templates}
     theirs = [template for template in known if template.name in names or template.sid in sids]
-    before = {template.sid: template for template in await list_templates(tx)}
+    before = {template.sid: template.approval for template in await list_templates(tx)}
     await replace_templates(tx, tenant.id, theirs, deps.now())
     for template in theirs:
-        was = before[template.sid].approval if template.sid in before else None
-        if was != template.approval:
-            data = {"template": template.name, "language": template.language, "from": was, "to": template.approval}
-            await events.insert_event(tx, tenant.id, "template.approval", actor="twilio", data=data)
+        if before.get(template.sid) != template.approval:
+            await _report_change(tx, tenant, template, before.get(template.sid))
     return len(theirs)
+
+
+async def _report_change(tx: Tx, tenant: Tenant, template: Template, was: Approval | None) -> None:
+    change = {"template": template.name, "language": template.language, "from": was, "to": template.approval}
+    await events.insert_event(tx, tenant.id, "template.approval", actor="twilio", data=change)
+    if was in ("approved", "unknown") and template.approval != "approved":
+        fix = (
+            f"see `nightshift templates list --tenant {tenant.slug}`; another template of the purpose is used meanwhile"
+        )
+        await alert(tx, "template.lost", {"tenant": tenant.slug, **change}, fix=fix)
 
 
 async def sync_quietly(deps: Deps) -> None:

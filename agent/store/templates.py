@@ -77,6 +77,15 @@ async def replace_templates(tx: Tx, tenant_id: TenantId, templates: Sequence[Tem
         )
 
 
+async def doubt_template(tx: Tx, message_id: MessageId) -> None:
+    """Send the template of a message no more until the provider is asked what has become of it."""
+    await tx.execute(
+        """update templates t set approval = 'unknown' from messages m
+           where m.id = %s and t.tenant_id = m.tenant_id and t.sid = m.template->>'sid'""",
+        (message_id,),
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LateMessage:
     """An outbound message whose reply window has closed, whatever has become of it."""

@@ -239,6 +239,19 @@ class TestToldByTheProvider:
         assert (row["reason"], row["proposal"]) == ("The reply window has closed", None)
         assert row["draft"].startswith(PRICED)
 
+    async def test_template_that_whatsapp_turns_out_to_have_paused_is_proposed_no_more(
+        self, agent: Agent, clock: FakeClock
+    ) -> None:
+        await publish(agent, clock, send_templates=True)
+        agent.sender.failures += [self.REFUSED, Permanent("paused", code="63041", failure="template")]
+        await agent.answer(await agent.hear("¿cuánto cuesta el intensivo?"))
+        await agent.send_all()
+        assert agent.sender.taken == []
+        (row,) = await agent.rows("select reason from escalations")
+        assert row["reason"] == "The template may not be sent"
+        states = await agent.rows("select approval from templates order by name")
+        assert [state["approval"] for state in states] == ["unknown", "approved"]
+
     async def test_report_leads_to_the_template_once_however_often_it_comes(
         self, agent: Agent, clock: FakeClock
     ) -> None:

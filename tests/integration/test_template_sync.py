@@ -15,7 +15,7 @@ from rich.console import Console
 from agent.errors import NightshiftError, Retryable
 from agent.language import LanguageDetector
 from agent.settings import Settings
-from agent.store.db import Database
+from agent.store.db import Database, Tx
 from jobs import clock as clock_module
 from jobs.clock import run_clock
 from jobs.templates import Sample, run_list, run_preview, run_sync
@@ -118,7 +118,7 @@ async def test_what_was_known_stays_while_twilio_cannot_be_asked(
 
 
 async def test_clock_notices_what_whatsapp_decides(
-    agent: Agent, settings: Settings, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
+    agent: Agent, settings: Settings, twilio: TwilioDouble, admin: Tx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await printed(lambda out: run_sync(settings, "", out, as_json=True))
     twilio.contents[0].status, twilio.contents[1].status = "paused", "approved"
@@ -143,3 +143,5 @@ async def test_clock_notices_what_whatsapp_decides(
         ("approved", "paused"),
         ("pending", "approved"),
     }
+    told = await (await admin.execute("select data from system_events where kind = 'template.lost'")).fetchall()
+    assert [row["data"]["template"] for row in told] == ["school_reopen"]
