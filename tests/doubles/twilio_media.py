@@ -65,6 +65,12 @@ class TwilioMediaDouble:
         self._ending.set()
         await self._stack.aclose()
 
+    def reset(self) -> None:
+        """Forget everything, so that tests can share the servers."""
+        self.asked_api.clear()
+        self.asked_storage.clear()
+        self.files.clear()
+
     def keep(self, content: bytes, content_type: str = "image/jpeg", **how: object) -> str:
         """Keep a file; return its address as a webhook names it."""
         sid = f"ME{token_hex(16)}"

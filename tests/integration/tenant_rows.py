@@ -167,8 +167,10 @@ class Rows:
 
 async def insert_rows(tx: Tx, slug: str) -> Rows:
     """Insert a tenant with rows in every table, in a transaction of the application role."""
-    names = ("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn")
-    names = (*names, "other", "merged")
+    names = [
+        *("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn"),
+        *("other", "merged"),
+    ]
     ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
     values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
     await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))

@@ -25,8 +25,7 @@ async def serving_twilio() -> AsyncIterator[TwilioMediaDouble]:
 @pytest.fixture
 def twilio(serving_twilio: TwilioMediaDouble) -> TwilioMediaDouble:
     """Twilio's API and its storage, which have not been asked anything."""
-    serving_twilio.asked_api.clear()
-    serving_twilio.asked_storage.clear()
+    serving_twilio.reset()
     return serving_twilio
 
 
