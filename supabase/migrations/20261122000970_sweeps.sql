@@ -1,4 +1,4 @@
--- Up to when a provider has been asked for messages that no webhook brought.
+-- Up to when a provider has been asked for messages that no webhook brought, and since when a mailbox is ours to read.
 --
 -- Code that knows nothing of the new columns works on. What was written before this migration is history: nobody is
 -- answered about it now.
@@ -12,6 +12,9 @@ comment on column channel_accounts.sweep_problem is 'Why the provider could not 
 
 -- What has been found missing is looked up by the provider's id alone: its conversation is not known yet.
 create index messages_inbound_provider_id on messages (channel_account_id, provider_id) where direction = 'inbound';
+
+alter table mailboxes add column since timestamptz;
+comment on column mailboxes.since is 'What arrived before is history, whatever number it gets; null: known for longer.';
 
 grant select (swept_until, sweep_problem) on channel_accounts to nightshift_router;
 
