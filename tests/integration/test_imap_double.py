@@ -88,22 +88,20 @@ async def test_what_cannot_be_done_is_answered_no_or_bad(prepare: Any, conversat
 
 
 async def test_wrong_password_and_goodbye_are_told() -> None:
-    def refused(server: ImapDouble) -> str:
-        client = imaplib.IMAP4("127.0.0.1", server.port, timeout=5)
-        try:
-            client.login(USER, "guessed")
-        except imaplib.IMAP4.error as exc:
-            return str(exc)
-        finally:
-            client.shutdown()
-        return ""
-
     async with ImapDouble() as server:
-        assert "AUTHENTICATIONFAILED" in await asyncio.to_thread(refused, server)
         loop = asyncio.get_running_loop()
 
-        def dismissed(client: imaplib.IMAP4) -> bytes:
-            loop.call_soon_threadsafe(server.dismiss)
-            return client.readline()
+        def talk() -> tuple[str, bytes]:
+            client = imaplib.IMAP4("127.0.0.1", server.port, timeout=5)
+            try:
+                client.login(USER, "guessed")
+            except imaplib.IMAP4.error as exc:
+                loop.call_soon_threadsafe(server.dismiss)
+                return str(exc), client.readline()
+            finally:
+                client.shutdown()
+            return "", b""
 
-        assert await ask(server, dismissed) == b"* BYE shutting down\r\n"
+        refusal, goodbye = await asyncio.to_thread(talk)
+    assert "AUTHENTICATIONFAILED" in refusal
+    assert goodbye == b"* BYE shutting down\r\n"

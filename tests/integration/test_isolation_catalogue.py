@@ -123,7 +123,7 @@ async def test_tables_without_tenant_allow_no_more_than_they_must_and_name_no_te
         "outages": ["at_once", "ended_at", "id", "reason", "recovering_at", "started_at"],
         "model_health": ["error", "model", "provider", "since", "state", "updated_at", "worker"],
         "metric_totals": ["labels", "sample", "value"],
-        "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "uid_validity"],
+        "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "since", "uid_validity"],
     }
 
 
