@@ -9,6 +9,7 @@ from agent.errors import NightshiftError
 from agent.settings import Settings
 from agent.store.contacts import (
     ContactCard,
+    ContactSuppression,
     MergeSuggestion,
     find_contact,
     get_contact_card,
@@ -82,10 +83,16 @@ def _lines(card: ContactCard, suggestions: list[MergeSuggestion]) -> list[str]:
             f"{each.messages} messages, last {each.last_inbound_at or 'never'}"
             for each in card.threads
         ),
-        *(f"  do not write: {each.normalised}, since {each.created_at}: {each.reason}" for each in card.suppressions),
+        *map(_opt_out, card.suppressions),
         *(f"  includes {each.merged_id} {each.name or ''}: {each.actor}, {each.created_at}" for each in card.merges),
         *(f"  perhaps also {each.contact_id} {each.name or ''}: {each.reason}, {each.address}" for each in suggestions),
     ]
+
+
+def _opt_out(each: ContactSuppression) -> str:
+    proof = ", ".join([*([f"message {each.evidence}"] if each.evidence else []), *map(" ".join, each.proof.items())])
+    words = f"{each.normalised}, since {each.created_at}: {each.reason}{f' ({proof})' if proof else ''}"
+    return f"  came back {each.lifted_at}: {words}" if each.lifted_at else f"  do not write: {words}"
 
 
 def _alias(first: str | None) -> str:

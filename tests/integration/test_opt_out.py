@@ -9,6 +9,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.store.contacts import find_contact, get_contact_card
 from agent.store.merges import merge_contacts
 from agent.turn import deliver
 from agent.types import Channel
@@ -197,6 +198,11 @@ async def test_one_click_stops_us_and_looking_does_not(desk: Desk) -> None:
     assert await desk.agent.value("select count(*) from events where kind = 'consent.opt_out'") == 1, "clicked thrice"
     await desk.say("email", "START")
     assert await desk.suppressions() == []
+    async with desk.agent.deps.db.tenant(desk.agent.tenant_id) as tx:
+        contact = await find_contact(tx, ANA_BY_MAIL)
+        assert contact
+        (kept,) = (await get_contact_card(tx, contact)).suppressions
+    assert (kept.lifted_at, kept.evidence, kept.proof["by"]) == (desk.clock(), None, "one_click")
 
 
 async def test_page_is_a_way_out_and_a_way_back(desk: Desk) -> None:
