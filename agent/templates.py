@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from agent.attachments import without_files
 from agent.errors import NightshiftError
 from agent.prices import PriceReferenceError, choose_currency, find_references, local_date, render
 from agent.template_types import FilledTemplate, Template, TemplateUse, TemplateVariable
@@ -269,7 +270,7 @@ def names_prices(draft: Draft | None) -> bool:
 
 def _references(text: str) -> tuple[Any, ...]:
     try:
-        return find_references(text)
+        return find_references(without_files(text))
     except PriceReferenceError:
         return ()
 

@@ -288,6 +288,7 @@ class ItemEntry(Entry):
     prices: tuple[PriceEntry, ...] = ()
     instalments: InstalmentsEntry | None = None
     discounts: tuple[DiscountEntry, ...] = ()
+    file: Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"{}]{4,500}$")] | None = None
 
 
 class PassageEntry(Entry):

@@ -215,6 +215,7 @@ def _item(entry: ItemEntry, own_currency: str) -> CatalogueItem:
         prices=tuple(_price(price) for price in entry.prices),
         instalments=_instalments(entry.instalments, own_currency) if entry.instalments else None,
         discounts=tuple(_discount(discount, own_currency) for discount in entry.discounts),
+        file_url=entry.file or "",
     )
 
 
@@ -360,6 +361,7 @@ def _item_document(item: CatalogueItem, own_currency: str) -> dict[str, Any]:
             )
             for each in item.discounts
         ],
+        **_stated(file=item.file_url or None),
     }
 
 

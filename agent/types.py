@@ -120,6 +120,8 @@ class CatalogueItem:
     prices: tuple[Price, ...] = ()
     instalments: Instalments | None = None
     discounts: tuple[Discount, ...] = ()
+    file_url: str = ""
+    """A picture or brochure of it that a reply can take along; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -545,6 +547,8 @@ class Candidate:
     needs_human: bool = False
     template: FilledTemplate | None = None
     """What is sent instead of `text`, which is then its preview: an approved template needs no reply window."""
+    media_urls: tuple[str, ...] = ()
+    """Files that go with the text, where the provider can fetch them."""
 
 
 Outcome = Literal["pass", "revise", "hold", "block", "delay"]

@@ -136,6 +136,8 @@ def _circumstances(message: Message, shown: Mapping[MediaId, int]) -> dict[str, 
         told["location"] = bounded(", ".join(filter(None, (place.label, place.address))), MAX_NOTE_CHARS) or "a place"
     if details.transcribed:
         told["spoken"] = "a machine wrote down what was said"
+    if message.direction == "outbound":
+        return told | ({"attachments": "a published file of ours went with it"} if message.media else {})
     if files := [each for each in message.media if not is_decoration(each)]:
         told["attachments"] = [_attachment(each, shown) for each in files]
     return told
@@ -189,6 +191,8 @@ def _item(item: CatalogueItem, tenant: Tenant, today: date) -> dict[str, object]
     notes = []
     if item.instalments and not item.instalments.interest_free:
         notes.append(f"It can be paid in up to {item.instalments.max} parts with interest; a colleague states them.")
+    if item.file_url:
+        notes.append(f"{{file:{item.sku}}} sends its published file along; write it once, if they ask to see it.")
     return {
         "sku": item.sku,
         "names": names + also,

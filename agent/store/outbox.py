@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from agent.attachments import media_of
 from agent.guardrails.segments import count_segments
 from agent.store.db import Tx, fetch_one
 from agent.store.templates import dump_filled, read_filled
@@ -101,12 +102,12 @@ async def insert_outbound(
     await tx.execute(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
                                  language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts,
-                                 template, segments, carriage_microusd)
+                                 template, segments, carriage_microusd, media)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
                   %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
                   %(not_before)s, %(verdicts)s, %(template)s, %(segments)s::smallint,
                   %(segments)s::smallint * (
-                      select segment_microusd::bigint from channel_accounts where id = channel_account_id)
+                      select segment_microusd::bigint from channel_accounts where id = channel_account_id), %(media)s
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
@@ -124,6 +125,7 @@ async def insert_outbound(
             "not_before": not_before,
             "verdicts": Jsonb(list(verdicts)),
             "template": dump_filled(candidate.template),
+            "media": Jsonb([media_of(url) for url in candidate.media_urls]),
             "segments": count_segments(candidate.text) or None if candidate.channel == "sms" else None,
         },
     )
@@ -205,6 +207,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             purpose=row["purpose"],
             author=row["author"],
             template=template,
+            media_urls=tuple(media["url"] for media in row["media"]),
             **_certainty(row["draft"]),
         ),
         conversation_id=row["conversation_id"],

@@ -21,7 +21,7 @@ from tests.conftest import FakeClock
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_messages import StoredMessage
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, post_signed
-from tests.factories import make_tenant
+from tests.factories import make_item, make_tenant
 from tests.integration.agents import ANA, OURS, Agent
 from tests.serving import serving
 
@@ -39,9 +39,13 @@ class Line:
     web: httpx.AsyncClient
     """Calls the web app as Twilio does."""
 
-    async def publish(self, *changed: Channel, **account: Any) -> None:
-        """Publish the school; the keywords are fields of these accounts."""
-        tenant = make_tenant(id=tenant_id("escuela"), policy=Policy(quiet_s=0, max_wait_s=0))
+    async def publish(self, *changed: Channel, file_url: str = "", **account: Any) -> None:
+        """Publish the school, with a file of its course; further keywords are fields of these accounts."""
+        tenant = make_tenant(
+            id=tenant_id("escuela"),
+            policy=Policy(quiet_s=0, max_wait_s=0),
+            catalogue=(make_item(file_url=file_url),),
+        )
         kinds: tuple[Channel, ...] = ("whatsapp", "sms")
         channels = tuple(
             ChannelAccount(channel=each, address=OURS, provider="twilio", **(account if each in changed else {}))

@@ -34,6 +34,7 @@ async def line(server: TwilioDouble, agent: Agent, clock: FakeClock) -> AsyncIte
         yield opened
 
 
+BROCHURE = "https://www.escuela.example/folleto.pdf"
 TWO_PARTS = "Está a {price:EN-INT} por el curso completo."
 """With the disclosure before it: over 70 characters, one of them outside the SMS alphabet."""
 
@@ -70,6 +71,21 @@ class TestWhatLeaves:
         await line.answer("whatsapp")
         kept = [(row["segments"], row["carriage_microusd"]) for row in await line.outbound()]
         assert kept == [(2, None), (2, 158_000), (None, None)]
+
+    async def test_file_of_an_item_goes_along_on_whatsapp_and_as_a_link_by_sms(self, line: Line) -> None:
+        await line.publish(file_url=BROCHURE)
+        line.agent.models.texts = ("Aquí está: {file:EN-INT}",)
+        attached, linked = await line.answer("whatsapp"), await line.answer("sms")
+        assert (list(attached.media_urls), BROCHURE in attached.params["Body"]) == ([BROCHURE], False)
+        assert (list(linked.media_urls), BROCHURE in linked.params["Body"]) == ([], True)
+        kept = await line.agent.value("select media from messages where direction = 'outbound' and media <> '[]'")
+        assert kept == [{"url": BROCHURE, "content_type": "application/pdf"}]
+
+    async def test_draft_that_names_a_file_nobody_published_is_written_again(self, line: Line) -> None:
+        line.agent.models.texts = ("Aquí está: {file:EN-INT}", "Cuesta {price:EN-INT}.")
+        sent = await line.answer("whatsapp")
+        assert "399,00" in sent.params["Body"]
+        assert "no such file" in line.agent.models.objections[-1][0].reason
 
 
 class TestTyping:

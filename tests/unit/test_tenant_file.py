@@ -157,6 +157,10 @@ def test_days_are_expanded(days: str, weekdays: list[int]) -> None:
         pytest.param("channels.0.address", "910 555 012", "expected a phone number in E.164", id="phone"),
         pytest.param("channels.0.address", 34910555012, "expected text; put it in quotes", id="unquoted phone"),
         pytest.param("channels.0.provider", "email", "does not carry whatsapp", id="provider"),
+        pytest.param(
+            "catalogue.0.file", "http://school.example/a.pdf", "file: String should match", id="file in clear"
+        ),
+        pytest.param("catalogue.0.file", "https://evil.example/a.pdf", "a domain under `links`", id="file elsewhere"),
         pytest.param("channels.0.segment_usd", "0.01", "only SMS is billed by parts", id="price of no SMS"),
         pytest.param(
             "channels.1",
