@@ -16,6 +16,7 @@ from tests.benchmarks import (
     cascade,
     context,
     cost,
+    database_away,
     drill,
     gateway,
     guardrails,
@@ -34,6 +35,7 @@ def lines() -> Iterator[Line]:
     """Yield lines of a table, what and how much, as they are measured."""
     yield from asyncio.run(webhook.run())
     yield from asyncio.run(reports.run())
+    yield from asyncio.run(database_away.run())
     yield from asyncio.run(turns.run())
     yield from asyncio.run(gateway.run())
     yield from asyncio.run(context.run())

@@ -33,7 +33,7 @@ from jobs.wiring import utc_now
 from tests.conftest import DatabaseUrls, FakeClock
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_media import TwilioMediaDouble
-from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, inbound_params, post_inbound
+from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, inbound_params, post_inbound, post_signed
 from tests.files import JPEG
 from tests.integration.agents import ANA, OURS, Agent
 
@@ -120,19 +120,15 @@ async def test_found_message_is_answered_as_any_other(
 
 
 async def test_message_that_webhook_and_sweeper_bring_at_once_is_stored_once(
-    school: Agent, twilio: TwilioDouble, log: TwilioLog, clock: FakeClock
+    school: Agent, twilio: TwilioDouble, log: TwilioLog, web: httpx.AsyncClient, clock: FakeClock
 ) -> None:
     forms = [say(twilio, f"{number}", clock(), From=f"whatsapp:+3461100000{number}") for number in range(8)]
     clock.advance(ASK.total_seconds())
-    keys = WebhookKeys(twilio=(WebhookSecret(value=AUTH_TOKEN, account_sid=ACCOUNT_SID, provider="twilio"),))
-    public_url = school.deps.settings.public_url
-    transport = httpx.ASGITransport(create_app(school.deps, keys))
-    async with httpx.AsyncClient(transport=transport, base_url=public_url) as client:
-        *answers, _, _ = await asyncio.gather(
-            *(post_inbound(client, public_url, form) for form in forms),
-            sweep(school.deps, log),
-            sweep(school.deps, log),
-        )
+    *answers, _, _ = await asyncio.gather(
+        *(post_inbound(web, school.deps.settings.public_url, form) for form in forms),
+        sweep(school.deps, log),
+        sweep(school.deps, log),
+    )
     assert {answer.status_code for answer in answers if isinstance(answer, httpx.Response)} == {200}
     assert sorted(await said(school)) == sorted(form["Body"] for form in forms)
 
@@ -219,6 +215,34 @@ async def test_files_that_are_gone_do_not_keep_a_message_back(
     clock.advance(ASK.total_seconds())
     await sweep(school.deps, log)
     assert await said(school) == ["este modelo"]
+
+
+# --- the fallback URL ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def web(school: Agent) -> AsyncIterator[httpx.AsyncClient]:
+    """The web application, which Twilio's signature opens."""
+    keys = WebhookKeys(twilio=(WebhookSecret(value=AUTH_TOKEN, account_sid=ACCOUNT_SID, provider="twilio"),))
+    transport = httpx.ASGITransport(create_app(school.deps, keys))
+    async with httpx.AsyncClient(transport=transport, base_url=school.deps.settings.public_url) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("first", "outcome"), [(False, "stored"), (True, "duplicate")], ids=["lost", "only slow"])
+async def test_fallback_url_takes_the_message_once_and_tells_why_it_was_needed(
+    school: Agent, web: httpx.AsyncClient, first: bool, outcome: str
+) -> None:
+    form = inbound_params("Hola", **FROM_ANA)
+    if first:  # stored, but Twilio did not hear so in time
+        await post_inbound(web, school.deps.settings.public_url, form)
+    failed = {**form, "ErrorCode": "11200", "ErrorUrl": "https://agent.example/webhooks/twilio/messages"}
+    answer = await post_signed(web, f"{school.deps.settings.public_url}/webhooks/twilio/fallback", failed)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+    assert await said(school) == ["Hola"]
+    (event,) = await school.rows("select data from events where kind = 'webhook.failed'")
+    assert event["data"] == {"code": "11200", "outcome": outcome}
+    assert 'nightshift_fallback_webhooks_total{code="11200"} 1.0' in (await web.get("/metrics")).text
 
 
 # --- late ------------------------------------------------------------------------------------------------------
