@@ -8,16 +8,15 @@ from typing import Any, Literal
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr
 
+from agent.settings import Settings
 from agent.store.tenants import save_tenant_file
 from agent.tenants import ChannelAccount, TenantFile, tenant_id
 from agent.types import Channel, ConversationId, Policy
-from channels.email_letter import MailRoutes
-from channels.sendgrid_outbound import SendGridSender
-from channels.twilio_outbound import TwilioSender
-from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
-from channels.webhooks import EmailKey, WebhookKeys
+from jobs.agent_wiring import build_senders
+from jobs.wiring import build_keys
 from tests.conftest import FakeClock
 from tests.doubles import sendgrid as mail_api
 from tests.doubles.sendgrid import SendGridDouble, TakenMail, post_events
@@ -104,13 +103,14 @@ def way_out(mail: TakenMail) -> tuple[str, str]:
 @asynccontextmanager
 async def open_desk(
     agent: Agent,
+    settings: Settings,
     clock: FakeClock,
     twilio: TwilioDouble,
     sendgrid: SendGridDouble,
     keypair: tuple[ec.EllipticCurvePrivateKey, str],
     **tenant_fields: Any,
 ) -> AsyncIterator[Desk]:
-    """Connect the agent with both stand-ins, both ways."""
+    """Connect the agent with both stand-ins, both ways, as settings would."""
     tenant = make_tenant(id=tenant_id("escuela"), policy=Policy(quiet_s=0, max_wait_s=0), **tenant_fields)
     accounts = tuple(
         ChannelAccount(channel=kind, address=MAILBOX, provider="email")
@@ -120,17 +120,22 @@ async def open_desk(
     )
     async with agent.deps.db.tenant(tenant.id) as tx:
         await save_tenant_file(tx, TenantFile(tenant=tenant, channels=accounts))
-    by_text = TwilioSender(
-        account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL, base_url=twilio.base_url
+    settings = settings.model_copy(
+        update={
+            "nightshift_public_url": PUBLIC_URL,
+            "twilio_account_sid": ACCOUNT_SID,
+            "twilio_auth_token": SecretStr(AUTH_TOKEN),
+            "twilio_base_url": twilio.base_url,
+            "sendgrid_api_key": SecretStr(mail_api.API_KEY),
+            "sendgrid_base_url": sendgrid.base_url,
+            "sendgrid_inbound_public_keys": (keypair[1],),
+            "sendgrid_event_public_keys": (keypair[1],),
+        }
     )
-    routes = MailRoutes(public_url=PUBLIC_URL)
-    by_mail = SendGridSender(mail_api.API_KEY, routes, now=clock, base_url=sendgrid.base_url)
-    settings = agent.deps.settings.model_copy(update={"nightshift_public_url": PUBLIC_URL})
-    agent.deps = replace(agent.deps, settings=settings, senders={"twilio": by_text, "email": by_mail})
-    key = EmailKey(public_key=keypair[1], provider="email")
-    keys = WebhookKeys(twilio=(WebhookSecret(value=AUTH_TOKEN, account_sid=ACCOUNT_SID),), email=(key,), events=(key,))
-    transport = httpx.ASGITransport(create_app(agent.deps, keys))
+    senders = build_senders(settings, agent.deps.db)
+    agent.deps = replace(agent.deps, settings=settings, senders=senders)
+    transport = httpx.ASGITransport(create_app(agent.deps, build_keys(settings)))
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as web:
         yield Desk(agent=agent, clock=clock, web=web, twilio=twilio, sendgrid=sendgrid, key=keypair[0])
-    await by_text.aclose()
-    await by_mail.aclose()
+    for sender in senders.values():
+        await sender.aclose()

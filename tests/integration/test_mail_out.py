@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.settings import Settings
 from agent.turn import deliver
 from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
@@ -37,12 +38,13 @@ async def desk(
     twilio: TwilioDouble,
     sendgrid: SendGridDouble,
     agent: Agent,
+    settings: Settings,
     clock: FakeClock,
     mail_keypair: tuple[ec.EllipticCurvePrivateKey, str],
 ) -> AsyncIterator[Desk]:
     sendgrid.mails.clear()
     sendgrid.faults.clear()
-    async with open_desk(agent, clock, twilio, sendgrid, mail_keypair, mail_signature=SIGNATURE) as opened:
+    async with open_desk(agent, settings, clock, twilio, sendgrid, mail_keypair, mail_signature=SIGNATURE) as opened:
         yield opened
 
 

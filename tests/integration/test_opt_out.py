@@ -9,6 +9,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.settings import Settings
 from agent.store.contacts import find_contact, get_contact_card
 from agent.store.merges import merge_contacts
 from agent.turn import deliver
@@ -43,13 +44,14 @@ async def desk(
     twilio: TwilioDouble,
     sendgrid: SendGridDouble,
     agent: Agent,
+    settings: Settings,
     clock: FakeClock,
     mail_keypair: tuple[ec.EllipticCurvePrivateKey, str],
 ) -> AsyncIterator[Desk]:
     twilio.reset()
     twilio.now = clock
     sendgrid.mails.clear()
-    async with open_desk(agent, clock, twilio, sendgrid, mail_keypair) as opened:
+    async with open_desk(agent, settings, clock, twilio, sendgrid, mail_keypair) as opened:
         yield opened
 
 
