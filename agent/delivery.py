@@ -73,6 +73,10 @@ class ClaimedDelivery:
     token: UUID
     claimed_at_s: float
     """Monotonic seconds, of this process."""
+    segments: int
+    """SMS: parts it is carried as; else 0."""
+    carriage_microusd: int
+    """What they cost; 0 where that is not known."""
     must_reconcile: bool
     """An earlier attempt's outcome is unknown: ask the provider first."""
 
@@ -107,6 +111,8 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
             attempt=attempt,
             token=token,
             claimed_at_s=time.monotonic(),
+            segments=entry.segments or 0,
+            carriage_microusd=entry.carriage_microusd or 0,
             must_reconcile=entry.state == "sending",
         )
 
@@ -129,7 +135,7 @@ async def _has_slot(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
         account_id=entry.account_id,
         seq=entry.seq,
         is_proactive=message.purpose in PROACTIVE,
-        cost_s=entry.segments / rate if rate else 0.0,
+        cost_s=(entry.segments or 1) / rate if rate else 0.0,
     )
     slot_at = await take_slot(tx, applicant, now)
     if slot_at is not None:

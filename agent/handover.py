@@ -124,6 +124,8 @@ def _time_left_s(claimed: ClaimedDelivery) -> float:
 async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:
     message = claimed.message
     _count(claimed, outcome, deps)
+    deps.metrics.sms_parts.labels(message.provider).inc(claimed.segments)
+    deps.metrics.sms_cost.labels(message.provider).inc(claimed.carriage_microusd)
     async with deps.db.tenant(message.tenant_id) as tx:
         await conversations.lock_for_delivery(tx, claimed.conversation_id)
         await deliveries.close_delivery(

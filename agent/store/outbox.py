@@ -68,8 +68,10 @@ class OutboxEntry:
     """An earlier message to this prospect was due or attempted, and is still to leave."""
     account_id: UUID
     seq: int
-    segments: int = 1
+    segments: int | None = None
     """SMS: parts it is carried as, each of which counts against the sender's rate."""
+    carriage_microusd: int | None = None
+    """What they cost, where that is known."""
     messages_per_second: float | None = None
     """The sender's rate as the tenant's file gives it; None: as is usual for such a number."""
     unusable_reason: str = ""
@@ -218,7 +220,8 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         not_before=row["not_before"],
         account_id=row["channel_account_id"],
         seq=row["seq"],
-        segments=row["segments"] or 1,
+        segments=row["segments"],
+        carriage_microusd=row["carriage_microusd"],
         messages_per_second=row["messages_per_second"],
         unusable_reason=row["unusable_reason"],
         first_claimed_at=row["first_claimed_at"],

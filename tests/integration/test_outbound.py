@@ -71,6 +71,8 @@ class TestWhatLeaves:
         await line.answer("whatsapp")
         kept = [(row["segments"], row["carriage_microusd"]) for row in await line.outbound()]
         assert kept == [(2, None), (2, 158_000), (None, None)]
+        counted = {name: value for (name, _), value in line.agent.deps.metrics.totals()}
+        assert counted["nightshift_sms_parts_total"] == 2, "the second waits for the first"
 
     async def test_file_of_an_item_goes_along_on_whatsapp_and_as_a_link_by_sms(self, line: Line) -> None:
         await line.publish(file_url=BROCHURE)
