@@ -20,6 +20,7 @@ from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
 from jobs.cli_conversations import build_conversations_app
+from jobs.cli_media import build_media_app
 from jobs.cli_templates import build_templates_app
 
 app = typer.Typer(
@@ -71,6 +72,7 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 
 app.add_typer(build_templates_app(_run, _settings, out), name="templates")
+app.add_typer(build_media_app(_run, _settings, out), name="media")
 app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 
 

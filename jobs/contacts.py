@@ -31,7 +31,7 @@ async def run_show(settings: Settings, slug: str, contact: str, out: Console, *,
     """
     async with open_tenant(settings, slug) as opened:
         tx = opened.tx
-        contact_id = await _find(tx, contact)
+        contact_id = await find_named(tx, contact)
         card, suggestions = await get_contact_card(tx, contact_id), await suggest_merges(tx, contact_id)
     if as_json:
         shown = {**asdict(card), "suggestions": [asdict(each) for each in suggestions]}
@@ -48,7 +48,7 @@ async def run_merge(settings: Settings, slug: str, kept: str, merged: str, out: 
         NightshiftError: there is no such tenant or contact, or they cannot be merged.
     """
     async with open_tenant(settings, slug) as opened:
-        kept_id, merged_id = await _find(opened.tx, kept), await _find(opened.tx, merged)
+        kept_id, merged_id = await find_named(opened.tx, kept), await find_named(opened.tx, merged)
         await merge_contacts(opened.tx, kept_id, merged_id, actor=ACTOR)
     out.print(f"{merged_id} is part of {kept_id} now. To part them: nightshift contact unmerge {merged_id}")
 
@@ -60,12 +60,17 @@ async def run_unmerge(settings: Settings, slug: str, merged: str, out: Console) 
         NightshiftError: there is no such tenant or contact, or they cannot be parted.
     """
     async with open_tenant(settings, slug) as opened:
-        merged_id = await _find(opened.tx, merged)
+        merged_id = await find_named(opened.tx, merged)
         kept_id = await unmerge_contacts(opened.tx, merged_id, actor=ACTOR)
     out.print(f"{merged_id} and {kept_id} are two contacts again.")
 
 
-async def _find(tx: Tx, name: str) -> ContactId:
+async def find_named(tx: Tx, name: str) -> ContactId:
+    """Return the contact that a person names by id or address.
+
+    Raises:
+        NightshiftError: there is none.
+    """
     found = await find_contact(tx, name)
     if found is None:
         raise NightshiftError(f"This tenant has no contact {name!r}: give an id, a number with its +, or an address.")

@@ -196,6 +196,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     media.mark_media_ended: lambda tx, _, b: media.mark_media_ended(tx, MediaId(b.contact), "failed", "x"),
     media.postpone_media: lambda tx, _, b: media.postpone_media(tx, MediaId(b.contact), 60),
     media.count_pending_media: lambda tx, _, b: media.count_pending_media(tx, [b.unread]),
+    media.list_files: lambda tx, _, b: media.list_files(tx, b.contact),
     media.forget_discarded_media: lambda tx, _, b: media.forget_discarded_media(tx, MediaId(b.idle)),
     media.find_served_media: lambda tx, _, b: media.find_served_media(tx, b.idle),
     merges.merge_contacts: lambda tx, _, b: merges.merge_contacts(tx, b.contact, b.other, actor="staff"),

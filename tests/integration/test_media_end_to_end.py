@@ -4,9 +4,11 @@ Twilio, Claude and the transcriber are stand-ins on this machine; everything of 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,15 +17,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from rich.console import Console
 
 from agent.settings import Settings
-from agent.store.db import Database, Tx
+from agent.store.db import Database
 from agent.store.tenants import save_tenant_file
 from agent.tenants import ChannelAccount, TenantFile, load_tenant_file
 from agent.unseen import unseen_text
-from channels.media_links import MediaKey, build_media_links, media_link
+from channels.media_links import MediaKey, build_media_links
 from channels.web import create_app
 from jobs.agent_wiring import open_agent
+from jobs.media import run_list
 from jobs.wiring import build_keys, build_media_store
 from jobs.worker import run_worker
 from tests.conftest import DatabaseUrls, share_training
@@ -51,7 +55,7 @@ class Product:
     claude: ClaudeDouble
     transcriber: TranscriberDouble
     tenant: TenantFile
-    link: Callable[[dict[str, Any]], str]
+    settings: Settings
 
     async def write(self, sender: str = ANA, **fields: str) -> None:
         """Write to the business, as Twilio posts it."""
@@ -72,6 +76,13 @@ class Product:
         """Return what the business says, once it does."""
         await until(lambda: self._has_answered(sender))
         return next(m.params["Body"] for m in self.twilio.messages if m.params["To"] == f"whatsapp:{sender}")
+
+    async def listed(self, contact: str = "") -> list[dict[str, Any]]:
+        """Return what `nightshift media list` shows."""
+        shown = StringIO()
+        await run_list(self.settings, self.tenant.tenant.slug, contact, Console(file=shown), as_json=True)
+        files: list[dict[str, Any]] = json.loads(shown.getvalue())
+        return files
 
     async def _has_answered(self, sender: str) -> bool:
         return any(m.params["To"] == f"whatsapp:{sender}" for m in self.twilio.messages)
@@ -132,7 +143,7 @@ async def product(
                 claude=claude,
                 transcriber=transcriber,
                 tenant=tenant,
-                link=lambda row: media_link(key, row["tenant_id"], row["id"], deps.now()),
+                settings=configured,
             )
             stop.set()
 
@@ -148,14 +159,14 @@ async def _open_school(db: Database) -> TenantFile:
     return opened
 
 
-async def test_picture_is_looked_at_and_answered_and_staff_can_see_it(product: Product, admin: Tx) -> None:
+async def test_picture_is_looked_at_and_answered_and_staff_can_see_it(product: Product) -> None:
     await product.send_file(JPEG, "image/jpeg", "image", body="¿Cuánto cuesta este curso?")
     assert "€" in await product.reply_to()
     drafts = [each for each in product.claude.requests if "<understanding>" in each.user]
     assert [block["type"] for block in drafts[0].body["messages"][0]["content"]] == ["text", "image", "text"]
-    (row,) = await (await admin.execute("select * from media")).fetchall()
-    assert (row["state"], row["content_type"]) == ("stored", "image/jpeg")
-    served = await product.web.get(product.link(row))
+    (file,) = await product.listed(ANA)
+    assert (file["state"], file["content_type"], file["contact_address"]) == ("stored", "image/jpeg", ANA)
+    served = await product.web.get(file["link"])
     assert (served.content, served.headers["content-type"]) == (JPEG, "image/jpeg")
     assert ("authorization" in product.files.asked_api[0], "authorization" in product.files.asked_storage[0]) == (
         True,
@@ -174,3 +185,12 @@ async def test_voice_note_is_heard_and_answered_and_other_files_are_owned_up_to(
     tenant = product.tenant.tenant
     assert unseen_text("file", tenant, "es") in await product.reply_to(clip)
     assert unseen_text("picture", tenant, "es") in await product.reply_to(page)
+    told = {
+        file["contact_address"]: (file["state"], bool(file["link"]), file["transcript"])
+        for file in await product.listed()
+    }
+    assert told == {
+        ANA: ("stored", True, product.transcriber.says),
+        clip: ("stored", True, None),
+        page: ("refused", False, None),
+    }
