@@ -12,10 +12,11 @@ from agent.delivery import CLAIM_S, ClaimedDelivery
 from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.failures import REACTIONS
 from agent.ports import AgentDeps
+from agent.reports import apply_report
 from agent.store import conversations, deliveries, events, outbox, senders
 from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
-from agent.types import Receipt
+from agent.types import DeliveryStatus, OutboundMessage, Receipt
 from agent.undelivered import Refusal, hold_sender, react
 
 CALL_S = CLAIM_S / 2
@@ -132,14 +133,26 @@ async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, de
             tx, message.id, claimed.attempt, outcome, at=deps.now(), provider_id=receipt.provider_id
         )
         # A status callback may have overtaken us and moved the row on: then there is nothing left to close.
-        await outbox.close_outbox_entry(
-            tx, message.id, receipt.state, token=claimed.token, provider_id=receipt.provider_id
-        )
+        state = "queued" if receipt.state == "failed" else receipt.state
+        await outbox.close_outbox_entry(tx, message.id, state, token=claimed.token, provider_id=receipt.provider_id)
         await conversations.count_superseded(tx, claimed.conversation_id, superseded=False)
         await senders.clear_trouble(tx, claimed.account_id)
         await _event(tx, claimed, "delivery.accepted", {"provider_id": receipt.provider_id, "outcome": outcome})
+        if receipt.state == "failed":  # it was reported on, or will be; whichever comes first is acted upon
+            await apply_report(tx, message.tenant_id, _as_report(message, receipt), deps)
         deps.reach("deliver.recording")
     deps.reach("deliver.recorded")
+
+
+def _as_report(message: OutboundMessage, receipt: Receipt) -> DeliveryStatus:
+    return DeliveryStatus(
+        provider=message.provider,
+        provider_id=receipt.provider_id,
+        state=receipt.state,
+        message_id=message.id,
+        error_code=receipt.error_code,
+        failure=receipt.failure,
+    )
 
 
 async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: AgentDeps) -> None:

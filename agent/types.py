@@ -686,6 +686,10 @@ class Receipt:
 
     provider_id: str
     state: DeliveryState
+    """How far it has got; found again after a doubtful attempt, it may have failed already."""
+    error_code: str | None = None
+    failure: Failure | None = None
+    """Where `state` is `failed`: as in `DeliveryStatus`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from agent.errors import Permanent
 from agent.language import LanguageDetector
 from agent.ports import AgentDeps
 from agent.store.db import Database
-from agent.turn import record_status, take_turn
+from agent.turn import deliver, record_status, take_turn
 from agent.types import DeliveryStatus, MessageId
 from channels.twilio_content import TwilioContent
 from channels.twilio_outbound import TwilioSender
@@ -297,6 +297,27 @@ async def through_twilio(agent: Agent, clock: FakeClock, twilio: TwilioDouble) -
 def at_address(deps: AgentDeps, url: str) -> AgentDeps:
     """Return what a web process at `url` has."""
     return replace(deps, settings=deps.settings.model_copy(update={"nightshift_public_url": url}))
+
+
+async def test_window_that_twilio_found_closed_while_its_answer_was_lost_is_reopened_too(
+    through_twilio: Agent, clock: FakeClock, twilio: TwilioDouble
+) -> None:
+    agent = through_twilio
+    await publish(agent, clock, provider="twilio")
+    twilio.fail_next(accepted=True, dropped=True)
+    conversation_id = await agent.hear("¿cuánto cuesta el intensivo?", provider="twilio")
+    await agent.answer(conversation_id)
+    (message,) = twilio.messages
+    message.status, message.error_code = "failed", 63016  # and nobody has told us
+    await agent.lapse_claims()
+    await deliver(
+        agent.tenant_id,
+        MessageId(await agent.value("select id from messages where direction = 'outbound'")),
+        agent.deps,
+    )
+    assert (await proposal_of(agent)).kind == "template"
+    assert len(twilio.messages) == 1
+    assert await agent.value("select state from messages where direction = 'outbound'") == "failed"
 
 
 async def test_window_that_twilio_finds_closed_is_reopened_by_a_synced_template(
