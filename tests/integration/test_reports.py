@@ -13,7 +13,7 @@ import pytest
 from agent.failures import REACTIONS, Failure
 from agent.projection import RANK
 from agent.store.db import Tx
-from agent.turn import deliver
+from agent.turn import deliver, take_turn
 from agent.types import MessageId
 from channels.twilio_errors import CODES
 from channels.twilio_inbound import STATES
@@ -21,7 +21,7 @@ from tests.conftest import FakeClock
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_messages import StoredMessage
 from tests.integration.agents import ANA, Agent
-from tests.integration.lines import Line, open_line
+from tests.integration.lines import QUESTION, Line, open_line
 
 REPORTS = 250
 """On one message; `tests/benchmarks/reports.py` makes it 1,000, on many. Several are on their way at any time."""
@@ -237,6 +237,18 @@ async def test_repetition_is_withdrawn_when_the_first_has_arrived_or_the_prospec
     assert len(line.double.messages) == 2
     states = await line.agent.rows("select state from messages where retry_of is not null order by seq")
     assert [row["state"] for row in states] == ["superseded", "superseded"]
+
+
+async def test_repetition_does_not_come_after_the_answer_to_what_they_wrote_since(line: Line, clock: FakeClock) -> None:
+    sent = await line.answer()
+    await line.report(sent, "undelivered", 30008)
+    clock.advance(30)
+    conversation = await line.agent.hear("¿hola?", provider="twilio", channel="sms", sender=ANA)
+    await take_turn(await line.agent.claim(conversation), line.agent.deps)
+    clock.advance(31)
+    await line.agent.send_all()
+    assert [row["state"] for row in await line.outbound()] == ["failed", "superseded", "queued"]
+    assert line.agent.models.drafted[-1] == f"{QUESTION}\n¿hola?", "and it answers both"
 
 
 async def test_address_that_cannot_be_reached_is_used_again_when_they_write(line: Line, clock: FakeClock) -> None:
