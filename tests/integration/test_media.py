@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.message import EmailMessage
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from agent.language import LanguageDetector
 from agent.media import MAX_ATTEMPTS, MAX_IMAGES, discard_media, see_media
 from agent.store.db import Database, Tx
 from agent.unseen import unseen_text
-from jobs.worker import sweep_media
+from jobs.worker import run_worker, sweep_media
 from tests.conftest import FakeClock
 from tests.factories import make_tenant
 from tests.files import HTML, JPEG, OGG, PDF, PROGRAM, WEBP, png
@@ -322,3 +323,22 @@ async def test_bytes_that_cannot_go_now_are_tried_again(hands: MediaAgent, tmp_p
     assert await discard_media(hands.agent.deps) == 0
     path.rmdir()
     assert await discard_media(hands.agent.deps) == 1
+
+
+# --- slots -------------------------------------------------------------------------------------------------------
+
+
+async def test_turns_that_wait_for_files_do_not_keep_them_from_being_fetched(hands: MediaAgent) -> None:
+    settings = hands.agent.deps.settings.model_copy(update={"nightshift_worker_concurrency": 1})
+    deps = replace(hands.agent.deps, settings=settings)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        await hands.hear_file("image", JPEG, "image/jpeg", text="¿cuánto cuesta este?")
+        group.create_task(run_worker(deps, hands.agent.queue, stop))
+        async with asyncio.timeout(20):
+            while not hands.agent.sender.taken:
+                await asyncio.sleep(0.02)
+        stop.set()
+    assert [file["state"] for file in await hands.files()] == ["stored"]
+    (turn,) = hands.agent.models.turns
+    assert [image.content for image in turn.images] == [JPEG]
