@@ -173,7 +173,7 @@ def _own_because(turn: Turn, classification: Classification, sources: Sources, r
         "another intent": not {classification.intent, *classification.secondary} <= REUSABLE,
         "unsure": classification.confidence < turn.tenant.policy.sure_above,
         "displeased": classification.sentiment == "negative",
-        "attachments": any(message.media for message in turn.inbound),
+        "attachments": bool(turn.images) or any(message.media for message in turn.inbound),
         "refers to something": any(_refers(message.details) for message in turn.inbound),
         "several questions": text.count("?") > 1 or len(words.split()) > MAX_WORDS,
         "contact data": bool(_CONTACT_DATA.search(text)),

@@ -63,10 +63,13 @@ def dump_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
 def settle(reply: Reply, reason: str) -> Decision:
     """Turn the verdicts that bind the text's author into a decision: the worst decides.
 
+    A template was filled in by code, whoever sends it: all rules bind it.
+
     Raises:
         ValueError: no rule has checked the text.
     """
-    text, decisive = reply.candidate.text, worst(binding(reply.verdicts, reply.candidate.author))
+    text, author = reply.candidate.text, "agent" if reply.candidate.template else reply.candidate.author
+    decisive = worst(binding(reply.verdicts, author))
     match decisive.outcome:
         case "block" if reply.source == "rule":
             return Nothing(reason=decisive.reason)

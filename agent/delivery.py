@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from agent.check import check, dump_verdicts, settle
+from agent.closed_window import reopen, why_template_may_not_leave
 from agent.decide import MAX_SUPERSEDED
 from agent.gather import load_answered_turn
 from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
+from agent.reopening import is_only_too_late
+from agent.screen import is_opt_out
 from agent.sending_rates import usual_rate
 from agent.store import conversations, deliveries, events, messages, outbox, turns
 from agent.store.db import Tx
@@ -43,7 +46,7 @@ from agent.types import (
 CLAIM_S = 30.0
 """How long a claim holds. Whoever takes it over then asks the provider first."""
 BEHIND_S = 1.0
-"""How soon a message that must wait for an earlier one is looked at again."""
+"""How soon a message that must wait for an earlier one, or for an opt-out to be read, is looked at again."""
 TRIED_S = 5.0
 """How soon a line about an outage is looked at again, whose turn is being tried just now."""
 LOOK_AGAIN_S = 60.0
@@ -70,6 +73,10 @@ class ClaimedDelivery:
     token: UUID
     claimed_at_s: float
     """Monotonic seconds, of this process."""
+    segments: int
+    """SMS: parts it is carried as; else 0."""
+    carriage_microusd: int
+    """What they cost; 0 where that is not known."""
     must_reconcile: bool
     """An earlier attempt's outcome is unknown: ask the provider first."""
 
@@ -104,6 +111,8 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
             attempt=attempt,
             token=token,
             claimed_at_s=time.monotonic(),
+            segments=entry.segments or 0,
+            carriage_microusd=entry.carriage_microusd or 0,
             must_reconcile=entry.state == "sending",
         )
 
@@ -126,7 +135,7 @@ async def _has_slot(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
         account_id=entry.account_id,
         seq=entry.seq,
         is_proactive=message.purpose in PROACTIVE,
-        cost_s=entry.segments / rate if rate else 0.0,
+        cost_s=(entry.segments or 1) / rate if rate else 0.0,
     )
     slot_at = await take_slot(tx, applicant, now)
     if slot_at is not None:
@@ -152,9 +161,7 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return turn
     if await _is_taken_back(tx, entry, turn, deps):
         return None
-    if entry.unusable_reason:
-        await _withdraw(tx, entry, "the address cannot be reached")
-        await _ask_person(tx, entry, "Cannot be reached at this address", entry.candidate, detail=entry.unusable_reason)
+    if await _is_impossible(tx, entry):
         return None
     match await _check_again(tx, entry, turn, deps):
         case Send(reply=Reply(not_before=None)):
@@ -163,7 +170,8 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
             await _postpone(tx, entry, until, deps)
         case Escalate(reason=reason, verdicts=verdicts):
             await _withdraw(tx, entry, reason)
-            await _ask_person(tx, entry, reason, entry.candidate, verdicts)
+            if not is_only_too_late(verdicts) or not await reopen(tx, entry.message.id, deps, verdicts):
+                await _ask_person(tx, entry, reason, entry.candidate, verdicts)
         case Nothing(reason=reason):
             await _withdraw(tx, entry, reason)
     return None
@@ -186,6 +194,19 @@ async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps
     if stale := entry.source != "rule" and await _is_stale(tx, turn):
         await _supersede(tx, entry, turn, deps)
     return stale
+
+
+async def _is_impossible(tx: Tx, entry: OutboxEntry) -> bool:
+    """Give a message to a person that the provider would surely refuse."""
+    if why := entry.unusable_reason:
+        reason, withdrawn = "Cannot be reached at this address", "the address cannot be reached"
+    elif why := await why_template_may_not_leave(tx, entry.candidate):
+        reason, withdrawn = "The template may not be sent", "its template may not be sent"
+    else:
+        return False
+    await _withdraw(tx, entry, withdrawn)
+    await _ask_person(tx, entry, reason, entry.candidate, detail=why)
+    return True
 
 
 async def _check_again(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> Decision:
@@ -217,7 +238,17 @@ async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     if entry.is_behind:  # its own time stays: a third message must see that this one was due before it
         await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
         return True
+    if await _has_unread_opt_out(tx, entry):  # its turn will take this message back, or find that it was none
+        await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
+        return True
     return False
+
+
+async def _has_unread_opt_out(tx: Tx, entry: OutboxEntry) -> bool:
+    """Whether the contact has asked us to stop, on any channel, and no worker has come to it yet."""
+    if entry.candidate.purpose == "opt_out_confirmation":
+        return False
+    return any(map(is_opt_out, await messages.list_unread_of_contact(tx, entry.conversation_id)))
 
 
 async def _is_stale(tx: Tx, turn: Turn) -> bool:

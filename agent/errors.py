@@ -77,6 +77,10 @@ class Ambiguous(NightshiftError):  # noqa: N818
     """Nobody knows whether the provider took the message: reconcile before any resend."""
 
 
+class CannotAsk(NightshiftError):  # noqa: N818
+    """A person acts: this provider never says what became of a message."""
+
+
 class Fenced(NightshiftError):  # noqa: N818
     """The conversation was taken over by another worker: write nothing."""
 

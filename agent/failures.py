@@ -17,6 +17,7 @@ Failure = Literal[
     "policy_defer",
     "content",
     "permission",
+    "template",
     "config",
     "account",
     "rate",
@@ -56,7 +57,12 @@ REACTIONS: Mapping[Failure, Reaction] = {
     "content": Reaction(escalate="Could not be delivered as it is: change the text or the attachment"),
     "permission": Reaction(
         escalate="Could not be delivered",
-        alert="allow the destination or approve the template in the provider's console; others are not affected",
+        alert="allow the destination in the provider's console; others are not affected",
+    ),
+    "template": Reaction(
+        escalate="The template may not be sent",
+        alert="WhatsApp has rejected, paused or disabled a template: it is not sent until a sync finds it approved "
+        "again; `nightshift templates list` shows all",
     ),
     "config": Reaction(
         keeps=True,

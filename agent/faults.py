@@ -17,7 +17,8 @@ POINTS = (
     *("receive.parsed", "receive.storing", "receive.committed"),
     *("turn.gathered", "turn.screened", "turn.detected", "turn.retrieved", "turn.classify.answered", "turn.classified"),
     *("turn.routed", "turn.draft.answered", "turn.drafted", "turn.checked", "turn.deciding", "turn.decided"),
-    *("deliver.claiming", "deliver.claimed", "deliver.called", "deliver.recording", "deliver.recorded"),
+    *("deliver.claiming", "deliver.claimed", "deliver.called", "deliver.asked"),
+    *("deliver.recording", "deliver.recorded"),
 )
 """All there are, in the order in which a message reaches them. `storing`, `deciding`, `claiming` and `recording` lie in
 a transaction, just before it commits; `receive.storing` is for mail alone, the others are stored by one statement."""

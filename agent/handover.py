@@ -9,12 +9,14 @@ import time
 from datetime import timedelta
 
 from agent.delivery import CLAIM_S, ClaimedDelivery
-from agent.errors import Ambiguous, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.failures import REACTIONS
 from agent.ports import AgentDeps
+from agent.reports import apply_report
 from agent.store import conversations, deliveries, events, outbox, senders
 from agent.store.db import Tx
-from agent.types import Receipt
+from agent.store.escalations import insert_escalation
+from agent.types import DeliveryStatus, OutboundMessage, Receipt
 from agent.undelivered import Refusal, hold_sender, react
 
 CALL_S = CLAIM_S / 2
@@ -24,7 +26,8 @@ CALL_S = CLAIM_S / 2
 async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
     """Ask the provider for a message an earlier attempt may have sent, and record what it says.
 
-    What it does not have goes back into the outbox; if it cannot be asked, the message waits.
+    What it does not have goes back into the outbox. If it cannot be asked now, the message waits; if it never can, the
+    message stays unknown, and a person decides.
     """
     async with deps.db.tenant(claimed.message.tenant_id) as tx:
         since = await deliveries.first_claimed_at(tx, claimed.message.id) or deps.now()
@@ -38,7 +41,13 @@ async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
             observation.update(level="WARNING", status_message="provider could not be asked")
             await _wait(claimed, exc, "ambiguous", deps)
             return
+        except CannotAsk as exc:
+            observation.update(level="WARNING", status_message="nobody can be asked")
+            deps.reach("deliver.asked")
+            await _stay_unknown(claimed, exc, deps)
+            return
         observation.update(output="found" if receipt else "absent")
+    deps.reach("deliver.asked")
     if receipt is None:
         await _recheck_before_resend(claimed, deps)
     else:
@@ -58,6 +67,30 @@ async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> N
                 error="the provider never got the earlier attempt",
             )
             await deps.queue.deliver(tx, claimed.message.tenant_id, claimed.message.id)
+
+
+async def _stay_unknown(claimed: ClaimedDelivery, error: CannotAsk, deps: AgentDeps) -> None:
+    """Nobody will ever say whether it left: a second copy would be a guess, so a person sees it as unknown.
+
+    A report that comes later still settles it, and takes the question back.
+    """
+    message = claimed.message
+    _count(claimed, "unknown", deps)
+    async with deps.db.tenant(message.tenant_id) as tx:
+        await conversations.lock_for_delivery(tx, claimed.conversation_id)
+        await deliveries.close_delivery(tx, message.id, claimed.attempt, "ambiguous", at=deps.now(), error=str(error))
+        if await outbox.close_outbox_entry(tx, message.id, "unknown", token=claimed.token, error=str(error)):
+            await insert_escalation(
+                tx,
+                tenant_id=message.tenant_id,
+                conversation_id=claimed.conversation_id,
+                turn_id=claimed.turn_id,
+                message_id=message.id,
+                reason="Delivery outcome unknown",
+                detail=str(error),
+                draft=message.text,
+            )
+            await _event(tx, claimed, "delivery.unknown", {})
 
 
 async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
@@ -92,20 +125,34 @@ def _time_left_s(claimed: ClaimedDelivery) -> float:
 async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:
     message = claimed.message
     _count(claimed, outcome, deps)
+    deps.metrics.sms_parts.labels(message.provider).inc(claimed.segments)
+    deps.metrics.sms_cost.labels(message.provider).inc(claimed.carriage_microusd)
     async with deps.db.tenant(message.tenant_id) as tx:
         await conversations.lock_for_delivery(tx, claimed.conversation_id)
         await deliveries.close_delivery(
             tx, message.id, claimed.attempt, outcome, at=deps.now(), provider_id=receipt.provider_id
         )
         # A status callback may have overtaken us and moved the row on: then there is nothing left to close.
-        await outbox.close_outbox_entry(
-            tx, message.id, receipt.state, token=claimed.token, provider_id=receipt.provider_id
-        )
+        state = "queued" if receipt.state == "failed" else receipt.state
+        await outbox.close_outbox_entry(tx, message.id, state, token=claimed.token, provider_id=receipt.provider_id)
         await conversations.count_superseded(tx, claimed.conversation_id, superseded=False)
         await senders.clear_trouble(tx, claimed.account_id)
         await _event(tx, claimed, "delivery.accepted", {"provider_id": receipt.provider_id, "outcome": outcome})
+        if receipt.state == "failed":  # it was reported on, or will be; whichever comes first is acted upon
+            await apply_report(tx, message.tenant_id, _as_report(message, receipt), deps)
         deps.reach("deliver.recording")
     deps.reach("deliver.recorded")
+
+
+def _as_report(message: OutboundMessage, receipt: Receipt) -> DeliveryStatus:
+    return DeliveryStatus(
+        provider=message.provider,
+        provider_id=receipt.provider_id,
+        state=receipt.state,
+        message_id=message.id,
+        error_code=receipt.error_code,
+        failure=receipt.failure,
+    )
 
 
 async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: AgentDeps) -> None:

@@ -1,9 +1,10 @@
 """Files that come with messages: fetch and keep them (the job), and look at them before a turn is taken.
 
-The job's work is idempotent: what is stored is found by its content, and a file's fate is recorded once.
+The job's work is idempotent: a file is stored under its id, and its fate is recorded once.
 """
 
 import asyncio
+import hashlib
 from dataclasses import replace
 
 import structlog
@@ -23,8 +24,12 @@ WAIT_S, WAIT_TO_HEAR_S = 6.0, 15.0
 """A turn waits so long for its files, and for voice notes that can be transcribed; then it goes on without."""
 POLL_S = 0.1
 MAX_IMAGES = 4
-"""Pictures of one burst that a model is shown, the newest."""
+"""Pictures that a model is shown, the newest."""
+RECENT_MESSAGES = 6
+"""So many messages back a picture is shown again: "how much is this one?" often comes after it."""
 MAX_TRANSCRIPT_CHARS = 6_000
+DISCARD_AFTER_S = 600.0
+"""Longer than a worker can take to fetch and store a file: one whose row goes meanwhile must not stay behind."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +55,9 @@ async def _keep(
     try:
         fetched = await _fetch(pending, original, access)
         content_type = await asyncio.to_thread(accept_type, fetched.content, pending.announced_type)
-        sha256 = await access.store.put(tenant_id, fetched.content, content_type)
+        await access.store.put(tenant_id, pending.id, fetched.content, content_type)
         stored = StoredFile(
-            sha256=sha256,
+            sha256=hashlib.sha256(fetched.content).hexdigest(),
             size=len(fetched.content),
             content_type=content_type,
             filename=pending.filename or fetched.filename,
@@ -109,6 +114,23 @@ async def _end(tenant_id: TenantId, pending: PendingMedia, state: MediaState, re
             )
 
 
+async def discard_media(deps: AgentDeps) -> int:
+    """Delete the bytes of files whose messages are gone; return how many. What cannot go now is tried again."""
+    if deps.media is None:
+        return 0
+    async with deps.db.system() as connection:
+        discarded = await media.list_discarded_media(connection, after_s=DISCARD_AFTER_S)
+    for tenant_id, media_id in discarded:
+        try:
+            await deps.media.store.delete(tenant_id, media_id)
+        except Retryable as exc:
+            log.warning("media.not_deleted", media=str(media_id), error=str(exc))
+            return 0
+        async with deps.db.tenant(tenant_id) as tx:
+            await media.forget_discarded_media(tx, media_id)
+    return len(discarded)
+
+
 # --- in a turn ---------------------------------------------------------------------------------------------------
 
 
@@ -117,17 +139,24 @@ async def see_media(turn: Turn, deps: AgentDeps) -> Turn:
 
     Waits for files that are still being fetched, a few seconds and never longer.
     """
-    ids = [message.id for message in turn.inbound if message.media]
-    if deps.media is None or not ids:
+    if deps.media is None:
         return turn
-    await _wait(turn, ids, deps.media, deps)
+    inbound = await _arrived(turn, deps.media, deps)
+    if not deps.media.shows_images:
+        return replace(turn, inbound=inbound)
+    images = await _load_images(turn.tenant.id, (*turn.history[-RECENT_MESSAGES:], *inbound), deps.media)
+    return replace(turn, inbound=inbound, images=images)
+
+
+async def _arrived(turn: Turn, access: MediaAccess, deps: AgentDeps) -> tuple[Message, ...]:
+    """Return the burst as it stands once its files are there."""
+    ids = [message.id for message in turn.inbound if message.media]
+    if not ids:
+        return turn.inbound
+    await _wait(turn, ids, access, deps)
     async with deps.db.tenant(turn.tenant.id) as tx:
         seen = {message.id: message for message in await messages.list_messages(tx, ids)}
-    inbound = tuple(seen.get(message.id, message) for message in turn.inbound)
-    images = await _load_images(turn.tenant.id, inbound, deps.media) if deps.media.shows_images else ()
-    if inbound == turn.inbound and not images:
-        return turn
-    return replace(turn, inbound=inbound, images=images)
+    return tuple(seen.get(message.id, message) for message in turn.inbound)
 
 
 async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: AgentDeps) -> None:
@@ -142,18 +171,19 @@ async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: Age
     log.info("media.not_waited_for", turn=str(turn.id))
 
 
-async def _load_images(tenant_id: TenantId, inbound: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:
+async def _load_images(tenant_id: TenantId, told: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:
     """Read the pictures that a model may look at, oldest first."""
-    shown = [each for message in inbound for each in message.media if _is_shown(message, each)][-MAX_IMAGES:]
+    shown = [each for message in told for each in message.media if _is_shown(message, each)][-MAX_IMAGES:]
     images = []
     for each in shown:
+        if each.id is None:
+            continue
         try:
-            content = await access.store.get(tenant_id, each.sha256)
+            content = await access.store.get(tenant_id, each.id)
         except (MediaMissing, Retryable) as exc:
             log.warning("media.not_shown", media=str(each.id), error=str(exc))
             continue
-        if each.id is not None:
-            images.append(Image(media_id=each.id, content_type=each.content_type, content=content))
+        images.append(Image(media_id=each.id, content_type=each.content_type, content=content))
     return tuple(images)
 
 

@@ -1,22 +1,19 @@
-"""The media store in Supabase Storage: a private bucket, one object per tenant and content.
+"""The media store in Supabase Storage: a private bucket, one object per file.
 
 Plain HTTP to the Storage API (https://supabase.com/docs/reference/api), so that no further client is needed. Its errors
 are JSON whose `statusCode` counts, not always the HTTP status: a missing object or bucket is a 400.
 """
 
 import asyncio
-import hashlib
-import re
 
 import httpx
 
 from agent.errors import MediaMissing, Retryable
-from agent.types import TenantId
+from agent.types import MediaId, TenantId
 
 BUCKET = "nightshift-media"
 TIMEOUT = httpx.Timeout(connect=5, read=20, write=20, pool=5)
 TOTAL_TIMEOUT_S = 40.0
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class SupabaseMediaStore:
@@ -29,32 +26,33 @@ class SupabaseMediaStore:
             timeout=timeout,
         )
 
-    async def put(self, tenant_id: TenantId, content: bytes, content_type: str) -> str:
+    async def put(self, tenant_id: TenantId, media_id: MediaId, content: bytes, content_type: str) -> None:
         """Keep a file; see `agent.ports.MediaStore`."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        answer = await self._upload(tenant_id, sha256, content, content_type)
+        headers = {"content-type": content_type, "x-upsert": "true", "cache-control": "no-store"}
+        path = _object(tenant_id, media_id)
+        answer = await self._send("POST", path, content=content, headers=headers)
         if _status(answer) == 404:
             await self._make_bucket()
-            answer = await self._upload(tenant_id, sha256, content, content_type)
+            answer = await self._send("POST", path, content=content, headers=headers)
         _require_success(answer)
-        return sha256
 
-    async def get(self, tenant_id: TenantId, sha256: str) -> bytes:
+    async def get(self, tenant_id: TenantId, media_id: MediaId) -> bytes:
         """Return a file; see `agent.ports.MediaStore`."""
-        answer = await self._send("GET", f"/object/{BUCKET}/{_path(tenant_id, sha256)}")
+        answer = await self._send("GET", _object(tenant_id, media_id))
         if _status(answer) == 404:
-            raise MediaMissing(f"The file {sha256} of tenant {tenant_id} is not in Supabase Storage.")
+            raise MediaMissing(f"The file {media_id} of tenant {tenant_id} is not in Supabase Storage.")
         _require_success(answer)
         return answer.content
+
+    async def delete(self, tenant_id: TenantId, media_id: MediaId) -> None:
+        """Have a file no more; see `agent.ports.MediaStore`."""
+        answer = await self._send("DELETE", _object(tenant_id, media_id))
+        if _status(answer) != 404:
+            _require_success(answer)
 
     async def aclose(self) -> None:
         """Release connections."""
         await self._http.aclose()
-
-    async def _upload(self, tenant_id: TenantId, sha256: str, content: bytes, content_type: str) -> httpx.Response:
-        headers = {"content-type": content_type, "x-upsert": "true", "cache-control": "no-store"}
-        path = f"/object/{BUCKET}/{_path(tenant_id, sha256)}"
-        return await self._send("POST", path, content=content, headers=headers)
 
     async def _make_bucket(self) -> None:
         answer = await self._send("POST", "/bucket", json={"id": BUCKET, "name": BUCKET, "public": False})
@@ -69,10 +67,8 @@ class SupabaseMediaStore:
             raise Retryable(f"Supabase Storage gave no answer: {type(exc).__name__}.") from exc
 
 
-def _path(tenant_id: TenantId, sha256: str) -> str:
-    if _SHA256.fullmatch(sha256) is None:
-        raise ValueError("a file is known by the 64 hexadecimal digits of its SHA-256")
-    return f"{tenant_id}/{sha256}"
+def _object(tenant_id: TenantId, media_id: MediaId) -> str:
+    return f"/object/{BUCKET}/{tenant_id}/{media_id}"
 
 
 def _status(answer: httpx.Response) -> int:

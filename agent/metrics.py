@@ -30,6 +30,15 @@ class Metrics:
             ["provider", "outcome"],
             registry=self.registry,
         )
+        self.sms_parts = Counter(
+            "nightshift_sms_parts", "Parts of SMS that a provider has taken.", ["provider"], registry=self.registry
+        )
+        self.sms_cost = Counter(
+            "nightshift_sms_cost_microusd",
+            "Cost of those parts in micro-dollars, where the tenant's file says it.",
+            ["provider"],
+            registry=self.registry,
+        )
         self.holding_lines = Counter(
             "nightshift_holding_lines",
             "Lines written to tell prospects that the models are down.",

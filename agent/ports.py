@@ -20,6 +20,7 @@ from agent.types import (
     Classification,
     ConversationId,
     Draft,
+    MediaId,
     Message,
     MessageId,
     ModelCall,
@@ -100,6 +101,7 @@ class ChannelSender(Protocol):
 
         Raises:
             Retryable: the provider could not be asked now.
+            CannotAsk: it can never be asked: nobody will know.
         """
         ...
 
@@ -274,22 +276,30 @@ class MediaFetcher(Protocol):
 
 
 class MediaStore(Protocol):
-    """Keeps files by tenant and content."""
+    """Keeps files by tenant and id: each belongs to one message, and goes with it."""
 
-    async def put(self, tenant_id: TenantId, content: bytes, content_type: str) -> str:
-        """Keep a file; return its SHA-256 in hexadecimal. The same content is kept once.
+    async def put(self, tenant_id: TenantId, media_id: MediaId, content: bytes, content_type: str) -> None:
+        """Keep a file; one of the same id is replaced.
 
         Raises:
             Retryable: it could not be kept now.
         """
         ...
 
-    async def get(self, tenant_id: TenantId, sha256: str) -> bytes:
+    async def get(self, tenant_id: TenantId, media_id: MediaId) -> bytes:
         """Return a file.
 
         Raises:
             MediaMissing: it is not there.
             Retryable: it could not be read now.
+        """
+        ...
+
+    async def delete(self, tenant_id: TenantId, media_id: MediaId) -> None:
+        """Have a file no more, whether or not there was one.
+
+        Raises:
+            Retryable: it could not be deleted now.
         """
         ...
 

@@ -3,7 +3,7 @@
 A pure decision with its reasons. Nothing is sent from here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from agent.guardrails import reply_window
 from agent.guardrails.consent import INQUIRY
 from agent.prices import country_of
 from agent.reply_window import reply_window_of
-from agent.template_types import Proposal, Template, TemplatePurpose, TemplateUse
+from agent.template_types import FilledTemplate, Proposal, Template, TemplatePurpose, TemplateUse
 from agent.templates import Filling, TemplateError, fill, names_prices, preview, problems_of
 from agent.types import Candidate, Channel, ConversationId, Draft, Verdict
 
@@ -44,6 +44,8 @@ class Closed:
     has_unanswered_template: bool = False
     """A template has gone out, or is about to, since the contact wrote last."""
     elsewhere: tuple[Elsewhere, ...] = ()
+    objection: Callable[[str, FilledTemplate], str] = lambda *_: ""
+    """What stands against a filled template, such as that it does not say who writes; empty: nothing."""
 
 
 def is_only_too_late(verdicts: Sequence[Verdict]) -> bool:
@@ -118,12 +120,9 @@ def _try(use: TemplateUse, closed: Closed, templates: Sequence[Template]) -> Pro
         filled = fill(template, use, closed.filling)
     except TemplateError as exc:
         return exc.reason
-    return Proposal(
-        kind="template",
-        reason=f"The reply window has closed; {use.label} is approved for this ({use.purpose})",
-        text=preview(template, filled.variables),
-        template=filled,
-    )
+    text = preview(template, filled.variables)
+    reason = f"The reply window has closed; {use.label} is approved for this ({use.purpose})"
+    return closed.objection(text, filled) or Proposal(kind="template", reason=reason, text=text, template=filled)
 
 
 def find_template(use: TemplateUse, templates: Sequence[Template]) -> Template | None:
@@ -132,6 +131,19 @@ def find_template(use: TemplateUse, templates: Sequence[Template]) -> Template |
     right = [each for each in named if each.language.replace("-", "_").split("_")[0].lower() == use.language]
     approved = [each for each in right if each.approval == "approved"]
     return next(iter((*approved, *right, *named)), None)
+
+
+def why_not_now(filled: FilledTemplate, text: str, templates: Sequence[Template]) -> str:
+    """Return why a template that was filled earlier, and then read as `text`, may not be sent; empty: it may."""
+    template = next((each for each in templates if each.sid == filled.sid), None)
+    if template is None:
+        return f"The provider's account no longer has the template {filled.name}, or the tenant file does not list it."
+    if template.approval != "approved":
+        why = f" ({template.rejection_reason})" if template.rejection_reason else ""
+        return f"WhatsApp's word on the template {filled.name} is now: {template.approval}{why}."
+    if preview(template, filled.variables) != text:
+        return f"The template {filled.name} no longer says what was checked."
+    return ""
 
 
 def _unreachable(place: Elsewhere, now: datetime) -> str:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from agent.guardrails.reply_window import MARGIN, WINDOW
 from agent.types import Channel
 
+OPEN_FOR = WINDOW - MARGIN
+"""How long after the contact's last message we may write freely."""
 SOON = timedelta(hours=2)
 """With less than this left, a view should warn."""
 
@@ -28,6 +30,11 @@ class ReplyWindow:
         return self.remaining > timedelta(0)
 
     @property
+    def remaining_s(self) -> int:
+        """Whole seconds until it closes, for a countdown."""
+        return int(self.remaining.total_seconds())
+
+    @property
     def closes_soon(self) -> bool:
         """Whether it is open, and for less than `SOON`."""
         return timedelta(0) < self.remaining <= SOON
@@ -37,7 +44,7 @@ class ReplyWindow:
         """How long it stays open, in words: `closes in 23 h 55 min`."""
         if not self.is_open:
             return "closed: only an approved template may be sent"
-        hours, minutes = divmod(int(self.remaining.total_seconds()) // 60, 60)
+        hours, minutes = divmod(self.remaining_s // 60, 60)
         if hours or minutes:
             return f"closes in {hours} h {minutes:02d} min" if hours else f"closes in {minutes} min"
         return "closes in less than a minute"
@@ -47,5 +54,5 @@ def reply_window_of(channel: Channel, last_inbound_at: datetime | None, now: dat
     """Return a conversation's reply window; None: its channel has none, or the contact has never written."""
     if channel != "whatsapp" or last_inbound_at is None:
         return None
-    closes_at = last_inbound_at + WINDOW - MARGIN
+    closes_at = last_inbound_at + OPEN_FOR
     return ReplyWindow(closes_at=closes_at, remaining=max(closes_at - now, timedelta(0)))

@@ -116,6 +116,15 @@ def opt_out_evidence(text: str, context: str | None = None) -> str:
     return found[0].strip() if found else ""
 
 
+def is_opt_out(message: Message) -> bool:
+    """Say whether a message is an opt-out by itself, whatever was said before it: enough to send nothing meanwhile."""
+    if message.automatic or message.details.keyword == "start":
+        return False
+    keyword = message.details.keyword
+    of_provider = keyword == "stop" or (message.provider_handled_opt_out and not keyword)
+    return of_provider or bool(opt_out_evidence(_said(message)))
+
+
 def _answers_that_we_stop(words: str, context: str) -> bool:
     """Say whether an answer to our own question, or its choice from our menu, means that we must stop."""
     if choice := CHOICE.match(words):

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     twilio_messaging_service_sid: str | None = None
     twilio_base_url: str | None = None
     nightshift_templates_sync_min: int = Field(default=15, ge=1, le=1440)
+    nightshift_sweep_min: int = Field(default=5, ge=1, le=1440)
 
     # E-mail
     smtp_url: SecretStr | None = None

@@ -12,14 +12,24 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from agent.attachments import without_files
 from agent.errors import NightshiftError
 from agent.prices import PriceReferenceError, choose_currency, find_references, local_date, render
 from agent.template_types import FilledTemplate, Template, TemplateUse, TemplateVariable
 from agent.types import CatalogueItem, Contact, Draft, Tenant, Turn
 
-SOURCES = ("contact.first_name", "contact.name", "tenant.name", "item.name", "item.price", "given")
+SOURCES = (
+    "contact.first_name",
+    "contact.name",
+    "tenant.name",
+    "tenant.disclosure",
+    "item.name",
+    "item.price",
+    "given",
+)
 """Where a value may come from, besides a price reference such as `{price:EN-INT}`. `item` is the one that the
-conversation is about; `given` is what the person who sends it types in."""
+conversation is about; `tenant.disclosure` says that an assistant writes, which the first message to anybody must;
+`given` is what the person who sends it types in."""
 MAX_VALUE_UNITS = 250
 """Twilio takes 1600 UTF-16 units but advises against more than this."""
 MAX_BODY_UNITS = 1024
@@ -207,6 +217,7 @@ def _sourced(place: str, variable: TemplateVariable, use: TemplateUse, filling: 
         "contact.first_name": name.partition(" ")[0],
         "contact.name": name,
         "tenant.name": tenant.name,
+        "tenant.disclosure": tenant.disclosure.get(use.language, ""),
         "item.name": item.name.get(use.language, item.name[tenant.default_language]) if item else "",
         "given": filling.given.get(place, ""),
     }
@@ -259,7 +270,7 @@ def names_prices(draft: Draft | None) -> bool:
 
 def _references(text: str) -> tuple[Any, ...]:
     try:
-        return find_references(text)
+        return find_references(without_files(text))
     except PriceReferenceError:
         return ()
 

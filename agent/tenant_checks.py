@@ -9,6 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -69,6 +70,7 @@ def check_whole(entry: TenantEntry) -> list[Problem]:
         _overlapping_prices,
         _overlapping_hours,
         _amounts_in_own_currency,
+        _files_at_home,
         check_templates,
     )
     return [problem for check in checks for problem in check(entry)]
@@ -78,6 +80,14 @@ def _languages(entry: TenantEntry) -> Iterator[Problem]:
     """The default language is one of the tenant's."""
     if entry.default_language not in entry.languages:
         yield Problem(("default_language",), f"expected one of `languages` (got {entry.default_language!r})")
+
+
+def _files_at_home(entry: TenantEntry) -> Iterator[Problem]:
+    """Files are on the tenant's own domains: their links may stand in replies."""
+    for i, item in enumerate(entry.catalogue):
+        host = urlsplit(item.file or "").hostname or ""
+        if item.file and not any(host == domain or host.endswith(f".{domain}") for domain in entry.links):
+            yield Problem(("catalogue", i, "file"), f"expected an address on a domain under `links` (got {host})")
 
 
 def _localised(entry: TenantEntry) -> Iterator[tuple[Path, Mapping[str, str]]]:

@@ -135,6 +135,15 @@ class ChannelEntry(Entry):
     channel: Channel
     address: str
     provider: Provider
+    messages_per_second: float | None = Field(default=None, gt=0, le=1000)
+    segment_usd: Amount | None = None
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.segment_usd is not None and self.channel != "sms":
+            raise ValueError(f"only SMS is billed by parts; leave `segment_usd` out for {self.channel}")
+        parse_usd(self.segment_usd or "0")
+        return self
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -279,6 +288,7 @@ class ItemEntry(Entry):
     prices: tuple[PriceEntry, ...] = ()
     instalments: InstalmentsEntry | None = None
     discounts: tuple[DiscountEntry, ...] = ()
+    file: Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"{}]{4,500}$")] | None = None
 
 
 class PassageEntry(Entry):

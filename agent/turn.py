@@ -142,7 +142,7 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
             decision=_answer_screened(turn, screened, language, deps), spoken=spoken, consent=_consent_change(screened)
         )
     if turn.conversation.owner == "staff":
-        return Resolution(decision=Nothing(reason="staff answer this conversation"), spoken=spoken)
+        return Resolution(decision=Escalate(reason="Wrote again to staff"), spoken=spoken)
     if unseen := judge_unseen(turn, hears=deps.media is not None and deps.media.transcriber is not None):
         return Resolution(decision=_answer_unseen(turn, unseen, language, deps), spoken=spoken)
 

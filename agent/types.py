@@ -121,6 +121,8 @@ class CatalogueItem:
     prices: tuple[Price, ...] = ()
     instalments: Instalments | None = None
     discounts: tuple[Discount, ...] = ()
+    file_url: str = ""
+    """A picture or brochure of it that a reply can take along; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -260,8 +262,6 @@ class Media:
     """None: only announced."""
     state: MediaState = "pending"
     reason: str = ""
-    sha256: str = ""
-    """Under which the media store has it; empty unless stored."""
     heard: bool = False
     """Whether it has been transcribed: then the message's text has what was said."""
 
@@ -304,7 +304,7 @@ class InboundMessage:
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
     kind: MessageKind = "text"
-    details: Details = Details()
+    details: Details = field(default_factory=Details)
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The payload as received (JSON-safe), kept for audit and replay."""
 
@@ -353,7 +353,7 @@ class Message:
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
     kind: MessageKind = "text"
-    details: Details = Details()
+    details: Details = field(default_factory=Details)
 
     @property
     def has_words(self) -> bool:
@@ -420,7 +420,7 @@ class Turn:
     spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
     """What models have cost so far, by what it counts towards."""
     images: tuple[Image, ...] = ()
-    """Pictures of the burst that a model is shown, oldest first; no other has been seen."""
+    """Pictures of the burst and of shortly before that a model is shown, oldest first; no other has been seen."""
 
     @property
     def words(self) -> str:
@@ -548,6 +548,8 @@ class Candidate:
     needs_human: bool = False
     template: FilledTemplate | None = None
     """What is sent instead of `text`, which is then its preview: an approved template needs no reply window."""
+    media_urls: tuple[str, ...] = ()
+    """Files that go with the text, where the provider can fetch them."""
 
 
 Outcome = Literal["pass", "revise", "hold", "block", "delay"]
@@ -685,6 +687,10 @@ class Receipt:
 
     provider_id: str
     state: DeliveryState
+    """How far it has got; found again after a doubtful attempt, it may have failed already."""
+    error_code: str | None = None
+    failure: Failure | None = None
+    """Where `state` is `failed`: as in `DeliveryStatus`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

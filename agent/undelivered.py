@@ -9,10 +9,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from agent.alerts import alert
+from agent.closed_window import reopen
 from agent.failures import REACTIONS, Failure
 from agent.opt_out import Wish, stop_writing
 from agent.ports import Deps
-from agent.store import senders
+from agent.store import senders, templates
 from agent.store import undelivered as store
 from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
@@ -43,7 +44,11 @@ async def react(tx: Tx, message_id: MessageId, refusal: Refusal, deps: Deps) -> 
     if reaction.unusable:
         await store.mark_unusable(tx, message.contact_point_id, reason, deps.now())
     await hold_sender(tx, message.account_id, refusal, deps)
+    if refusal.failure == "template":
+        await templates.doubt_template(tx, message_id)
     if refusal.was_taken and reaction.retry_in_s is not None and await _repeat(tx, message, reaction.retry_in_s, deps):
+        return
+    if refusal.failure == "window" and await reopen(tx, message_id, deps):
         return
     if reaction.escalate and not (reaction.suppress and message.purpose != "reply"):
         await _ask_person(tx, message, reaction.escalate, refusal)

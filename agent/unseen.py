@@ -4,7 +4,7 @@ A burst of nothing but such files is answered here: once, with the request to wr
 A burst with words goes on to a model, which is told what it has not seen (`attachment_status`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,10 +110,10 @@ def unseen_text(what: Missed, tenant: Tenant, language: str) -> str:
 # --- for models --------------------------------------------------------------------------------------------------
 
 
-def attachment_status(media: Media, shown: Collection[MediaId]) -> str:
-    """Return what a model must know about a file before it says anything of it."""
-    if media.id in shown:
-        return "shown to you"
+def attachment_status(media: Media, shown: Mapping[MediaId, int]) -> str:
+    """Return what a model must know about a file before it says anything of it. `shown`: numbers of its pictures."""
+    if number := shown.get(media.id) if media.id else None:
+        return f"shown to you: picture {number}"
     if media.heard:
         return "transcribed by a machine: what was said is in the text"
     match media.state:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
 
-from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Misconfigured, Permanent, Retryable
 from agent.mail_failures import mail_failure
 from agent.ports import Clock, Limits
 from agent.settings import LOOPBACK_HOSTS
@@ -130,17 +130,19 @@ class SmtpSender:
 
     async def find_sent(
         self,
-        message: OutboundMessage,  # noqa: ARG002 — the port's
+        message: OutboundMessage,
         since: datetime,  # noqa: ARG002 — the port's
         *,
         known: Collection[str] = (),  # noqa: ARG002 — the port's
     ) -> Receipt | None:
-        """Return None: an SMTP server cannot be asked, so a mail of unknown fate is sent again, with its Message-ID.
+        """Raise CannotAsk: an SMTP server says nothing of what it took, so a mail of unknown fate stays unknown.
 
-        The one rule for mail, whoever carries it. Most mailboxes show two copies of one Message-ID as one; in the
-        others the answer stands twice, which is better than not at all.
+        Many mailboxes show two copies of one Message-ID as one, but not all do: a second copy is for people to decide.
         """
-        return None
+        raise CannotAsk(
+            f"The mail to {message.recipient} may have left: the connection to the SMTP server, or this program, broke "
+            "off on the way, and such a server cannot be asked. If they do not react, send it again."
+        )
 
     async def aclose(self) -> None:
         """Nothing to release: no connection outlives a message."""

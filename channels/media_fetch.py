@@ -27,6 +27,8 @@ API_HOST = re.compile(r"api(\.[a-z0-9-]+){0,2}\.twilio\.com")
 """Twilio's API, also of an edge and region: the only hosts that get the credentials."""
 STORAGE_HOSTS = ("twilio.com", "twiliocdn.com", "amazonaws.com")
 """Domains to which the API redirects for the file itself."""
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Where IPv6-only networks see the IPv4 internet (RFC 6052)."""
 MAX_REDIRECTS = 4
 TIMEOUT = httpx.Timeout(connect=5, read=10, write=5, pool=5)
 TOTAL_TIMEOUT_S = 20.0
@@ -104,6 +106,8 @@ class TwilioMediaFetcher:
                 return await self._follow(url)
         except TimeoutError as exc:
             raise Retryable(f"the file did not come within {self._total_timeout_s:g} s") from exc
+        except httpx.InvalidURL as exc:
+            raise MediaRefused("the file's address is malformed") from exc
         except httpx.RequestError as exc:
             raise Retryable(f"the file could not be fetched: {type(exc).__name__}") from exc
 
@@ -156,6 +160,8 @@ class TwilioMediaFetcher:
     async def _public_address(self, host: str) -> str:
         try:
             found = await self._resolve(host, 443)
+        except UnicodeError as exc:
+            raise MediaRefused("the file's address names no possible host") from exc
         except OSError as exc:
             raise Retryable(f"the host {host} cannot be found") from exc
         if not found or not all(_is_public(each) for each in found):
@@ -206,12 +212,17 @@ def _origin(parts: SplitResult) -> str:
 
 
 def _is_public(address: str) -> bool:
+    """Say whether an address is of the public internet; an IPv6 one that leads to an IPv4 address, whether that is."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        within = found.ipv4_mapped or found.sixtofour
+        if found in NAT64:
+            within = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        found = within or found
+    return found.is_global and not found.is_multicast
 
 
 def _filename(answer: httpx.Response) -> str | None:

@@ -75,7 +75,7 @@ def build_media_links(deps: Deps, key: MediaKey, store: MediaStore) -> APIRouter
         if found is None:
             raise BadRequest("There is no such file.", status=404)
         try:
-            content = await store.get(TenantId(tenant_id), found.sha256)
+            content = await store.get(TenantId(tenant_id), MediaId(media_id))
         except MediaMissing as exc:
             raise BadRequest("The file is no longer kept.", status=404) from exc
         except Retryable as exc:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from agent.errors import Ambiguous, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.failures import Failure
 from agent.ports import Clock, Limits
 from agent.types import Channel, OutboundMessage, Receipt
@@ -74,17 +74,19 @@ class SendGridSender:
 
     async def find_sent(
         self,
-        message: OutboundMessage,  # noqa: ARG002 — the port's
+        message: OutboundMessage,
         since: datetime,  # noqa: ARG002 — the port's
         *,
         known: Collection[str] = (),  # noqa: ARG002 — the port's
     ) -> Receipt | None:
-        """Return None: asking SendGrid for a mail is a paid extra, so one of unknown fate is sent again.
+        """Raise CannotAsk: asking SendGrid for a mail is a paid extra, so one of unknown fate stays unknown.
 
-        The same rule as over SMTP, with the same Message-ID. But SendGrid reports by itself: an event on the mail
-        that comes while the claim holds (30 s) settles it, and nothing is sent again.
+        But SendGrid reports by itself: an event on the mail settles it, mostly before anybody comes to ask.
         """
-        return None
+        raise CannotAsk(
+            f"The mail to {message.recipient} may have left: the connection to SendGrid, or this program, broke off on "
+            "the way, and no event has come. If SendGrid's Activity Feed does not show it, send it again."
+        )
 
     async def aclose(self) -> None:
         """Release connections."""

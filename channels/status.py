@@ -21,6 +21,8 @@ from agent.ports import Deps
 from agent.store import operations, waiting
 from agent.store.db import Tx
 from agent.store.operations import Backlog, ReportedCircuit
+from agent.store.senders import TroubledSender, list_troubled
+from agent.store.sweeps import SweptAccount, list_sweeps
 from agent.store.waiting import Outage, WaitingTurns
 from channels.intake import Intake, Keeping
 from channels.spool import SpoolState
@@ -43,11 +45,23 @@ class Operations:
     outage: Outage | None
     waiting: Sequence[WaitingTurns]
     circuits: Sequence[ReportedCircuit]
+    swept: Sequence[SweptAccount]
+    troubled: Sequence[TroubledSender]
 
     @property
     def oldest_waiting_since(self) -> datetime | None:
         """Since when the turn waits for a model that has waited longest."""
         return min((each.oldest_since for each in self.waiting), default=None)
+
+    @property
+    def swept_until(self) -> datetime | None:
+        """Up to when every number has been asked for messages that no webhook brought; None: there is no number."""
+        return min((each.swept_until for each in self.swept), default=None)
+
+    @property
+    def unswept(self) -> int:
+        """How many numbers could not be asked the last time."""
+        return sum(bool(each.problem) for each in self.swept)
 
 
 def build_status(deps: Deps, intake: Intake) -> APIRouter:
@@ -118,6 +132,8 @@ async def _read(connection: Tx) -> Operations:
         outage=await waiting.find_outage(connection),
         waiting=await waiting.list_waiting(connection),
         circuits=await operations.list_circuits(connection),
+        swept=await list_sweeps(connection, "twilio"),
+        troubled=await list_troubled(connection),
     )
 
 
@@ -130,6 +146,16 @@ def _as_json(seen: Operations) -> dict[str, Any]:
             "turns": sum(each.turns for each in seen.waiting),
             "oldest_since": seen.oldest_waiting_since,
             "by_priority": {str(each.priority): each.turns for each in seen.waiting},
+        },
+        "missed_messages": {
+            "numbers": len(seen.swept),
+            "asked_until": seen.swept_until,
+            "not_asked": seen.unswept,
+        },
+        "refused_senders": {
+            "numbers": len(seen.troubled),
+            "messages": sum(each.waiting for each in seen.troubled),
+            "why": sorted({each.trouble for each in seen.troubled}),
         },
         "providers": _by_provider(seen.circuits),
     }
@@ -170,7 +196,6 @@ def _counted(totals: Iterable[tuple[Sample, float]]) -> Iterator[Metric]:
 
 def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
     """Yield what is so at this moment."""
-    oldest = seen.oldest_waiting_since
     yield _gauge("nightshift_workers", "Workers alive.", seen.workers)
     yield _gauge("nightshift_outbox", "Messages to be handed over, or under way.", seen.backlog.outbox)
     yield _gauge(
@@ -179,7 +204,7 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
     yield _gauge(
         "nightshift_oldest_waiting_seconds",
         "How long the turn has waited for a model that has waited longest.",
-        max((now - oldest).total_seconds(), 0) if oldest else 0,
+        _age_s(seen.oldest_waiting_since, now),
     )
     backlog = GaugeMetricFamily(
         "nightshift_backlog", "Conversations with a turn to take or under way.", labels=["state"]
@@ -192,19 +217,31 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
         waits.add_metric([str(each.priority)], each.turns)
     yield waits
     yield _circuits(seen.circuits)
+    yield _gauge(
+        "nightshift_sweep_age_seconds",
+        "How long ago Twilio was asked for messages that no webhook brought: the number asked longest ago.",
+        _age_s(seen.swept_until, now),
+    )
+    yield _gauge("nightshift_sweep_problems", "Numbers that could not be asked the last time.", seen.unswept)
+    yield _gauge("nightshift_refused_senders", "Numbers from which the provider takes nothing.", len(seen.troubled))
 
 
 def _kept(keeping: Keeping, now: datetime, *, is_there: bool) -> Iterator[Metric]:
     """Yield what this process knows by itself."""
     spool = keeping.spool
-    age = max((now - spool.oldest_at).total_seconds(), 0) if spool.oldest_at else 0
     yield _gauge("nightshift_database_up", "1 while this web process reaches PostgreSQL.", int(is_there))
     yield _gauge("nightshift_spool_files", "Webhooks on this host's disk that wait for PostgreSQL.", spool.files)
     yield _gauge("nightshift_spool_bytes", "Bytes of those webhooks.", spool.bytes)
-    yield _gauge("nightshift_spool_oldest_seconds", "How long the oldest of them has waited.", age)
+    yield _gauge(
+        "nightshift_spool_oldest_seconds", "How long the oldest of them has waited.", _age_s(spool.oldest_at, now)
+    )
     yield _gauge(
         "nightshift_spool_set_aside", "Webhooks that could not be processed; a person must look.", spool.set_aside
     )
+
+
+def _age_s(since: datetime | None, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0) if since else 0
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

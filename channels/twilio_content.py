@@ -12,9 +12,10 @@ import structlog
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
+from agent.errors import Ambiguous, Misconfigured, Retryable
 from agent.settings import Settings
 from agent.template_types import APPROVALS, Category, Template
+from channels.twilio_errors import read_refusal
 from channels.twilio_outbound import TIMEOUT, TwilioHttpClient
 
 PAGE_SIZE = 100
@@ -78,7 +79,7 @@ class TwilioContent:
                 page = await page.next_page_async()
                 found += [_template(record, record.approval_requests) for record in page]
         except (TwilioException, Ambiguous) as exc:
-            raise _refusal(exc) from exc
+            raise read_refusal(exc, "templates") from exc
         raise Retryable(f"Twilio's list of templates has no end after {MAX_PAGES} pages.")
 
     async def fetch(self, sid: str) -> Template | None:
@@ -94,7 +95,7 @@ class TwilioContent:
         except (TwilioException, Ambiguous) as exc:
             if getattr(exc, "status", None) == 404:
                 return None
-            raise _refusal(exc) from exc
+            raise read_refusal(exc, "templates") from exc
         return _template(record, approval.whatsapp)
 
     async def aclose(self) -> None:
@@ -128,17 +129,3 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     return value.replace("\0", "") if isinstance(value, str) else ""
-
-
-def _refusal(exc: TwilioException | Ambiguous) -> Retryable | Misconfigured | Permanent:
-    """Return who acts on a failed request. A page that fails comes as a bare exception with the answer inside."""
-    answer = exc.args[1] if len(exc.args) > 1 else None
-    status = getattr(exc, "status", None) or getattr(answer, "status_code", None) or 500
-    if status in (401, 403):
-        return Misconfigured(
-            f"Twilio does not let us read the templates (HTTP {status}).",
-            "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
-        )
-    if isinstance(exc, Ambiguous) or status >= 500:
-        return Retryable(f"Twilio could not be asked for its templates: {exc}")
-    return Permanent(f"Twilio does not tell its templates (HTTP {status}).", code=str(getattr(exc, "code", status)))

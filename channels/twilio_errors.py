@@ -7,7 +7,7 @@ Sources: https://www.twilio.com/docs/api/errors and the OpenAPI description of t
 
 from collections.abc import Mapping
 
-from agent.errors import Ambiguous, OptedOut, Permanent, Retryable
+from agent.errors import Ambiguous, Misconfigured, OptedOut, Permanent, Retryable
 from agent.failures import Failure
 from agent.types import MessageId
 
@@ -20,7 +20,8 @@ CODES: Mapping[Failure, frozenset[int]] = {
     "content": frozenset(
         {11751, 21602, 21605, 21617, 21619, 21620, 21623, 21656, 21658} | {30007, 63005, 63006, 63013, 63019, 63021}
     ),
-    "permission": frozenset({21408, 21604, 21608, 21609, 21910, 63040, 63041, 63042}),
+    "permission": frozenset({21408, 21604, 21608, 21609, 21910}),
+    "template": frozenset({63040, 63041, 63042}),
     "config": frozenset({20003, 21212, 21603, 21606, 30032, 30034, 63001, 63007, 63020}),
     "account": frozenset({30002, 63051}),
     "rate": frozenset({20429, 21611, 30001, 63017, 63018}),
@@ -38,7 +39,8 @@ ADVICE: Mapping[Failure, str] = {
     "window": "WhatsApp's reply window is closed: wait for the prospect, or send an approved template",
     "policy_defer": "WhatsApp chose not to deliver it: do not resend now",
     "content": "the text or attachment is not acceptable: change it before sending again",
-    "permission": "this destination or template is not allowed: correct it in the Twilio console",
+    "permission": "this destination is not allowed: correct it in the Twilio console",
+    "template": "WhatsApp has rejected, paused or disabled this template: use another one",
     "config": "the sender or the account is not set up for this: correct it in the Twilio console",
     "account": "the account is suspended or locked: contact Twilio",
     "rate": "too many messages at once: it will be tried again",
@@ -79,3 +81,20 @@ def refusal(message_id: MessageId, status: int, code: int | str | None) -> Retry
             return OptedOut(text, code=str(code))
         case _:
             return Permanent(text, code=str(code), failure=found)
+
+
+def read_refusal(exc: Exception, what: str) -> Retryable | Misconfigured | Permanent:
+    """Return who acts when the SDK could not read `what` (templates, messages …), which may always be tried again.
+
+    A page that fails comes as a bare exception with the answer inside.
+    """
+    answer = exc.args[1] if len(exc.args) > 1 else None
+    status = getattr(exc, "status", None) or getattr(answer, "status_code", None) or 500
+    if status in (401, 403):
+        return Misconfigured(
+            f"Twilio does not let us read the {what} (HTTP {status}).",
+            "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+        )
+    if isinstance(exc, Ambiguous) or status >= 500:
+        return Retryable(f"Twilio could not be asked for its {what}: {exc}")
+    return Permanent(f"Twilio does not tell its {what} (HTTP {status}).", code=str(getattr(exc, "code", status)))

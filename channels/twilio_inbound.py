@@ -51,6 +51,9 @@ STATES: Mapping[str, DeliveryState] = {
 }
 """Twilio's message statuses, as ours."""
 
+_WORDS = ("Body", "ButtonText", "ListTitle")
+"""Where a person's words stand; of a button or a row of a list, what they chose."""
+
 Fields = Mapping[str, str]
 """Cleaned parameters; the first value where a name repeats."""
 
@@ -84,7 +87,7 @@ def parse_inbound(params: Params, provider: Provider = "twilio") -> InboundMessa
         raise BadRequest("From and To are addresses of different channels; a message has only one.")
     media = _media(fields)
     kind, details = read_kind(fields, media), read_details(fields)
-    words = fields.get("Body", "") if fields.get("Body", "").strip() else fields.get("ButtonText", "").strip()
+    words = next((said for name in _WORDS if (said := fields.get(name, "")).strip()), "")
     text = words or describe(fields, media, kind)
     return InboundMessage(
         provider=provider,

@@ -35,6 +35,9 @@ _KINDS: Mapping[str, MessageKind] = {
 }
 """Twilio's `MessageType`, as ours; it may be missing, and what it says beyond these is `unknown`."""
 
+_CHOSEN = {"FlowData": "form", "InteractiveData": "form", "ButtonPayload": "button", "ListId": "choice"}
+"""What may stand where words are missing, and what to call it."""
+
 Fields = Mapping[str, str]
 
 
@@ -46,7 +49,7 @@ def read_kind(fields: Fields, media: tuple[Media, ...]) -> MessageKind:
 
 
 def _kind_by_content(fields: Fields, media: tuple[Media, ...], stated: MessageKind) -> MessageKind:
-    if fields.get("FlowData") or fields.get("InteractiveData"):
+    if any(fields.get(name) for name in ("FlowData", "InteractiveData", "ListId")):
         return "interactive"
     if fields.get("ButtonPayload") or fields.get("ButtonText"):
         return "button"
@@ -135,8 +138,8 @@ def _described_location(fields: Fields) -> str:
 
 
 def _described_form(fields: Fields) -> str:
-    """Describe the answers of a WhatsApp form or an unlabelled button by their content."""
-    for key, word in (("FlowData", "form"), ("InteractiveData", "form"), ("ButtonPayload", "button")):
+    """Describe the answers of a WhatsApp form, or an unlabelled button or row, by their content."""
+    for key, word in _CHOSEN.items():
         if content := one_line(fields.get(key, ""), MAX_DETAIL_CHARS):
             return f"[{word}: {content}]"
     return ""

@@ -24,7 +24,7 @@ from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
 from agent.ports import Limits
 from agent.settings import Settings
 from agent.types import Channel, MessageId, OutboundMessage, Purpose, Receipt, TenantId
-from channels.twilio_errors import refusal
+from channels.twilio_errors import failure_class, refusal
 from channels.twilio_inbound import STATES
 
 log = structlog.get_logger(__name__)
@@ -300,7 +300,9 @@ def _is_before(record: Any, earliest: datetime) -> bool:
 
 
 def _receipt(record: Any) -> Receipt:
-    return Receipt(provider_id=record.sid, state=STATES.get(record.status, "queued"))
+    code = str(record.error_code) if record.error_code else None
+    state = STATES.get(record.status, "queued")
+    return Receipt(provider_id=record.sid, state=state, error_code=code, failure=failure_class(code))
 
 
 def _require_json(answer: httpx.Response) -> None:

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Template
 
-from agent.errors import BadRequest
 from agent.opt_out import Wish, stop_writing, write_again
 from agent.ports import Deps
 from agent.screen_texts import text_language
@@ -25,6 +24,7 @@ from channels.email_sendgrid import parse_multipart
 from channels.email_threads import TOKEN
 from channels.pages import build_templates
 from channels.twilio_signature import read_form
+from channels.webhooks import read_body
 
 MAX_BODY_BYTES = 8 * 1024
 MAX_AGENT_CHARS = 200
@@ -105,7 +105,7 @@ def build_unsubscribe(deps: Deps) -> APIRouter:
 
     @router.post("/unsubscribe/{token}")
     async def act(token: str, request: Request) -> Response:
-        asked = _read_act(request.headers.get("content-type", ""), await _read(request))
+        asked = _read_act(request.headers.get("content-type", ""), await read_body(request, MAX_BODY_BYTES))
         named = await _find(token, deps)
         if named is None:
             return _not_found()
@@ -144,15 +144,6 @@ async def _do(tx: Tx, door: _Door, asked: Act, proof: Mapping[str, str], deps: D
 def _proof(asked: Act, request: Request) -> dict[str, str]:
     agent = " ".join(clean_text(request.headers.get("user-agent", "")).split())[:MAX_AGENT_CHARS]
     return {"by": asked, "user_agent": agent}
-
-
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BadRequest(f"The body is larger than {MAX_BODY_BYTES} bytes.", status=413)
-    return bytes(body)
 
 
 def _read_act(content_type: str, body: bytes) -> Act | None:

@@ -19,6 +19,8 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_conversations import build_conversations_app
+from jobs.cli_media import build_media_app
 from jobs.cli_members import build_members_app
 from jobs.cli_templates import build_templates_app
 
@@ -71,6 +73,8 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 
 app.add_typer(build_templates_app(_run, _settings, out), name="templates")
+app.add_typer(build_media_app(_run, _settings, out), name="media")
+app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 app.add_typer(build_members_app(_run, _settings, out), name="member")
 
 
@@ -149,6 +153,21 @@ def doctor() -> None:
             out.print(f"     → {escape(finding.fix)}")
     if any(finding.level == "bad" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    hours: Annotated[float, typer.Option(min=0, max=24 * 30, help="Look back at least so many hours.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Ask Twilio for messages whose webhook failed, and receive them; the clock does it by itself.
+
+    Those written more than an hour ago are for a person to read first. Exit code 1: some number could not be asked.
+    """
+    from jobs.sweep import run_sweep
+
+    with _explained():
+        raise typer.Exit(asyncio.run(run_sweep(_settings(), hours, out, as_json=as_json)))
 
 
 @app.command()
@@ -240,8 +259,13 @@ def parse_email(
         list[str] | None,
         typer.Option("--authserv-id", help="Whose Authentication-Results to trust; else IMAP_AUTHSERV_IDS."),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also from, to, subject, signature, automatic, invitation, hold.")
+    ] = False,
 ) -> None:
-    """Show what is read in a mail, as JSON: {text, quoted, html_text, language, auto_reply, bounce, thread, …}.
+    """Show what is read in a mail, as JSON.
+
+    {text, quoted, html_text, language, auto_reply, bounce, thread, attachments, auth}
 
     text is what its author wrote, without quoted history (quoted) and signature; html_text its HTML part without what
     nobody could see. auto_reply: no machine may answer it; automatic says why. bounce: what it reports about a mail of
@@ -253,7 +277,7 @@ def parse_email(
 
     with _explained():
         trusted = authserv_ids or list(_settings().imap_authserv_ids)
-        raise typer.Exit(run_parse_email(sources, target, trusted, err))
+        raise typer.Exit(run_parse_email(sources, target, trusted, err, everything=everything))
 
 
 @tenant_app.command("apply")

@@ -10,12 +10,13 @@ from agent.settings import Settings
 
 Run = Callable[[Coroutine[object, object, None]], None]
 """Runs a command, and explains what goes wrong."""
+ReadSettings = Callable[[], Settings]
 
 TenantSlug = Annotated[str, typer.Option("--tenant", help="The tenant's slug.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def build_templates_app(run: Run, settings: Callable[[], Settings], out: Console) -> typer.Typer:
+def build_templates_app(run: Run, settings: ReadSettings, out: Console) -> typer.Typer:
     """Return the commands."""
     app = typer.Typer(
         help="Templates: what may be sent when WhatsApp's 24 hours are over. Tenant files list them.",

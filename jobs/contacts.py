@@ -1,8 +1,6 @@
 """The commands about contacts: show, merge, part. What they do is in `agent/store`."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from rich.console import Console
@@ -11,6 +9,7 @@ from agent.errors import NightshiftError
 from agent.settings import Settings
 from agent.store.contacts import (
     ContactCard,
+    ContactSuppression,
     MergeSuggestion,
     find_contact,
     get_contact_card,
@@ -18,9 +17,8 @@ from agent.store.contacts import (
 )
 from agent.store.db import Tx
 from agent.store.merges import merge_contacts, unmerge_contacts
-from agent.store.tenants import find_tenant_id
 from agent.types import ContactId
-from jobs.wiring import open_store
+from jobs.wiring import open_tenant
 
 ACTOR = "staff (command line)"
 
@@ -31,8 +29,9 @@ async def run_show(settings: Settings, slug: str, contact: str, out: Console, *,
     Raises:
         NightshiftError: there is no such tenant or contact.
     """
-    async with _tenant(settings, slug) as tx:
-        contact_id = await _find(tx, contact)
+    async with open_tenant(settings, slug) as opened:
+        tx = opened.tx
+        contact_id = await find_named(tx, contact)
         card, suggestions = await get_contact_card(tx, contact_id), await suggest_merges(tx, contact_id)
     if as_json:
         shown = {**asdict(card), "suggestions": [asdict(each) for each in suggestions]}
@@ -48,9 +47,9 @@ async def run_merge(settings: Settings, slug: str, kept: str, merged: str, out: 
     Raises:
         NightshiftError: there is no such tenant or contact, or they cannot be merged.
     """
-    async with _tenant(settings, slug) as tx:
-        kept_id, merged_id = await _find(tx, kept), await _find(tx, merged)
-        await merge_contacts(tx, kept_id, merged_id, actor=ACTOR)
+    async with open_tenant(settings, slug) as opened:
+        kept_id, merged_id = await find_named(opened.tx, kept), await find_named(opened.tx, merged)
+        await merge_contacts(opened.tx, kept_id, merged_id, actor=ACTOR)
     out.print(f"{merged_id} is part of {kept_id} now. To part them: nightshift contact unmerge {merged_id}")
 
 
@@ -60,24 +59,18 @@ async def run_unmerge(settings: Settings, slug: str, merged: str, out: Console) 
     Raises:
         NightshiftError: there is no such tenant or contact, or they cannot be parted.
     """
-    async with _tenant(settings, slug) as tx:
-        merged_id = await _find(tx, merged)
-        kept_id = await unmerge_contacts(tx, merged_id, actor=ACTOR)
+    async with open_tenant(settings, slug) as opened:
+        merged_id = await find_named(opened.tx, merged)
+        kept_id = await unmerge_contacts(opened.tx, merged_id, actor=ACTOR)
     out.print(f"{merged_id} and {kept_id} are two contacts again.")
 
 
-@asynccontextmanager
-async def _tenant(settings: Settings, slug: str) -> AsyncIterator[Tx]:
-    async with open_store(settings, connections=2) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
-        async with deps.db.tenant(tenant_id) as tx:
-            yield tx
+async def find_named(tx: Tx, name: str) -> ContactId:
+    """Return the contact that a person names by id or address.
 
-
-async def _find(tx: Tx, name: str) -> ContactId:
+    Raises:
+        NightshiftError: there is none.
+    """
     found = await find_contact(tx, name)
     if found is None:
         raise NightshiftError(f"This tenant has no contact {name!r}: give an id, a number with its +, or an address.")
@@ -95,10 +88,16 @@ def _lines(card: ContactCard, suggestions: list[MergeSuggestion]) -> list[str]:
             f"{each.messages} messages, last {each.last_inbound_at or 'never'}"
             for each in card.threads
         ),
-        *(f"  do not write: {each.normalised}, since {each.created_at}: {each.reason}" for each in card.suppressions),
+        *map(_opt_out, card.suppressions),
         *(f"  includes {each.merged_id} {each.name or ''}: {each.actor}, {each.created_at}" for each in card.merges),
         *(f"  perhaps also {each.contact_id} {each.name or ''}: {each.reason}, {each.address}" for each in suggestions),
     ]
+
+
+def _opt_out(each: ContactSuppression) -> str:
+    proof = ", ".join([*([f"message {each.evidence}"] if each.evidence else []), *map(" ".join, each.proof.items())])
+    words = f"{each.normalised}, since {each.created_at}: {each.reason}{f' ({proof})' if proof else ''}"
+    return f"  came back {each.lifted_at}: {words}" if each.lifted_at else f"  do not write: {words}"
 
 
 def _alias(first: str | None) -> str:

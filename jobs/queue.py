@@ -20,6 +20,8 @@ from agent.types import ConversationId, MessageId, TenantId
 TURN, DELIVER, BATCH, MEDIA, HEARTBEAT = "turn", "deliver", "batch", "media", "heartbeat"
 NEAR_S = 60.0
 """Later than this stays out of the queue: rows keep their due time, and the sweep picks them up."""
+MEDIA_AT_ONCE = 8
+"""Files have slots of their own: turns wait for them, and a provider that serves none must not hold up turns."""
 STALLED_S = 15.0
 
 RunTurn = Callable[[TenantId, ConversationId], Awaitable[None]]
@@ -109,15 +111,18 @@ class JobQueue:
         concurrency: int,
         stop: asyncio.Event,
     ) -> None:
-        """Run jobs until `stop` is set, then let those under way finish, for at most 20 s.
-
-        procrastinate's worker also returns when one of its side tasks fails; then it is started again.
-        """
+        """Run jobs until `stop` is set, then let those under way finish, for at most 20 s."""
         self._register(turns, deliveries, batches, media)
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._work_on([TURN, DELIVER, BATCH, HEARTBEAT], concurrency, stop))
+            lanes.create_task(self._work_on([MEDIA], MEDIA_AT_ONCE, stop))
+
+    async def _work_on(self, queues: Iterable[str], concurrency: int, stop: asyncio.Event) -> None:
+        """Run the jobs of some queues. procrastinate's worker also returns when a side task of it fails; then anew."""
         while not stop.is_set():
             worker = asyncio.create_task(
                 self.app.run_worker_async(
-                    queues=[TURN, DELIVER, BATCH, MEDIA, HEARTBEAT],
+                    queues=queues,
                     concurrency=concurrency,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=0.25,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.alerts import alert
 from agent.errors import NightshiftError
 from agent.ports import Deps
 from agent.prices import local_date
@@ -19,12 +20,12 @@ from agent.settings import Settings
 from agent.store import events
 from agent.store.db import Tx
 from agent.store.templates import list_templates, replace_templates
-from agent.store.tenants import find_tenant_id, list_tenants
-from agent.template_types import Template, TemplateUse
+from agent.store.tenants import list_tenants
+from agent.template_types import Approval, Template, TemplateUse
 from agent.templates import Filling, fill, preview, problems_of
 from agent.types import Contact, ContactId, Tenant
 from channels.twilio_content import TwilioContent
-from jobs.wiring import open_store
+from jobs.wiring import OpenTenant, open_store, open_tenant
 
 NOBODY = ContactId(UUID(int=0))
 
@@ -75,7 +76,8 @@ def list_uses(tenant: Tenant, templates: Sequence[Template]) -> Iterator[Listed]
 async def sync_templates(deps: Deps, source: TemplateSource) -> int:
     """Ask for the account's templates once, and give each tenant those that its file lists; return how many.
 
-    A change of approval becomes an event of its tenant. When the provider cannot be asked, nothing changes.
+    A change of approval becomes an event of its tenant; of one that can no longer be sent, operators hear. When the
+    provider cannot be asked, nothing changes.
 
     Raises:
         Retryable, Misconfigured, Permanent: as `TwilioContent.list_templates`.
@@ -93,14 +95,22 @@ async def sync_templates(deps: Deps, source: TemplateSource) -> int:
 async def _sync_tenant(tx: Tx, tenant: Tenant, known: Sequence[Template], deps: Deps) -> int:
     names, sids = {use.name for use in tenant.templates if use.name}, {use.sid for use in tenant.templates}
     theirs = [template for template in known if template.name in names or template.sid in sids]
-    before = {template.sid: template for template in await list_templates(tx)}
+    before = {template.sid: template.approval for template in await list_templates(tx)}
     await replace_templates(tx, tenant.id, theirs, deps.now())
     for template in theirs:
-        was = before[template.sid].approval if template.sid in before else None
-        if was != template.approval:
-            data = {"template": template.name, "language": template.language, "from": was, "to": template.approval}
-            await events.insert_event(tx, tenant.id, "template.approval", actor="twilio", data=data)
+        if before.get(template.sid) != template.approval:
+            await _report_change(tx, tenant, template, before.get(template.sid))
     return len(theirs)
+
+
+async def _report_change(tx: Tx, tenant: Tenant, template: Template, was: Approval | None) -> None:
+    change = {"template": template.name, "language": template.language, "from": was, "to": template.approval}
+    await events.insert_event(tx, tenant.id, "template.approval", actor="twilio", data=change)
+    if was in ("approved", "unknown") and template.approval != "approved":
+        fix = (
+            f"see `nightshift templates list --tenant {tenant.slug}`; another template of the purpose is used meanwhile"
+        )
+        await alert(tx, "template.lost", {"tenant": tenant.slug, **change}, fix=fix)
 
 
 async def sync_quietly(deps: Deps) -> None:
@@ -127,14 +137,14 @@ async def run_sync(settings: Settings, slug: str, out: Console, *, as_json: bool
     try:
         async with open_store(settings, connections=2) as (deps, _):
             count = await sync_templates(deps, source)
-            if slug:
-                _show(await _listed(deps, slug), out, as_json=as_json)
-            elif as_json:
-                out.print_json(json.dumps({"templates": count}))
-            else:
-                out.print(f"{count} templates of the account belong to tenants.")
     finally:
         await source.aclose()
+    if slug:
+        await run_list(settings, slug, out, as_json=as_json)
+    elif as_json:
+        out.print_json(json.dumps({"templates": count}))
+    else:
+        out.print(f"{count} templates of the account belong to tenants.")
 
 
 async def run_list(settings: Settings, slug: str, out: Console, *, as_json: bool) -> None:
@@ -143,8 +153,9 @@ async def run_list(settings: Settings, slug: str, out: Console, *, as_json: bool
     Raises:
         NightshiftError: there is no such tenant.
     """
-    async with open_store(settings, connections=2) as (deps, _):
-        _show(await _listed(deps, slug), out, as_json=as_json)
+    async with open_tenant(settings, slug) as opened:
+        listed = await _listed(opened)
+    _show(listed, out, as_json=as_json)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,9 +177,9 @@ async def run_preview(
     Raises:
         NightshiftError: there is no such tenant, template or item, or it cannot be filled.
     """
-    async with open_store(settings, connections=2) as (deps, _):
-        tenant, listed = await _tenant_and_listed(deps, slug)
-        filling = _filling(tenant, sample, deps)
+    async with open_tenant(settings, slug) as opened:
+        listed = await _listed(opened)
+        filling = _filling(opened.tenant, sample, opened.deps)
     named = [each for each in listed if name in (each.use.name, each.use.sid)]
     one = next((each for each in named if language in ("", each.use.language)), None)
     if one is None or one.template is None:
@@ -200,18 +211,8 @@ def _filling(tenant: Tenant, sample: Sample, deps: Deps) -> Filling:
     )
 
 
-async def _listed(deps: Deps, slug: str) -> list[Listed]:
-    return (await _tenant_and_listed(deps, slug))[1]
-
-
-async def _tenant_and_listed(deps: Deps, slug: str) -> tuple[Tenant, list[Listed]]:
-    async with deps.db.system() as connection:
-        tenant_id = await find_tenant_id(connection, slug)
-    if tenant_id is None:
-        raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
-    async with deps.db.tenant(tenant_id) as tx:
-        tenant = await deps.tenants.get(tx, tenant_id)
-        return tenant, list(list_uses(tenant, await list_templates(tx)))
+async def _listed(opened: OpenTenant) -> list[Listed]:
+    return list(list_uses(opened.tenant, await list_templates(opened.tx)))
 
 
 def _show(listed: Sequence[Listed], out: Console, *, as_json: bool) -> None:

@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import agent
+from agent.errors import NightshiftError
 from agent.faults import build_reach
 from agent.media_disk import DiskMediaStore
 from agent.media_supabase import SupabaseMediaStore
 from agent.ports import Deps, MediaStore
 from agent.settings import Settings
 from agent.store import embedded, migrate
-from agent.store.db import Database
-from agent.store.tenants import TenantCache
+from agent.store.db import Database, Tx
+from agent.store.tenants import TenantCache, find_tenant_id
+from agent.types import Tenant
 from channels.simulator import SimulatorKeys
 from channels.twilio_signature import twilio_secrets
 from channels.webhooks import EmailKey, WebhookKeys
@@ -64,6 +66,31 @@ async def open_store(
         await queue.open()
         reach = build_reach(settings)
         yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now, reach=reach), queue
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTenant:
+    """What a command about one tenant needs: one transaction of it, and the tenant as published."""
+
+    tx: Tx
+    tenant: Tenant
+    deps: Deps
+
+
+@asynccontextmanager
+async def open_tenant(settings: Settings, slug: str) -> AsyncIterator[OpenTenant]:
+    """Open one transaction of a tenant, for a command.
+
+    Raises:
+        NightshiftError: there is no such tenant.
+    """
+    async with open_store(settings, connections=2) as (deps, _):
+        async with deps.db.system() as connection:
+            tenant_id = await find_tenant_id(connection, slug)
+        if tenant_id is None:
+            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        async with deps.db.tenant(tenant_id) as tx:
+            yield OpenTenant(tx=tx, tenant=await deps.tenants.get(tx, tenant_id), deps=deps)
 
 
 def build_keys(settings: Settings) -> WebhookKeys:

@@ -8,7 +8,7 @@ import psycopg
 import psycopg_pool
 import structlog
 
-from agent.media import keep_media
+from agent.media import discard_media, keep_media
 from agent.ports import AgentDeps, Deps
 from agent.store import conversations, outbox
 from agent.store.batches import list_due_batches
@@ -23,6 +23,7 @@ SWEEP_S = 1.0
 RESCUE_S = 5.0
 SWEEP_MEDIA_S = 2.0
 """Files to be tried again are found by the sweep: people wait for them."""
+DISCARD_S = 60.0
 OVERDUE_S = 30.0
 """A turn or delivery this late has lost its job. Not less: behind a long line, a second job only makes it longer."""
 
@@ -55,6 +56,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             group.create_task(_repeat(RESCUE_S, lambda: sweep_outbox(deps))),
             group.create_task(_repeat(RESCUE_S, queue.rescue_stalled)),
             group.create_task(_repeat(SWEEP_MEDIA_S, lambda: sweep_media(deps, queue))),
+            group.create_task(_repeat(DISCARD_S, lambda: discard_media(deps))),
             group.create_task(_repeat(RECOVER_S, recovery.recover)),
             group.create_task(_repeat(REPORT_S, report.send)),
         ]

@@ -9,7 +9,7 @@ from agent.types import Tenant
 from tests.factories import NOW, make_contact, make_item, make_tenant
 
 REOPEN = "Hola, {{1}}. Nos escribiste hace unos días a {{2}} y queremos responderte. ¿Seguimos por aquí?"
-PRICE = "Hola, {{1}}. El precio de {{2}} es de {{3}} por el curso completo. ¿Quieres que te contemos más?"
+PRICE = "Hola, {{1}}. {{4}} El precio de {{2}} es de {{3}} por el curso completo. ¿Quieres que te contemos más?"
 
 
 def sid(number: int) -> str:
@@ -56,7 +56,7 @@ PRICE_TEMPLATE = make_template(PRICE, number=2, name="school_price")
 PRICE_USE = make_use(
     name="school_price",
     purpose="price_answer",
-    variables=sources(_1="contact.first_name|amiga o amigo", _2="item.name", _3="item.price"),
+    variables=sources(_1="contact.first_name|amiga o amigo", _2="item.name", _3="item.price", _4="tenant.disclosure"),
 )
 
 

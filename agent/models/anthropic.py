@@ -220,10 +220,17 @@ def message_params(request: Request[T], model: str) -> MessageCreateParamsBase:
 
 
 def _content(request: Request[T]) -> str | list[ImageBlockParam | TextBlockParam]:
-    """Return what the user says: pictures first, as the API recommends."""
+    """Return what the user says: pictures first, as the API recommends, each with the number it is referred to by."""
     if not request.images:
         return request.user
-    return [*map(_image_block, request.images), {"type": "text", "text": request.user}]
+    blocks: list[ImageBlockParam | TextBlockParam] = []
+    for number, image in enumerate(request.images, start=1):
+        blocks += [_text_block(f"Picture {number}:"), _image_block(image)]
+    return [*blocks, _text_block(request.user)]
+
+
+def _text_block(text: str) -> TextBlockParam:
+    return {"type": "text", "text": text}
 
 
 def _image_block(image: Image) -> ImageBlockParam:

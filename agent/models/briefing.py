@@ -4,7 +4,7 @@ The tenant's part depends on the tenant and the day only, so that it can be cach
 (promise P5): the model gets references, and only such as `agent.prices` accepts today.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -68,7 +68,7 @@ def turn_briefing(turn: Turn, classification: Classification, sources: Sources, 
     further_passages = [each for each in sources.passages if each not in tenant.passages[:MAX_PASSAGES]]
     return {
         "summary": bounded(turn.summary, MAX_SUMMARY_CHARS),
-        "history": spoken(unsummarised(turn)[-MAX_HISTORY:], MAX_HISTORY_CHARS),
+        "history": spoken(unsummarised(turn)[-MAX_HISTORY:], MAX_HISTORY_CHARS, shown_pictures(turn)),
         "burst": burst_briefing(turn),
         "understanding": _understanding(classification),
         "relevant": [
@@ -89,8 +89,12 @@ def turn_briefing(turn: Turn, classification: Classification, sources: Sources, 
 def burst_briefing(turn: Turn) -> list[dict[str, object]]:
     """Return the newest messages of the burst, sharing a bounded number of characters."""
     burst = turn.inbound[-MAX_BURST:]
-    shown = {image.media_id for image in turn.images}
-    return spoken(burst, MAX_BURST_CHARS // len(burst), shown)
+    return spoken(burst, MAX_BURST_CHARS // len(burst), shown_pictures(turn))
+
+
+def shown_pictures(turn: Turn) -> dict[MediaId, int]:
+    """Return the numbers by which a request calls the pictures in it."""
+    return {image.media_id: number for number, image in enumerate(turn.images, start=1)}
 
 
 def burst_text(turn: Turn) -> str:
@@ -104,15 +108,17 @@ def _plain(message: Mapping[str, object]) -> str:
     return " ".join(str(part) for part in parts if part)
 
 
-def spoken(messages: Iterable[Message], limit: int, shown: Collection[MediaId] = ()) -> list[dict[str, object]]:
+def spoken(
+    messages: Iterable[Message], limit: int, shown: Mapping[MediaId, int] | None = None
+) -> list[dict[str, object]]:
     """Return messages as a prompt shows them: who, what, and what came with it. `shown`: pictures in the request."""
     return [
-        {"from": AUTHORS[message.author], "text": bounded(message.text, limit)} | _circumstances(message, shown)
+        {"from": AUTHORS[message.author], "text": bounded(message.text, limit)} | _circumstances(message, shown or {})
         for message in messages
     ]
 
 
-def _circumstances(message: Message, shown: Collection[MediaId]) -> dict[str, object]:
+def _circumstances(message: Message, shown: Mapping[MediaId, int]) -> dict[str, object]:
     """Return what came with a message, and of its files above all what has not been seen."""
     details = message.details
     told: dict[str, object] = {}
@@ -122,14 +128,22 @@ def _circumstances(message: Message, shown: Collection[MediaId]) -> dict[str, ob
         told["ad"] = {"headline": bounded(ad.headline, MAX_NOTE_CHARS), "body": bounded(ad.body, MAX_NOTE_CHARS)}
     if details.forwarded:
         told["forwarded"] = details.forwarded
+    if message.kind == "edited":
+        told["edited"] = "corrects what this person wrote before"
+    if details.form and not details.wordless:  # without words, the text says it
+        told["form"] = bounded(details.form, MAX_HISTORY_CHARS)
+    if (place := details.location) and not details.wordless:
+        told["location"] = bounded(", ".join(filter(None, (place.label, place.address))), MAX_NOTE_CHARS) or "a place"
     if details.transcribed:
         told["spoken"] = "a machine wrote down what was said"
+    if message.direction == "outbound":
+        return told | ({"attachments": "a published file of ours went with it"} if message.media else {})
     if files := [each for each in message.media if not is_decoration(each)]:
         told["attachments"] = [_attachment(each, shown) for each in files]
     return told
 
 
-def _attachment(media: Media, shown: Collection[MediaId]) -> dict[str, str]:
+def _attachment(media: Media, shown: Mapping[MediaId, int]) -> dict[str, str]:
     name = {"name": bounded(media.filename, 80)} if media.filename else {}
     return {"type": bounded(media.content_type, 80), **name, "status": attachment_status(media, shown)}
 
@@ -177,6 +191,8 @@ def _item(item: CatalogueItem, tenant: Tenant, today: date) -> dict[str, object]
     notes = []
     if item.instalments and not item.instalments.interest_free:
         notes.append(f"It can be paid in up to {item.instalments.max} parts with interest; a colleague states them.")
+    if item.file_url:
+        notes.append(f"{{file:{item.sku}}} sends its published file along; write it once, if they ask to see it.")
     return {
         "sku": item.sku,
         "names": names + also,

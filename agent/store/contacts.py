@@ -36,12 +36,18 @@ class ContactThread:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContactSuppression:
-    """An address that must not be written to."""
+    """An address that must not be written to, or once must not, and how we know."""
 
     kind: str
     normalised: str
     reason: str
     created_at: datetime
+    lifted_at: datetime | None
+    """When they came back."""
+    evidence: str | None
+    """Provider's id of the message that says so, theirs or one of ours that was refused; our id before it has one."""
+    proof: dict[str, str]
+    """What proves it besides: a provider's event or code, a click."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,8 +126,10 @@ async def get_contact_card(tx: Tx, contact_id: ContactId) -> ContactCard:
         (contact_id,),
     )
     suppressions = await tx.execute(
-        """select kind, normalised, reason, created_at from suppressions
-           where contact_id = %s and lifted_at is null order by id""",
+        """select s.kind, s.normalised, s.reason, s.created_at, s.lifted_at, s.proof,
+                  coalesce(m.provider_id, m.id::text) as evidence
+           from suppressions s left join messages m on m.tenant_id = s.tenant_id and m.id = s.evidence_message_id
+           where s.contact_id = %s order by s.id""",
         (contact_id,),
     )
     merges = await tx.execute(

@@ -28,15 +28,17 @@ class Received:
 async def store_inbound(tx: Tx, message: InboundMessage, received_at: datetime) -> Received:
     """Route, deduplicate and store a message, and defer its conversation's turn: all in one statement.
 
-    What comes with its text (files, what it quotes) is stored in the same transaction, and its files are to be fetched.
+    What comes with its text (files, what it quotes, why a person must read it) is stored in the same transaction.
     Needs a connection without a tenant. Outside a transaction, what it did is committed when it returns.
     """
-    if not message.media and message.kind == "text" and message.details == Details():
+    if not (message.media or message.kind != "text" or message.details != Details() or message.hold):
         return await _store_text(tx, message, received_at)
     async with tx.transaction():
         received = await _store_text(tx, message, received_at)
         if received.outcome == "stored" and received.tenant_id:
             await insert_arrived(tx, received.tenant_id, received.message_id, message)
+            if message.hold:
+                await tx.execute("update messages set hold = %s where id = %s", (message.hold, received.message_id))
         return received
 
 

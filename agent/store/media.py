@@ -6,6 +6,7 @@ fetch the same file, both store the same bytes, and the first to finish counts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -14,7 +15,7 @@ from psycopg.types.json import Jsonb
 from agent.ids import new_id
 from agent.message_details import MessageKind, details_to_json
 from agent.store.db import Tx, fetch_one
-from agent.types import Channel, InboundMessage, MediaId, MediaState, MessageId, TenantId
+from agent.types import Channel, ContactId, InboundMessage, MediaId, MediaState, MessageId, TenantId
 
 CLAIM_S = 90.0
 """So long a worker has for a file; then another may try."""
@@ -54,9 +55,25 @@ class StoredFile:
 class ServedMedia:
     """A stored file, as a link shows it."""
 
-    sha256: str
     content_type: str
     filename: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentFile:
+    """A file as staff look for it."""
+
+    id: MediaId
+    tenant_id: TenantId
+    message_id: MessageId
+    contact_address: str
+    state: MediaState
+    reason: str
+    content_type: str
+    filename: str | None
+    size: int | None
+    transcript: str | None
+    created_at: datetime
 
 
 async def insert_arrived(tx: Tx, tenant_id: TenantId, message_id: MessageId, message: InboundMessage) -> None:
@@ -159,9 +176,37 @@ async def count_pending_media(tx: Tx, message_ids: Sequence[MessageId]) -> int:
 async def find_served_media(tx: Tx, media_id: UUID) -> ServedMedia | None:
     """Return a stored file of this tenant; None: there is none by this id, or it is not stored."""
     row: DictRow | None = await fetch_one(
-        tx, "select sha256, content_type, filename from media where id = %s and state = 'stored'", (media_id,)
+        tx, "select content_type, filename from media where id = %s and state = 'stored'", (media_id,)
     )
     return ServedMedia(**row) if row else None
+
+
+async def list_files(tx: Tx, contact_id: ContactId | None = None, *, limit: int = DUE_LIMIT) -> list[SentFile]:
+    """Return the tenant's newest files, or those of one contact, newest first."""
+    cursor = await tx.execute(
+        """select f.id, f.tenant_id, f.message_id, p.address as contact_address, f.state, f.reason,
+                  coalesce(f.content_type, f.announced_type) as content_type, f.filename, f.size, f.transcript,
+                  f.created_at
+           from media f
+           join messages m on m.id = f.message_id
+           join conversations c on c.id = m.conversation_id
+           join contact_points p on p.id = c.contact_point_id
+           where f.tenant_id = (select current_tenant()) and (%(contact)s::uuid is null or c.contact_id = %(contact)s)
+           order by f.created_at desc, f.position desc limit %(limit)s""",
+        {"contact": contact_id, "limit": limit},
+    )
+    return [SentFile(**row) for row in await cursor.fetchall()]
+
+
+async def list_discarded_media(tx: Tx, *, after_s: float, limit: int = DUE_LIMIT) -> list[tuple[TenantId, MediaId]]:
+    """Return files, over all tenants, whose rows went more than `after_s` seconds ago and whose bytes must go too."""
+    cursor = await tx.execute("select * from list_discarded_media(%s::float8, %s)", (after_s, limit))
+    return [(row["discarded_tenant_id"], row["discarded_id"]) for row in await cursor.fetchall()]
+
+
+async def forget_discarded_media(tx: Tx, media_id: MediaId) -> None:
+    """Record that a discarded file's bytes are gone."""
+    await tx.execute("delete from media_discarded where media_id = %s", (media_id,))
 
 
 async def list_due_media(tx: Tx, *, overdue_s: float, limit: int = DUE_LIMIT) -> list[tuple[TenantId, MessageId]]:

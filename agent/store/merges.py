@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from agent.errors import NightshiftError
 from agent.ids import new_id
 from agent.store.db import Tx, fetch_one
@@ -114,18 +116,18 @@ async def _give_back(tx: Tx, kept: ContactId, merged: ContactId, points: list[UU
 async def _protect_again(tx: Tx, active: list[str]) -> None:
     """Let the suppressions of before the merge stand that were lifted since: nobody knows which of the two asked."""
     cursor = await tx.execute(
-        """select tenant_id, contact_id, kind, normalised, reason, evidence_message_id from suppressions
+        """select tenant_id, contact_id, kind, normalised, reason, evidence_message_id, proof from suppressions
            where id = any(%s::uuid[]) and lifted_at is not null order by id""",
         (active,),
     )
     for lifted in await cursor.fetchall():
         await tx.execute(
             """insert into suppressions
-                   (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
+                   (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, proof, created_at)
                values (%(id)s, %(tenant_id)s, %(contact_id)s, %(kind)s, %(normalised)s, %(reason)s,
-                       %(evidence_message_id)s, clock_timestamp())
+                       %(evidence_message_id)s, %(proof)s, clock_timestamp())
                on conflict (tenant_id, kind, normalised) where lifted_at is null do nothing""",
-            {"id": new_id(), **lifted},
+            {**lifted, "id": new_id(), "proof": Jsonb(lifted["proof"])},
         )
 
 

@@ -25,7 +25,7 @@ _COLUMNS = """id, seq, direction, author, body, created_at, language, subject, p
                   (select jsonb_agg(jsonb_build_object(
                        'id', f.id, 'url', f.url, 'content_type', coalesce(f.content_type, f.announced_type),
                        'filename', f.filename, 'size', f.size, 'state', f.state, 'reason', f.reason,
-                       'sha256', coalesce(f.sha256, ''), 'heard', f.transcript is not null) order by f.position)
+                       'heard', f.transcript is not null) order by f.position)
                    from media f where f.message_id = messages.id), media) end as media"""
 BURST_LIMIT = 100
 """More unread messages than this are answered in a further turn."""
@@ -36,6 +36,20 @@ async def list_unread(tx: Tx, conversation_id: ConversationId) -> tuple[Message,
     cursor = await tx.execute(
         f"""select {_COLUMNS} from messages
             where conversation_id = %s and direction = 'inbound' and turn_id is null
+            order by seq limit {BURST_LIMIT}""",  # noqa: S608 — constants of this module
+        (conversation_id,),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
+
+
+async def list_unread_of_contact(tx: Tx, conversation_id: ConversationId) -> tuple[Message, ...]:
+    """Return what the conversation's contact has written, on any channel, and no turn has handled yet."""
+    cursor = await tx.execute(
+        f"""select {_COLUMNS} from messages
+            where tenant_id = (select current_tenant()) and direction = 'inbound' and turn_id is null
+              and conversation_id in (
+                  select s.id from conversations s
+                  join conversations c on c.tenant_id = s.tenant_id and c.contact_id = s.contact_id where c.id = %s)
             order by seq limit {BURST_LIMIT}""",  # noqa: S608 — constants of this module
         (conversation_id,),
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from agent.attachments import media_of
 from agent.guardrails.segments import count_segments
 from agent.store.db import Tx, fetch_one
 from agent.store.templates import dump_filled, read_filled
@@ -67,8 +68,10 @@ class OutboxEntry:
     """An earlier message to this prospect was due or attempted, and is still to leave."""
     account_id: UUID
     seq: int
-    segments: int = 1
+    segments: int | None = None
     """SMS: parts it is carried as, each of which counts against the sender's rate."""
+    carriage_microusd: int | None = None
+    """What they cost, where that is known."""
     messages_per_second: float | None = None
     """The sender's rate as the tenant's file gives it; None: as is usual for such a number."""
     unusable_reason: str = ""
@@ -101,10 +104,12 @@ async def insert_outbound(
     await tx.execute(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
                                  language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts,
-                                 template, segments)
+                                 template, segments, carriage_microusd, media)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
                   %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
-                  %(not_before)s, %(verdicts)s, %(template)s, %(segments)s
+                  %(not_before)s, %(verdicts)s, %(template)s, %(segments)s::smallint,
+                  %(segments)s::smallint * (
+                      select segment_microusd::bigint from channel_accounts where id = channel_account_id), %(media)s
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
@@ -122,6 +127,7 @@ async def insert_outbound(
             "not_before": not_before,
             "verdicts": Jsonb(list(verdicts)),
             "template": dump_filled(candidate.template),
+            "media": Jsonb([media_of(url) for url in candidate.media_urls]),
             "segments": count_segments(candidate.text) or None if candidate.channel == "sms" else None,
         },
     )
@@ -203,6 +209,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             purpose=row["purpose"],
             author=row["author"],
             template=template,
+            media_urls=tuple(media["url"] for media in row["media"]),
             **_certainty(row["draft"]),
         ),
         conversation_id=row["conversation_id"],
@@ -213,7 +220,8 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         not_before=row["not_before"],
         account_id=row["channel_account_id"],
         seq=row["seq"],
-        segments=row["segments"] or 1,
+        segments=row["segments"],
+        carriage_microusd=row["carriage_microusd"],
         messages_per_second=row["messages_per_second"],
         unusable_reason=row["unusable_reason"],
         first_claimed_at=row["first_claimed_at"],

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from agent.store.db import Tx, fetch_one
+from agent.types import Channel
 
 BURST_S = 1.0
 """A fast sender may use up a second's worth at once."""
@@ -107,3 +108,20 @@ async def hold_sender(tx: Tx, account_id: UUID, until: datetime, trouble: str = 
 async def clear_trouble(tx: Tx, account_id: UUID) -> None:
     """The provider has taken a message of this sender: whatever was wrong is mended."""
     await tx.execute("update channel_accounts set trouble = '' where id = %s and trouble <> ''", (account_id,))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubledSender:
+    """An account whose messages the provider refuses, and how many wait for it."""
+
+    channel: Channel
+    address: str
+    trouble: str
+    """Class of the failure (`agent.failures`) and the provider's code."""
+    waiting: int
+
+
+async def list_troubled(tx: Tx) -> list[TroubledSender]:
+    """Return, over all tenants, the senders that an operator must mend."""
+    cursor = await tx.execute("select * from list_troubled_senders()")
+    return [TroubledSender(**row) for row in await cursor.fetchall()]

@@ -77,6 +77,15 @@ async def replace_templates(tx: Tx, tenant_id: TenantId, templates: Sequence[Tem
         )
 
 
+async def doubt_template(tx: Tx, message_id: MessageId) -> None:
+    """Send the template of a message no more until the provider is asked what has become of it."""
+    await tx.execute(
+        """update templates t set approval = 'unknown' from messages m
+           where m.id = %s and t.tenant_id = m.tenant_id and t.sid = m.template->>'sid'""",
+        (message_id,),
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LateMessage:
     """An outbound message whose reply window has closed, whatever has become of it."""
@@ -133,11 +142,12 @@ async def has_unanswered_template(tx: Tx, conversation_id: ConversationId) -> bo
 async def list_other_conversations(
     tx: Tx, contact_id: ContactId, conversation_id: ConversationId
 ) -> list[dict[str, Any]]:
-    """Return the contact's conversations elsewhere: id, channel, when they wrote there last, how proven that was."""
+    """Return the contact's conversations at other addresses that can be reached: id, channel, last word, its proof."""
     cursor = await tx.execute(
         """select c.id as conversation_id, a.channel, c.last_inbound_at, coalesce(last.trust, 'unknown') as trust
            from conversations c
            join channel_accounts a on a.id = c.channel_account_id
+           join contact_points p on p.id = c.contact_point_id and p.unusable_at is null
            left join lateral (
                select trust from messages where conversation_id = c.id and direction = 'inbound' and not automatic
                order by seq desc limit 1) last on true

@@ -62,10 +62,10 @@ async def insert_repetition(tx: Tx, message_id: MessageId, at: datetime, not_bef
         tx,
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
                                  language, media, turn_id, created_at, purpose, source, state, draft, not_before,
-                                 verdicts, template, segments, retry_of)
+                                 verdicts, template, segments, carriage_microusd, retry_of)
            select %s, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
                   language, media, turn_id, %s, purpose, source, 'pending', draft, %s,
-                  verdicts, template, segments, id
+                  verdicts, template, segments, carriage_microusd, id
            from messages where id = %s and direction = 'outbound'
            on conflict (retry_of) where retry_of is not null do nothing returning id""",
         (new_id(), at, not_before, message_id),

@@ -5,9 +5,11 @@
 
 alter table channel_accounts
     add column messages_per_second double precision check (messages_per_second > 0),
+    add column segment_microusd int check (segment_microusd >= 0),
     add column busy_until timestamptz,
     add column trouble text not null default '';
 comment on column channel_accounts.messages_per_second is 'What the tenant file says; null: as usual for such a number.';
+comment on column channel_accounts.segment_microusd is 'Price of one part of an SMS, as the tenant file says; null: not known.';
 comment on column channel_accounts.busy_until is
     'Until then its rate is used up, or the provider takes nothing from it: the one clock that all workers share.';
 comment on column channel_accounts.trouble is 'Why the provider refuses it; empty: it does not. Cleared by what it takes next.';
@@ -20,10 +22,12 @@ comment on column contact_points.unusable_at is 'Since when nothing can be deliv
 
 alter table messages
     add column segments smallint check (segments > 0),
+    add column carriage_microusd bigint check (carriage_microusd >= 0),
     add column slot_at timestamptz,
     add column retry_of uuid,
     add foreign key (tenant_id, retry_of) references messages (tenant_id, id) on delete set null (retry_of);
 comment on column messages.segments is 'Outbound SMS: parts it is billed and carried as.';
+comment on column messages.carriage_microusd is 'What those parts cost, at the price of when it was written; null: not known.';
 comment on column messages.slot_at is 'Pending: when its sender is expected to be free for it; null: it has not had to wait.';
 comment on column messages.retry_of is 'The message that was not delivered and that this one repeats, once.';
 create unique index messages_retry_of on messages (retry_of) where retry_of is not null;
@@ -49,4 +53,25 @@ as $$
     union all
     (select tenant_id, id from public.messages
      where state = 'sending' and claimed_until < clock_timestamp() order by claimed_until limit p_limit)
+$$;
+
+grant select (id, trouble) on channel_accounts to nightshift_router;
+grant select (channel_account_id) on messages to nightshift_router;
+create function list_troubled_senders() returns table (channel text, address text, trouble text, waiting bigint)
+    language sql stable security definer set search_path = ''
+as $$
+    select a.channel, a.address, a.trouble,
+           (select count(*) from public.messages m where m.channel_account_id = a.id and m.state in ('pending', 'sending'))
+    from public.channel_accounts a where a.trouble <> '' order by a.channel, a.address
+$$;
+comment on function list_troubled_senders is 'Over all tenants, for operators: senders that the provider refuses, and what waits.';
+
+do $$
+begin
+    grant create on schema public to nightshift_router;
+    alter function list_troubled_senders() owner to nightshift_router;
+    revoke execute on function list_troubled_senders() from public;
+    grant execute on function list_troubled_senders() to nightshift_app;
+    revoke create on schema public from nightshift_router;
+end
 $$;

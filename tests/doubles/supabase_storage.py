@@ -63,6 +63,12 @@ class SupabaseStorageDouble:
                 return _error(404, "not_found", "Object not found", http=400)
             return Response(found[0], media_type=found[1])
 
+        @app.delete("/storage/v1/object/{bucket}/{path:path}")
+        async def delete(bucket: str, path: str) -> Response:
+            if self.buckets.get(bucket, {}).pop(path, None) is None:
+                return _error(404, "not_found", "Object not found", http=400)
+            return JSONResponse({"message": "Successfully deleted"})
+
         return app
 
 

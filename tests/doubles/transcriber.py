@@ -7,6 +7,7 @@ from fastapi import FastAPI, File, Form, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
 API_KEY = "transcriber-double"
+SAYS = "¿Cuánto cuesta el curso intensivo?"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,9 +24,15 @@ class Heard:
 class TranscriberDouble:
     """Hears `says` in everything, unless a status is scripted."""
 
-    says: str = "¿Cuánto cuesta el curso intensivo?"
+    says: str = SAYS
     statuses: list[int] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
+
+    def reset(self) -> None:
+        """Forget everything, so that tests can share the server."""
+        self.says = SAYS
+        self.statuses.clear()
+        self.heard.clear()
 
     def app(self) -> FastAPI:
         """Build the application."""

@@ -26,7 +26,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.doubles.twilio_content import StoredContent, content_app, failure_of, refusal_of, text_of
-from tests.doubles.twilio_messages import StoredMessage, error, page, problem, refusal
+from tests.doubles.twilio_messages import StoredMessage, error, inbound, media_page, page, problem, refusal
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, post_signed
 
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
@@ -99,7 +99,7 @@ class TwilioDouble:
         self.heard: dict[str, datetime] | None = None
         """When each WhatsApp address wrote last; free text to others fails later. None: windows are not watched."""
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
-        self._faults: dict[str, list[Fault]] = {"create": [], "list": [], "content": [], "typing": []}
+        self._faults: dict[str, list[Fault]] = {"create": [], "list": [], "content": [], "typing": [], "media": []}
         self._reports: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -138,11 +138,11 @@ class TwilioDouble:
         self.contents.clear()
         self.typing.clear()
         self.heard = None
-        self._faults = {"create": [], "list": [], "content": [], "typing": []}
+        self._faults = {"create": [], "list": [], "content": [], "typing": [], "media": []}
         self.script = ()
 
     def fail_next(
-        self, *, on: Literal["create", "list", "content", "typing"] = "create", times: int = 1, **fault: Any
+        self, *, on: Literal["create", "list", "content", "typing", "media"] = "create", times: int = 1, **fault: Any
     ) -> None:
         """Script the next `times` requests of a kind; the keywords are the fields of `Fault`."""
         self._faults[on].extend([Fault(**fault)] * times)
@@ -168,6 +168,11 @@ class TwilioDouble:
             self._reports.add(task)
             task.add_done_callback(self._reports.discard)
         return message
+
+    def hear(self, form: Mapping[str, str], at: datetime | None = None) -> StoredMessage:
+        """Keep a prospect's message, described as its webhook would; post that yourself, or let it be lost."""
+        self.messages.append(inbound(form, at or self.now()))
+        return self.messages[-1]
 
     async def _report(self, message: StoredMessage, error_code: int | None) -> None:
         if error_code:
@@ -237,11 +242,12 @@ def create_app(double: TwilioDouble) -> FastAPI:
         failed = fault.status is not None or fault.dropped or refused is not None
         media = [value for name, value in double.requests[-1].params if name == "MediaUrl"]
         message = double.take(params, media) if fault.accepted or not failed else None
+        taken = message.as_json(double.account_sid) if message else {}  # before anything is reported on it
         if scripted := await _misbehave(double, request, fault):
             return scripted
         if message is None:
             return error(400, *(refused or (20001, "scripted")))
-        return JSONResponse(message.as_json(double.account_sid), status_code=201)
+        return JSONResponse(taken, status_code=201)
 
     @app.get(f"{messages}.json")
     async def list_(request: Request) -> Response:
@@ -249,12 +255,21 @@ def create_app(double: TwilioDouble) -> FastAPI:
         scripted = await _misbehave(double, request, double.next_fault("list"))
         return scripted or JSONResponse(page(double.messages, double.account_sid, params))
 
+    def find(sid: str) -> StoredMessage:
+        found = next((message for message in double.messages if message.sid == sid), None)
+        if found is None:
+            raise HTTPException(404)
+        return found
+
     @app.get(f"{messages}/{{sid}}.json")
     async def fetch(sid: str) -> Response:
-        found = [message for message in double.messages if message.sid == sid]
-        if not found:
-            raise HTTPException(404)
-        return JSONResponse(found[0].as_json(double.account_sid))
+        return JSONResponse(find(sid).as_json(double.account_sid))
+
+    @app.get(f"{messages}/{{sid}}/Media.json")
+    async def media(sid: str, request: Request) -> Response:
+        await _seen(double, request)
+        scripted = await _misbehave(double, request, double.next_fault("media"))
+        return scripted or JSONResponse(media_page(find(sid), double.account_sid))
 
     return app
 

@@ -55,8 +55,8 @@ class TwilioMediaDouble:
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
-        self.storage_url = await self._stack.enter_async_context(serving(lambda _: self._storage()))
-        self.api_url = await self._stack.enter_async_context(serving(lambda _: self._api()))
+        self.storage_url = await self._stack.enter_async_context(serving(lambda _: self.storage()))
+        self.api_url = await self._stack.enter_async_context(serving(lambda _: self.api()))
         return self
 
     async def __aexit__(
@@ -64,6 +64,12 @@ class TwilioMediaDouble:
     ) -> None:
         self._ending.set()
         await self._stack.aclose()
+
+    def reset(self) -> None:
+        """Forget everything, so that tests can share the servers."""
+        self.asked_api.clear()
+        self.asked_storage.clear()
+        self.files.clear()
 
     def keep(self, content: bytes, content_type: str = "image/jpeg", **how: object) -> str:
         """Keep a file; return its address as a webhook names it."""
@@ -76,7 +82,8 @@ class TwilioMediaDouble:
         expected = next(auth.auth_flow(HttpRequest("GET", "http://x"))).headers["authorization"]
         return request.headers.get("authorization") == expected
 
-    def _api(self) -> FastAPI:
+    def api(self) -> FastAPI:
+        """Build the API, to be served at `api_url`."""
         app = FastAPI()
 
         @app.get("/2010-04-01/Accounts/{account}/Messages/{message}/Media/{sid}")
@@ -93,7 +100,8 @@ class TwilioMediaDouble:
 
         return app
 
-    def _storage(self) -> FastAPI:
+    def storage(self) -> FastAPI:
+        """Build the storage, to be served at `storage_url`."""
         app = FastAPI()
 
         @app.get("/{sid}")

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 
 _ADDRESS = re.compile(r"(whatsapp:)?\+[0-9]{7,15}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
 _CALLBACK = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^ ]*)?")
+_DATES = ("DateSent>", "DateSent<")
 _MEDIA = re.compile(r"https?://[^ ]+")
 
 
@@ -30,6 +31,8 @@ class StoredMessage:
     error_code: int | None = None
     direction: str = "outbound-api"
     media_urls: Sequence[str] = ()
+    files: Sequence[tuple[str, str]] = ()
+    """Inbound: addresses and types of what came with it."""
     text: str | None = None
     """What a template made of it; None: it is its own `Body`."""
 
@@ -68,7 +71,7 @@ class StoredMessage:
             "error_message": None,
             "from": self.params.get("From"),
             "messaging_service_sid": self.params.get("MessagingServiceSid"),
-            "num_media": str(len(self.media_urls)),
+            "num_media": str(len(self.media_urls) + len(self.files)),
             "num_segments": "0" if "MessagingServiceSid" in self.params else "1",
             "price": None,
             "price_unit": None,
@@ -78,6 +81,38 @@ class StoredMessage:
             "to": self.params["To"],
             "uri": f"{uri}.json",
         }
+
+
+def inbound(form: Mapping[str, str], at: datetime) -> StoredMessage:
+    """Return the message that a webhook with this form tells of."""
+    files = [(form[f"MediaUrl{n}"], form[f"MediaContentType{n}"]) for n in range(int(form.get("NumMedia", 0)))]
+    return StoredMessage(
+        sid=form["MessageSid"],
+        params={name: form.get(name, "") for name in ("From", "To", "Body")},
+        created_at=at.replace(microsecond=0),
+        sent_at=at.replace(microsecond=0),
+        status="received",
+        direction="inbound",
+        files=files,
+    )
+
+
+def media_page(message: StoredMessage, account_sid: str) -> dict[str, Any]:
+    """Return the list of a message's files."""
+    path = f"/2010-04-01/Accounts/{account_sid}/Messages/{message.sid}/Media"
+    files = [
+        {
+            "account_sid": account_sid,
+            "content_type": content_type,
+            "date_created": format_datetime(message.created_at),
+            "date_updated": format_datetime(message.created_at),
+            "parent_sid": message.sid,
+            "sid": url.rpartition("/")[2],
+            "uri": f"{url.partition('.twilio.com')[2]}.json",
+        }
+        for url, content_type in message.files
+    ]
+    return {"media_list": files, "page": 0, "page_size": 50, "next_page_uri": None, "uri": f"{path}.json"}
 
 
 def error(status: int, code: int, message: str) -> JSONResponse:
@@ -118,7 +153,8 @@ def refusal(pairs: Sequence[tuple[str, str]], opted_out: Collection[str]) -> tup
 
 def page(messages: Sequence[StoredMessage], account_sid: str, params: Mapping[str, str]) -> dict[str, Any]:
     """Return one page of the list, newest first."""
-    newest_first = [message for message in reversed(messages) if _matches(message, params)]
+    found = [message for message in reversed(messages) if _matches(message, params)]
+    newest_first = sorted(found, key=lambda message: message.created_at, reverse=True)
     start = 0
     if token := params.get("PageToken"):
         start = 1 + next(i for i, message in enumerate(newest_first) if f"PA{message.sid}" == token)
@@ -143,7 +179,9 @@ def page(messages: Sequence[StoredMessage], account_sid: str, params: Mapping[st
 def _matches(message: StoredMessage, params: Mapping[str, str]) -> bool:
     if any(params.get(name, message.params.get(name)) != message.params.get(name) for name in ("To", "From")):
         return False
-    if "DateSent>" not in params:
+    # A message that has not been sent yet has no such date, and is missed. Bounds count, as in `<=` and `>=`.
+    after, before = (datetime.fromisoformat(params[name]) if name in params else None for name in _DATES)
+    if not after and not before:
         return True
-    # A message that has not been sent yet has no such date, and is missed.
-    return message.sent_at is not None and message.sent_at >= datetime.fromisoformat(params["DateSent>"])
+    at = message.sent_at
+    return at is not None and (after is None or at >= after) and (before is None or at <= before)

@@ -82,6 +82,7 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
 insert into media (id, tenant_id, message_id, position, url, state, sha256, due_at) values
     (%(contact)s, %(tenant)s, %(unread)s, 0, 'https://api.twilio.com/' || %(slug)s, 'pending', null, '2020-01-01'),
     (%(idle)s, %(tenant)s, %(read)s, 0, '', 'stored', repeat('a', 64), '2020-01-01');
+insert into media_discarded (media_id, tenant_id) values (%(idle)s, %(tenant)s);
 insert into mail_originals (message_id, tenant_id, content) values (%(read)s, %(tenant)s, 'Secret mail');
 insert into mail_tokens (token, tenant_id, conversation_id, purpose)
     values (rpad(translate(replace(%(idle)s::text, '-', ''), '0189', 'wxyz'), 26, 'a'), %(tenant)s, %(idle)s, 'reply');
@@ -94,7 +95,7 @@ insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
 insert into delivery_statuses (id, tenant_id, message_id, state, received_at)
     values (gen_random_uuid(), %(tenant)s, %(sent)s, 'sent', %(at)s);
 insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason)
-    values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
+    values (%(done)s, %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
 insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict, draft)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(member)s, 'approved', 'Secret');
 insert into notes (id, tenant_id, conversation_id, member_id, body)
@@ -187,11 +188,11 @@ class Rows:
 
 async def insert_rows(tx: Tx, slug: str) -> Rows:
     """Insert a tenant with rows in every table, in a transaction of the application role."""
-    names = ("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn")
-    people = ("other", "merged", "member")
-    ids: dict[str, Any] = {
-        name: new_id() for name in (*names, *people, "read", "unread", "pending", "sending", "sent", "claim")
-    }
+    names = [
+        *("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn"),
+        *("other", "merged", "member"),
+    ]
+    ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
     values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
     await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))
     for statement in INSERT_ROWS.split(";\n"):

@@ -49,7 +49,7 @@ def test_help_names_every_command(home: Path) -> None:
     shown = nightshift(home, "--help")
     assert shown.returncode == 0
     processes = ("up", "web", "worker", "clock")
-    for command in (*processes, "migrate", "doctor", "tenant", "contact", "classify", "language", "check"):
+    for command in (*processes, "migrate", "doctor", "sweep", "tenant", "contact", "classify", "language", "check"):
         assert command in shown.stdout
 
 

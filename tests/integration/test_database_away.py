@@ -181,6 +181,20 @@ async def test_what_waits_is_stored_in_order_as_of_when_it_was_received(web: Web
 
 
 @pytest.mark.usefixtures("lumen")
+async def test_mail_and_reports_that_wait_are_processed_too(
+    web: Web, admin: Tx, clock: FakeClock, mail_keypair: tuple[ec.EllipticCurvePrivateKey, str]
+) -> None:
+    form = raw_form(make_mail("Por correo"), ["hola@lumen.example"])
+    assert (await post_form(web.client, mail_keypair[0], form, clock())).status_code == 200
+    clock.advance(1)
+    assert (await post_signed(web.client, STATUS_URL, {**inbound_params(), "MessageStatus": "sent"})).status_code == 204
+    web.switch(web.there)
+    assert await web.intake.drain()
+    assert await bodies(admin) == ["Por correo"]
+    assert web.spool.measure() == SpoolState()  # a report on a message that nobody knows is no fault
+
+
+@pytest.mark.usefixtures("lumen")
 async def test_new_message_waits_behind_an_older_one_on_disk(web: Web, admin: Tx, clock: FakeClock) -> None:
     await web.write("older")
     clock.advance(1)

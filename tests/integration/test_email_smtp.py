@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from agent.errors import Ambiguous, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.types import MessageId, OutboundMessage, Receipt, TenantId
 from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
@@ -53,7 +53,8 @@ async def test_every_attempt_carries_the_same_message_id(server: SmtpDouble) -> 
     server.drop_after_data(taken=True)
     with pytest.raises(Ambiguous):
         await sender(server.url).send(MESSAGE)
-    assert await sender(server.url).find_sent(MESSAGE, NOW) is None
+    with pytest.raises(CannotAsk, match="may have left"):
+        await sender(server.url).find_sent(MESSAGE, NOW)
     assert await sender(server.url).send(MESSAGE) == TAKEN
     assert [mail.message["Message-ID"] for mail in server.mails] == [TAKEN.provider_id] * 2
 

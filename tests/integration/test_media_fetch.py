@@ -25,8 +25,7 @@ async def serving_twilio() -> AsyncIterator[TwilioMediaDouble]:
 @pytest.fixture
 def twilio(serving_twilio: TwilioMediaDouble) -> TwilioMediaDouble:
     """Twilio's API and its storage, which have not been asked anything."""
-    serving_twilio.asked_api.clear()
-    serving_twilio.asked_storage.clear()
+    serving_twilio.reset()
     return serving_twilio
 
 
@@ -123,6 +122,7 @@ REDIRECTS = {
     "another scheme": ("file:///etc/passwd", "not plain https"),
     "another port": ("https://media.twiliocdn.com:8443/x.jpg", "not plain https"),
     "a port that is none": ("https://media.twiliocdn.com:99999/x.jpg", "malformed"),
+    "a label that is too long": (f"https://{'a' * 64}.twiliocdn.com/x.jpg", "no possible host"),
 }
 
 
@@ -134,6 +134,11 @@ async def test_redirect_to_a_place_off_the_list_is_refused(
         await fetcher.fetch(twilio.keep(JPEG, location=location))
     with pytest.raises(MediaRefused, match=reason):  # nor if the webhook itself names it
         await fetcher.fetch(location)
+
+
+async def test_address_that_is_none_is_refused(fetcher: TwilioMediaFetcher, twilio: TwilioMediaDouble) -> None:
+    with pytest.raises(MediaRefused, match="malformed"):
+        await fetcher.fetch(f"{twilio.api_url}/\x01{'a' * 70_000}")
 
 
 async def test_redirects_without_end_are_refused(twilio: TwilioMediaDouble, fetcher: TwilioMediaFetcher) -> None:
@@ -152,6 +157,8 @@ ADDRESSES = {
     "IPv6 loopback": ["::1"],
     "IPv6 private": ["fd00::1"],
     "IPv4 in IPv6": ["::ffff:127.0.0.1"],
+    "private behind NAT64": ["64:ff9b::a00:7"],
+    "private behind 6to4": ["2002:a00:7::1"],
     "one of two": [PUBLIC, PRIVATE],
     "multicast": ["224.0.0.1"],
     "none": [],

@@ -1,9 +1,8 @@
 """The two media stores behind one port: the same promises on disk and in Supabase Storage."""
 
-import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,57 +11,58 @@ from agent.errors import MediaMissing, Retryable
 from agent.media_disk import DiskMediaStore
 from agent.media_supabase import BUCKET, SupabaseMediaStore
 from agent.ports import MediaStore
-from agent.types import TenantId
+from agent.types import MediaId, TenantId
 from tests.doubles.supabase_storage import SECRET_KEY, SupabaseStorageDouble
-from tests.files import JPEG
+from tests.files import JPEG, PDF
 from tests.serving import serving
 
 ONE, OTHER = TenantId(UUID(int=1)), TenantId(UUID(int=2))
-SHA256 = hashlib.sha256(JPEG).hexdigest()
-
-
-@dataclass(slots=True, kw_only=True)
-class Stores:
-    """A store, and what is behind it."""
-
-    store: MediaStore
-    root: Path
-    supabase: SupabaseStorageDouble
+PHOTO, LATER = MediaId(UUID(int=0xA1)), MediaId(UUID(int=0xA2))
 
 
 @pytest.fixture(params=["disk", "supabase"])
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MediaStore]:
     """Each implementation in turn."""
-    double = SupabaseStorageDouble()
     if request.param == "disk":
-        yield Stores(store=DiskMediaStore(tmp_path), root=tmp_path, supabase=double)
+        yield DiskMediaStore(tmp_path)
         return
+    double = SupabaseStorageDouble()
     async with serving(lambda _: double.app()) as url:
-        store = SupabaseMediaStore(url=url, secret_key=SECRET_KEY)
-        yield Stores(store=store, root=tmp_path, supabase=double)
-        await store.aclose()
+        opened = SupabaseMediaStore(url=url, secret_key=SECRET_KEY)
+        yield opened
+        await opened.aclose()
 
 
-async def test_file_is_found_again_by_its_content_and_only_under_its_tenant(stores: Stores) -> None:
-    store = stores.store
-    assert await store.put(ONE, JPEG, "image/jpeg") == SHA256
-    assert await store.put(ONE, JPEG, "image/jpeg") == SHA256
-    assert await store.get(ONE, SHA256) == JPEG
+async def test_file_is_found_again_and_only_under_its_tenant_and_id(store: MediaStore) -> None:
+    await store.put(ONE, PHOTO, JPEG, "image/jpeg")
+    await store.put(ONE, PHOTO, JPEG, "image/jpeg")
+    assert await store.get(ONE, PHOTO) == JPEG
+    for tenant, media in ((OTHER, PHOTO), (ONE, LATER)):
+        with pytest.raises(MediaMissing):
+            await store.get(tenant, media)
+
+
+async def test_deleted_file_is_gone_and_takes_no_other_with_it(store: MediaStore) -> None:
+    await store.put(ONE, PHOTO, JPEG, "image/jpeg")
+    await store.put(ONE, LATER, PDF, "application/pdf")
+    await store.delete(ONE, PHOTO)
+    await store.delete(ONE, PHOTO)  # once more: nothing to do
     with pytest.raises(MediaMissing):
-        await store.get(OTHER, SHA256)
+        await store.get(ONE, PHOTO)
+    assert await store.get(ONE, LATER) == PDF
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "a" * 63, "A" * 64, f"{'a' * 64}/../x", ""])
-async def test_name_that_is_no_hash_is_refused_before_anything_is_asked(stores: Stores, name: str) -> None:
-    with pytest.raises(ValueError, match="64 hexadecimal digits"):
-        await stores.store.get(ONE, name)
+async def test_id_that_is_none_leads_nowhere(tmp_path: Path) -> None:
+    name: Any = "../../etc/passwd"
+    with pytest.raises(ValueError, match="UUID"):
+        await DiskMediaStore(tmp_path).get(ONE, name)
 
 
-async def test_disk_keeps_one_file_for_its_owner_only_and_nothing_beside(tmp_path: Path) -> None:
+async def test_disk_keeps_a_file_for_its_owner_only_and_nothing_beside(tmp_path: Path) -> None:
     store = DiskMediaStore(tmp_path)
-    await store.put(ONE, JPEG, "image/jpeg")
-    await store.put(ONE, JPEG, "image/jpeg")
-    assert _files(tmp_path) == {tmp_path / str(ONE) / SHA256[:2] / SHA256: 0o600}
+    await store.put(ONE, PHOTO, JPEG, "image/jpeg")
+    await store.put(ONE, PHOTO, JPEG, "image/jpeg")
+    assert _files(tmp_path) == {tmp_path / str(ONE) / "a1" / str(PHOTO): 0o600}
 
 
 def _files(root: Path) -> dict[Path, int]:
@@ -71,20 +71,23 @@ def _files(root: Path) -> dict[Path, int]:
 
 async def test_disk_that_takes_nothing_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where the directory should be")
-    with pytest.raises(Retryable, match="Check its disk"):
-        await DiskMediaStore(tmp_path / "taken").put(ONE, JPEG, "image/jpeg")
+    store = DiskMediaStore(tmp_path / "taken")
+    for work in (store.put(ONE, PHOTO, JPEG, "image/jpeg"), store.get(ONE, PHOTO), store.delete(ONE, PHOTO)):
+        with pytest.raises(Retryable, match="Check its disk"):
+            await work
 
 
 async def test_supabase_makes_its_bucket_private_at_the_first_need() -> None:
     double = SupabaseStorageDouble()
     async with serving(lambda _: double.app()) as url:
         store = SupabaseMediaStore(url=url, secret_key=SECRET_KEY)
-        await store.put(ONE, JPEG, "image/jpeg")
-        assert double.buckets == {BUCKET: {f"{ONE}/{SHA256}": (JPEG, "image/jpeg")}}
+        await store.put(ONE, PHOTO, JPEG, "image/jpeg")
+        assert double.buckets == {BUCKET: {f"{ONE}/{PHOTO}": (JPEG, "image/jpeg")}}
         assert double.public == set()
-        double.statuses = [503]
-        with pytest.raises(Retryable, match="503"):
-            await store.get(ONE, SHA256)
+        for work in (store.get(ONE, PHOTO), store.delete(ONE, PHOTO)):
+            double.statuses = [503]
+            with pytest.raises(Retryable, match="503"):
+                await work
         await store.aclose()
 
 
@@ -93,7 +96,7 @@ async def test_supabase_with_a_wrong_key_or_away_is_told_and_tried_again() -> No
     async with serving(lambda _: double.app()) as url:
         store = SupabaseMediaStore(url=url, secret_key="sb_secret_wrong")
         with pytest.raises(Retryable, match="SUPABASE_SECRET_KEY"):
-            await store.put(ONE, JPEG, "image/jpeg")
+            await store.put(ONE, PHOTO, JPEG, "image/jpeg")
     with pytest.raises(Retryable, match="gave no answer"):
-        await store.put(ONE, JPEG, "image/jpeg")
+        await store.put(ONE, PHOTO, JPEG, "image/jpeg")
     await store.aclose()

@@ -177,10 +177,12 @@ async def test_return_of_the_joint_person_is_not_taken_for_the_others(
     agent: Agent, ana: ContactId, luis: ContactId
 ) -> None:
     await agent.answer(await text_us(agent, "STOP", sender=LUIS))
+    await agent.change("""update suppressions set proof = '{"told_by": "provider"}'""")
     await merge(agent, ana, luis)
     await agent.answer(await agent.hear("START"))
     assert await agent.value("select count(*) from suppressions where lifted_at is null") == 0
     await part(agent, luis)
+    assert await agent.value("select proof from suppressions where lifted_at is null") == {"told_by": "provider"}
     assert await suppressed(agent, await text_us(agent, sender=LUIS)), "they never asked us back"
     assert not await suppressed(agent, await agent.hear("hola"))
 

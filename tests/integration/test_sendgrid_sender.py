@@ -13,7 +13,7 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import Mail
 
-from agent.errors import Ambiguous, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.failures import Failure
 from agent.settings import Settings
 from agent.types import Letterhead, MessageId, OutboundMessage, Receipt, TenantId
@@ -143,13 +143,14 @@ async def test_refusal_says_who_acts(
     "fault", [{"status": 500}, {"status": 503, "body": "<html>upstream</html>"}, {"dropped": True}], ids=str
 )
 @pytest.mark.parametrize("taken", [True, False])
-async def test_unknown_outcome_is_ambiguous_and_sent_again_under_its_own_id(
+async def test_unknown_outcome_is_ambiguous_and_another_attempt_has_the_same_id(
     double: SendGridDouble, sender: SendGridSender, fault: dict[str, Any], taken: bool
 ) -> None:
     double.fail_next(**fault, accepted=taken)
     with pytest.raises(Ambiguous):
         await sender.send(MESSAGE)
-    assert await sender.find_sent(MESSAGE, NOW) is None
+    with pytest.raises(CannotAsk, match="may have left"):
+        await sender.find_sent(MESSAGE, NOW)
     assert await sender.send(MESSAGE) == TAKEN
     assert [mail.headers["Message-ID"] for mail in double.mails] == [TAKEN.provider_id] * (1 + taken)
 

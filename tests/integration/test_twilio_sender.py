@@ -16,9 +16,9 @@ import pytest
 from agent.errors import Ambiguous, Misconfigured, NightshiftError, OptedOut, Permanent, Retryable
 from agent.settings import Settings
 from agent.template_types import FilledTemplate
-from agent.types import Channel, MessageId, OutboundMessage, TenantId
+from agent.types import Channel, MessageId, OutboundMessage, Purpose, TenantId
 from channels.twilio_inbound import callback_tenant, parse_status
-from channels.twilio_outbound import MAX_PAGES, PAGE_SIZE, TRIAL_PREFIX, TwilioSender
+from channels.twilio_outbound import MAX_PAGES, MAX_TYPING, PAGE_SIZE, TRIAL_PREFIX, VALIDITY_S, TwilioSender
 from channels.twilio_signature import read_form
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_content import StoredContent
@@ -150,6 +150,58 @@ async def test_template_is_sent_by_its_sid_and_values_without_a_text(
     assert (params["ContentSid"], json.loads(params["ContentVariables"])) == (TEMPLATE.sid, TEMPLATE.variables)
     found = await sender.find_sent(message, SINCE)
     assert found == receipt
+
+
+async def test_file_goes_with_its_text(double: TwilioDouble, sender: TwilioSender) -> None:
+    message = replace(outbound(), media_urls=("https://x.example/a.pdf",))
+    receipt = await sender.send(message)
+    (stored_message,) = double.messages
+    assert (stored_message.params["Body"], list(stored_message.media_urls)) == (message.text, list(message.media_urls))
+    assert await sender.find_sent(message, SINCE) == receipt
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [("https://x.example/1.png", "https://x.example/2.png"), ("http://x.example/1.png",), ("file:///etc/passwd",)],
+    ids=["too many", "in clear", "a file of ours"],
+)
+async def test_files_that_the_channel_does_not_carry_are_refused_before_anything_is_sent(
+    double: TwilioDouble, sender: TwilioSender, urls: tuple[str, ...]
+) -> None:
+    with pytest.raises(Permanent) as caught:
+        await sender.send(replace(outbound(), media_urls=urls))
+    assert (caught.value.failure, double.requests) == ("content", [])
+
+
+@pytest.mark.parametrize(("purpose", "seconds"), VALIDITY_S.items())
+async def test_message_dies_as_soon_as_its_purpose_is_stale(
+    double: TwilioDouble, sender: TwilioSender, purpose: Purpose, seconds: int
+) -> None:
+    await sender.send(replace(outbound(), purpose=purpose))
+    assert double.messages[0].params["ValidityPeriod"] == str(seconds)
+
+
+async def test_service_is_named_beside_its_sender_and_the_message_is_found_before_one_is_chosen(
+    double: TwilioDouble,
+) -> None:
+    service = f"MG{'2' * 32}"
+    sender = sender_for(double.base_url, messaging_service_sid=service)
+    receipt = await sender.send(outbound())
+    params = double.messages[0].params
+    assert (params["MessagingServiceSid"], params["From"]) == (service, "whatsapp:+14155550199")
+    double.messages[0].params = {**params, "From": ""}
+    assert await sender.find_sent(outbound(), SINCE) == receipt
+    await sender.aclose()
+
+
+async def test_typing_indicators_use_few_connections_and_end_with_the_sender(double: TwilioDouble) -> None:
+    sender = sender_for(double.base_url)
+    double.fail_next(on="typing", times=10, delay_s=0.05)
+    for number in range(10):
+        sender.show_typing(f"SM{number:032x}")
+    await double.wait_until(lambda twilio: len(twilio.typing) == MAX_TYPING)
+    await sender.aclose()
+    assert len(double.requests) == MAX_TYPING
 
 
 async def test_email_is_refused_before_anything_is_sent(double: TwilioDouble, sender: TwilioSender) -> None:

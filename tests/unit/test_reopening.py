@@ -1,5 +1,6 @@
 """What is proposed when a reply window has closed: the right template, another channel, or a person; and why."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,8 +8,17 @@ from uuid import UUID
 
 import pytest
 
-from agent.reopening import Closed, Elsewhere, find_template, is_only_too_late, propose, purpose_for
-from agent.template_types import Template, TemplateUse
+from agent.reopening import (
+    Closed,
+    Elsewhere,
+    find_template,
+    is_only_too_late,
+    propose,
+    purpose_for,
+    why_not_now,
+)
+from agent.template_types import FilledTemplate, Template, TemplateUse
+from agent.templates import fill, preview
 from agent.types import Candidate, Channel, ConversationId, Outcome, Purpose, Verdict
 from tests.factories import NOW, make_draft, make_tenant
 from tests.template_samples import PRICE_TEMPLATE, PRICE_USE, make_filling, make_template, make_use, sid, sources
@@ -132,6 +142,16 @@ def test_channel_they_have_lately_written_on_is_proposed(place: Elsewhere, chann
     assert (proposal.kind, proposal.channel) == ("channel", channel)
 
 
+def test_template_that_something_stands_against_is_passed_over() -> None:
+    def objection(text: str, _: FilledTemplate) -> str:
+        return "it names no price" if "399" not in text else ""
+
+    assert propose(closed((make_use(), PRICE_USE), objection=objection), ALL, NOW).kind == "person"
+    proposal = propose(closed(wanted="price_answer", objection=objection), ALL, NOW)
+    assert proposal.template is not None
+    assert proposal.template.name == "school_price"
+
+
 def test_whoever_asked_us_not_to_write_is_only_shown_to_a_person() -> None:
     proposal = propose(closed(is_suppressed=True, elsewhere=(elsewhere(),)), ALL, NOW)
     assert (proposal.kind, proposal.reason) == ("person", "The contact asked us not to write")
@@ -198,3 +218,23 @@ def test_only_the_window_objects(outcomes: dict[str, Outcome], *, expected: bool
 def test_purpose_follows_from_what_was_to_be_said(purpose: Purpose, draft: str | None, wanted: str) -> None:
     candidate = Candidate(text="x", language="es", channel="whatsapp", purpose=purpose)
     assert purpose_for(candidate, make_draft(draft) if draft else None) == wanted
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (make_template(), ""),
+        (make_template(approval="paused"), "is now: paused"),
+        (make_template(approval="disabled"), "is now: disabled"),
+        (make_template(approval="pending"), "is now: pending"),
+        (make_template(approval="rejected", rejection_reason="TAG"), r"is now: rejected \(TAG\)"),
+        (make_template("Hola, {{1}}. Oferta de {{2}}: todo gratis. ¿Seguimos?"), "no longer says what was checked"),
+        (make_template(number=9), "no longer has the template school_reopen"),
+    ],
+    ids=["approved", "paused", "disabled", "asked again", "rejected", "rewritten", "another"],
+)
+def test_template_is_looked_at_again_when_it_leaves(now: Template, why: str) -> None:
+    filled = fill(make_template(), make_use(), make_filling())
+    text = preview(make_template(), filled.variables)
+    assert re.search(why, why_not_now(filled, text, (now,)))
+    assert bool(why_not_now(filled, text, (now,))) is bool(why)

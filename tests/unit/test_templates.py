@@ -32,10 +32,16 @@ def said(template: Template, use: TemplateUse, **known: Any) -> str:
 
 def test_values_come_from_contact_tenant_and_catalogue() -> None:
     filled = fill(PRICE_TEMPLATE, PRICE_USE, make_filling())
-    assert filled.variables == {"1": "Ana", "2": "Inglés intensivo", "3": "399,00 €"}
+    assert filled.variables == {
+        "1": "Ana",
+        "4": "Soy la asistente virtual (IA) de Escuela Ejemplo.",
+        "2": "Inglés intensivo",
+        "3": "399,00 €",
+    }
     assert (filled.sid, filled.name, filled.purpose) == (PRICE_TEMPLATE.sid, "school_price", "price_answer")
     assert preview(PRICE_TEMPLATE, filled.variables) == (
-        "Hola, Ana. El precio de Inglés intensivo es de 399,00 € por el curso completo. ¿Quieres que te contemos más?"
+        "Hola, Ana. Soy la asistente virtual (IA) de Escuela Ejemplo. "
+        "El precio de Inglés intensivo es de 399,00 € por el curso completo. ¿Quieres que te contemos más?"
     )
 
 
