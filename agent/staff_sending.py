@@ -1,12 +1,12 @@
 """What staff send: compare, check, put into the outbox — in one transaction under the conversation's lock.
 
 Nobody writes over a colleague or the agent: a text is sent for the thread as its writer saw it (`seen_seq`), and is
-refused if that has moved. The legal guardrails bind staff too; what the others object to is a warning, which they may override
-with a reason that is recorded. Every text can be taken back for a few seconds.
+refused if that has moved. The legal guardrails bind staff too; what the others object to is a warning, which they may
+override with a reason that is recorded. Every text can be taken back for a few seconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from uuid import UUID
@@ -21,7 +21,7 @@ from agent.ports import StaffDeps
 from agent.prices import PriceReferenceError, choose_currency, local_date, render
 from agent.store import desk, events, outbox, reviews
 from agent.store.db import Tx
-from agent.types import Candidate, ConversationId, MessageId, Turn, Verdict
+from agent.types import Candidate, ConversationId, MessageId, Passage, Turn, Verdict
 
 UNDO = timedelta(seconds=10)
 """How long a sent text can be taken back."""
@@ -105,7 +105,8 @@ async def send_as_staff(wanted: StaffText, member: Member, deps: StaffDeps) -> O
             return Moved(message_ids=newer, newest_seq=row.newest_seq)
         if not wanted.text.strip():
             return NotReadable(problem="There is nothing to send yet.")
-        turn = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
+        answered = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
+        turn = introduce(member, answered)
         try:
             candidate = render_staff_text(wanted, turn, deps.now())
         except PriceReferenceError as exc:
@@ -145,6 +146,12 @@ def render_staff_text(wanted: StaffText, turn: Turn, now: datetime) -> Candidate
     )
     channel = turn.conversation.channel
     return Candidate(text=format_for(text, channel), language=language, channel=channel, author="staff")
+
+
+def introduce(member: Member, turn: Turn) -> Turn:
+    """Let the guardrails know who writes: a member's own name needs no other source."""
+    known = Passage(id=f"member-{member.id}", kind="fact", text={turn.tenant.default_language: member.name})
+    return replace(turn, tenant=replace(turn.tenant, passages=(*turn.tenant.passages, known)))
 
 
 def edit_distance(draft: str, sent: str) -> float:

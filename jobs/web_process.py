@@ -13,7 +13,7 @@ from channels.simulator import SimulatorKeys
 from channels.simulator_page import build_simulator
 from channels.web import create_app
 from jobs.process import announce, watch_parent
-from jobs.wiring import build_keys, build_media_store, local_url, open_store
+from jobs.wiring import build_keys, build_media_store, build_staff_deps, local_url, open_store
 
 
 class _Server(uvicorn.Server):
@@ -29,7 +29,7 @@ async def run_web_process(settings: Settings, *, supervised: bool) -> None:
     """Run the web process until it is told to stop; uvicorn minds the signals."""
     async with open_store(settings, connections=24, must_answer=False) as (deps, _):
         store = build_media_store(settings)
-        pages = [build_inbox(deps)]
+        pages = [build_inbox(build_staff_deps(deps))]
         if settings.simulator_enabled:
             simulator = SimulatorKeys.load(settings.nightshift_home)
             pages.append(build_simulator(deps, simulator, web_url=local_url(settings)))

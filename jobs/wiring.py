@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 import agent
 from agent.errors import NightshiftError
 from agent.faults import build_reach
+from agent.guardrails import build_rules
+from agent.language import LanguageDetector
 from agent.media_disk import DiskMediaStore
 from agent.media_supabase import SupabaseMediaStore
-from agent.ports import Deps, MediaStore
+from agent.ports import Deps, MediaStore, StaffDeps
 from agent.settings import Settings
 from agent.store import embedded, migrate
 from agent.store.db import Database, Tx
@@ -121,3 +123,9 @@ def local_url(settings: Settings) -> str:
 def example_tenants() -> Path:
     """Return the directory of the tenant files that ship with Nightshift."""
     return Path(agent.__file__).parent / "example_tenants"
+
+
+def build_staff_deps(deps: Deps) -> StaffDeps:
+    """Return what the inbox needs: also the guardrails, by which what staff write is checked before it is sent."""
+    shared = {each.name: getattr(deps, each.name) for each in fields(Deps)}
+    return StaffDeps(**shared, rules=build_rules(LanguageDetector.load().detect))

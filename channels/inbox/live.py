@@ -1,7 +1,7 @@
 """Live updates: a stream of what happens to the member's tenant.
 
-One reader a tenant and process asks the database; all browsers of the tenant listen to it. What is streamed are names of
-events and conversations: the page then asks for the parts that show them, under its own rights. A stream begins with
+One reader a tenant and process asks the database; all browsers of the tenant listen to it. What is streamed are names
+of events and conversations: the page then asks for the parts that show them, under its own rights. A stream begins with
 `resync`, upon which the page asks for all its parts: so nothing is missed, however long a connection was away.
 """
 
@@ -15,7 +15,7 @@ import structlog
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
-from agent.ports import Deps
+from agent.ports import StaffDeps
 from agent.store.event_feed import LOOK_BACK, Event, last_event_id, list_events_after
 from agent.types import TenantId
 from channels.inbox.pages import find_visitor
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 class Feed:
     """One tenant's events, read for as long as somebody listens."""
 
-    deps: Deps
+    deps: StaffDeps
     tenant_id: TenantId
     listeners: set[Told] = field(default_factory=set)
     seen: frozenset[int] = frozenset()
@@ -86,7 +86,7 @@ class Feed:
 class Feeds:
     """The feeds of the tenants whose staff have the inbox open."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: StaffDeps) -> None:
         self._deps = deps
         self._feeds: dict[TenantId, tuple[Feed, asyncio.Task[None]]] = {}
 

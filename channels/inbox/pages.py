@@ -1,7 +1,7 @@
 """How pages of the inbox are served: who may open which, and what becomes of those who may not.
 
-`Page` is a row of the table in `routes.py`: a method, a path, the function that answers, and the least role. What a role
-may do is enforced a second time, by the database (`Visit.tx`).
+`Page` is a row of the table in `routes.py`: a method, a path, the function that answers, and the least role. What a
+role may do is enforced a second time, by the database (`Visit.tx`).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.errors import BadRequest
 from agent.members import Role
-from agent.ports import Deps
+from agent.ports import StaffDeps
 from agent.store.sessions import Session, find_session
 from channels.inbox.visit import HEADERS, Visit, read_form
 from channels.inbox.words import LANGUAGES, load_translations
@@ -48,24 +48,26 @@ def build_environments() -> Mapping[str, Environment]:
     return environments
 
 
-def cookie_name(deps: Deps) -> str:
+def cookie_name(deps: StaffDeps) -> str:
     """Return the session cookie's name; over HTTPS the browser guarantees that no other host has set it."""
     return "__Host-nightshift" if deps.settings.public_url.startswith("https:") else "nightshift"
 
 
-async def find_visitor(request: Request, deps: Deps) -> Session | None:
+async def find_visitor(request: Request, deps: StaffDeps) -> Session | None:
     """Return the session of the browser that asks; None: nobody is signed in."""
     secret = request.cookies.get(cookie_name(deps), "")
     return await find_session(deps.db, secret, deps.now()) if secret else None
 
 
-def add_pages(router: APIRouter, pages: Iterable[Page], deps: Deps, templates: Mapping[str, Environment]) -> None:
+def add_pages(router: APIRouter, pages: Iterable[Page], deps: StaffDeps, templates: Mapping[str, Environment]) -> None:
     """Serve pages to signed-in members who have their role."""
     for page in pages:
         router.add_route(page.path, _endpoint(page, deps, templates), methods=[page.method], include_in_schema=False)
 
 
-def _endpoint(page: Page, deps: Deps, templates: Mapping[str, Environment]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    page: Page, deps: StaffDeps, templates: Mapping[str, Environment]
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if page.method == "POST":
             require_same_origin(request)

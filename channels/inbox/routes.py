@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fastapi import APIRouter
 from jinja2 import Environment
 
-from agent.ports import Deps
+from agent.ports import StaffDeps
 from channels.inbox import queue_page
 from channels.inbox.live import Feeds
 from channels.inbox.pages import Page, add_pages, build_environments
@@ -20,7 +20,7 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
     )
 
 
-def build_inbox(deps: Deps) -> APIRouter:
+def build_inbox(deps: StaffDeps) -> APIRouter:
     """Build the inbox's routes."""
     router = APIRouter()
     templates: Mapping[str, Environment] = build_environments()

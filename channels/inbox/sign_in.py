@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.members import Member
-from agent.ports import Deps
+from agent.ports import StaffDeps
 from agent.store.events import insert_event
 from agent.store.sessions import LONGEST, count_attempt, end_session, end_sessions, insert_session, use_signin_link
 from channels.inbox.pages import LOGIN, Page, add_pages, cookie_name, find_visitor
@@ -31,7 +31,7 @@ MAX_BYTES = 4096
 class SignIn:
     """The pages of those who are not signed in yet."""
 
-    def __init__(self, deps: Deps, templates: Mapping[str, Environment]) -> None:
+    def __init__(self, deps: StaffDeps, templates: Mapping[str, Environment]) -> None:
         self._deps = deps
         self._templates = templates
 
@@ -112,7 +112,7 @@ def safe_path(target: str) -> str:
     return target if is_ours and not target.startswith("//") else HOME
 
 
-def build_sign_in(deps: Deps, templates: Mapping[str, Environment]) -> APIRouter:
+def build_sign_in(deps: StaffDeps, templates: Mapping[str, Environment]) -> APIRouter:
     """Build the routes of sign-in and sign-out."""
     router, sign_in = APIRouter(), SignIn(deps, templates)
     router.add_route(LOGIN, sign_in.ask, methods=["GET"], include_in_schema=False)

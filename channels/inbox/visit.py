@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.errors import BadRequest
 from agent.members import Member
-from agent.ports import Deps
+from agent.ports import StaffDeps
 from agent.store.db import Tx
 from agent.store.sessions import Session
 from channels.inbox.navigation import list_navigation
@@ -36,7 +36,7 @@ class Visit:
 
     request: Request
     session: Session
-    deps: Deps
+    deps: StaffDeps
     templates: Mapping[str, Environment]
     """By language."""
     form: Form

@@ -1,6 +1,7 @@
 """What integration tests share: settings free of the machine's own, a real database, the demo tenants, the web app."""
 
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from pathlib import Path
 
 import httpx
@@ -9,13 +10,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from agent.guardrails import build_rules
 from agent.language import LanguageDetector
-from agent.ports import Deps
+from agent.ports import Deps, StaffDeps
 from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, save_tenant_file
 from agent.tenants import TenantFile, load_tenant_file
 from channels.email_signature import generate_keypair
+from channels.inbox.routes import build_inbox
 from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
@@ -84,6 +87,22 @@ def webhook_keys(mail_keypair: tuple[ec.EllipticCurvePrivateKey, str]) -> Webhoo
 async def client(deps: Deps, webhook_keys: WebhookKeys) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the web application, in this process; an unhandled error becomes a 500, as in production."""
     transport = httpx.ASGITransport(create_app(deps, webhook_keys), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as opened:
+        yield opened
+
+
+@pytest.fixture
+def staff_deps(deps: Deps, detector: LanguageDetector) -> StaffDeps:
+    """What the inbox has: the guardrails, too."""
+    shared = {each.name: getattr(deps, each.name) for each in fields(Deps)}
+    return StaffDeps(**shared, rules=build_rules(detector.detect))
+
+
+@pytest.fixture
+async def inbox(staff_deps: StaffDeps, webhook_keys: WebhookKeys) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser without JavaScript, at the inbox; nobody is signed in yet."""
+    app = create_app(staff_deps, webhook_keys, pages=[build_inbox(staff_deps)])
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as opened:
         yield opened
 

@@ -51,12 +51,12 @@ async def test_a_text_leaves_after_the_time_to_take_it_back(agent: Agent, clock:
     conversation_id, ana = await escalated(agent), await make_member(agent)
     sent = await send(agent, conversation_id, ana, "Hola, soy Ana. ¿A qué hora le llamo?")
     assert isinstance(sent, Sent), sent
-    before = len(agent.sender.sent)
+    before = len(agent.sender.taken)
     await agent.send_all()
-    assert len(agent.sender.sent) == before
+    assert len(agent.sender.taken) == before
     clock.now += UNDO
     await agent.send_all()
-    assert [each.text for each in agent.sender.sent[before:]] == ["Hola, soy Ana. ¿A qué hora le llamo?"]
+    assert [each.text for each in agent.sender.taken[before:]] == ["Hola, soy Ana. ¿A qué hora le llamo?"]
     (row,) = await agent.rows("select author, source, member_id, state from messages where id = %s", sent.message_id)
     assert (row["author"], row["source"], row["member_id"]) == ("staff", "staff", ana.id)
     assert await agent.value("select resolution from escalations") == "answered"
@@ -69,9 +69,9 @@ async def test_a_text_can_be_taken_back_and_its_request_is_open_again(agent: Age
     assert await take_back(sent.message_id, ana, staff_deps(agent.deps)) == conversation_id
     assert await agent.value("select state from escalations") == "open"
     clock.now += UNDO
-    before = len(agent.sender.sent)
+    before = len(agent.sender.taken)
     await agent.send_all()
-    assert len(agent.sender.sent) == before
+    assert len(agent.sender.taken) == before
 
 
 async def test_what_has_left_cannot_be_taken_back(agent: Agent, clock: FakeClock) -> None:
@@ -124,17 +124,17 @@ async def test_the_agent_is_silent_while_staff_answer_and_answers_again_when_han
     conversation_id, ana = await escalated(agent), await make_member(agent)
     async with agent.deps.db.member(ana.tenant_id, ana.id) as tx:
         await take_over(tx, conversation_id, ana)
-    before = len(agent.sender.sent)
+    before = len(agent.sender.taken)
     agent.models.classification = replace(agent.models.classification, intent="pricing", needs_human=False)
     await agent.hear("¿Cuánto cuesta?")
     await agent.answer(conversation_id)
-    assert len(agent.sender.sent) == before
+    assert len(agent.sender.taken) == before
     assert await agent.value("select reason from escalations where state = 'open'") == "Wrote again to staff"
 
     async with agent.deps.db.member(ana.tenant_id, ana.id) as tx:
         await hand_back(tx, conversation_id, ana, agent.deps)
     await agent.answer(conversation_id)
-    assert len(agent.sender.sent) == before + 1
+    assert len(agent.sender.taken) == before + 1
     assert await agent.value("select count(*) from escalations where state = 'open'") == 0
 
 
@@ -145,7 +145,7 @@ async def test_a_reply_of_the_agent_never_leaves_after_a_take_over(agent: Agent)
     async with agent.deps.db.member(ana.tenant_id, ana.id) as tx:
         await take_over(tx, conversation_id, ana)
     await agent.send_all()
-    assert agent.sender.sent == []
+    assert agent.sender.taken == []
 
 
 @pytest.mark.parametrize("role", ["viewer"])
