@@ -47,7 +47,7 @@ Intent = Literal[
 INTENTS: tuple[Intent, ...] = get_args(Intent)  # in precedence order, as the labelling guide has them
 Unit = Literal["month", "course", "session", "one_time", "seat_month", "item"]
 Source = Literal["claude", "local", "rule", "cache", "staff"]
-"""Who answered: Claude, the local engine that needs no network, a deterministic rule, an answer given before, a person."""
+"""Who answered: Claude, the local engine that needs no network, a deterministic rule, an answer given before, staff."""
 ModelTier = Literal["fast", "standard", "expert"]
 """How able, and how costly, a model is: Haiku, Sonnet and Opus unless configured otherwise."""
 Task = Literal["classify", "draft", "revise", "judge", "summarise"]

@@ -72,8 +72,8 @@ async def insert_session(tx: Tx, member: Member, user_agent: str, now: datetime)
         (member.id, now, now - IDLE),
     )
     await tx.execute(
-        """insert into staff_sessions (id, token_hash, tenant_id, member_id, csrf_token, user_agent, created_at, seen_at,
-                                       expires_at)
+        """insert into staff_sessions
+               (id, token_hash, tenant_id, member_id, csrf_token, user_agent, created_at, seen_at, expires_at)
            values (%(id)s, %(hash)s, %(tenant)s, %(member)s, %(csrf)s, %(agent)s, %(now)s, %(now)s, %(expires)s)""",
         {
             "id": new_id(),
