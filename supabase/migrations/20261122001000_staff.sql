@@ -191,17 +191,27 @@ alter table escalations
     add column due_at timestamptz not null default clock_timestamp(),
     add column risk smallint not null default 5 check (risk between 0 and 9),
     add column waiting_since timestamptz not null default clock_timestamp(),
+    add column cause text not null default 'other',
+    add column value text not null default '' check (char_length(value) <= 80),
     add column snoozed_until timestamptz,
+    add column snoozed_at timestamptz,
     add column resolution text check (resolution in ('answered', 'rejected', 'handed_back', 'done')),
     add column resolved_by uuid,
     add foreign key (tenant_id, resolved_by) references members (tenant_id, id) on delete set null (resolved_by),
     add unique (id, tenant_id);
 create unique index escalations_one_open on escalations (conversation_id, tenant_id) where state = 'open';
 drop index escalations_open;
-create index escalations_open on escalations (tenant_id, due_at, id) where state = 'open';
-create index escalations_resolved on escalations (tenant_id, resolved_at desc) where state = 'resolved';
+create index escalations_open on escalations (tenant_id, due_at, risk, id) where state = 'open';
+create index escalations_new on escalations (tenant_id, created_at) where state = 'open';
+create index escalations_snoozed on escalations (tenant_id, snoozed_until, id)
+    where state = 'open' and snoozed_until is not null;
+create index escalations_resolved on escalations (tenant_id, resolved_at desc, id desc) where state = 'resolved';
 comment on column escalations.due_at is 'When it is too late, or the prospect has waited as long as promised: the queue''s order.';
 comment on column escalations.risk is 'What is at stake: 0 the most, 9 the least (agent.urgency).';
+comment on column escalations.cause is 'Why somebody is asked for, as a class (agent.why): the label in the queue.';
+comment on column escalations.value is 'What the prospect has named that says what it is worth: a budget, a quantity.';
+comment on column escalations.snoozed_until is
+    'Out of the queue until then, or until the prospect writes after `snoozed_at`.';
 comment on column escalations.waiting_since is 'Since when somebody is asked for: its own time, or that of the one it replaced.';
 
 alter table messages drop constraint messages_source_check;
@@ -293,6 +303,15 @@ create table saved_views (
 );
 comment on table saved_views is 'A member''s own filters of the queue, by name.';
 
+create table labels (
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    name text not null check (name ~ '^[^[:space:],]([^,]{0,38}[^[:space:],])?$'),
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (name, tenant_id)
+);
+create index labels_tenant on labels (tenant_id, name);
+comment on table labels is 'The labels that staff have given to conversations, to choose from.';
+
 create table canned_replies (
     id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,
@@ -328,7 +347,7 @@ create table settings_changes (
 create index settings_changes_tenant on settings_changes (tenant_id, id);
 comment on table settings_changes is 'Append-only: every change of catalogue, policies and settings, with what was there before.';
 
-call isolate_by_tenant(array['reviews', 'notes', 'staff_drafts', 'presence', 'saved_views', 'canned_replies',
+call isolate_by_tenant(array['reviews', 'notes', 'staff_drafts', 'presence', 'saved_views', 'labels', 'canned_replies',
         'translations', 'settings_changes']);
 revoke update, delete on settings_changes from nightshift_app;
 
@@ -341,6 +360,7 @@ call open_to_staff(array['events'], p_writes => 'viewer');
 call open_to_staff(array['conversations', 'messages', 'turns', 'escalations', 'contact_points', 'suppressions', 'contact_merges',
         'translations'], p_writes => 'reviewer');
 call open_to_staff(array['reviews', 'notes'], p_writes => 'reviewer');
+call open_to_staff(array['labels'], p_writes => 'reviewer', p_deletes => 'manager');
 call open_to_staff(array['contacts'], p_writes => 'reviewer', p_deletes => 'manager');
 call open_to_staff(array['catalogue_items', 'price_rules', 'documents', 'passages', 'canned_replies'],
         p_writes => 'manager', p_deletes => 'manager');

@@ -26,6 +26,7 @@ insert into signin_links (id, token_hash, tenant_id, member_id, expires_at)
     values (gen_random_uuid(), sha256(%(slug)s::bytea), %(tenant)s, %(member)s, '2099-01-01');
 insert into saved_views (id, tenant_id, member_id, name, filter)
     values (gen_random_uuid(), %(tenant)s, %(member)s, 'Mine', '{}');
+insert into labels (tenant_id, name) values (%(tenant)s, 'Label of ' || %(slug)s);
 insert into canned_replies (id, tenant_id, shortcut, body)
     values (gen_random_uuid(), %(tenant)s, 'hello', '{"en": "Hello"}');
 insert into translations (tenant_id, text_hash, language, text, model)
