@@ -291,8 +291,11 @@ def _is_same(record: Any, message: OutboundMessage, earliest: datetime) -> bool:
 
 
 def _says_the_same(body: str, message: OutboundMessage) -> bool:
-    """Compare what Twilio says was sent. Of a template it lists the body, we also keep its title and buttons."""
-    return body == message.text.strip() or (message.template is not None and body != "" and body in message.text)
+    """Compare what Twilio says was sent. Of a template it lists the body, we also keep its title and buttons.
+
+    Sent through a messaging service, a template has no body at first (github.com/twilio/twilio-node, issue 1081).
+    """
+    return body == message.text.strip() or (message.template is not None and body in message.text)
 
 
 def _is_before(record: Any, earliest: datetime) -> bool:

@@ -152,6 +152,20 @@ async def test_template_is_sent_by_its_sid_and_values_without_a_text(
     assert found == receipt
 
 
+async def test_template_is_found_again_while_the_messaging_service_has_not_sent_it(double: TwilioDouble) -> None:
+    double.contents.append(StoredContent(friendly_name="reopen", types=WITH_BUTTONS, sid=TEMPLATE.sid))
+    sender = sender_for(double.base_url, messaging_service_sid="MG" + "2" * 32)
+    message = replace(outbound('Hola Ana, de O\'Neill & "Cía".\nSí\nNo'), template=TEMPLATE)
+    double.fail_next(accepted=True, dropped=True)
+    with pytest.raises(Ambiguous):
+        await sender.send(message)
+    found = await sender.find_sent(message, SINCE)
+    assert found is not None
+    assert await sender.find_sent(message, SINCE, known={found.provider_id}) is None
+    assert await sender.find_sent(outbound(), SINCE) is None
+    await sender.aclose()
+
+
 async def test_file_goes_with_its_text(double: TwilioDouble, sender: TwilioSender) -> None:
     message = replace(outbound(), media_urls=("https://x.example/a.pdf",))
     receipt = await sender.send(message)
