@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from agent.errors import MediaMissing, MediaRefused, Permanent, Retryable
+from agent.heard_late import heed_late
 from agent.media_types import IMAGE_TYPES, MAX_IMAGE_BYTES, accept_type
 from agent.ports import AgentDeps, Fetched, MediaAccess
 from agent.store import events, mail, media, messages
@@ -20,7 +21,7 @@ from agent.unseen import is_decoration
 MAX_ATTEMPTS = 5
 RETRY_S = (2.0, 5.0, 20.0, 60.0)
 """Pauses before a file is tried again."""
-WAIT_S, WAIT_TO_HEAR_S = 6.0, 15.0
+WAIT_S, WAIT_TO_HEAR_S = 6.0, 25.0
 """A turn waits so long for its files, and for voice notes that can be transcribed; then it goes on without."""
 POLL_S = 0.1
 MAX_IMAGES = 4
@@ -73,7 +74,8 @@ async def _keep(
         await _end(tenant_id, pending, "refused" if isinstance(exc, MediaRefused) else "failed", str(exc), deps)
     else:
         async with deps.db.tenant(tenant_id) as tx:
-            await media.mark_media_stored(tx, pending.id, stored)
+            if await media.mark_media_stored(tx, pending.id, stored) and stored.transcript:
+                await heed_late(tx, tenant_id, pending.message_id, deps)
 
 
 async def _fetch(pending: PendingMedia, original: bytes | None, access: MediaAccess) -> Fetched:
@@ -169,6 +171,8 @@ async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: Age
                 return
         await asyncio.sleep(POLL_S)
     log.info("media.not_waited_for", turn=str(turn.id))
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        await media.give_up_waiting(tx, ids)
 
 
 async def _load_images(tenant_id: TenantId, told: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:

@@ -163,6 +163,13 @@ async def postpone_media(tx: Tx, media_id: MediaId, delay_s: float) -> None:
     )
 
 
+async def give_up_waiting(tx: Tx, message_ids: Sequence[MessageId]) -> None:
+    """Record that a turn goes on without the files of some messages whose fate is open."""
+    await tx.execute(
+        "update media set given_up = true where message_id = any(%s) and state = 'pending'", (list(message_ids),)
+    )
+
+
 async def count_pending_media(tx: Tx, message_ids: Sequence[MessageId]) -> int:
     """Count the files of some messages whose fate is open."""
     row = await fetch_one(

@@ -219,6 +219,30 @@ async def test_stop_in_a_voice_note_is_a_stop(hands: MediaAgent) -> None:
     assert hands.agent.models.classified == []
 
 
+LATE: dict[str, tuple[str, int, list[str]]] = {
+    "stop": ("No me escriban más", 1, []),
+    "a question": (
+        "¿Cuánto cuesta el intensivo?",
+        0,
+        ["A voice note was written down only after it had been answered."],
+    ),
+}
+
+
+@pytest.mark.parametrize(("says", "suppressed", "escalated"), LATE.values(), ids=LATE.keys())
+async def test_voice_note_that_is_heard_after_its_turn_still_stops_us_or_finds_a_person(
+    hands: MediaAgent, monkeypatch: pytest.MonkeyPatch, says: str, suppressed: int, escalated: list[str]
+) -> None:
+    monkeypatch.setattr(media, "WAIT_TO_HEAR_S", 0.05)
+    hands.transcriber.says = says
+    await hands.agent.answer(await hands.hear_file("audio", OGG, "audio/ogg"))
+    assert unseen_text("voice_failed", make_tenant(), "es") in await said_to(hands)
+    await hands.keep()
+    assert await hands.agent.value("select count(*) from suppressions where lifted_at is null") == suppressed
+    reasons = await hands.agent.rows("select reason, detail from escalations")
+    assert [(row["reason"], row["detail"]) for row in reasons] == [(reason, says) for reason in escalated]
+
+
 @pytest.mark.parametrize("status", [401, 503])
 async def test_voice_note_that_could_not_be_transcribed_is_said_to_be_unheard(hands: MediaAgent, status: int) -> None:
     hands.transcriber.statuses = [status]
