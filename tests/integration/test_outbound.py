@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,10 +15,12 @@ from agent.store.db import Tx
 from agent.turn import deliver
 from agent.types import Channel
 from channels.twilio_outbound import VALIDITY_S, status_callback_url
+from jobs.wiring import utc_now
+from jobs.worker import run_worker
 from tests.conftest import FakeClock
 from tests.doubles.twilio import TwilioDouble
 from tests.integration.agents import Agent
-from tests.integration.lines import Line, open_line
+from tests.integration.lines import QUESTION, Line, open_line
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +199,11 @@ def prospects(count: int) -> list[str]:
     return [f"+346001112{number:02d}" for number in range(count)]
 
 
+def has_taken(count: int, double: TwilioDouble) -> bool:
+    """Say whether the provider has so many messages."""
+    return len(double.messages) >= count
+
+
 class TestRate:
     async def test_long_code_sends_a_part_a_second(self, line: Line, clock: FakeClock) -> None:
         line.agent.models.texts = (TWO_PARTS,)
@@ -238,6 +247,21 @@ class TestRate:
             )
             (job,) = await cursor.fetchall()
         assert 1.0 < job["in_s"] < 2.5
+
+    async def test_worker_sends_what_waits_as_soon_as_the_sender_is_free(self, line: Line) -> None:
+        line.agent.deps = replace(line.agent.deps, now=utc_now)
+        await line.publish("whatsapp", messages_per_second=4.0)
+        for sender in prospects(7):
+            await line.agent.hear(QUESTION, sender=sender, provider="twilio", channel="whatsapp")
+        stop, left_at = asyncio.Event(), list[float]()
+        worker = asyncio.create_task(run_worker(line.agent.deps, line.agent.queue, stop))
+        for count in range(1, 8):
+            await line.double.wait_until(partial(has_taken, count), timeout_s=30)
+            left_at.append(monotonic())
+        stop.set()
+        await worker
+        assert len(line.double.messages) == 7
+        assert left_at[-1] - left_at[0] > 2 / 4, "four at once, three more at four a second"
 
     async def test_replies_go_before_what_we_start_ourselves(self, line: Line, clock: FakeClock) -> None:
         for sender in prospects(3):
