@@ -349,6 +349,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     drains.holding: "belongs to no tenant",
     drains.is_draining: "belongs to no tenant",
     sweeps.list_sweeps: "over all tenants: numbers of our own, for the clock",
+    senders.list_troubled: "over all tenants: numbers of our own, for operators",
     media.list_due_media: "over all tenants: tells ids only",
     waiting.find_outage: "belongs to no tenant",
     waiting.open_outage: "belongs to no tenant",
