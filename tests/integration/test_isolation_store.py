@@ -292,7 +292,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     undelivered.resolve_escalations: lambda tx, _, b: undelivered.resolve_escalations(tx, b.read, AT),
     templates.list_templates: lambda tx, _, b: templates_of(tx, b),
     templates.replace_templates: lambda tx, _, b: templates.replace_templates(tx, b.tenant, (), AT),
-    templates.doubt_template: lambda tx, _, b: templates.doubt_template(tx, b.pending),
+    templates.doubt_template: lambda tx, _, b: templates.doubt_template(tx, b.sent),
     templates.find_late_message: lambda tx, _, b: templates.find_late_message(tx, b.pending),
     templates.has_unanswered_template: lambda tx, _, b: templates.has_unanswered_template(tx, b.idle),
     templates.list_other_conversations: lambda tx, _, b: templates.list_other_conversations(tx, b.contact, b.idle),
