@@ -41,6 +41,7 @@ class Answered:
     at_s: float
     took_s: float
     status: int
+    error: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,6 +64,13 @@ class Outage:
     def acknowledged(self) -> int:
         """How many got a 2xx."""
         return sum(200 <= each.status < 300 for each in self.answers)
+
+    @property
+    def refused(self) -> str:
+        """What the others got, and when."""
+        return "; ".join(
+            f"{each.status or each.error} at {each.at_s:.1f} s" for each in self.answers if not 200 <= each.status < 300
+        )
 
     @property
     def while_away_ms(self) -> list[float]:
@@ -121,12 +129,12 @@ class Prospects:
             To=f"whatsapp:{OUR_NUMBER}",
         )
         async with self._one_at_a_time[prospect]:
-            at_s = self.now_s
+            at_s, status, error = self.now_s, 0, ""
             try:
                 status = (await post_inbound(client, self._url, params)).status_code
-            except httpx.TransportError:
-                status = 0
-            self.answers.append(Answered(at_s=at_s, took_s=self.now_s - at_s, status=status))
+            except httpx.TransportError as exc:
+                error = repr(exc)
+            self.answers.append(Answered(at_s=at_s, took_s=self.now_s - at_s, status=status, error=error))
 
 
 async def suffer(
@@ -235,9 +243,14 @@ def _processed(outage: Outage, processed: Processed) -> list[tuple[str, str]]:
 
 def _table(outage: Outage) -> list[tuple[str, str]]:
     posted, away = len(outage.answers), outage.while_away_ms
+    kept = f"{outage.spooled} were on disk at once"
+    refused = f" (others: {outage.refused}; away from {outage.stopped_s:.1f} s)" if outage.refused else ""
     calm = [each.took_s * 1000 for each in outage.answers if each.at_s < outage.stopped_s]
     return [
-        ("database away: acknowledged", f"{outage.acknowledged} of {posted}; {outage.spooled} were on disk at once"),
+        (
+            "database away: acknowledged",
+            f"{outage.acknowledged} of {posted}{refused}; {kept}",
+        ),
         ("database away: acknowledgement", f"{_percentiles(away)} (before: {_percentiles(calm)})"),
         ("database away: drained", f"{outage.drained_s:.1f} s after the server was back, {PER_SECOND}/s coming in"),
         (
