@@ -19,6 +19,8 @@ from agent.types import Image, Media, MediaState, Message, MessageId, TenantId, 
 from agent.unseen import is_decoration
 
 MAX_ATTEMPTS = 5
+MAX_BYTES_A_DAY, DAY_S = 200 * 2**20, 86_400.0
+"""What is kept of one contact's files in a day: nobody can fill the disk, or have hours transcribed."""
 RETRY_S = (2.0, 5.0, 20.0, 60.0)
 """Pauses before a file is tried again."""
 WAIT_S, WAIT_TO_HEAR_S = 6.0, 25.0
@@ -44,9 +46,13 @@ async def keep_media(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps
         return 0
     async with deps.db.tenant(tenant_id) as tx:
         pending = await media.claim_media(tx, message_id)
+        has_room = await media.count_stored_bytes(tx, message_id, within_s=DAY_S) < MAX_BYTES_A_DAY
         original = await mail.find_original(tx, message_id) if any(p.channel == "email" for p in pending) else None
     for each in pending:
-        await _keep(tenant_id, each, original, deps.media, deps)
+        if has_room:
+            await _keep(tenant_id, each, original, deps.media, deps)
+        else:
+            await _end(tenant_id, each, "refused", "this contact has sent too much today", deps)
     return len(pending)
 
 

@@ -195,6 +195,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     media.mark_media_stored: lambda tx, _, b: media.mark_media_stored(tx, MediaId(b.contact), STORED),
     media.mark_media_ended: lambda tx, _, b: media.mark_media_ended(tx, MediaId(b.contact), "failed", "x"),
     media.postpone_media: lambda tx, _, b: media.postpone_media(tx, MediaId(b.contact), 60),
+    media.count_stored_bytes: lambda tx, _, b: media.count_stored_bytes(tx, b.read, within_s=1e9),
     media.give_up_waiting: lambda tx, _, b: media.give_up_waiting(tx, [b.unread]),
     media.count_pending_media: lambda tx, _, b: media.count_pending_media(tx, [b.unread]),
     media.list_files: lambda tx, _, b: media.list_files(tx, b.contact),

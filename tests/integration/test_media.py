@@ -118,6 +118,23 @@ async def test_file_that_is_refused_is_not_kept_and_said_to_be_unseen(
     assert unseen_text("picture" if kind == "image" else "file", make_tenant(), "es") in await said_to(hands)
 
 
+async def test_contact_that_sends_too_much_in_a_day_is_kept_no_more_of(
+    hands: MediaAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "MAX_BYTES_A_DAY", len(JPEG))
+    for _ in range(2):
+        await hands.hear_file("image", JPEG, "image/jpeg")
+        await hands.keep()
+    await hands.agent.change("update media set finished_at = now() - interval '25 hours' where state = 'stored'")
+    await hands.hear_file("image", JPEG, "image/jpeg")
+    await hands.keep()
+    assert [(file["state"], file["reason"]) for file in await hands.files()] == [
+        ("stored", ""),
+        ("refused", "this contact has sent too much today"),
+        ("stored", ""),
+    ]
+
+
 async def test_two_workers_fetch_a_file_once(hands: MediaAgent) -> None:
     await hands.hear_file("image", JPEG, "image/jpeg")
     assert sorted(await asyncio.gather(hands.keep(), hands.keep())) == [0, 1]
