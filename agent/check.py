@@ -77,3 +77,9 @@ def settle(reply: Reply, reason: str) -> Decision:
             return Escalate(reason=decisive.reason, draft=text, verdicts=reply.verdicts)
         case "delay" | "pass":
             return Send(reply=replace(reply, not_before=decisive.until), reason=reason)
+
+
+def settle_notice(candidate: Candidate, turn: Turn, reason: str, deps: AgentDeps) -> Decision:
+    """Check a fixed text of ours and decide: it leaves, later if it must wait, or nothing is said."""
+    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
+    return settle(reply, reason)

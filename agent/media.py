@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from agent.errors import MediaMissing, MediaRefused, Permanent, Retryable
+from agent.heard_late import heed_late
 from agent.media_types import IMAGE_TYPES, MAX_IMAGE_BYTES, accept_type
 from agent.ports import AgentDeps, Fetched, MediaAccess
 from agent.store import events, mail, media, messages
@@ -18,9 +19,11 @@ from agent.types import Image, Media, MediaState, Message, MessageId, TenantId, 
 from agent.unseen import is_decoration
 
 MAX_ATTEMPTS = 5
+MAX_BYTES_A_DAY, DAY_S = 200 * 2**20, 86_400.0
+"""What is kept of one contact's files in a day: nobody can fill the disk, or have hours transcribed."""
 RETRY_S = (2.0, 5.0, 20.0, 60.0)
 """Pauses before a file is tried again."""
-WAIT_S, WAIT_TO_HEAR_S = 6.0, 15.0
+WAIT_S, WAIT_TO_HEAR_S = 6.0, 25.0
 """A turn waits so long for its files, and for voice notes that can be transcribed; then it goes on without."""
 POLL_S = 0.1
 MAX_IMAGES = 4
@@ -43,9 +46,13 @@ async def keep_media(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps
         return 0
     async with deps.db.tenant(tenant_id) as tx:
         pending = await media.claim_media(tx, message_id)
+        has_room = await media.count_stored_bytes(tx, message_id, within_s=DAY_S) < MAX_BYTES_A_DAY
         original = await mail.find_original(tx, message_id) if any(p.channel == "email" for p in pending) else None
     for each in pending:
-        await _keep(tenant_id, each, original, deps.media, deps)
+        if has_room:
+            await _keep(tenant_id, each, original, deps.media, deps)
+        else:
+            await _end(tenant_id, each, "refused", "this contact has sent too much today", deps)
     return len(pending)
 
 
@@ -73,7 +80,8 @@ async def _keep(
         await _end(tenant_id, pending, "refused" if isinstance(exc, MediaRefused) else "failed", str(exc), deps)
     else:
         async with deps.db.tenant(tenant_id) as tx:
-            await media.mark_media_stored(tx, pending.id, stored)
+            if await media.mark_media_stored(tx, pending.id, stored) and stored.transcript:
+                await heed_late(tx, tenant_id, pending.message_id, deps)
 
 
 async def _fetch(pending: PendingMedia, original: bytes | None, access: MediaAccess) -> Fetched:
@@ -169,6 +177,8 @@ async def _wait(turn: Turn, ids: list[MessageId], access: MediaAccess, deps: Age
                 return
         await asyncio.sleep(POLL_S)
     log.info("media.not_waited_for", turn=str(turn.id))
+    async with deps.db.tenant(turn.tenant.id) as tx:
+        await media.give_up_waiting(tx, ids)
 
 
 async def _load_images(tenant_id: TenantId, told: tuple[Message, ...], access: MediaAccess) -> tuple[Image, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
-from agent.check import check, prepare, settle
+from agent.check import prepare, settle, settle_notice
 from agent.classify import classify
 from agent.closed_window import settle_late
 from agent.decide import Resolution, decide
@@ -227,8 +227,7 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
             return Escalate(reason=screened.reason, reply=notice)
         case _:
             return Nothing(reason=screened.reason)
-    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
-    return settle(reply, screened.reason)
+    return settle_notice(candidate, turn, screened.reason, deps)
 
 
 def _screen(turn: Turn, deps: AgentDeps) -> Screened | None:
@@ -248,15 +247,13 @@ def _answer_unseen(turn: Turn, unseen: Unseen, language: str, deps: AgentDeps) -
         case "ask":
             text = with_disclosure(unseen_text(unseen.what, turn.tenant, language), turn, language)
             candidate = render_notice(text, turn, language)
-            return settle(
-                Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), unseen.reason
-            )
+            return settle_notice(candidate, turn, unseen.reason, deps)
 
 
 def _answer_bot_question(turn: Turn, language: str, deps: AgentDeps, reason: str) -> Decision:
     """Say truly that an assistant is writing, without any model."""
     candidate = render_notice(bot_text(turn.tenant, language), turn, language)
-    return settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), reason)
+    return settle_notice(candidate, turn, reason, deps)
 
 
 def _consent_change(screened: Screened) -> ConsentChange | None:
@@ -295,8 +292,7 @@ def _classified_opt_out(turn: Turn, classification: Classification) -> ConsentCh
 
 def _confirm_opt_out(turn: Turn, classification: Classification, language: str, deps: AgentDeps) -> Decision:
     candidate = render_notice(opt_out_text(turn.tenant, language), turn, language, "opt_out_confirmation")
-    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
-    decision = settle(reply, "asked to stop")
+    decision = settle_notice(candidate, turn, "asked to stop", deps)
     if classification.needs_human and isinstance(decision, Send):
         return Escalate(reason="Opt-out that needs a person", detail=turn.text, reply=decision.reply)
     return decision
@@ -306,7 +302,7 @@ def handoff_notice(turn: Turn, deps: AgentDeps, language: str | None = None) -> 
     """The notice that a person will answer, or None when nothing may be sent."""
     spoken = language or turn.conversation.language or turn.tenant.default_language
     candidate = render_notice(handoff_text(turn.tenant, spoken), turn, spoken)
-    decision = settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), "handed over")
+    decision = settle_notice(candidate, turn, "handed over", deps)
     return decision.reply if isinstance(decision, Send) else None
 
 

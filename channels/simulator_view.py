@@ -60,6 +60,8 @@ class Bubble:
     turn_id: str | None
     provider_id: str | None
     error: str | None
+    files: tuple[str, ...] = ()
+    """Addresses of files that came along with a reply."""
     kind: Literal["bubble"] = "bubble"
 
 
@@ -189,6 +191,7 @@ def _message_entry(message: ThreadMessage, local: datetime, now: datetime, has_m
         turn_id=turn_id,
         provider_id=message.provider_id,
         error=message.error if message.state in ("failed", "unknown") else None,
+        files=message.files,
     )
 
 

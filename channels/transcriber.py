@@ -10,8 +10,8 @@ from agent.errors import Permanent, Retryable
 from agent.settings import Settings
 
 PATH = "/v1/audio/transcriptions"
-TIMEOUT = httpx.Timeout(connect=5, read=30, write=15, pool=5)
-TOTAL_TIMEOUT_S = 40.0
+TIMEOUT = httpx.Timeout(connect=5, read=25, write=15, pool=5)
+TOTAL_TIMEOUT_S = 30.0
 _ENDINGS = {"audio/ogg": "ogg", "audio/mpeg": "mp3", "audio/mp4": "m4a", "audio/wav": "wav", "audio/webm": "webm"}
 """Names that tell the API the format; it goes by the name's ending."""
 

@@ -15,6 +15,8 @@ from agent.store.senders import TroubledSender, list_troubled
 from agent.store.sweeps import list_sweeps
 from channels.email_imap import parse_imap_url
 from jobs.doctor_intake import check_spool, check_sweeps
+from jobs.doctor_media import check_media
+from jobs.doctor_templates import check_templates
 from jobs.finding import Finding
 from jobs.wiring import database_urls, open_store, utc_now
 
@@ -23,6 +25,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Check settings, then the database, then what is in it."""
     findings = [*_check_models(settings), *_check_providers(settings), _check_langfuse(settings)]
     findings += check_spool(settings, utc_now())
+    findings += check_media(settings)
     try:
         findings += await _check_database(settings)
     except Misconfigured as exc:
@@ -193,8 +196,10 @@ async def _check_running_database(settings: Settings) -> list[Finding]:
         faults = await list_faults(connection)
         sweeps = await list_sweeps(connection, "twilio")
         troubled = await list_troubled(connection)
+        templates = await check_templates(deps, connection)
     findings += check_sweeps(settings, sweeps, utc_now())
     findings += [_refused(each) for each in troubled]
+    findings += templates
     findings += [
         Finding(level="bad", subject="mailbox", text=f"{name} cannot be read: {error}", fix="Check IMAP_URL.")
         for name, error in faults.items()

@@ -55,4 +55,7 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         # `Forwarded` headers are the peer's words: signatures are computed over the configured URL.
         proxy_headers=False,
         timeout_graceful_shutdown=5,
+        # Longer than proxies keep an idle connection (mostly 60 s): else they may use it as we close it, and a webhook
+        # fails for nothing.
+        timeout_keep_alive=75,
     )

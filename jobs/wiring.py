@@ -112,7 +112,12 @@ def build_media_store(settings: Settings) -> MediaStore:
     if settings.supabase_url and settings.supabase_secret_key:
         key = settings.supabase_secret_key.get_secret_value()
         return SupabaseMediaStore(url=settings.supabase_url, secret_key=key)
-    return DiskMediaStore(settings.nightshift_home / "media")
+    return DiskMediaStore(media_directory(settings))
+
+
+def media_directory(settings: Settings) -> Path:
+    """Return where files are kept on this machine, if they are."""
+    return settings.nightshift_home / "media"
 
 
 def local_url(settings: Settings) -> str:

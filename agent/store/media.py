@@ -163,6 +163,29 @@ async def postpone_media(tx: Tx, media_id: MediaId, delay_s: float) -> None:
     )
 
 
+async def count_stored_bytes(tx: Tx, message_id: MessageId, *, within_s: float) -> int:
+    """Return how many bytes of files the sender of a message has had stored in the last `within_s` seconds."""
+    row = await fetch_one(
+        tx,
+        """select coalesce(sum(f.size), 0)::bigint as stored
+           from messages told
+           join conversations here on here.id = told.conversation_id
+           join conversations c on c.tenant_id = here.tenant_id and c.contact_id = here.contact_id
+           join messages m on m.tenant_id = c.tenant_id and m.conversation_id = c.id
+           join media f on f.message_id = m.id
+           where told.id = %s and f.state = 'stored' and f.finished_at > clock_timestamp() - %s * interval '1 s'""",
+        (message_id, within_s),
+    )
+    return int(row["stored"]) if row else 0
+
+
+async def give_up_waiting(tx: Tx, message_ids: Sequence[MessageId]) -> None:
+    """Record that a turn goes on without the files of some messages whose fate is open."""
+    await tx.execute(
+        "update media set given_up = true where message_id = any(%s) and state = 'pending'", (list(message_ids),)
+    )
+
+
 async def count_pending_media(tx: Tx, message_ids: Sequence[MessageId]) -> int:
     """Count the files of some messages whose fate is open."""
     row = await fetch_one(

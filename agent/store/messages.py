@@ -167,6 +167,17 @@ async def list_messages(tx: Tx, message_ids: Sequence[MessageId]) -> tuple[Messa
     return tuple(_message(row) for row in await cursor.fetchall())
 
 
+async def find_passed_over(tx: Tx, message_id: MessageId) -> tuple[ConversationId, Message] | None:
+    """Return an inbound message with its conversation if a turn has handled it, or has not waited for its files."""
+    row = await fetch_one(
+        tx,
+        f"""select conversation_id, {_COLUMNS} from messages where id = %s and direction = 'inbound' and (
+                turn_id is not null or exists (select from media where message_id = messages.id and given_up))""",  # noqa: S608
+        (message_id,),
+    )
+    return (ConversationId(row["conversation_id"]), _message(row)) if row else None
+
+
 async def list_of_turn(tx: Tx, turn_id: TurnId) -> tuple[Message, ...]:
     """Return the inbound messages a turn has handled, oldest first."""
     cursor = await tx.execute(

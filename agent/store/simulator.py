@@ -54,6 +54,8 @@ class ThreadMessage:
     """SMS: parts it is carried as."""
     carriage_microusd: int | None = None
     """What they cost, where that is known."""
+    files: tuple[str, ...] = ()
+    """Where those are that went along with a reply."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,7 +205,7 @@ async def load_thread(tx: Tx, conversation_id: UUID) -> Thread:
         owner=row["owner"],
         is_overdue=row["is_overdue"],
         suppression=Suppression(reason=row["reason"], since=row["since"]) if row["since"] else None,
-        messages=tuple(ThreadMessage(**each) for each in await _list_messages(tx, conversation_id)),
+        messages=tuple(_message(each) for each in await _list_messages(tx, conversation_id)),
         turns=tuple(ThreadTurn(**each) for each in await _list_turns(tx, conversation_id)),
         escalations=tuple(
             ThreadEscalation(**{**each, "proposal": read_proposal(each["proposal"])})
@@ -212,10 +214,16 @@ async def load_thread(tx: Tx, conversation_id: UUID) -> Thread:
     )
 
 
+def _message(row: DictRow) -> ThreadMessage:
+    return ThreadMessage(**{**row, "files": tuple(row["files"])})
+
+
 async def _list_messages(tx: Tx, conversation_id: UUID) -> list[DictRow]:
     cursor = await tx.execute(
         """select id, seq, direction, author, body, subject, language, provider_id, turn_id, created_at, source,
-                  state, draft->>'model' as model, error, not_before, segments, carriage_microusd
+                  state, draft->>'model' as model, error, not_before, segments, carriage_microusd,
+                  case when direction = 'outbound' then array(select f->>'url' from jsonb_array_elements(media) f)
+                       else '{}' end as files
            from messages where tenant_id = (select current_tenant()) and conversation_id = %s
            order by seq desc limit %s""",
         (conversation_id, MAX_MESSAGES),

@@ -28,6 +28,7 @@ create table media (
     size bigint,
     sha256 text check (sha256 ~ '^[0-9a-f]{64}$'),
     transcript text,
+    given_up boolean not null default false,
     attempt int not null default 0,
     due_at timestamptz not null default clock_timestamp(),
     created_at timestamptz not null default clock_timestamp(),
@@ -39,6 +40,7 @@ create table media (
 );
 create index media_due on media (due_at) where state = 'pending';
 comment on table media is 'Files that came with messages: what was announced, and what became of it.';
+comment on column media.given_up is 'A turn has gone on without it: what comes of it now, no turn has read.';
 comment on column media.sha256 is 'Of the bytes as they were stored: what a file that somebody shows was.';
 comment on column media.due_at is 'When it may be fetched (again): also the lease of the worker that is fetching it.';
 call isolate_by_tenant(array['media']);

@@ -58,11 +58,11 @@ def draw(crashes: Sequence[Crash]) -> Iterator[str]:
     """Yield the matrix, a line a point, and what it amounts to."""
     ways = [way for way in WAYS if any(each.way == way for each in crashes)]
     found = {(each.way, each.point): each for each in crashes}
-    yield " " * 24 + "".join(f"{way:22}" for way in ways)
+    yield " " * 24 + "".join(f"{way:26}" for way in ways)
     for point in POINTS:
         row = [found.get((way, point)) for way in ways]
         if any(row):
-            yield f"{point:24}" + "".join(f"{_cell(each):22}" for each in row)
+            yield f"{point:24}" + "".join(f"{_cell(each):26}" for each in row)
     wrong = [each for each in crashes if not each.is_right]
     slowest = max(crashes, key=lambda each: each.took_s)
     yield (

@@ -1,7 +1,8 @@
-"""PostgreSQL stopped for a minute under 50 webhooks a second: are all acknowledged, and stored once and in order?
+"""PostgreSQL stopped for a minute under 50 webhooks a second: are all acknowledged, and processed once and in order?
 
-A real web process, a real server, stopped and started as an operator would. Prospects go on writing throughout and
-while the spool drains; the provider posts a prospect's next message when the one before is acknowledged. Run alone:
+A real web process and a real worker, a real server, stopped and started as an operator would. Prospects go on writing
+throughout and while the spool drains; the provider posts a prospect's next message when the one before is acknowledged.
+A message is processed when the turn that it belongs to is done. Run alone:
 `python -m tests.benchmarks.database_away`.
 """
 
@@ -16,7 +17,11 @@ from time import perf_counter
 
 import httpx
 
+from agent.local.classifier import LocalClassifier
+from agent.local.encoder import load_encoder
 from agent.store import embedded
+from tests.chaos.ledger import NOTHING_UNDER_WAY
+from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, inbound_params, post_inbound
 from tests.processes import Process, environment, free_port
 from tests.stores import OUR_NUMBER, Store, create_store, durable_home
@@ -25,7 +30,7 @@ PER_SECOND = 50
 PROSPECTS = 50
 AWAY_S = 60.0
 BEFORE_S, AFTER_S = 3.0, 3.0
-DRAINED_S = 120.0
+DRAINED_S = 300.0
 """Longest wait for the spool to drain."""
 
 
@@ -36,6 +41,7 @@ class Answered:
     at_s: float
     took_s: float
     status: int
+    error: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -60,9 +66,30 @@ class Outage:
         return sum(200 <= each.status < 300 for each in self.answers)
 
     @property
+    def refused(self) -> str:
+        """What the others got, and when."""
+        return "; ".join(
+            f"{each.status or each.error} at {each.at_s:.1f} s" for each in self.answers if not 200 <= each.status < 300
+        )
+
+    @property
     def while_away_ms(self) -> list[float]:
         """How long those took that were posted while the server was stopped."""
         return [each.took_s * 1000 for each in self.answers if self.stopped_s <= each.at_s < self.started_s]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Processed:
+    """What the worker made of it."""
+
+    took_s: float
+    """From when the prospects fell silent until nothing was to be done any more."""
+    messages: int
+    turns: int
+    out_of_order: int
+    """Turns that begin before one of the same conversation that was taken earlier ends."""
+    sent: int
+    sent_twice: int
 
 
 class Prospects:
@@ -102,12 +129,12 @@ class Prospects:
             To=f"whatsapp:{OUR_NUMBER}",
         )
         async with self._one_at_a_time[prospect]:
-            at_s = self.now_s
+            at_s, status, error = self.now_s, 0, ""
             try:
                 status = (await post_inbound(client, self._url, params)).status_code
-            except httpx.TransportError:
-                status = 0
-            self.answers.append(Answered(at_s=at_s, took_s=self.now_s - at_s, status=status))
+            except httpx.TransportError as exc:
+                error = repr(exc)
+            self.answers.append(Answered(at_s=at_s, took_s=self.now_s - at_s, status=status, error=error))
 
 
 async def suffer(
@@ -155,9 +182,35 @@ async def _judge(store: Store, outage: Outage) -> None:
     outage.overtaken = sum(later < earlier for numbers in said.values() for earlier, later in pairwise(numbers))
 
 
+async def process(store: Store, twilio: TwilioDouble) -> Processed:
+    """Wait until the worker has nothing to do any more, and see what it has done."""
+    begun = perf_counter()
+    await store.wait_until(NOTHING_UNDER_WAY, timeout_s=DRAINED_S)
+    took_s = perf_counter() - begun
+    rows = await store.rows(
+        """select count(*) filter (where t.state = 'done') as messages, count(distinct t.id) as turns from messages m
+           left join turns t on t.id = m.turn_id where m.direction = 'inbound'"""
+    )
+    late = await store.rows(
+        """select from (
+               select first_seq, lag(last_seq) over (partition by conversation_id order by created_at) as before
+               from turns where state = 'done') t
+           where before >= first_seq"""
+    )
+    sent = Counter(message.status_callback for message in twilio.messages)
+    return Processed(
+        took_s=took_s,
+        messages=rows[0]["messages"],
+        turns=rows[0]["turns"],
+        out_of_order=len(late),
+        sent=len(sent),
+        sent_twice=sum(sent.values()) - len(sent),
+    )
+
+
 async def run(away_s: float = AWAY_S) -> list[tuple[str, str]]:
     """Measure; return lines of a table: what, and how much."""
-    with durable_home() as home, tempfile.TemporaryDirectory() as logs:
+    with durable_home() as home, tempfile.TemporaryDirectory() as logs, TwilioDouble() as twilio:
         store = await create_store(home, "away", quiet_s=3, max_wait_s=12)
         port, spool = free_port(), home / "home" / "spool"
         settings = environment(
@@ -166,17 +219,38 @@ async def run(away_s: float = AWAY_S) -> list[tuple[str, str]]:
             nightshift_port=port,
             twilio_account_sid=ACCOUNT_SID,
             twilio_auth_token=AUTH_TOKEN,
+            twilio_base_url=twilio.base_url,
         )
-        with Process("web", settings, Path(logs) / "web.log") as web:
-            await asyncio.to_thread(web.wait_ready)
-            return _table(await suffer(store, f"http://127.0.0.1:{port}", spool, away_s=away_s))
+        await asyncio.to_thread(LocalClassifier.load, home / "home", load_encoder())
+        with (
+            Process("web", settings, Path(logs) / "web.log") as web,
+            Process("worker", settings, Path(logs) / "worker.log") as worker,
+        ):
+            for each in (web, worker):
+                await asyncio.to_thread(each.wait_ready)
+            outage = await suffer(store, f"http://127.0.0.1:{port}", spool, away_s=away_s)
+            return [*_table(outage), *_processed(outage, await process(store, twilio))]
+
+
+def _processed(outage: Outage, processed: Processed) -> list[tuple[str, str]]:
+    order = f"in {processed.turns} turns, {processed.out_of_order} of them out of order"
+    done = f"all done {processed.took_s:.1f} s after the last was stored"
+    return [
+        ("database away: processed", f"{processed.messages} of {len(outage.answers)} {order}; {done}"),
+        ("database away: answers", f"{processed.sent} handed over, {processed.sent_twice} twice"),
+    ]
 
 
 def _table(outage: Outage) -> list[tuple[str, str]]:
     posted, away = len(outage.answers), outage.while_away_ms
+    kept = f"{outage.spooled} were on disk at once"
+    refused = f" (others: {outage.refused}; away from {outage.stopped_s:.1f} s)" if outage.refused else ""
     calm = [each.took_s * 1000 for each in outage.answers if each.at_s < outage.stopped_s]
     return [
-        ("database away: acknowledged", f"{outage.acknowledged} of {posted}; {outage.spooled} were on disk at once"),
+        (
+            "database away: acknowledged",
+            f"{outage.acknowledged} of {posted}{refused}; {kept}",
+        ),
         ("database away: acknowledgement", f"{_percentiles(away)} (before: {_percentiles(calm)})"),
         ("database away: drained", f"{outage.drained_s:.1f} s after the server was back, {PER_SECOND}/s coming in"),
         (

@@ -9,10 +9,9 @@ from tests.chaos.ways import ACCOUNTS, WayName
 from tests.stores import create_store
 
 SAMPLE: dict[tuple[WayName, str], str] = {
-    ("whatsapp", "deliver.called"): "once",
-    ("smtp", "deliver.called"): "unknown, sent",
     ("sendgrid", "receive.storing"): "once",
     ("sms", "turn.deciding"): "once",
+    ("smtp", "deliver.called"): "unknown, sent",
 }
 
 

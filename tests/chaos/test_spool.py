@@ -2,16 +2,23 @@
 
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
 
+from agent.settings import Settings
 from agent.store import embedded
+from channels.web import create_app
+from jobs.wiring import build_keys, open_store
 from tests.benchmarks.database_away import suffer
 from tests.chaos.conftest import Fleet
-from tests.doubles.twilio_webhooks import inbound_params, post_inbound
+from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, inbound_params, post_inbound
+from tests.serving import serving
 from tests.stores import OUR_NUMBER, Store
 
 PROSPECTS, MESSAGES = 8, 12
@@ -100,10 +107,23 @@ async def test_web_killed_while_spooling_and_while_draining_loses_and_doubles_no
     assert not [path for path in (spool / "aside").iterdir() if path.suffix != ".reason" and "part" not in path.name]
 
 
-async def test_outage_under_load_is_acknowledged_and_caught_up_with(store: Store, fleet: Fleet, spool: Path) -> None:
-    fleet.start("web")
-    await asyncio.to_thread(fleet.wait_ready)
-    outage = await suffer(store, fleet.settings["NIGHTSHIFT_PUBLIC_URL"], spool, away_s=1, calm_s=0.3)
-    assert outage.spooled > 20
+async def test_outage_under_load_is_acknowledged_and_caught_up_with(store: Store, tmp_path: Path) -> None:
+    """What `tests.benchmarks.database_away` measures, in small, and with the web application in this process."""
+    settings = Settings(
+        _env_file=None,
+        database_url=SecretStr(store.app_url),
+        nightshift_home=tmp_path,
+        twilio_account_sid=ACCOUNT_SID,
+        twilio_auth_token=SecretStr(AUTH_TOKEN),
+    )
+    async with open_store(settings, must_answer=False) as (deps, _):
+
+        def build(url: str) -> FastAPI:
+            here = settings.model_copy(update={"nightshift_public_url": url})
+            return create_app(replace(deps, settings=here), build_keys(here))
+
+        async with serving(build) as url:
+            outage = await suffer(store, url, settings.spool_directory, away_s=1, per_second=20, calm_s=0.3)
+    assert outage.spooled > 10
     assert outage.acknowledged == len(outage.answers) == outage.stored
     assert (outage.duplicates, outage.overtaken) == (0, 0)

@@ -90,6 +90,7 @@ def refusal_of(params: Mapping[str, str], contents: Sequence[StoredContent]) -> 
     fits = isinstance(given, dict) and all(
         isinstance(value, str) and value and not _UNFIT.search(value) for value in given.values()
     )
+    fits = fits and "'" not in (variables or "")  # as users report (github.com/twilio/twilio-node, issue 1082)
     return None if fits else (21656, "The Content Variables parameter is invalid.")
 
 

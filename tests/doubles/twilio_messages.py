@@ -56,13 +56,19 @@ class StoredMessage:
             **error,
         }
 
+    def _body(self) -> str:
+        """Return its text; a template's is not known yet while a messaging service has not sent it."""
+        if self.text is None:
+            return self.params.get("Body", "")
+        return "" if self.status == "accepted" else self.text
+
     def as_json(self, account_sid: str) -> dict[str, Any]:
         """Return the Message resource."""
         uri = f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}"
         return {
             "account_sid": account_sid,
             "api_version": "2010-04-01",
-            "body": self.params.get("Body", "") if self.text is None else self.text,
+            "body": self._body(),
             "date_created": format_datetime(self.created_at),
             "date_sent": format_datetime(self.sent_at) if self.sent_at else None,
             "date_updated": format_datetime(self.sent_at or self.created_at),

@@ -80,9 +80,10 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
      'reply', 'local', 'sending', 1, %(claim)s, '2099-01-01', %(at)s, null),
     (%(sent)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
      'reply', 'local', 'sent', 1, null, null, %(at)s, %(provider_id)s);
-insert into media (id, tenant_id, message_id, position, url, state, sha256, due_at) values
-    (%(contact)s, %(tenant)s, %(unread)s, 0, 'https://api.twilio.com/' || %(slug)s, 'pending', null, '2020-01-01'),
-    (%(idle)s, %(tenant)s, %(read)s, 0, '', 'stored', repeat('a', 64), '2020-01-01');
+insert into media (id, tenant_id, message_id, position, url, state, sha256, due_at, size, finished_at) values
+    (%(contact)s, %(tenant)s, %(unread)s, 0, 'https://api.twilio.com/' || %(slug)s, 'pending', null, '2020-01-01',
+     null, null),
+    (%(idle)s, %(tenant)s, %(read)s, 0, '', 'stored', repeat('a', 64), '2020-01-01', 1, '2026-01-01');
 insert into media_discarded (media_id, tenant_id) values (%(idle)s, %(tenant)s);
 insert into mail_originals (message_id, tenant_id, content) values (%(read)s, %(tenant)s, 'Secret mail');
 insert into mail_tokens (token, tenant_id, conversation_id, purpose)

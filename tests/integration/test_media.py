@@ -118,6 +118,23 @@ async def test_file_that_is_refused_is_not_kept_and_said_to_be_unseen(
     assert unseen_text("picture" if kind == "image" else "file", make_tenant(), "es") in await said_to(hands)
 
 
+async def test_contact_that_sends_too_much_in_a_day_is_kept_no_more_of(
+    hands: MediaAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "MAX_BYTES_A_DAY", len(JPEG))
+    for _ in range(2):
+        await hands.hear_file("image", JPEG, "image/jpeg")
+        await hands.keep()
+    await hands.agent.change("update media set finished_at = now() - interval '25 hours' where state = 'stored'")
+    await hands.hear_file("image", JPEG, "image/jpeg")
+    await hands.keep()
+    assert [(file["state"], file["reason"]) for file in await hands.files()] == [
+        ("stored", ""),
+        ("refused", "this contact has sent too much today"),
+        ("stored", ""),
+    ]
+
+
 async def test_two_workers_fetch_a_file_once(hands: MediaAgent) -> None:
     await hands.hear_file("image", JPEG, "image/jpeg")
     assert sorted(await asyncio.gather(hands.keep(), hands.keep())) == [0, 1]
@@ -217,6 +234,30 @@ async def test_stop_in_a_voice_note_is_a_stop(hands: MediaAgent) -> None:
     await hands.agent.answer(conversation)
     assert await hands.agent.value("select count(*) from suppressions where lifted_at is null") == 1
     assert hands.agent.models.classified == []
+
+
+LATE: dict[str, tuple[str, int, list[str]]] = {
+    "stop": ("No me escriban más", 1, []),
+    "a question": (
+        "¿Cuánto cuesta el intensivo?",
+        0,
+        ["A voice note was written down only after it had been answered."],
+    ),
+}
+
+
+@pytest.mark.parametrize(("says", "suppressed", "escalated"), LATE.values(), ids=LATE.keys())
+async def test_voice_note_that_is_heard_after_its_turn_still_stops_us_or_finds_a_person(
+    hands: MediaAgent, monkeypatch: pytest.MonkeyPatch, says: str, suppressed: int, escalated: list[str]
+) -> None:
+    monkeypatch.setattr(media, "WAIT_TO_HEAR_S", 0.05)
+    hands.transcriber.says = says
+    await hands.agent.answer(await hands.hear_file("audio", OGG, "audio/ogg"))
+    assert unseen_text("voice_failed", make_tenant(), "es") in await said_to(hands)
+    await hands.keep()
+    assert await hands.agent.value("select count(*) from suppressions where lifted_at is null") == suppressed
+    reasons = await hands.agent.rows("select reason, detail from escalations")
+    assert [(row["reason"], row["detail"]) for row in reasons] == [(reason, says) for reason in escalated]
 
 
 @pytest.mark.parametrize("status", [401, 503])

@@ -6,12 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from agent.errors import MediaMissing, Retryable
 from agent.media_disk import DiskMediaStore
 from agent.media_supabase import BUCKET, SupabaseMediaStore
 from agent.ports import MediaStore
+from agent.settings import Settings
 from agent.types import MediaId, TenantId
+from jobs.wiring import build_media_store
 from tests.doubles.supabase_storage import SECRET_KEY, SupabaseStorageDouble
 from tests.files import JPEG, PDF
 from tests.serving import serving
@@ -50,6 +53,13 @@ async def test_deleted_file_is_gone_and_takes_no_other_with_it(store: MediaStore
     with pytest.raises(MediaMissing):
         await store.get(ONE, PHOTO)
     assert await store.get(ONE, LATER) == PDF
+
+
+def test_configured_supabase_keeps_files_and_else_the_disk(tmp_path: Path) -> None:
+    key = SecretStr(SECRET_KEY)
+    configured = Settings(_env_file=None, supabase_url="https://x.supabase.co", supabase_secret_key=key)
+    assert isinstance(build_media_store(configured), SupabaseMediaStore)
+    assert isinstance(build_media_store(Settings(_env_file=None, nightshift_home=tmp_path)), DiskMediaStore)
 
 
 async def test_id_that_is_none_leads_nowhere(tmp_path: Path) -> None:

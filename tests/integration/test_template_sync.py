@@ -18,6 +18,7 @@ from agent.settings import Settings
 from agent.store.db import Database, Tx
 from jobs import clock as clock_module
 from jobs.clock import run_clock
+from jobs.doctor import examine
 from jobs.templates import Sample, run_list, run_preview, run_sync
 from jobs.wiring import utc_now
 from tests.conftest import DatabaseUrls, FakeClock
@@ -59,6 +60,7 @@ def settings(settings: Settings, twilio: TwilioDouble, database_urls: DatabaseUr
     return settings.model_copy(
         update={
             "database_url": SecretStr(database_urls.app_url),
+            "database_migration_url": SecretStr(database_urls.admin_url),
             "twilio_account_sid": ACCOUNT_SID,
             "twilio_auth_token": SecretStr(AUTH_TOKEN),
             "twilio_base_url": twilio.base_url,
@@ -104,6 +106,23 @@ async def test_preview_is_what_the_contact_would_read_with_the_price_of_their_cu
         await printed(
             lambda out: run_preview(settings, SLUG, "another_school", sample, out, language="", as_json=False)
         )
+
+
+async def test_doctor_says_what_could_not_be_sent_and_when_nobody_asks(
+    agent: Agent, settings: Settings, twilio: TwilioDouble
+) -> None:
+    async def said() -> list[tuple[str, str]]:
+        found = await examine(settings)
+        return [(each.level, each.text) for each in found if each.subject == f"templates of {SLUG}"]
+
+    await printed(lambda out: run_sync(settings, "", out, as_json=True))
+    assert await said() == [("note", "school_price (es) is not sent: WhatsApp has not approved it (pending)")]
+    twilio.contents[1].status = "approved"
+    await printed(lambda out: run_sync(settings, "", out, as_json=True))
+    assert await said() == [("ok", "2, all approved")]
+    await agent.change("update templates set synced_at = now() - interval '2 hours'")
+    ((level, text),) = await said()
+    assert (level, text[:28]) == ("bad", "Twilio was last asked for th")
 
 
 async def test_what_was_known_stays_while_twilio_cannot_be_asked(

@@ -92,6 +92,8 @@ async def test_unknown_content_is_not_found(client: Any) -> None:
         (None, None),
         ('{"1": "Ana"}', None),
         ("{'1': 'Ana'}", 21656),
+        ('{"1": "O\'Neill"}', 21656),
+        ('{"1": "O\\u0027Neill"}', None),
         ('["Ana"]', 21656),
         ('{"1": ""}', 21656),
         ('{"1": null}', 21656),

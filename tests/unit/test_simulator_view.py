@@ -285,6 +285,11 @@ class TestEngine:
         assert the_bubble(a_thread(a_reply(1))).byline == "local engine — no model key set"
         assert the_bubble(a_thread(a_reply(1, author="staff"))).byline == "a person on the team"
 
+    def test_reply_shows_the_files_that_came_along(self) -> None:
+        assert the_bubble(a_thread(a_reply(1, files=("https://x.example/a.pdf",)))).files == (
+            "https://x.example/a.pdf",
+        )
+
     @pytest.mark.parametrize(
         ("segments", "carriage_microusd", "said"),
         [(1, 8300, "1 SMS part, $0.0083"), (3, 24900, "3 SMS parts, $0.0249"), (2, None, "2 SMS parts")],
