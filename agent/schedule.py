@@ -50,6 +50,32 @@ def next_open(windows: Sequence[Window], after: datetime) -> datetime | None:
     return None
 
 
+def after_open_time(window: Window, start: datetime, length: timedelta) -> datetime | None:
+    """Return when a window has been open for `length` since `start` (UTC); None: not within `HORIZON`."""
+    day, left = start.astimezone(window.zone).date(), length
+    while day - start.astimezone(window.zone).date() <= HORIZON:
+        for opens, closes in _opening_times(window, day):
+            begins = max(opens, start)
+            if closes - begins >= left:
+                return begins + left
+            left -= max(closes - begins, timedelta())
+        day += _DAY
+    return None
+
+
+def _opening_times(window: Window, day: date) -> list[tuple[datetime, datetime]]:
+    """Return the openings of a local day as instants (UTC), in order. What a clock change cuts out is not open."""
+    zone, following = window.zone, datetime.combine(day + _DAY, time(), window.zone)
+    times = [
+        (
+            datetime.combine(day, start, zone).astimezone(UTC),
+            (datetime.combine(day, end, zone) if end else following).astimezone(UTC),
+        )
+        for start, end in window.openings(day)
+    ]
+    return sorted(each for each in times if each[0] < each[1])
+
+
 def _is_open(window: Window, at: datetime) -> bool:
     local = at.astimezone(window.zone)
     wall = local.time()

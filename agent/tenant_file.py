@@ -210,6 +210,7 @@ class SettingsEntry(Entry):
     max_model_wait_minutes: int = Field(default=_DEFAULT.max_model_wait_minutes, ge=5, le=1440)
     demand_judging: bool = _DEFAULT.demand_judging
     send_templates: bool = _DEFAULT.send_templates
+    sla_minutes: int = Field(default=_DEFAULT.sla_minutes, ge=5, le=10_080)
     reuse_answers: bool = _DEFAULT.reuse_answers
     sure_above: float = Field(default=_DEFAULT.sure_above, ge=0, le=1)
     classify_locally_above: float | None = Field(default=None, ge=0.5, le=1)

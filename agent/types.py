@@ -208,6 +208,8 @@ class Policy:
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
     send_templates: bool = False
     """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
+    sla_minutes: int = 60
+    """How soon staff should answer what is put before them, counted in `send_hours`. The gravest is due in a quarter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
