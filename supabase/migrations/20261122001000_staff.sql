@@ -284,12 +284,16 @@ create table presence (
     tenant_id uuid not null references tenants (id) on delete cascade,
     mode text not null check (mode in ('viewing', 'editing')),
     seen_at timestamptz not null default clock_timestamp(),
+    editing_since timestamptz,
+    asked_at timestamptz,
     primary key (conversation_id, member_id),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade,
     foreign key (tenant_id, member_id) references members (tenant_id, id) on delete cascade
 );
 create index presence_member on presence (member_id);
 comment on table presence is 'Who looks at a conversation or writes in it, as of `seen_at`; older than half a minute: nobody.';
+comment on column presence.editing_since is 'Whoever has written for longest has the conversation, until they stop or yield.';
+comment on column presence.asked_at is 'When this member asked whoever is writing to let them.';
 
 create table saved_views (
     id uuid primary key,
