@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from agent.asking import ask_person
 from agent.check import check, dump_verdicts, settle
 from agent.decide import put_in_outbox
 from agent.gather import load_answered_turn
@@ -18,7 +19,7 @@ from agent.ports import AgentDeps, Deps
 from agent.reopening import Closed, Elsewhere, is_only_too_late, propose, purpose_for, why_not_now
 from agent.store import events, templates
 from agent.store.db import Tx
-from agent.store.escalations import insert_escalation
+from agent.store.escalations import Escalation
 from agent.template_types import FilledTemplate, Proposal
 from agent.templates import Filling, subject_of
 from agent.types import Candidate, Channel, Decision, Draft, Escalate, MessageId, Reply, Send, Turn, Verdict
@@ -113,8 +114,7 @@ async def reopen(tx: Tx, message_id: MessageId, deps: Deps, verdicts: Sequence[V
         candidate = as_candidate(proposal.text, proposal.template, turn.conversation.channel)
         await put_in_outbox(tx, turn, Reply(candidate=candidate, source="rule"), deps)
     else:
-        await insert_escalation(
-            tx,
+        wanted = Escalation(
             tenant_id=turn.tenant.id,
             conversation_id=turn.conversation.id,
             turn_id=turn.id,
@@ -125,6 +125,7 @@ async def reopen(tx: Tx, message_id: MessageId, deps: Deps, verdicts: Sequence[V
             verdicts=dump_verdicts(verdicts),
             proposal=proposal,
         )
+        await ask_person(tx, wanted, deps)
     await _record(tx, turn, message_id, proposal, sends=sends)
     return True
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from agent.asking import ask_person
 from agent.check import dump_verdicts
 from agent.errors import Fenced
 from agent.guardrails.bot_question import is_asked
@@ -18,7 +19,7 @@ from agent.ports import AgentDeps, Deps
 from agent.store import conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
-from agent.store.escalations import has_open_escalation, insert_escalation
+from agent.store.escalations import Escalation, has_open_escalation
 from agent.types import (
     Classification,
     ConsentChange,
@@ -139,7 +140,7 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Agent
             await put_in_outbox(tx, turn, reply, deps)
         case Escalate():
             outcome = "escalate"
-            await _escalate(tx, turn, decision, deps)
+            await _escalate(tx, turn, decision, deps, resolution.classification)
         case Nothing():
             outcome = "nothing"
         case Wait():
@@ -154,14 +155,15 @@ async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: Agent
     await act(tx, turn.tenant.id, turn.conversation.id, wish, deps.now())
 
 
-async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> None:
+async def _escalate(
+    tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps, classification: Classification | None = None
+) -> None:
     """Ask for a person; tell the prospect once, not at every message until somebody answers.
 
     Whoever asks whether a machine is answering is told again, because the notice says it.
     """
     already_asked = await has_open_escalation(tx, turn.conversation.id)
-    await insert_escalation(
-        tx,
+    wanted = Escalation(
         tenant_id=turn.tenant.id,
         conversation_id=turn.conversation.id,
         turn_id=turn.id,
@@ -171,6 +173,7 @@ async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> 
         verdicts=dump_verdicts(decision.verdicts),
         proposal=decision.proposal,
     )
+    await ask_person(tx, wanted, deps, classification=classification)
     if decision.reply and (is_asked(turn) or not already_asked):
         await put_in_outbox(tx, turn, decision.reply, deps)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from agent.asking import ask_person
 from agent.check import check, dump_verdicts, settle
 from agent.closed_window import reopen, why_template_may_not_leave
 from agent.decide import MAX_SUPERSEDED
@@ -21,13 +22,12 @@ from agent.screen import is_opt_out
 from agent.sending_rates import usual_rate
 from agent.store import conversations, deliveries, events, messages, outbox, turns
 from agent.store.db import Tx
-from agent.store.escalations import insert_escalation
+from agent.store.escalations import Escalation
 from agent.store.outbox import OutboxEntry
 from agent.store.senders import Applicant, take_slot
 from agent.types import (
     PROACTIVE,
     WRITTEN,
-    Candidate,
     ContactId,
     ConversationId,
     Decision,
@@ -92,7 +92,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         if entry is None or entry.is_claimed:
             return None
         if _is_exhausted(entry, deps.now()):
-            await _give_up(tx, entry)
+            await _give_up(tx, entry, deps)
             return None
         turn = await _still_sendable(tx, entry, deps)
         if turn is None or not await _has_slot(tx, entry, deps):
@@ -161,7 +161,7 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return turn
     if await _is_taken_back(tx, entry, turn, deps):
         return None
-    if await _is_impossible(tx, entry):
+    if await _is_impossible(tx, entry, deps):
         return None
     match await _check_again(tx, entry, turn, deps):
         case Send(reply=Reply(not_before=None)):
@@ -171,7 +171,7 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         case Escalate(reason=reason, verdicts=verdicts):
             await _withdraw(tx, entry, reason)
             if not is_only_too_late(verdicts) or not await reopen(tx, entry.message.id, deps, verdicts):
-                await _ask_person(tx, entry, reason, entry.candidate, verdicts)
+                await _ask_person(tx, entry, reason, deps, verdicts=verdicts)
         case Nothing(reason=reason):
             await _withdraw(tx, entry, reason)
     return None
@@ -196,7 +196,7 @@ async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps
     return stale
 
 
-async def _is_impossible(tx: Tx, entry: OutboxEntry) -> bool:
+async def _is_impossible(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     """Give a message to a person that the provider would surely refuse."""
     if why := entry.unusable_reason:
         reason, withdrawn = "Cannot be reached at this address", "the address cannot be reached"
@@ -205,7 +205,7 @@ async def _is_impossible(tx: Tx, entry: OutboxEntry) -> bool:
     else:
         return False
     await _withdraw(tx, entry, withdrawn)
-    await _ask_person(tx, entry, reason, entry.candidate, detail=why)
+    await _ask_person(tx, entry, reason, deps, detail=why)
     return True
 
 
@@ -281,13 +281,13 @@ async def _defer(tx: Tx, entry: OutboxEntry, until: datetime, deps: AgentDeps) -
     await deps.queue.deliver(tx, entry.message.tenant_id, entry.message.id, delay_s=delay_s)
 
 
-async def _give_up(tx: Tx, entry: OutboxEntry) -> None:
+async def _give_up(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> None:
     """Too many attempts: say honestly that its fate is unknown, or that it failed, and ask a person."""
     state = "unknown" if entry.state == "sending" else "failed"
     reason = "Delivery outcome unknown" if state == "unknown" else "Could not be delivered"
     detail = f"{entry.attempt} attempts since {entry.first_claimed_at:%Y-%m-%d %H:%M} UTC"
     await outbox.close_outbox_entry(tx, entry.message.id, state, error=detail)
-    await _ask_person(tx, entry, reason, entry.candidate, detail=detail)
+    await _ask_person(tx, entry, reason, deps, detail=detail)
     await _record(tx, entry, "delivery.gave_up", {"state": state})
 
 
@@ -295,22 +295,22 @@ async def _ask_person(
     tx: Tx,
     entry: OutboxEntry,
     reason: str,
-    candidate: Candidate,
-    verdicts: Sequence[Verdict] = (),
+    deps: AgentDeps,
     *,
+    verdicts: Sequence[Verdict] = (),
     detail: str = "",
 ) -> None:
-    await insert_escalation(
-        tx,
+    wanted = Escalation(
         tenant_id=entry.message.tenant_id,
         conversation_id=entry.conversation_id,
         turn_id=entry.turn_id,
         message_id=entry.message.id,
         reason=reason,
         detail=detail,
-        draft=candidate.text,
+        draft=entry.candidate.text,
         verdicts=dump_verdicts(verdicts),
     )
+    await ask_person(tx, wanted, deps)
 
 
 async def _record(tx: Tx, entry: OutboxEntry, kind: str, data: dict[str, object]) -> None:

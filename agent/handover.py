@@ -8,6 +8,7 @@ import asyncio
 import time
 from datetime import timedelta
 
+from agent.asking import ask_person
 from agent.delivery import CLAIM_S, ClaimedDelivery
 from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.failures import REACTIONS
@@ -15,7 +16,7 @@ from agent.ports import AgentDeps
 from agent.reports import apply_report
 from agent.store import conversations, deliveries, events, outbox, senders
 from agent.store.db import Tx
-from agent.store.escalations import insert_escalation
+from agent.store.escalations import Escalation
 from agent.types import DeliveryStatus, OutboundMessage, Receipt
 from agent.undelivered import Refusal, hold_sender, react
 
@@ -80,8 +81,7 @@ async def _stay_unknown(claimed: ClaimedDelivery, error: CannotAsk, deps: AgentD
         await conversations.lock_for_delivery(tx, claimed.conversation_id)
         await deliveries.close_delivery(tx, message.id, claimed.attempt, "ambiguous", at=deps.now(), error=str(error))
         if await outbox.close_outbox_entry(tx, message.id, "unknown", token=claimed.token, error=str(error)):
-            await insert_escalation(
-                tx,
+            wanted = Escalation(
                 tenant_id=message.tenant_id,
                 conversation_id=claimed.conversation_id,
                 turn_id=claimed.turn_id,
@@ -90,6 +90,7 @@ async def _stay_unknown(claimed: ClaimedDelivery, error: CannotAsk, deps: AgentD
                 detail=str(error),
                 draft=message.text,
             )
+            await ask_person(tx, wanted, deps)
             await _event(tx, claimed, "delivery.unknown", {})
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from agent.alerts import alert
+from agent.asking import ask_person
 from agent.closed_window import reopen
 from agent.failures import REACTIONS, Failure
 from agent.opt_out import Wish, stop_writing
@@ -16,7 +17,7 @@ from agent.ports import Deps
 from agent.store import senders, templates
 from agent.store import undelivered as store
 from agent.store.db import Tx
-from agent.store.escalations import insert_escalation
+from agent.store.escalations import Escalation
 from agent.store.ticks import insert_tick
 from agent.store.undelivered import Undelivered
 from agent.types import MessageId
@@ -51,7 +52,7 @@ async def react(tx: Tx, message_id: MessageId, refusal: Refusal, deps: Deps) -> 
     if refusal.failure == "window" and await reopen(tx, message_id, deps):
         return
     if reaction.escalate and not (reaction.suppress and message.purpose != "reply"):
-        await _ask_person(tx, message, reaction.escalate, refusal)
+        await _ask_person(tx, message, reaction.escalate, refusal, deps)
 
 
 async def hold_sender(tx: Tx, account_id: UUID, refusal: Refusal, deps: Deps) -> float:
@@ -83,10 +84,9 @@ async def _repeat(tx: Tx, message: Undelivered, delay_s: float, deps: Deps) -> b
     return repetition is not None
 
 
-async def _ask_person(tx: Tx, message: Undelivered, reason: str, refusal: Refusal) -> None:
+async def _ask_person(tx: Tx, message: Undelivered, reason: str, refusal: Refusal, deps: Deps) -> None:
     elsewhere = f" They have also written by {', '.join(message.other_channels)}." if message.other_channels else ""
-    await insert_escalation(
-        tx,
+    wanted = Escalation(
         tenant_id=message.tenant_id,
         conversation_id=message.conversation_id,
         turn_id=message.turn_id,
@@ -95,3 +95,4 @@ async def _ask_person(tx: Tx, message: Undelivered, reason: str, refusal: Refusa
         detail=f"{refusal.detail}{elsewhere}".strip(),
         draft=message.text,
     )
+    await ask_person(tx, wanted, deps)

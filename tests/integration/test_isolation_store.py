@@ -67,6 +67,7 @@ from agent.types import (
     TurnId,
     Usage,
 )
+from agent.urgency import Urgency
 from tests.factories import make_contact, make_conversation, make_inbound, make_message
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 
@@ -76,6 +77,7 @@ Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 LAST = 10**12
 """Later than any message."""
 CANDIDATE = Candidate(text="Hola", language="es", channel="email")
+URGENT = Urgency(due_at=AT, risk=0, cause="asked")
 STORED = media.StoredFile(sha256="b" * 64, size=1, content_type="image/png", filename=None, transcript="heard")
 ARRIVED = make_inbound(media=(Media(url="https://api.twilio.com/x", content_type="image/png"),))
 WORK = batches.BatchWork(task="classify", tier="fast", model="m", prompt_version="v")
@@ -176,9 +178,14 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     deliveries.close_delivery: lambda tx, _, b: deliveries.close_delivery(tx, b.sending, 1, "failed", at=AT),
     deliveries.first_claimed_at: lambda tx, _, b: deliveries.first_claimed_at(tx, b.sending),
     escalations.insert_escalation: lambda tx, tenant, b: escalations.insert_escalation(
-        tx, tenant_id=tenant, conversation_id=b.idle, turn_id=b.done, message_id=b.read, reason="x"
+        tx,
+        escalations.Escalation(tenant_id=tenant, conversation_id=b.idle, turn_id=b.done, message_id=b.read, reason="x"),
+        URGENT,
     ),
     escalations.has_open_escalation: lambda tx, _, b: escalations.has_open_escalation(tx, b.idle),
+    escalations.find_open_escalation: lambda tx, _, b: escalations.find_open_escalation(tx, b.idle),
+    escalations.set_urgency: lambda tx, _, b: escalations.set_urgency(tx, b.done, URGENT),
+    escalations.get_circumstances: lambda tx, _, b: escalations.get_circumstances(tx, b.idle, b.done),
     events.insert_event: lambda tx, tenant, b: events.insert_event(
         tx, tenant, "x", actor="x", conversation_id=b.idle, turn_id=b.done, message_id=b.read
     ),
