@@ -229,6 +229,56 @@ class Summariser(Protocol):
         ...
 
 
+class Redrafter(Protocol):
+    """Writes a draft anew as a member of staff asks."""
+
+    async def redraft(self, turn: Turn, wish: "Wish", *, on_text: Callable[[str], None]) -> Drafted:
+        """Return the new draft; `on_text` hears its text so far, as it is written.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a member wants changed of a draft."""
+
+    instruction: str
+    previous: str
+    """The draft as it stands: a text as it would leave, or one with references."""
+    classification: Classification
+    """What the turn is about."""
+    objections: Sequence[Verdict] = ()
+    """What the guardrails have against the draft as it stands."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Translated:
+    """Translations in the order of their originals, who made them, and the model calls they cost."""
+
+    texts: tuple[str, ...]
+    model: str
+    calls: tuple[ModelCall, ...] = ()
+
+
+class Translator(Protocol):
+    """Lets staff read and write in their own language."""
+
+    async def translate(
+        self, texts: Sequence[str], language: str, tenant: Tenant, *, tier: ModelTier = "fast"
+    ) -> Translated:
+        """Return each of `texts` in `language` (ISO 639-1). References such as `{price:SKU}` stay as they are.
+
+        Raises:
+            ModelUnavailable: no answer in time.
+            ModelRefused: no usable answer.
+        """
+        ...
+
+
 class ModelHealth(Protocol):
     """What is known of the way to the models, and how to find out more."""
 
@@ -408,6 +458,10 @@ class Tracer(Protocol):
         """Report a model call that has ended, under the current step: the only place of its usage and cost."""
         ...
 
+    def score(self, name: str, value: float | str, *, trace_id: str, subject: str, comment: str = "") -> None:
+        """Report a judgement on a trace: a number, or one of a few words. The same name and `subject` replace it."""
+        ...
+
     def shutdown(self) -> None:
         """Send what can be sent within a bounded time (≤ 5 s) and stop. Blocks: call it in a thread."""
         ...
@@ -432,6 +486,12 @@ class StaffDeps(Deps):
 
     rules: tuple[Rule, ...]
     """The guardrails, in order."""
+    translator: Translator | None = None
+    """Translates for staff; None without a model."""
+    redrafter: Redrafter | None = None
+    """Writes drafts anew; None without a model."""
+    tracer: Tracer | None = None
+    """Where verdicts and model calls are reported; None: only in the database."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from hashlib import sha256
 from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, Self
+from uuid import NAMESPACE_OID, uuid5
 
 from langfuse import Langfuse, LangfuseGeneration, propagate_attributes
 from opentelemetry import trace
@@ -98,6 +99,9 @@ class SilentTracer:
     def call(self, call: ModelCall) -> None:
         """Report nothing."""
 
+    def score(self, name: str, value: float | str, *, trace_id: str, subject: str, comment: str = "") -> None:
+        """Report nothing."""
+
     def shutdown(self) -> None:
         """Do nothing."""
 
@@ -130,6 +134,7 @@ class LangfuseTracer:
         )
         # For observations that begin in the past, which the client cannot make; its processor takes those of its name.
         self._spans = self._provider.get_tracer(SDK_SCOPE, attributes={"public_key": public_key})
+        self._environment = environment
         self.failures = 0
         """How many calls of the SDK have failed so far."""
 
@@ -213,6 +218,22 @@ class LangfuseTracer:
             span = self._spans.start_span(f"{call.task} call", start_time=end_ns - call.latency_ms * 1_000_000)
             generation = LangfuseGeneration(otel_span=span, langfuse_client=self._client, **generation_attributes(call))
             generation.end(end_time=end_ns)
+
+    def score(self, name: str, value: float | str, *, trace_id: str, subject: str, comment: str = "") -> None:
+        """Report a judgement on a trace: a number, or one of a few words. The same name and `subject` replace it.
+
+        Langfuse keeps one score per id, and masks nothing of a score.
+        """
+        with self._contained("score"):
+            self._client.create_score(  # type: ignore[call-overload]  # its overloads part numbers from words
+                name=name,
+                value=value,
+                trace_id=trace_id,
+                data_type="CATEGORICAL" if isinstance(value, str) else "NUMERIC",
+                score_id=str(uuid5(NAMESPACE_OID, f"{subject}:{name}")),
+                comment=mask_text(comment, 500) or None,
+                environment=self._environment,
+            )
 
     def shutdown(self) -> None:
         """Send what can be sent within 4.5 s and stop. Blocks: call it in a thread.

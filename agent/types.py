@@ -50,7 +50,7 @@ Source = Literal["claude", "local", "rule", "cache", "staff"]
 """Who answered: Claude, the local engine that needs no network, a deterministic rule, an answer given before, staff."""
 ModelTier = Literal["fast", "standard", "expert"]
 """How able, and how costly, a model is: Haiku, Sonnet and Opus unless configured otherwise."""
-Task = Literal["classify", "draft", "revise", "judge", "summarise"]
+Task = Literal["classify", "draft", "revise", "judge", "summarise", "redraft", "translate"]
 """What a model is asked for."""
 BudgetScope = Literal["message", "contact_day", "tenant_day", "tenant_month"]
 """What a budget bounds: one turn, one contact or the tenant in a day, the tenant in a month (tenant's time zone)."""

@@ -94,7 +94,7 @@ class ClaudeApi:
         Raises:
             CallFailed: no answer; says whether asking again may help.
         """
-        received, loop = Received(), asyncio.get_running_loop()
+        received, loop = Received(request.on_text), asyncio.get_running_loop()
         started = loop.time()
         outcome: Literal["ok", "refused", "invalid", "cut_off", "error"] = "error"
         error = ""

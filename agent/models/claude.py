@@ -136,7 +136,7 @@ class ClaudeModels:
                 turn, classification, sources, route, objections=objections, previous=previous
             )
             answer = await self._ask(request)
-            return Drafted(draft=_draft(answer, request.prompt_version), calls=answer.calls)
+            return Drafted(draft=read_draft(answer, request.prompt_version), calls=answer.calls)
 
         return await _whatever_the_pictures(turn, write)
 
@@ -155,7 +155,7 @@ class ClaudeModels:
         system, business, user = files = REPLY if previous is None else REVISE
         values = turn_briefing(turn, classification, sources, now)
         if previous is not None:
-            values |= {"previous": previous.text, "objections": [_objection(each) for each in objections]}
+            values |= {"previous": previous.text, "objections": [objection_briefing(each) for each in objections]}
         return Request(
             task="draft" if previous is None else "revise",
             tier=_writing_tier(route),
@@ -311,7 +311,7 @@ def _classification(labels: IntentAnswer, model: str, prompt_version: str, calib
     )
 
 
-def _draft(answer: Usable[ReplyAnswer], prompt_version: str) -> Draft:
+def read_draft(answer: Usable[ReplyAnswer], prompt_version: str) -> Draft:
     """Return the reply in our terms."""
     reply = answer.value
     return Draft(
@@ -338,6 +338,6 @@ def _judgements(answer: JudgeAnswer, claims: Sequence[str]) -> tuple[Judgement, 
     )
 
 
-def _objection(verdict: Verdict) -> dict[str, str]:
+def objection_briefing(verdict: Verdict) -> dict[str, str]:
     """Return what a refused draft's writer needs to know."""
     return {"rule": verdict.rule, "reason": verdict.reason, "evidence": bounded(verdict.evidence, 300)}

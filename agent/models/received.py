@@ -4,7 +4,7 @@ The SDK builds its types without checking them: a field may be missing, None, or
 is checked here, and an answer without it counts as no answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -104,9 +104,10 @@ class _Event(_Checked):
 
 
 class Received:
-    """What has come back so far. Its `usage` stands even if the rest never comes."""
+    """What has come back so far, of which `on_text` hears. Its `usage` stands even if the rest never comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_text: Callable[[str], None] | None = None) -> None:
+        self._on_text = on_text
         self.headers: Mapping[str, str] = {}
         self.usage = MessageUsage()
         self._text: list[str] = []
@@ -126,6 +127,8 @@ class Received:
         if read.delta is not None:
             if read.delta.type == "text_delta":
                 self._text.append(read.delta.text or "")
+                if self._on_text is not None:
+                    self._on_text("".join(self._text))
             self._stop_reason = read.delta.stop_reason or self._stop_reason
         self._ended |= read.type == "message_stop"
 

@@ -1,5 +1,6 @@
 """What is asked of a model, and what came of it: one request type for every model, provider and task."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -31,6 +32,8 @@ class Request(Generic[T]):
     """Pictures shown before `user`, in its order."""
     user_id: str | None = None
     """Opaque id of the person behind the request, for the vendor's abuse detection. Never a name or address."""
+    on_text: Callable[[str], None] | None = None
+    """Hears the whole answer so far, as it is written; it starts anew where the request is made again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

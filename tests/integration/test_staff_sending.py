@@ -7,7 +7,7 @@ import pytest
 
 from agent.members import Member, Role
 from agent.ownership import hand_back, take_over
-from agent.ports import AgentDeps, StaffDeps
+from agent.ports import AgentDeps, Deps, StaffDeps
 from agent.staff_sending import UNDO, Moved, NotReadable, Objected, Outcome, Sent, StaffText, send_as_staff, take_back
 from agent.store.db import Database
 from agent.store.members import find_member, insert_member
@@ -18,7 +18,8 @@ from tests.integration.agents import Agent
 
 def staff_deps(deps: AgentDeps) -> StaffDeps:
     """Return what the inbox would have."""
-    return StaffDeps(**{each.name: getattr(deps, each.name) for each in fields(StaffDeps)})
+    shared = {each.name: getattr(deps, each.name) for each in fields(Deps)}
+    return StaffDeps(**shared, rules=deps.rules)
 
 
 async def make_member(agent: Agent, name: str = "Ana", role: Role = "reviewer") -> Member:
