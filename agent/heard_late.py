@@ -1,10 +1,12 @@
 """A voice note that was written down only after a turn had passed it by: nobody has read it, and it may say stop."""
 
+from agent.asking import ask_person
 from agent.opt_out import Wish, stop_writing
 from agent.ports import Deps
 from agent.screen import is_opt_out
-from agent.store import conversations, escalations, messages
+from agent.store import conversations, messages
 from agent.store.db import Tx
+from agent.store.escalations import Escalation
 from agent.types import MessageId, TenantId
 
 REASON = "A voice note was written down only after it had been answered."
@@ -22,8 +24,7 @@ async def heed_late(tx: Tx, tenant_id: TenantId, message_id: MessageId, deps: De
         return
     conversation = await conversations.get_conversation(tx, conversation_id)
     if conversation.owner == "agent" and not message.automatic:
-        await escalations.insert_escalation(
-            tx,
+        wanted = Escalation(
             tenant_id=tenant_id,
             conversation_id=conversation_id,
             turn_id=None,
@@ -31,3 +32,4 @@ async def heed_late(tx: Tx, tenant_id: TenantId, message_id: MessageId, deps: De
             reason=REASON,
             detail=message.text[:2_000],
         )
+        await ask_person(tx, wanted, deps)

@@ -147,6 +147,7 @@ _OF_WORDS: tuple[tuple[str, Cause], ...] = (
     ("may be forged", "forged"),
     ("a loop?", "loop"),
     ("its webhook failed", "held"),
+    ("voice note was written down only after", "held"),
     ("the mail is ", "held"),
 )
 """What a reason's sentence has in it, whoever wrote it: the first that fits."""

@@ -1,8 +1,10 @@
 """Members of staff, by tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from agent.ids import new_id
 from agent.members import Member, Role
@@ -61,3 +63,10 @@ async def set_role(tx: Tx, member_id: MemberId, role: Role) -> None:
 async def disable_member(tx: Tx, member_id: MemberId, now: datetime) -> None:
     """Lock a member out. Their row stays, because what they did refers to it."""
     await tx.execute("update members set disabled_at = %s where id = %s", (now, member_id))
+
+
+async def merge_preferences(tx: Tx, member_id: MemberId, chosen: Mapping[str, object]) -> None:
+    """Keep what a member has chosen of the interface, beside what they chose before."""
+    await tx.execute(
+        "update members set preferences = preferences || %s where id = %s", (Jsonb(dict(chosen)), member_id)
+    )
