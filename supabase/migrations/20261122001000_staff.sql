@@ -197,6 +197,7 @@ alter table escalations
     add column snoozed_at timestamptz,
     add column resolution text check (resolution in ('answered', 'rejected', 'handed_back', 'done')),
     add column resolved_by uuid,
+    add column redraft jsonb,
     add foreign key (tenant_id, resolved_by) references members (tenant_id, id) on delete set null (resolved_by),
     add unique (id, tenant_id);
 create unique index escalations_one_open on escalations (conversation_id, tenant_id) where state = 'open';
@@ -212,6 +213,8 @@ comment on column escalations.cause is 'Why somebody is asked for, as a class (a
 comment on column escalations.value is 'What the prospect has named that says what it is worth: a budget, a quantity.';
 comment on column escalations.snoozed_until is
     'Out of the queue until then, or until the prospect writes after `snoozed_at`.';
+comment on column escalations.redraft is
+    'How `draft` came to be, if staff had it written anew: the instruction, who gave it, the draft as the model wrote it.';
 comment on column escalations.waiting_since is 'Since when somebody is asked for: its own time, or that of the one it replaced.';
 
 alter table messages drop constraint messages_source_check;
@@ -351,19 +354,63 @@ create table settings_changes (
 create index settings_changes_tenant on settings_changes (tenant_id, id);
 comment on table settings_changes is 'Append-only: every change of catalogue, policies and settings, with what was there before.';
 
+-- Runs: turns as operators see them. A turn that staff cancel ends in a state of its own; nobody is answered by it.
+alter table turns drop constraint turns_state_check;
+alter table turns
+    add constraint turns_state_check check (state in ('running', 'done', 'superseded', 'failed', 'cancelled')),
+    add column intent text generated always as
+        (coalesce(steps -> 'classification' ->> 'intent', steps -> 'classify' -> 'classification' ->> 'intent')) stored,
+    add column stage text generated always as
+        (coalesce(steps -> 'classification' ->> 'stage', steps -> 'classify' -> 'classification' ->> 'stage')) stored;
+create index turns_recent on turns (tenant_id, created_at desc, id desc);
+create index turns_failed on turns (tenant_id, created_at desc, id desc) where state = 'failed';
+create index conversations_at_work on conversations (tenant_id, id) where turn_state <> 'idle';
+create index escalations_day on escalations (tenant_id, created_at);
+
+create table replays (
+    id uuid primary key,
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    turn_id uuid not null,
+    member_id uuid,
+    state text not null default 'pending' check (state in ('pending', 'done', 'failed')),
+    result jsonb,
+    error text not null default '',
+    created_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz,
+    check ((state = 'pending') = (finished_at is null)),
+    foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete cascade,
+    foreign key (tenant_id, member_id) references members (tenant_id, id) on delete set null (member_id)
+);
+create index replays_turn on replays (turn_id, created_at);
+comment on table replays is
+    'What today''s version makes of a past turn, thought through by a worker without sending or keeping anything of it.';
+
+create table hourly_figures (
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    starts_at timestamptz not null,
+    figures jsonb not null,
+    computed_at timestamptz not null default clock_timestamp(),
+    primary key (tenant_id, starts_at)
+);
+comment on table hourly_figures is
+    'What happened in an hour, counted from the other tables by the clock: 30 days of them are 720 rows, not a million. '
+    'An hour is counted again while its deliveries and judgements may still come.';
+
 call isolate_by_tenant(array['reviews', 'notes', 'staff_drafts', 'presence', 'saved_views', 'labels', 'canned_replies',
-        'translations', 'settings_changes']);
+        'translations', 'settings_changes', 'replays', 'hourly_figures']);
 revoke update, delete on settings_changes from nightshift_app;
 
 -- What each role may do.
 
 call open_to_staff(array['channel_accounts', 'deliveries', 'delivery_statuses', 'model_calls', 'spending',
         'media', 'mail_originals', 'conversation_summaries', 'mail_events', 'rollouts', 'eval_items', 'eval_runs',
-        'templates', 'holding_lines']);
+        'templates', 'hourly_figures']);
 call open_to_staff(array['events'], p_writes => 'viewer');
 call open_to_staff(array['conversations', 'messages', 'turns', 'escalations', 'contact_points', 'suppressions', 'contact_merges',
         'translations'], p_writes => 'reviewer');
 call open_to_staff(array['reviews', 'notes'], p_writes => 'reviewer');
+call open_to_staff(array['replays'], p_writes => 'reviewer');
+call open_to_staff(array['holding_lines'], p_deletes => 'reviewer');
 call open_to_staff(array['labels'], p_writes => 'reviewer', p_deletes => 'manager');
 call open_to_staff(array['contacts'], p_writes => 'reviewer', p_deletes => 'manager');
 call open_to_staff(array['catalogue_items', 'price_rules', 'documents', 'passages', 'canned_replies'],
@@ -419,5 +466,102 @@ begin
     foreach f in array array['lock_contacts(uuid[])', 'merge_contacts(uuid, uuid, uuid, text)']::regprocedure[] loop
         execute format('grant execute on function %s to nightshift_staff', f);
     end loop;
+end
+$$;
+
+-- Erasing a contact. The person may come back from an address that has opted out: that is still so, and all that is
+-- kept to know it is a hash of the address (GDPR art. 17(3)(b) with 21(3): the minimum that honours an objection).
+
+create table erased_suppressions (
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    address_hash bytea not null check (length(address_hash) = 32),
+    suppressed_at timestamptz not null,
+    primary key (tenant_id, address_hash)
+);
+comment on table erased_suppressions is
+    'Addresses of erased contacts that must not be written to, each as a hash that is different for every tenant.';
+call isolate_by_tenant(array['erased_suppressions']);
+call open_to_staff(array['erased_suppressions']);
+
+create function hash_address(p_tenant uuid, p_kind text, p_normalised text) returns bytea
+    language sql immutable set search_path = ''
+    return sha256(convert_to(p_tenant::text || ' ' || p_kind || ' ' || p_normalised, 'UTF8'));
+comment on function hash_address is 'How an address is kept that must be recognised and not known.';
+
+create function remember_suppression() returns trigger
+    language plpgsql set search_path = ''
+as $$
+begin
+    insert into public.suppressions (id, tenant_id, contact_id, kind, normalised, reason, proof, created_at)
+        select gen_random_uuid(), new.tenant_id, new.contact_id, new.kind, new.normalised, 'opted out before being erased',
+               jsonb_build_object('erased', 'address hash'), e.suppressed_at
+        from public.erased_suppressions e
+        where e.tenant_id = new.tenant_id
+          and e.address_hash = public.hash_address(new.tenant_id, new.kind, new.normalised)
+        on conflict (tenant_id, kind, normalised) where lifted_at is null do nothing;
+    return null;
+end
+$$;
+comment on function remember_suppression is 'Who was erased after opting out, and writes again, has still opted out.';
+create trigger remember_suppression after insert on contact_points
+    for each row execute function remember_suppression();
+
+-- Events stay append-only; what happened around an erased contact can be made to say nothing about it.
+create policy only_to_forget on events as restrictive for update to nightshift_app
+    using (true) with check (data = '{"erased": true}');
+grant update (data) on events to nightshift_app;
+
+-- Finding contacts by name, whatever the accents and the case.
+create function fold_name(p_name text) returns text
+    language sql immutable set search_path = ''
+    return regexp_replace(normalize(lower(p_name), NFKD), U&'[\0300-\036F]', '', 'g');
+comment on function fold_name is 'A name as it is looked for: in lower case, without accents.';
+alter table contacts add column name_folded text;
+update contacts set name_folded = fold_name(name) where name is not null;
+create function fold_contact() returns trigger
+    language plpgsql set search_path = ''
+as $$
+begin
+    new.name_folded := public.fold_name(new.name);
+    return new;
+end
+$$;
+create trigger fold_contact before insert or update of name on contacts for each row execute function fold_contact();
+create index contacts_newest on contacts (tenant_id, id) where merged_into is null;
+
+-- The audit log's filters.
+create index events_kind on events (tenant_id, kind, id);
+create index events_member on events (tenant_id, actor, id) where actor like 'member:%';
+
+-- A tenant that has a manager never loses its last one: nobody could let anybody in any more.
+create function keep_a_manager() returns trigger
+    language plpgsql set search_path = ''
+as $$
+begin
+    if old.role <> 'manager' or old.disabled_at is not null
+       or (tg_op = 'UPDATE' and new.role = 'manager' and new.disabled_at is null) then
+        return null;
+    end if;
+    -- Two managers who demote each other at the same moment: the second sees what the first has done.
+    perform pg_advisory_xact_lock(hashtextextended('last manager ' || old.tenant_id, 0));
+    if exists (select from public.tenants where id = old.tenant_id) and not exists (
+        select from public.members
+        where tenant_id = old.tenant_id and role = 'manager' and disabled_at is null) then
+        raise exception 'the last manager of a tenant must stay one' using errcode = 'restrict_violation';
+    end if;
+    return null;
+end
+$$;
+comment on function keep_a_manager is 'Refuses to demote, disable or delete the last manager. A tenant that goes takes all along.';
+create trigger keep_a_manager after update or delete on members for each row execute function keep_a_manager();
+
+do $$
+declare f regprocedure;
+begin
+    foreach f in array array['hash_address(uuid, text, text)', 'remember_suppression()',
+        'fold_name(text)', 'fold_contact()', 'keep_a_manager()']::regprocedure[] loop
+        execute format('revoke execute on function %s from public', f);
+    end loop;
+    grant execute on function hash_address(uuid, text, text), fold_name(text) to nightshift_app, nightshift_staff;
 end
 $$;

@@ -32,6 +32,8 @@ insert into canned_replies (id, tenant_id, shortcut, body)
 insert into translations (tenant_id, text_hash, language, text, model)
     values (%(tenant)s, sha256('Secret'), 'en', 'Secret of ' || %(slug)s, 'm');
 insert into settings_changes (tenant_id, member_id, part) values (%(tenant)s, %(member)s, 'catalogue');
+insert into erased_suppressions (tenant_id, address_hash, suppressed_at)
+    values (%(tenant)s, hash_address(%(tenant)s, 'email', 'gone@ruiz.example'), %(at)s);
 insert into channel_accounts (id, tenant_id, channel, address, provider)
     values (%(account)s, %(tenant)s, 'email', 'us@' || %(slug)s || '.example', 'simulator');
 insert into catalogue_items (id, tenant_id, sku, position, content) values (%(item)s, %(tenant)s, 'SKU', 0, '{}');
@@ -100,6 +102,9 @@ insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, re
     values (%(done)s, %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
 insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict, draft)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(member)s, 'approved', 'Secret');
+insert into replays (id, tenant_id, turn_id, member_id)
+    values (%(done)s, %(tenant)s, %(done)s, %(member)s);
+insert into hourly_figures (tenant_id, starts_at, figures) values (%(tenant)s, '2026-11-17 14:00Z', '{"read.inbound": 1}');
 insert into notes (id, tenant_id, conversation_id, member_id, body)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(member)s, 'Secret of ' || %(slug)s);
 insert into staff_drafts (conversation_id, member_id, mode, tenant_id, text)
