@@ -19,8 +19,10 @@ from agent.markup import format_for
 from agent.members import Member
 from agent.ports import StaffDeps
 from agent.prices import PriceReferenceError, choose_currency, local_date, render
+from agent.reviewing import record_review, score_review
 from agent.store import desk, events, outbox, reviews
 from agent.store.db import Tx
+from agent.store.reviews import Review
 from agent.types import Candidate, ConversationId, MessageId, Passage, Turn, Verdict
 
 UNDO = timedelta(seconds=10)
@@ -57,6 +59,10 @@ class Sent:
     message_id: MessageId
     leaves_at: datetime
     undo_until: datetime
+    trace_id: str = ""
+    """Of the turn it answers."""
+    review: Review | None = None
+    """What its writer thus said of the agent's draft; None: it was made from none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,25 +103,32 @@ async def send_as_staff(wanted: StaffText, member: Member, deps: StaffDeps) -> O
         LookupError: this tenant has no such conversation, or the agent has not read it yet.
     """
     async with deps.db.member(member.tenant_id, member.id) as tx:
-        row = await desk.lock_desk(tx, wanted.conversation_id)
-        if row is None or row.latest_turn_id is None:
-            raise LookupError(f"conversation {wanted.conversation_id} is not there, or has not been read yet")
-        if row.newest_seq > wanted.seen_seq:
-            newer = await desk.list_seqs_after(tx, wanted.conversation_id, wanted.seen_seq)
-            return Moved(message_ids=newer, newest_seq=row.newest_seq)
-        if not wanted.text.strip():
-            return NotReadable(problem="There is nothing to send yet.")
-        answered = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
-        turn = introduce(member, answered)
-        try:
-            candidate = render_staff_text(wanted, turn, deps.now())
-        except PriceReferenceError as exc:
-            return NotReadable(problem=str(exc))
-        verdicts = check_all(deps.rules, candidate, turn, turn.tenant, deps.now())
-        objected = _objections(candidate, verdicts, wanted.overrides)
-        if objected:
-            return objected
-        return await _commit(tx, wanted, _Checked(turn=turn, candidate=candidate, verdicts=verdicts), member, deps)
+        outcome = await _send(tx, wanted, member, deps)
+    if isinstance(outcome, Sent) and outcome.review:  # only what is committed is told
+        score_review(outcome.review, outcome.trace_id, deps.tracer)
+    return outcome
+
+
+async def _send(tx: Tx, wanted: StaffText, member: Member, deps: StaffDeps) -> Outcome:
+    row = await desk.lock_desk(tx, wanted.conversation_id)
+    if row is None or row.latest_turn_id is None:
+        raise LookupError(f"conversation {wanted.conversation_id} is not there, or has not been read yet")
+    if row.newest_seq > wanted.seen_seq:
+        newer = await desk.list_seqs_after(tx, wanted.conversation_id, wanted.seen_seq)
+        return Moved(message_ids=newer, newest_seq=row.newest_seq)
+    if not wanted.text.strip():
+        return NotReadable(problem="There is nothing to send yet.")
+    answered = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
+    turn = introduce(member, answered)
+    try:
+        candidate = render_staff_text(wanted, turn, deps.now())
+    except PriceReferenceError as exc:
+        return NotReadable(problem=str(exc))
+    verdicts = check_all(deps.rules, candidate, turn, turn.tenant, deps.now())
+    objected = _objections(candidate, verdicts, wanted.overrides)
+    if objected:
+        return objected
+    return await _commit(tx, wanted, _Checked(turn=turn, candidate=candidate, verdicts=verdicts), member, deps)
 
 
 def check_staff_text(wanted: StaffText, turn: Turn, deps: StaffDeps) -> Objected:
@@ -224,8 +237,9 @@ async def _commit(tx: Tx, wanted: StaffText, checked: _Checked, member: Member, 
     escalation_id = await desk.resolve_escalation(tx, wanted.conversation_id, "answered", member.id, now)
     if wanted.take_over:
         await desk.set_owner(tx, wanted.conversation_id, "staff", assignee_id=member.id)
-    if wanted.draft is not None:
-        await reviews.insert_review(tx, _review(wanted, checked, member, message_id, escalation_id))
+    review = _review(wanted, checked, member, message_id, escalation_id) if wanted.draft is not None else None
+    if review:
+        await record_review(tx, review, member.actor)
     await deps.queue.deliver(tx, member.tenant_id, message_id, delay_s=(leaves_at - now).total_seconds())
     await events.insert_event(
         tx,
@@ -237,16 +251,22 @@ async def _commit(tx: Tx, wanted: StaffText, checked: _Checked, member: Member, 
         message_id=message_id,
         data={"overridden": dict(wanted.overrides), "leaves_at": leaves_at.isoformat()},
     )
-    return Sent(message_id=message_id, leaves_at=leaves_at, undo_until=undo_until)
+    return Sent(
+        message_id=message_id,
+        leaves_at=leaves_at,
+        undo_until=undo_until,
+        trace_id=checked.turn.trace_id,
+        review=review,
+    )
 
 
 def _review(
     wanted: StaffText, checked: _Checked, member: Member, message_id: MessageId, escalation_id: UUID | None
-) -> reviews.Review:
+) -> Review:
     """Say what the member thought of the agent's draft."""
     draft = wanted.draft or ""
     distance = edit_distance(draft.strip(), wanted.text.strip())
-    return reviews.Review(
+    return Review(
         tenant_id=member.tenant_id,
         conversation_id=wanted.conversation_id,
         escalation_id=escalation_id,

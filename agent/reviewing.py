@@ -1,0 +1,102 @@
+"""What staff say of the agent's drafts: approved, edited, rejected. Kept, told as an event, scored in the trace."""
+
+from typing import Literal, get_args
+from uuid import UUID
+
+from agent.desk_actions import assign
+from agent.members import Member
+from agent.ownership import take_over
+from agent.ports import StaffDeps, Tracer
+from agent.store import desk, events, review_cards, reviews
+from agent.store.db import Tx
+from agent.store.review_cards import ReviewRequest
+from agent.store.reviews import Review
+from agent.store.turns import get_turn
+from agent.types import TurnId
+
+Rejection = Literal["wrong_facts", "wrong_tone", "wrong_language", "not_needed", "needs_person", "other"]
+"""Why a draft is no good. `not_needed`: nothing is to be said at all. `needs_person`: no machine should answer this."""
+REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
+
+
+async def record_review(tx: Tx, review: Review, actor: str) -> None:
+    """Keep what a member thinks of a draft, and tell it."""
+    await reviews.insert_review(tx, review)
+    await events.insert_event(
+        tx,
+        review.tenant_id,
+        "draft.reviewed",
+        actor=actor,
+        conversation_id=review.conversation_id,
+        turn_id=review.turn_id,
+        message_id=review.message_id,
+        data={
+            "verdict": review.verdict,
+            "distance": review.distance,
+            "reason": review.reason if review.verdict == "rejected" else "",
+            "overridden": [each["rule"] for each in review.overridden],
+        },
+    )
+
+
+def score_review(review: Review, trace_id: str, tracer: Tracer | None) -> None:
+    """Report a verdict on the trace of the draft's turn: once for each draft, a later verdict replaces it."""
+    if tracer is None:
+        return
+    subject = str(review.turn_id)
+    tracer.score("review", review.verdict, trace_id=trace_id, subject=subject, comment=review.reason)
+    if review.distance is not None:
+        tracer.score("edit_distance", review.distance, trace_id=trace_id, subject=subject)
+    if review.verdict == "rejected":
+        tracer.score("rejected_because", review.reason.partition(":")[0], trace_id=trace_id, subject=subject)
+
+
+async def reject_draft(
+    escalation_id: UUID, reason: Rejection, member: Member, deps: StaffDeps, *, comment: str = ""
+) -> bool:
+    """Throw a draft away; False: the request is settled already, or has no draft.
+
+    The prospect still waits: the request stays open, and the member minds it, unless nothing is needed (`not_needed`).
+    Where no machine should answer (`needs_person`) the member takes over.
+    """
+    async with deps.db.member(member.tenant_id, member.id) as tx:
+        found = await review_cards.find_request(tx, escalation_id)
+        # Whoever changes a conversation locks it first: the worker may be replacing this very request.
+        row = await desk.lock_desk(tx, found.conversation_id) if found else None
+        request = await review_cards.lock_request(tx, escalation_id)
+        if row is None or request is None or request.draft is None:
+            return False
+        review = _rejection(request, reason, comment, member)
+        await record_review(tx, review, member.actor)
+        if reason == "not_needed":
+            await desk.resolve_escalation(tx, request.conversation_id, "rejected", member.id, deps.now())
+        else:
+            await review_cards.discard_draft(tx, escalation_id)
+            if reason == "needs_person":
+                await take_over(tx, request.conversation_id, member)
+            elif row.assignee_id is None:
+                await assign(tx, [request.conversation_id], member.id, member)
+        trace_id = await _trace_of(tx, request.turn_id)
+    if trace_id:
+        score_review(review, trace_id, deps.tracer)
+    return True
+
+
+def _rejection(request: ReviewRequest, reason: Rejection, comment: str, member: Member) -> Review:
+    return Review(
+        tenant_id=member.tenant_id,
+        conversation_id=request.conversation_id,
+        escalation_id=request.id,
+        turn_id=request.turn_id,
+        message_id=None,
+        member_id=member.id,
+        verdict="rejected",
+        reason=f"{reason}: {comment}" if comment else reason,
+        draft=request.draft or "",
+        sent=None,
+        distance=None,
+    )
+
+
+async def _trace_of(tx: Tx, turn_id: TurnId | None) -> str:
+    return (await get_turn(tx, turn_id)).trace_id if turn_id else ""
