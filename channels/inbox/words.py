@@ -10,6 +10,7 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Literal, get_args
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -69,6 +70,19 @@ class Reader:
         """Write how long ago, or in how long: `5 minutes ago`, `in 2 hours`."""
         return format_timedelta(at - self.now, add_direction=True, threshold=1.1, locale=self.language)
 
+    def language_name(self, code: str) -> str:
+        """Write the name of a language; its code, if it has no name."""
+        try:
+            return str(Locale.parse(code).get_display_name(self.language) or code)
+        except (UnknownLocaleError, ValueError):
+            return code
+
     def span(self, seconds: float) -> str:
         """Write a length of time in short: `5m`, `2h`."""
         return format_timedelta(timedelta(seconds=seconds), format="narrow", threshold=1.1, locale=self.language)
+
+    def length(self, at: datetime) -> str:
+        """Write how far away a time is, in either direction, in short: `5 min`, `2 hr`; under a minute as one."""
+        return format_timedelta(
+            max(abs(at - self.now), timedelta(minutes=1)), "minute", format="short", threshold=1.2, locale=self.language
+        )
