@@ -146,11 +146,14 @@ create function list_memberships(p_email text, p_auth_user_id uuid)
     language sql stable security definer set search_path = ''
 as $$
     select tenant_id, id from public.members
-    where disabled_at is null and (auth_user_id = p_auth_user_id or (auth_user_id is null and lower(email) = lower(p_email)))
+    where disabled_at is null
+      and (auth_user_id = p_auth_user_id
+           or (lower(email) = lower(p_email) and (auth_user_id is null or p_auth_user_id is null)))
     order by (auth_user_id = p_auth_user_id) desc nulls last, id
 $$;
 comment on function list_memberships is
-    'Where somebody whom Supabase Auth has identified, with a confirmed address, is a member.';
+    'Where somebody whom Supabase Auth has identified is a member: by their account, or by an address that is proven and '
+    'bound to no other account. Without an account: where an address is a member''s, whoever asks.';
 
 do $$
 declare f regprocedure;

@@ -88,7 +88,8 @@ async def test_every_table_has_forced_row_security_and_a_policy_of_the_applicati
         """select relname, relrowsecurity and relforcerowsecurity as is_forced,
                array(select concat_ws(' / ', polcmd, pg_get_expr(polqual, polrelid),
                                       pg_get_expr(polwithcheck, polrelid))
-                     from pg_policy where polrelid = c.oid and %s::regrole = any(polroles)) as policies
+                     from pg_policy
+                     where polrelid = c.oid and polpermissive and %s::regrole = any(polroles)) as policies
            from pg_class c where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')""",
         (APP_ROLE,),
     )

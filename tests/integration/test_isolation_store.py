@@ -22,11 +22,14 @@ from agent.store import (
     answer_cache,
     batches,
     consent,
+    contact_export,
+    contact_list,
     contacts,
     conversations,
     db,
     deliveries,
     drains,
+    erasure,
     escalations,
     events,
     inbound,
@@ -164,6 +167,13 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
     contacts.find_contact: lambda tx, _, b: contacts.find_contact(tx, str(b.contact)),
     contacts.get_contact_card: lambda tx, _, b: contacts.get_contact_card(tx, b.contact),
+    contact_list.list_contacts: lambda tx, _, b: listed_of(tx, b),
+    contact_list.list_timeline: lambda tx, _, b: contact_list.list_timeline(tx, b.contact),
+    contact_export.export_contact: lambda tx, _, b: contact_export.export_contact(tx, b.contact),
+    erasure.lock_contact: lambda tx, _, b: erasure.lock_contact(tx, b.merged),
+    erasure.read_holdings: lambda tx, _, b: holds(tx, b),
+    erasure.keep_opt_outs: lambda tx, _, b: erasure.keep_opt_outs(tx, b.contact),
+    erasure.delete_contact: lambda tx, _, b: erasure.delete_contact(tx, b.contact),
     contacts.suggest_merges: lambda tx, _, b: contacts.suggest_merges(tx, b.contact),
     conversations.claim: lambda tx, tenant, b: conversations.claim(tx, tenant, b.queued, new_id(), 30),
     conversations.seconds_until_due: lambda tx, _, b: seconds_until_due(tx, b),
@@ -379,6 +389,14 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
 async def seconds_until_due(tx: Tx, b: Rows) -> bool:
     """Whether anything is told at all: 0 seconds is an answer, too."""
     return await conversations.seconds_until_due(tx, b.queued) is not None
+
+
+async def listed_of(tx: Tx, b: Rows) -> list[str | None]:
+    return [each.name for each in await contact_list.list_contacts(tx, b.slug)]
+
+
+async def holds(tx: Tx, b: Rows) -> bool:
+    return (await erasure.read_holdings(tx, b.contact)).conversations > 0
 
 
 async def has_summary(tx: Tx, b: Rows) -> bool:
