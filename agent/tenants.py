@@ -118,14 +118,23 @@ def from_document(document: Mapping[str, Any]) -> TenantFile:
     return _validated(Document(data=dict(document)), "The stored tenant document")
 
 
+def check_document(data: object) -> TenantFile | list[Problem]:
+    """Read plain values in the file's shape as a tenant, or say all that is wrong with them."""
+    entry = check_shape(data)
+    if isinstance(entry, list):
+        return entry
+    return check_whole(entry) or _tenant_file(entry)
+
+
 def _validated(document: Document, name: str) -> TenantFile:
     """Turn a document into a tenant, or refuse it with all that is wrong."""
     problems = list(document.problems)
     if document.data is not None or not problems:
-        entry = check_shape(document.data)
-        problems += entry if isinstance(entry, list) else check_whole(entry)
-        if not problems and isinstance(entry, TenantEntry):
-            return _tenant_file(entry)
+        checked = check_document(document.data)
+        if isinstance(checked, list):
+            problems += checked
+        elif not problems:
+            return checked
     placed = [Problem(p.path, p.message, p.line or document.line_of(p.path)) for p in problems]
     placed.sort(key=lambda problem: problem.line or 0)
     lines = [f"  {problem}" for problem in placed[:MAX_LISTED]]

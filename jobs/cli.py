@@ -290,7 +290,8 @@ def tenant_apply(
 
 
 async def _apply(path: Path, *, dry_run: bool) -> None:
-    from agent.store.tenants import find_tenant_file, save_tenant_file
+    from agent.publishing import apply_file
+    from agent.store.tenants import find_tenant_file
     from agent.tenant_diff import diff
     from agent.tenants import load_tenant_file
     from jobs.wiring import open_store
@@ -299,7 +300,7 @@ async def _apply(path: Path, *, dry_run: bool) -> None:
     async with open_store(_settings(), connections=2) as (deps, _), deps.db.tenant(file.tenant.id) as tx:
         changes = diff(await find_tenant_file(tx, file.tenant.id), file)
         if changes and not dry_run:
-            await save_tenant_file(tx, file)
+            await apply_file(tx, file)
     for change in changes:
         out.print(_coloured(change))
     if not changes:

@@ -1,6 +1,7 @@
 """Members of staff, by tenant."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +54,46 @@ async def insert_member(tx: Tx, tenant_id: TenantId, *, email: str, name: str, r
         (member_id, tenant_id, email, name, role),
     )
     return member_id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedMember:
+    """A member as managers see them, also one who is locked out."""
+
+    id: MemberId
+    name: str
+    email: str
+    role: Role
+    disabled_at: datetime | None
+    seen_at: datetime | None
+    """When they last signed in."""
+
+
+async def list_all_members(tx: Tx) -> Sequence[ListedMember]:
+    """Return the tenant's members, also those locked out, by name."""
+    cursor = await tx.execute(
+        """select m.id, m.name, m.email, m.role, m.disabled_at,
+                  (select max(e.at) from events e where e.tenant_id = m.tenant_id and e.kind = 'member.signed_in'
+                   and e.actor = 'member:' || m.id and e.actor like 'member:%') as seen_at
+           from members m where m.tenant_id = (select current_tenant())
+           order by m.disabled_at is not null, lower(m.name), m.id"""
+    )
+    return [ListedMember(**row) for row in await cursor.fetchall()]
+
+
+async def enable_member(tx: Tx, member_id: MemberId) -> None:
+    """Let a member in again."""
+    await tx.execute("update members set disabled_at = null where id = %s", (member_id,))
+
+
+async def update_profile(
+    tx: Tx, member_id: MemberId, *, name: str, language: str, timezone: str, preferences: Mapping[str, object]
+) -> None:
+    """Change what members decide about themselves. `preferences` not named stay as they are."""
+    await tx.execute(
+        "update members set name = %s, language = %s, timezone = %s, preferences = preferences || %s where id = %s",
+        (name, language, timezone, Jsonb(dict(preferences)), member_id),
+    )
 
 
 async def set_role(tx: Tx, member_id: MemberId, role: Role) -> None:

@@ -115,6 +115,32 @@ async def end_session(tx: Tx, session_id: UUID) -> None:
     await tx.execute("delete from staff_sessions where id = %s", (session_id,))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenSession:
+    """A browser in which a member is signed in, as they see it."""
+
+    id: UUID
+    user_agent: str
+    created_at: datetime
+    seen_at: datetime
+
+
+async def list_sessions(tx: Tx, member_id: MemberId, now: datetime) -> list[OpenSession]:
+    """Return where a member is signed in, the last used first."""
+    cursor = await tx.execute(
+        """select id, user_agent, created_at, seen_at from staff_sessions
+           where member_id = %s and expires_at > %s and seen_at > %s order by seen_at desc, id""",
+        (member_id, now, now - IDLE),
+    )
+    return [OpenSession(**row) for row in await cursor.fetchall()]
+
+
+async def end_session_of(tx: Tx, session_id: UUID, member_id: MemberId) -> bool:
+    """Sign one of a member's own browsers out; False: it is not theirs, or was not signed in."""
+    done = await tx.execute("delete from staff_sessions where id = %s and member_id = %s", (session_id, member_id))
+    return done.rowcount == 1
+
+
 async def end_sessions(tx: Tx, member_id: MemberId) -> int:
     """Sign a member out everywhere; return of how many browsers."""
     return (await tx.execute("delete from staff_sessions where member_id = %s", (member_id,))).rowcount

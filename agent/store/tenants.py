@@ -151,16 +151,38 @@ async def save_tenant_file(tx: Tx, file: TenantFile) -> None:
     tenant = file.tenant
     await set_tenant(tx, tenant.id)
     document = to_document(file)
-    profile = {key: value for key, value in document.items() if key not in _OWN_TABLES}
     await tx.execute(
         """insert into tenants (id, slug, name, quiet_s, max_wait_s, profile) values (%s, %s, %s, %s, %s, %s)
            on conflict (id) do update set name = excluded.name, quiet_s = excluded.quiet_s,
                max_wait_s = excluded.max_wait_s, profile = excluded.profile, updated_at = clock_timestamp()""",
-        (tenant.id, tenant.slug, tenant.name, tenant.policy.quiet_s, tenant.policy.max_wait_s, Jsonb(profile)),
+        (tenant.id, tenant.slug, tenant.name, tenant.policy.quiet_s, tenant.policy.max_wait_s, _profile(document)),
     )
     await _save_channels(tx, tenant.id, file.channels)
     await _save_catalogue(tx, tenant.id, document["catalogue"])
     await _save_passages(tx, tenant.id, document)
+
+
+async def update_published(tx: Tx, file: TenantFile) -> None:
+    """Make a tenant what the file says but for its channel accounts, in the caller's transaction and with its rights.
+
+    Raises:
+        LookupError: there is no such tenant, or it may not be changed by whoever asks.
+    """
+    tenant, document = file.tenant, to_document(file)
+    done = await tx.execute(
+        """update tenants set name = %s, quiet_s = %s, max_wait_s = %s, profile = %s, updated_at = clock_timestamp()
+           where id = %s""",
+        (tenant.name, tenant.policy.quiet_s, tenant.policy.max_wait_s, _profile(document), tenant.id),
+    )
+    if done.rowcount != 1:
+        raise LookupError(f"tenant {tenant.id} cannot be changed")
+    await _save_catalogue(tx, tenant.id, document["catalogue"])
+    await _save_passages(tx, tenant.id, document)
+
+
+def _profile(document: dict[str, Any]) -> Jsonb:
+    """Return what stands in the tenant's own row."""
+    return Jsonb({key: value for key, value in document.items() if key not in _OWN_TABLES})
 
 
 async def _save_channels(tx: Tx, tenant_id: TenantId, channels: tuple[ChannelAccount, ...]) -> None:
