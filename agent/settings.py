@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     nightshift_fault: str = ""
     nightshift_log_level: Literal["debug", "info", "warning", "error"] = "info"
     nightshift_simulator: Literal["auto", "on", "off"] = "auto"
+    nightshift_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     nightshift_worker_concurrency: int = Field(default=20, ge=1, le=200)
     nightshift_spool: Path | None = None
     nightshift_spool_max_mb: int = Field(default=1024, ge=1)
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     # Files that come with messages
     supabase_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
     supabase_secret_key: SecretStr | None = None
+    supabase_publishable_key: str | None = None
     nightshift_media_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     nightshift_transcriber_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
     nightshift_transcriber_api_key: SecretStr | None = None
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
         "sendgrid_event_public_keys",
         "nightshift_model_providers",
         "nightshift_media_hosts",
+        "nightshift_trusted_proxies",
         "imap_url",
         "imap_authserv_ids",
         mode="before",
@@ -165,6 +168,11 @@ class Settings(BaseSettings):
     def has_models(self) -> bool:
         """Whether a model provider is configured; without one, the local engine answers."""
         return self.anthropic_api_key is not None or self.nightshift_model_providers != ("anthropic",)
+
+    @property
+    def has_staff_accounts(self) -> bool:
+        """Whether staff sign in through Supabase Auth; without it, by one-time links of the command line only."""
+        return bool(self.supabase_url and self.supabase_publishable_key)
 
     @property
     def has_provider(self) -> bool:

@@ -13,7 +13,7 @@ from channels.simulator import SimulatorKeys
 from channels.simulator_page import build_simulator
 from channels.web import create_app
 from jobs.process import announce, watch_parent
-from jobs.wiring import build_keys, build_media_store, build_staff_deps, local_url, open_store
+from jobs.wiring import build_keys, build_media_store, build_staff_auth, build_staff_deps, local_url, open_store
 
 
 class _Server(uvicorn.Server):
@@ -29,7 +29,8 @@ async def run_web_process(settings: Settings, *, supervised: bool) -> None:
     """Run the web process until it is told to stop; uvicorn minds the signals."""
     async with open_store(settings, connections=24, must_answer=False) as (deps, _):
         store = build_media_store(settings)
-        pages = [build_inbox(build_staff_deps(deps))]
+        auth = build_staff_auth(settings)
+        pages = [build_inbox(build_staff_deps(deps), auth)]
         if settings.simulator_enabled:
             simulator = SimulatorKeys.load(settings.nightshift_home)
             pages.append(build_simulator(deps, simulator, web_url=local_url(settings)))
@@ -42,6 +43,8 @@ async def run_web_process(settings: Settings, *, supervised: bool) -> None:
             await server.serve()
         finally:
             await store.aclose()
+            if auth:
+                await auth.aclose()
 
 
 def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
@@ -52,8 +55,10 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        # `Forwarded` headers are the peer's words: signatures are computed over the configured URL.
-        proxy_headers=False,
+        # `X-Forwarded-…` are the peer's words, unless it is a proxy of ours. Signatures are computed over the
+        # configured URL either way.
+        proxy_headers=bool(settings.nightshift_trusted_proxies),
+        forwarded_allow_ips=list(settings.nightshift_trusted_proxies),
         timeout_graceful_shutdown=5,
         # Longer than proxies keep an idle connection (mostly 60 s): else they may use it as we close it, and a webhook
         # fails for nothing.

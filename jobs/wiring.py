@@ -20,6 +20,7 @@ from agent.store import embedded, migrate
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, find_tenant_id
 from agent.types import Tenant
+from channels.inbox.supabase_auth import SupabaseAuth
 from channels.simulator import SimulatorKeys
 from channels.twilio_signature import twilio_secrets
 from channels.webhooks import EmailKey, WebhookKeys
@@ -113,6 +114,13 @@ def build_media_store(settings: Settings) -> MediaStore:
         key = settings.supabase_secret_key.get_secret_value()
         return SupabaseMediaStore(url=settings.supabase_url, secret_key=key)
     return DiskMediaStore(media_directory(settings))
+
+
+def build_staff_auth(settings: Settings) -> SupabaseAuth | None:
+    """Return who identifies staff: Supabase Auth, if it is configured; None: one-time links do."""
+    if not (settings.supabase_url and settings.supabase_publishable_key):
+        return None
+    return SupabaseAuth(url=settings.supabase_url, publishable_key=settings.supabase_publishable_key, now=utc_now)
 
 
 def media_directory(settings: Settings) -> Path:

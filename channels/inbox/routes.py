@@ -9,7 +9,9 @@ from agent.ports import StaffDeps
 from channels.inbox import queue_page
 from channels.inbox.live import Feeds
 from channels.inbox.pages import Page, add_pages, build_environments
-from channels.inbox.sign_in import build_sign_in
+from channels.inbox.sign_in import SignIn, build_sign_in
+from channels.inbox.sign_in_accounts import build_account_sign_in
+from channels.inbox.supabase_auth import SupabaseAuth
 
 
 def list_pages(feeds: Feeds) -> Sequence[Page]:
@@ -20,10 +22,13 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
     )
 
 
-def build_inbox(deps: StaffDeps) -> APIRouter:
-    """Build the inbox's routes."""
+def build_inbox(deps: StaffDeps, auth: SupabaseAuth | None = None) -> APIRouter:
+    """Build the inbox's routes. `auth`: who identifies staff; None: they sign in by one-time links only."""
     router = APIRouter()
     templates: Mapping[str, Environment] = build_environments()
-    router.include_router(build_sign_in(deps, templates))
+    sign_in = SignIn(deps, templates)
+    router.include_router(build_sign_in(deps, templates, sign_in))
+    if auth is not None:
+        router.include_router(build_account_sign_in(deps, auth, sign_in))
     add_pages(router, list_pages(Feeds(deps)), deps, templates)
     return router

@@ -3,6 +3,7 @@
 The link leads to a page with a button: what merely looks at links (a chat's preview, a mail scanner) uses none up.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -23,8 +24,8 @@ from channels.origin import require_same_origin
 from channels.webhooks import read_body
 
 HOME = "/inbox"
-MAX_ATTEMPTS, WITHIN = 10, timedelta(minutes=10)
-"""How often one network address may try to sign in."""
+PER_ADDRESS, WITHIN = 30, timedelta(minutes=10)
+"""How often one network address may try to sign in: it may be a whole office's."""
 MAX_BYTES = 4096
 
 
@@ -39,30 +40,31 @@ class SignIn:
         """Say how to sign in; whoever is signed in goes on."""
         if await find_visitor(request, self._deps):
             return RedirectResponse(safe_path(request.query_params.get("next", "")), status_code=303, headers=HEADERS)
-        return self._page(request, "sign_in.html")
+        return self.page(request, "sign_in.html")
 
     async def show_link(self, request: Request) -> Response:
         """Show the button that uses a link up."""
-        return self._page(request, "sign_in_link.html", secret=request.query_params.get("token", "")[:100])
+        return self.page(request, "sign_in_link.html", secret=request.query_params.get("token", "")[:100])
 
     async def use_link(self, request: Request) -> Response:
-        """Begin a session with a one-time link."""
-        require_same_origin(request)
-        form = dict(parse_qsl((await read_body(request, MAX_BYTES)).decode("utf-8", errors="replace")))
-        if await self._is_too_often(request):
-            return self._page(request, "sign_in.html", status=429, problem="often")
+        """Begin a session with a one-time link. A good one works however many others have guessed."""
+        form = await read_plain_form(request)
         member = await use_signin_link(self._deps.db, form.get("token", ""), self._deps.now())
         if member is None:
-            return self._page(request, "sign_in.html", status=400, problem="link")
+            often = await self.is_too_often(request)
+            return self.page(
+                request, "sign_in.html", status=429 if often else 400, problem="often" if often else "link"
+            )
         return await self.begin(request, member, "link")
 
-    async def begin(self, request: Request, member: Member, how: str) -> Response:
+    async def begin(self, request: Request, member: Member, how: str, *, target: str = "") -> Response:
         """Begin a session of a member, with a fresh secret: what the browser had before is worth nothing."""
         deps = self._deps
         async with deps.db.tenant(member.tenant_id) as tx:
             secret = await insert_session(tx, member, request.headers.get("user-agent", ""), deps.now())
             await insert_event(tx, member.tenant_id, "member.signed_in", actor=member.actor, data={"how": how})
-        answer = RedirectResponse(safe_path(request.query_params.get("next", "")), status_code=303, headers=HEADERS)
+        target = target or request.query_params.get("next", "")
+        answer = RedirectResponse(safe_path(target), status_code=303, headers=HEADERS)
         answer.set_cookie(
             cookie_name(deps),
             secret,
@@ -74,18 +76,27 @@ class SignIn:
         )
         return answer
 
-    async def _is_too_often(self, request: Request) -> bool:
-        host = request.client.host if request.client else ""
-        async with self._deps.db.system() as tx:
-            return await count_attempt(tx, f"address:{host}", self._deps.now(), within=WITHIN) > MAX_ATTEMPTS
+    async def is_too_often(self, request: Request) -> bool:
+        """Count an attempt of the network address that asks; whether there were too many."""
+        return await self.is_used_up(f"address:{network_of(request)}", PER_ADDRESS)
 
-    def _page(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+    async def is_used_up(self, subject: str, most: int) -> bool:
+        """Count an attempt; whether there were more than `most` by or about `subject` lately."""
+        async with self._deps.db.system() as tx:
+            return await count_attempt(tx, subject, self._deps.now(), within=WITHIN) > most
+
+    def page(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+        """Render a page for somebody who is not signed in, in the language their browser asks for."""
         language = best_language(request.headers.get("accept-language", ""))
-        content = (
-            self._templates[language]
-            .get_template(f"inbox/{template}")
-            .render(language=language, **{"problem": "", **values})
-        )
+        shown = {
+            "language": language,
+            "has_accounts": self._deps.settings.has_staff_accounts,
+            "target": request.query_params.get("next", "")[:1000],
+            "problem": "",
+            "email": "",
+            **values,
+        }
+        content = self._templates[language].get_template(f"inbox/{template}").render(shown)
         return HTMLResponse(content, status_code=status, headers=HEADERS)
 
 
@@ -105,6 +116,26 @@ async def sign_out(visit: Visit) -> Response:
     return answer
 
 
+def network_of(request: Request) -> str:
+    """Return from where somebody asks: of IPv6 the first half, because whoever has one address has 2^64."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
+
+
+async def read_plain_form(request: Request) -> Mapping[str, str]:
+    """Read a form of somebody who is not signed in.
+
+    Raises:
+        BadRequest: it is too large, or (status 403) another site had the browser send it.
+    """
+    require_same_origin(request)
+    return dict(parse_qsl((await read_body(request, MAX_BYTES)).decode("utf-8", errors="replace")))
+
+
 def safe_path(target: str) -> str:
     """Return where to go after signing in: a path of the inbox, never another site."""
     parts = urlsplit(target)
@@ -112,9 +143,9 @@ def safe_path(target: str) -> str:
     return target if is_ours and not target.startswith("//") else HOME
 
 
-def build_sign_in(deps: StaffDeps, templates: Mapping[str, Environment]) -> APIRouter:
-    """Build the routes of sign-in and sign-out."""
-    router, sign_in = APIRouter(), SignIn(deps, templates)
+def build_sign_in(deps: StaffDeps, templates: Mapping[str, Environment], sign_in: SignIn) -> APIRouter:
+    """Build the routes of sign-in by one-time link, and of sign-out."""
+    router = APIRouter()
     router.add_route(LOGIN, sign_in.ask, methods=["GET"], include_in_schema=False)
     router.add_route(f"{LOGIN}/link", sign_in.show_link, methods=["GET"], include_in_schema=False)
     router.add_route(f"{LOGIN}/link", sign_in.use_link, methods=["POST"], include_in_schema=False)

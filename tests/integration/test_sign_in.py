@@ -8,7 +8,7 @@ import pytest
 from agent.ports import Deps
 from agent.store.db import Tx
 from agent.store.sessions import IDLE, LINK_LIFE, LONGEST, insert_signin_link
-from channels.inbox.sign_in import safe_path
+from channels.inbox.sign_in import PER_ADDRESS, safe_path
 from tests.conftest import FakeClock
 from tests.integration.staff import SAME_ORIGIN, StaffBrowser, sign_in
 from tests.integration.tenant_rows import Rows
@@ -106,9 +106,9 @@ async def test_a_form_without_the_sessions_token_changes_nothing(
 async def test_who_tries_too_often_must_wait(inbox: httpx.AsyncClient, a: Rows, clock: FakeClock) -> None:
     codes = [
         (await inbox.post("/inbox/sign-in/link", data={"token": "guess"}, headers=SAME_ORIGIN)).status_code
-        for _ in range(11)
+        for _ in range(PER_ADDRESS + 1)
     ]
-    assert codes == [400] * 10 + [429]
+    assert codes == [400] * PER_ADDRESS + [429]
 
 
 @pytest.mark.parametrize(
