@@ -31,8 +31,12 @@ def diff(old: TenantFile | None, new: TenantFile) -> list[Change]:
 
     Entries are matched by what identifies them (SKU, fact id, address …), so reordering is no change.
     """
-    before = dict(_leaves(to_document(old))) if old else {}
-    after = dict(_leaves(to_document(new)))
+    return diff_values(to_document(old) if old else None, to_document(new))
+
+
+def diff_values(old: Any, new: Any) -> list[Change]:
+    """Return every value that differs between two documents, or parts of them; None: there was, or is, nothing."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
     changed = [Change(path, before.get(path), value) for path, value in after.items() if before.get(path) != value]
     return changed + [Change(path, value, None) for path, value in before.items() if path not in after]
 

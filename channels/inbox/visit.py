@@ -17,7 +17,7 @@ from agent.ports import StaffDeps
 from agent.store.db import Tx
 from agent.store.sessions import Session
 from channels.inbox.navigation import list_navigation
-from channels.inbox.words import Reader
+from channels.inbox.words import Reader, load_translations
 from channels.webhooks import read_body
 
 MAX_FORM_BYTES = 128 * 1024
@@ -86,6 +86,17 @@ class Visit:
     def query(self, name: str, default: str = "", *, longest: int = 200) -> str:
         """Return a parameter of the address, cut to `longest` characters."""
         return self.request.query_params.get(name, default)[:longest]
+
+    def query_id(self, name: str) -> UUID | None:
+        """Return an id given as a parameter of the address; None: none was, or it is no id."""
+        try:
+            return UUID(self.query(name))
+        except ValueError:
+            return None
+
+    def say(self, message: str) -> str:
+        """Return a message in the member's language, for where no template says it."""
+        return load_translations(self.reader.language).gettext(message)
 
     def page(self, template: str, *, status: int = 200, **values: object) -> Response:
         """Render a template of `templates/inbox` in the member's language."""

@@ -5,6 +5,7 @@ The `.po` files are the source, read as they are: no compiled file can be older 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
@@ -22,6 +23,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_NAMES = {"en": "English", "es": "Español", "pt": "Português"}
 
 
+@cache
 def load_translations(language: Language) -> NullTranslations:
     """Return the messages of a language; English, in which they are written, has no catalogue."""
     if language == "en":
