@@ -179,8 +179,10 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
 
 async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> bool:
     """Withdraw what others have overtaken: staff, or a newer message. Fixed texts of ours stay."""
-    if entry.candidate.author == "staff":  # who sent it knew all that had been said
-        return False
+    if entry.candidate.author == "staff":  # who sent it knew all that had been said, unless it has waited since
+        if stopped := entry.has_waited and await messages.has_inbound_after(tx, entry.conversation_id, entry.seq):
+            await _stop(tx, entry, deps)
+        return stopped
     if entry.candidate.purpose in WRITTEN and turn.conversation.owner == "staff":
         await _withdraw(tx, entry, "staff answer this conversation")
         return True
@@ -194,6 +196,13 @@ async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps
     if stale := entry.source != "rule" and await _is_stale(tx, turn):
         await _supersede(tx, entry, turn, deps)
     return stale
+
+
+async def _stop(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> None:
+    """Give a text of staff back to a person that was to leave later: the prospect has written first."""
+    await outbox.close_outbox_entry(tx, entry.message.id, "superseded", error="they wrote before it left")
+    await _record(tx, entry, "staff.stopped", {})
+    await _ask_person(tx, entry, "A scheduled message was stopped", deps, detail="The prospect wrote before it left.")
 
 
 async def _is_impossible(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:

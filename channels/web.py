@@ -1,6 +1,6 @@
 """The web application: routes, error mapping, and headers that every page needs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -21,13 +21,18 @@ from channels.webhooks import WebhookKeys, act, build_webhooks, lane_of
 
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+        "connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+HTTPS_ONLY = {"strict-transport-security": "max-age=31536000"}
+"""For a year, browsers come by HTTPS only. Other hosts of the domain are not ours to decide about."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,11 +62,13 @@ def create_app(
     app.add_exception_handler(BadRequest, _refuse)
     app.add_exception_handler(NotKept, _not_kept)
     app.add_exception_handler(psycopg.OperationalError, _database_away)
-    app.add_middleware(_SecurityHeaders)
+    is_https = deps.settings.public_url.startswith("https:")
+    app.add_middleware(_SecurityHeaders, headers={**SECURITY_HEADERS, **(HTTPS_ONLY if is_https else {})})
+    start = ("/simulator" if deps.settings.simulator_enabled else "/inbox") if pages else "/healthz"
 
     @app.get("/", include_in_schema=False)
     async def home() -> Response:
-        return RedirectResponse("/simulator" if pages else "/healthz")
+        return RedirectResponse(start)
 
     return app
 
@@ -93,8 +100,9 @@ async def _database_away(request: Request, exc: Exception) -> Response:
 class _SecurityHeaders:
     """Adds the headers every answer needs, where the route has not set its own."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; headers are added as the answer starts."""
@@ -102,7 +110,7 @@ class _SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -14,11 +14,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from agent.ownership import hand_back_due
 from agent.ports import Deps
 from agent.store import ticks
 from agent.store.db import Tx
 from agent.store.spending import delete_old_spending
 from agent.store.tenants import list_tenants
+from jobs.figures import keep_figures
 from jobs.queue import JobQueue
 from jobs.worker import sweep_batches, sweep_outbox
 
@@ -80,6 +82,7 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
 
     async def minute() -> None:
         await _once("outbox", timedelta(minutes=1), deps, lambda: sweep_outbox(deps))
+        await _once("hand_back", timedelta(minutes=1), deps, lambda: hand_back_due(deps))
 
     async def batches() -> None:
         await _once("batches", timedelta(minutes=1), deps, lambda: sweep_batches(deps))
@@ -94,10 +97,14 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
 
         await _once("sweep", timedelta(minutes=sweep_min), deps, lambda: sweep_quietly(deps))
 
+    async def figures() -> None:
+        await _once("figures", timedelta(minutes=5), deps, lambda: keep_figures(deps))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
     scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
+    scheduler.add_job(figures, CronTrigger(minute="*/5", second=15, timezone=UTC), id="figures")
     scheduler.add_job(batches, CronTrigger(second=30, timezone=UTC), id="batches")
     if deps.settings.twilio_account_sid and deps.settings.twilio_auth_token:
         # The first time soon: whoever starts a clock may have been down.

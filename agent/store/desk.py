@@ -47,6 +47,14 @@ async def lock_desk(tx: Tx, conversation_id: ConversationId) -> DeskRow | None:
     return DeskRow(**row, **(newest or {}))
 
 
+async def find_latest_turn(tx: Tx, conversation_id: ConversationId) -> TurnId | None:
+    """Return the last turn of a conversation; None: the agent has read nothing of it yet."""
+    row = await fetch_one(
+        tx, "select id from turns where conversation_id = %s order by created_at desc limit 1", (conversation_id,)
+    )
+    return None if row is None else row["id"]
+
+
 async def set_owner(
     tx: Tx,
     conversation_id: ConversationId,

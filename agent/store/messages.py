@@ -119,6 +119,17 @@ async def has_newer_unread(tx: Tx, conversation_id: ConversationId, seq: int) ->
     return bool(row and row["newer"])
 
 
+async def has_inbound_after(tx: Tx, conversation_id: ConversationId, seq: int) -> bool:
+    """Whether the prospect has written since message number `seq`, read or not."""
+    row = await fetch_one(
+        tx,
+        """select exists (select from messages where conversation_id = %s and direction = 'inbound' and seq > %s)
+                  as newer""",
+        (conversation_id, seq),
+    )
+    return bool(row and row["newer"])
+
+
 async def has_unread_beside(tx: Tx, conversation_id: ConversationId, burst: Sequence[Message]) -> bool:
     """Whether more is unread than this burst: newer messages, or older ones whose answer was withdrawn."""
     row = await fetch_one(
@@ -183,5 +194,16 @@ async def list_of_turn(tx: Tx, turn_id: TurnId) -> tuple[Message, ...]:
     cursor = await tx.execute(
         f"select {_COLUMNS} from messages where turn_id = %s and direction = 'inbound' order by seq",  # noqa: S608
         (turn_id,),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
+
+
+async def list_between(tx: Tx, conversation_id: ConversationId, first_seq: int, last_seq: int) -> tuple[Message, ...]:
+    """Return the inbound messages numbered `first_seq` to `last_seq`, oldest first, at most `BURST_LIMIT`."""
+    cursor = await tx.execute(
+        f"""select {_COLUMNS} from messages
+            where conversation_id = %s and direction = 'inbound' and seq between %s and %s
+            order by seq limit {BURST_LIMIT}""",  # noqa: S608 — constants of this module
+        (conversation_id, first_seq, last_seq),
     )
     return tuple(_message(row) for row in await cursor.fetchall())

@@ -78,6 +78,8 @@ class OutboxEntry:
     """Why nothing can be delivered at the address; empty: nothing is known against it."""
     first_claimed_at: datetime | None = None
     """When a provider was first called for it."""
+    has_waited: bool = False
+    """It was to leave later than its writer wrote it, and has not been tried."""
     holds: HoldState | None = None
     """For a line that tells of an outage: what the turn does that it speaks of."""
 
@@ -159,6 +161,7 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
                             and earlier.seq < m.seq and earlier.direction = 'outbound'
                             and (earlier.state = 'sending' or (earlier.state = 'pending' and
                                  (earlier.attempt > 0 or earlier.not_before <= m.not_before)))) as is_behind,
+                  m.attempt = 0 and m.not_before > m.created_at + interval '15 s' as has_waited,
                   case when h.message_id is null then null when c.turn_state = 'waiting' then 'waits'
                        when c.waiting_since is not null then 'is_tried' else 'is_over' end as holds,
                   a.provider, a.channel, a.address as our_address, a.messages_per_second, p.unusable_reason,
@@ -227,6 +230,7 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         first_claimed_at=row["first_claimed_at"],
         is_claimed=row["is_claimed"],
         is_behind=row["is_behind"],
+        has_waited=row["has_waited"],
         holds=row["holds"],
     )
 

@@ -1,0 +1,141 @@
+"""What the agent thought at one turn, told to staff: what it understood, how it went about it, and what was checked.
+
+The saved steps are JSON of an earlier moment, perhaps of an earlier release: whatever is absent is left out, and an
+unknown name is shown as it is.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.budgets import format_usd
+from agent.store.timeline import Thought
+from channels.inbox.navigation import N_
+from channels.simulator_thought import DRAFT_STEPS, RULES, TIERS, VERDICTS, plain_reason
+
+MAX_EVIDENCE_CHARS = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One thing understood or done. `name` is a message to translate; `percent` is how sure, where that is known."""
+
+    name: str
+    value: str
+    detail: str = ""
+    percent: int | None = None
+    is_language: bool = False
+    """Whether `value` is the code of a language."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """A guardrail's answer. `label` and `outcome` are messages to translate."""
+
+    rule: str
+    label: str
+    outcome: str
+    is_passed: bool
+    reason: str
+    source: str
+    """What in the text, or in the facts, decided it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reasoning:
+    """One turn, ready to render."""
+
+    id: str
+    facts: tuple[Fact, ...]
+    checks: tuple[Check, ...]
+    claims: tuple[tuple[str, str], ...]
+    """Statements of the draft, each with its source."""
+    seconds: float | None
+    calls: int
+    cost: str
+    """In dollars; empty: it cost nothing."""
+    trace_url: str
+    """Of the trace in Langfuse; empty: it is not configured."""
+
+    @property
+    def passed(self) -> int:
+        """How many checks passed."""
+        return sum(check.is_passed for check in self.checks)
+
+
+def explain(thought: Thought, *, langfuse: str) -> Reasoning:
+    """Return what to show of a turn. `langfuse` is where its traces are; empty: nowhere."""
+    steps = thought.steps
+    seconds = (thought.finished_at - thought.created_at).total_seconds() if thought.finished_at else None
+    return Reasoning(
+        id=str(thought.id),
+        facts=tuple(_facts(steps)),
+        checks=tuple(_checks(steps)),
+        claims=tuple(_claims(steps)),
+        seconds=seconds,
+        calls=thought.calls,
+        cost=format_usd(thought.cost_microusd) if thought.cost_microusd else "",
+        trace_url=f"{langfuse.rstrip('/')}/trace/{thought.trace_id}" if langfuse and thought.trace_id else "",
+    )
+
+
+def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
+    classification, spoken, route = _classification(steps), _part(steps, "language"), _part(steps, "route")
+    if language := spoken.get("language") or classification.get("language"):
+        yield Fact(
+            name=N_("Language"), value=str(language), percent=_percent(spoken.get("confidence")), is_language=True
+        )
+    if intent := classification.get("intent"):
+        also = ", ".join(map(_words, classification.get("secondary") or ()))
+        percent = _percent(classification.get("confidence"))
+        yield Fact(name=N_("Intent"), value=_words(intent), detail=also, percent=percent)
+        if (sentiment := classification.get("sentiment", "neutral")) != "neutral":
+            yield Fact(name=N_("Tone"), value=_words(sentiment))
+    if tier := route.get("tier"):
+        detail = plain_reason(str(route.get("reason", "")))
+        yield Fact(name=N_("Route"), value=TIERS.get(str(tier), _words(tier)), detail=detail)
+    if understood := classification.get("model") or classification.get("source"):
+        yield Fact(name=N_("Understood by"), value=str(understood))
+    if draft := _last_draft(steps):
+        written = draft.get("model") or draft.get("source") or ""
+        yield Fact(name=N_("Written by"), value=str(written), percent=_percent(draft.get("confidence")))
+
+
+def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
+    for verdict in steps.get("verdicts") or ():
+        rule, outcome = str(verdict.get("rule", "")), str(verdict.get("outcome", ""))
+        yield Check(
+            rule=rule,
+            label=RULES.get(rule, _words(rule)),
+            outcome=VERDICTS.get(outcome, outcome),
+            is_passed=outcome == "pass",
+            reason=str(verdict.get("reason") or ""),
+            source=str(verdict.get("evidence") or "")[:MAX_EVIDENCE_CHARS],
+        )
+
+
+def _claims(steps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for claim in _last_draft(steps).get("claims") or ():
+        yield str(claim.get("text", "")), str(claim.get("source", ""))
+
+
+def _classification(steps: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _part(steps, "classification") or _part(_part(steps, "classify"), "classification")
+
+
+def _last_draft(steps: Mapping[str, Any]) -> Mapping[str, Any]:
+    drafts = (_part(_part(steps, name), "draft") for name in DRAFT_STEPS)
+    return next((draft for draft in drafts if draft), {})
+
+
+def _part(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = steps.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _percent(share: object) -> int | None:
+    return round(share * 100) if isinstance(share, int | float) else None
+
+
+def _words(name: object) -> str:
+    return str(name).replace("_", " ")

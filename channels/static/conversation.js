@@ -1,0 +1,303 @@
+// A conversation's page: keeps the timeline up to date without moving what is read, and the composer's comforts.
+// Whether a text is kept, may leave, or can be taken back is the server's to say.
+
+import { syncRegion } from "./regions.js";
+
+const timeline = document.getElementById("timeline");
+const scroll = document.getElementById("scroll");
+const jump = document.getElementById("jump");
+const composer = document.getElementById("composer");
+const NEAR = 80;
+
+const newest = () => Number(document.getElementById("newest")?.dataset.seq ?? 0);
+const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
+const toEnd = () => (scroll.scrollTop = scroll.scrollHeight);
+
+// --- the timeline ---
+
+let isLoading = false;
+let isStale = false;
+
+async function reload() {
+  if (isLoading) {
+    isStale = true;
+    return;
+  }
+  isLoading = true;
+  try {
+    const answer = await fetch(timeline.dataset.source, { headers: { "hx-request": "true" } });
+    if (answer.ok) show(await answer.text());
+  } finally {
+    isLoading = false;
+    if (isStale) {
+      isStale = false;
+      reload();
+    }
+  }
+}
+
+function show(html) {
+  const follow = isAtEnd();
+  const added = syncRegion(timeline, html).filter((each) => each.matches(".bubble, .note"));
+  for (const each of added) window.htmx.process(each);
+  const theirs = added.filter((each) => each.dataset.by === "them");
+  if (theirs.length) document.getElementById("announcer").textContent = theirs.at(-1).innerText;
+  if (follow) toEnd();
+  else if (added.length) jump.hidden = false;
+  noteMoved();
+}
+
+timeline.addEventListener("changed", reload);
+jump.addEventListener("click", () => {
+  toEnd();
+  jump.hidden = true;
+});
+scroll.addEventListener("scroll", () => {
+  if (isAtEnd()) jump.hidden = true;
+});
+const firstNew = document.getElementById("new-messages");
+if (firstNew) firstNew.scrollIntoView({ block: "center" });
+else toEnd();
+
+// A part that is being used is not replaced under the hand that uses it.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  if (part.id === "talk-head" && part.querySelector("details[open]")) event.preventDefault();
+});
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  (menu.id === "inserts-menu" ? field("reply") : menu.querySelector("summary")).focus();
+});
+
+// --- the composer ---
+
+const form = (mode) => document.getElementById(`${mode}-form`);
+const field = (mode) => document.getElementById(`${mode}-text`);
+const version = (mode) => document.getElementById(`${mode}-version`);
+const seen = document.getElementById("seen");
+const moved = document.getElementById("moved");
+const kept = {};
+
+function noteMoved() {
+  if (!composer) return;
+  if (!field("reply").value.trim()) seen.value = String(newest());
+  moved.hidden = Number(seen.value) >= newest();
+}
+
+function grow(area) {
+  area.style.setProperty("height", "auto");
+  area.style.setProperty("height", `${Math.min(area.scrollHeight + 2, innerHeight * 0.4)}px`);
+}
+
+function fill(mode, text, at) {
+  field(mode).value = text;
+  kept[mode] = text;
+  if (at !== undefined) version(mode).value = at;
+  grow(field(mode));
+}
+
+function setPresence() {
+  const mode = document.getElementById("presence-mode");
+  const now = field("reply").value.trim() ? "editing" : "viewing";
+  if (mode.value === now) return;
+  mode.value = now;
+  window.htmx.trigger("#presence", "refresh");
+}
+
+function choose(mode) {
+  for (const each of ["reply", "note"]) {
+    const tab = document.getElementById(`tab-${each}`);
+    const isChosen = each === mode;
+    tab.setAttribute("aria-selected", String(isChosen));
+    tab.tabIndex = isChosen ? 0 : -1;
+    form(each).hidden = !isChosen;
+  }
+  field(mode).focus();
+  grow(field(mode));
+}
+
+function insert(text) {
+  const area = field("reply");
+  const before = area.value.slice(0, area.selectionStart).replace(/(^|\n)\/[\w-]*$/, "$1");
+  const after = area.value.slice(area.selectionEnd);
+  area.value = before + text + after;
+  area.selectionStart = area.selectionEnd = before.length + text.length;
+  document.getElementById("inserts-menu").open = false;
+  area.focus();
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function findInserts(words) {
+  const wanted = words.toLowerCase();
+  for (const each of document.querySelectorAll("#insert-list .insert")) {
+    const text = `${each.dataset.find} ${each.dataset.insert}`.toLowerCase();
+    each.parentElement.hidden = !text.includes(wanted);
+  }
+}
+
+/** Take over what was kept from another device, unless something has been written here since. */
+async function syncDrafts() {
+  const answer = await fetch(`${composer.dataset.path}/drafts`, { headers: { "hx-request": "true" } });
+  if (!answer.ok) return;
+  const template = document.createElement("template");
+  template.innerHTML = await answer.text();
+  takeDrafts(template.content, (mode) => field(mode).value === kept[mode]);
+}
+
+function takeDrafts(content, mayReplace) {
+  for (const mode of ["reply", "note"]) {
+    const draft = content.querySelector(`#draft-${mode}`);
+    if (draft && draft.dataset.version !== version(mode).value && mayReplace(mode)) {
+      fill(mode, draft.value || draft.getAttribute("value"), draft.dataset.version);
+    }
+  }
+  setPresence();
+}
+
+function startUndo(bar) {
+  const time = bar.querySelector(".undo-time");
+  const end = performance.now() + (Date.parse(bar.dataset.until) - Date.parse(bar.dataset.now));
+  const tick = () => {
+    if (!bar.isConnected) return;
+    const left = Math.ceil((end - performance.now()) / 1000);
+    if (left <= 0) bar.remove();
+    else {
+      time.textContent = left < 60 ? `${left} s` : "";
+      setTimeout(tick, 250);
+    }
+  };
+  tick();
+}
+
+function listen() {
+  for (const mode of ["reply", "note"]) {
+    kept[mode] = field(mode).value;
+    grow(field(mode));
+    document.getElementById(`tab-${mode}`).addEventListener("click", () => choose(mode));
+    field(mode).addEventListener("input", () => grow(field(mode)));
+  }
+  composer.querySelector("[role=tablist]").addEventListener("keydown", (event) => {
+    if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+    const next = form("note").hidden ? "note" : "reply";
+    choose(next);
+    document.getElementById(`tab-${next}`).focus();
+  });
+  field("reply").addEventListener("input", () => {
+    setPresence();
+    const begun = field("reply").value.slice(0, field("reply").selectionStart).match(/(?:^|\n)\/([\w-]*)$/);
+    if (begun) {
+      document.getElementById("inserts-menu").open = true;
+      findInserts(`/${begun[1]}`);
+    }
+    if (!field("reply").value.trim()) noteMoved();
+  });
+  document.getElementById("moved-seen").addEventListener("click", () => {
+    seen.value = String(newest());
+    noteMoved();
+    field("reply").focus();
+  });
+  composer.addEventListener("keydown", (event) => {
+    const within = event.target.closest("form.composer-form");
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && within) {
+      event.preventDefault();
+      within.requestSubmit(event.shiftKey ? within.querySelector("[name=then]") : within.querySelector(".is-primary"));
+    }
+    if (event.key === "ArrowDown" && event.target === field("reply") && document.getElementById("inserts-menu").open) {
+      event.preventDefault();
+      document.querySelector("#insert-list li:not([hidden]) .insert:enabled")?.focus();
+    }
+    if (["ArrowDown", "ArrowUp"].includes(event.key) && event.target.closest(".insert")) {
+      event.preventDefault();
+      const all = [...document.querySelectorAll("#insert-list li:not([hidden]) .insert:enabled")];
+      all[all.indexOf(event.target) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+    }
+  });
+  document.getElementById("inserts-menu").addEventListener("toggle", (event) => {
+    if (event.target.open) window.htmx.trigger("#inserts", "open-inserts");
+  });
+  composer.addEventListener("input", (event) => {
+    if (event.target.id === "insert-search") findInserts(event.target.value);
+  });
+  composer.addEventListener("click", (event) => {
+    const chosen = event.target.closest("[data-insert]");
+    if (chosen) insert(chosen.dataset.insert);
+    const upTo = event.target.closest("[data-seen-up-to]");
+    if (upTo) {
+      seen.value = upTo.dataset.seenUpTo;
+      form("reply").requestSubmit(document.getElementById("send"));
+    }
+    const mine = event.target.closest("[data-keep-mine]");
+    const other = event.target.closest("[data-use-other]");
+    if (mine) keepMine(mine.dataset.keepMine);
+    if (other) fetchOther(other.dataset.useOther);
+  });
+  document.body.addEventListener("composer-sent", () => {
+    fill("reply", "");
+    document.getElementById("writing").replaceChildren();
+    document.getElementById("send-at").value = "";
+    setPresence();
+    noteMoved();
+    toEnd();
+    field("reply").focus();
+  });
+  document.body.addEventListener("composer-noted", () => {
+    fill("note", "");
+    choose("reply");
+  });
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    const bar = document.querySelector(".undo:not([data-started])");
+    if (bar) {
+      bar.dataset.started = "";
+      startUndo(bar);
+    }
+    if (event.detail.target.id === "outcome") takeDrafts(document.getElementById("outcome"), () => true);
+  });
+  document.body.addEventListener("htmx:oobAfterSwap", (event) => {
+    const bar = event.detail.target.querySelector?.(".undo") ?? document.querySelector("#outcome .undo");
+    if (bar && !("started" in bar.dataset)) {
+      bar.dataset.started = "";
+      startUndo(bar);
+    }
+  });
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const mode = { "reply-text": "reply", "note-text": "note" }[event.detail.elt.id];
+    if (mode) kept[mode] = field(mode).value;
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) syncDrafts();
+  });
+  addEventListener("focus", syncDrafts);
+  document.querySelectorAll(".undo").forEach(startUndo);
+  setPresence();
+}
+
+async function keepMine(mode) {
+  await adoptVersion(mode);
+  window.htmx.trigger(field(mode), "rewrite");
+}
+
+async function fetchOther(mode) {
+  const draft = await adoptVersion(mode);
+  fill(mode, draft.getAttribute("value"));
+  window.htmx.trigger(field(mode), "rewrite");
+}
+
+/** Make what the other device has kept the version that this one writes on top of. */
+async function adoptVersion(mode) {
+  const answer = await fetch(`${composer.dataset.path}/drafts`, { headers: { "hx-request": "true" } });
+  const template = document.createElement("template");
+  template.innerHTML = await answer.text();
+  const draft = template.content.querySelector(`#draft-${mode}`);
+  version(mode).value = draft.dataset.version;
+  return draft;
+}
+
+if (composer) listen();
