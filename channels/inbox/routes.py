@@ -7,6 +7,7 @@ from jinja2 import Environment
 
 from agent.ports import StaffDeps
 from channels.inbox import queue_page
+from channels.inbox.conversation_routes import CONVERSATION_PAGES
 from channels.inbox.live import Feeds
 from channels.inbox.pages import Page, add_pages, build_environments
 from channels.inbox.sign_in import SignIn, build_sign_in
@@ -19,6 +20,7 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
     return (
         Page(method="GET", path="/inbox", answer=queue_page.show),
         Page(method="GET", path="/inbox/live", answer=feeds.open),
+        *CONVERSATION_PAGES,
     )
 
 
