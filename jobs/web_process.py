@@ -1,4 +1,4 @@
-"""`nightshift web`: webhooks, health, the inbox and the simulator. Loads no model."""
+"""`nightshift web`: webhooks, health, the inbox and the simulator. Loads no model of its own."""
 
 import socket
 from functools import partial
@@ -12,8 +12,9 @@ from channels.media_links import MediaKey, build_media_links
 from channels.simulator import SimulatorKeys
 from channels.simulator_page import build_simulator
 from channels.web import create_app
+from jobs.desk_wiring import open_desk
 from jobs.process import announce, watch_parent
-from jobs.wiring import build_keys, build_media_store, build_staff_auth, build_staff_deps, local_url, open_store
+from jobs.wiring import build_keys, build_media_store, build_staff_auth, local_url, open_store
 
 
 class _Server(uvicorn.Server):
@@ -27,10 +28,10 @@ class _Server(uvicorn.Server):
 
 async def run_web_process(settings: Settings, *, supervised: bool) -> None:
     """Run the web process until it is told to stop; uvicorn minds the signals."""
-    async with open_store(settings, connections=24, must_answer=False) as (deps, _):
+    async with open_store(settings, connections=24, must_answer=False) as (deps, _), open_desk(deps) as staff:
         store = build_media_store(settings)
         auth = build_staff_auth(settings)
-        pages = [build_inbox(build_staff_deps(deps), auth)]
+        pages = [build_inbox(staff, auth)]
         if settings.simulator_enabled:
             simulator = SimulatorKeys.load(settings.nightshift_home)
             pages.append(build_simulator(deps, simulator, web_url=local_url(settings)))

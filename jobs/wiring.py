@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import agent
 from agent.errors import NightshiftError
@@ -14,7 +15,7 @@ from agent.guardrails import build_rules
 from agent.language import LanguageDetector
 from agent.media_disk import DiskMediaStore
 from agent.media_supabase import SupabaseMediaStore
-from agent.ports import Deps, MediaStore, StaffDeps
+from agent.ports import Deps, MediaStore, StaffDeps, Tracer
 from agent.settings import Settings
 from agent.store import embedded, migrate
 from agent.store.db import Database, Tx
@@ -25,6 +26,9 @@ from channels.simulator import SimulatorKeys
 from channels.twilio_signature import twilio_secrets
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
+
+if TYPE_CHECKING:
+    from agent.models.desk import ClaudeDesk
 
 
 def utc_now() -> datetime:
@@ -138,7 +142,11 @@ def example_tenants() -> Path:
     return Path(agent.__file__).parent / "example_tenants"
 
 
-def build_staff_deps(deps: Deps) -> StaffDeps:
-    """Return what the inbox needs: also the guardrails, by which what staff write is checked before it is sent."""
+def build_staff_deps(deps: Deps, *, desk: "ClaudeDesk | None" = None, tracer: Tracer | None = None) -> StaffDeps:
+    """Return what the inbox needs: also the guardrails, by which what staff write is checked before it is sent.
+
+    `desk` is what models do for staff; `jobs.desk_wiring` opens it.
+    """
     shared = {each.name: getattr(deps, each.name) for each in fields(Deps)}
-    return StaffDeps(**shared, rules=build_rules(LanguageDetector.load().detect))
+    rules = build_rules(LanguageDetector.load().detect)
+    return StaffDeps(**shared, rules=rules, translator=desk, redrafter=desk, tracer=tracer)
