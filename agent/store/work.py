@@ -126,6 +126,15 @@ class Present:
     mode: Literal["viewing", "editing"]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """Whose queue it is."""
+
+    slug: str
+    languages: Sequence[str]
+    """What the tenant answers in."""
+
+
 _EARLIEST = Place(at=datetime(1970, 1, 1, tzinfo=UTC), risk=0, id=UUID(int=0))
 _LATEST = Place(at=datetime(9999, 1, 1, tzinfo=UTC), risk=0, id=UUID(int=0))
 
@@ -270,6 +279,22 @@ async def list_present(
     for row in await cursor.fetchall():
         present.setdefault(row["conversation_id"], []).append(Present(name=row["name"], mode=row["mode"]))
     return present
+
+
+async def get_home(tx: Tx) -> Home:
+    """Return whose queue the transaction sees.
+
+    Raises:
+        LookupError: nobody's.
+    """
+    row = await fetch_one(
+        tx,
+        """select slug, coalesce(profile->'languages', '[]') as languages from tenants
+           where id = (select current_tenant())""",
+    )
+    if row is None:
+        raise LookupError("the transaction belongs to no tenant")
+    return Home(**row)
 
 
 async def has_traffic(tx: Tx) -> bool:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from jinja2 import Environment
 
 from agent.ports import StaffDeps
-from channels.inbox import queue_page
+from channels.inbox import queue_actions, queue_page, review_models, review_page
 from channels.inbox.conversation_routes import CONVERSATION_PAGES
 from channels.inbox.live import Feeds
 from channels.inbox.pages import Page, add_pages, build_environments
@@ -19,8 +19,15 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
     """Return every page for signed-in members."""
     return (
         Page(method="GET", path="/inbox", answer=queue_page.show),
+        Page(method="POST", path="/inbox/queue", answer=queue_actions.act, role="reviewer"),
+        Page(method="GET", path="/inbox/queue/news", answer=queue_page.tell_news),
+        Page(method="POST", path="/inbox/queue/alerts", answer=queue_actions.choose_alerts),
+        Page(method="POST", path="/inbox/queue/views", answer=queue_actions.keep_view),
+        Page(method="POST", path="/inbox/queue/views/{view}/delete", answer=queue_actions.forget_view),
         Page(method="GET", path="/inbox/live", answer=feeds.open),
         *CONVERSATION_PAGES,
+        *review_page.PAGES,
+        *review_models.PAGES,
     )
 
 
