@@ -145,7 +145,7 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Agent
             outcome = "nothing"
         case Wait():
             raise ValueError(f"turn {turn.id} waits for a model: that is not an outcome")
-    await turns.finish_turn(tx, turn.id, "done", decision=outcome, reason=_reason(decision), steps=_learned(resolution))
+    await turns.finish_turn(tx, turn.id, "done", decision=outcome, reason=_reason(decision), steps=learned(resolution))
     return outcome
 
 
@@ -201,8 +201,8 @@ async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: Deps) -> Message
     return message_id
 
 
-def _learned(resolution: Resolution) -> dict[str, Any]:
-    """What the turn row keeps beside its steps: language, route and every verdict."""
+def learned(resolution: Resolution) -> dict[str, Any]:
+    """Return what the turn row keeps beside its steps: language, classification, route and every verdict."""
     reply = resolution.decision.reply if isinstance(resolution.decision, Send | Escalate) else None
     verdicts = resolution.decision.verdicts if isinstance(resolution.decision, Escalate) else ()
     if not verdicts and reply:

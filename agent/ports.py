@@ -66,6 +66,10 @@ class Queue(Protocol):
         """Have the next step of a batch of model requests taken."""
         ...
 
+    async def replay(self, tx: Tx, tenant_id: TenantId, replay_id: UUID) -> None:
+        """Have a replay done that was asked for."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:

@@ -34,7 +34,7 @@ from agent.route import Circumstances, choose_route, plan_writing
 from agent.screen import Screened, screen
 from agent.screen_texts import bot_text, help_text, opt_in_text, opt_out_text
 from agent.spend_cap import report_spend_cap
-from agent.steps import Steps
+from agent.steps import Record, Steps
 from agent.store import events
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
@@ -124,8 +124,11 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
         return resolution
 
 
-async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
-    """Everything between reading a burst and committing what to do about it."""
+async def think(gathered: Gathered, deps: AgentDeps, record: Record | None = None) -> Resolution:
+    """Everything between reading a burst and committing what to do about it.
+
+    `record` is where its steps are written down instead of the turn's row.
+    """
     turn = gathered.turn
     screened = _screen(turn, deps)
     if screened is None and turn.conversation.owner == "agent":
@@ -146,7 +149,7 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     if unseen := judge_unseen(turn, hears=deps.media is not None and deps.media.transcriber is not None):
         return Resolution(decision=_answer_unseen(turn, unseen, language, deps), spoken=spoken)
 
-    steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
+    steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps, record=record)
     classification, sources = await asyncio.gather(classify(steps, language, steps.limit.level), _retrieve(turn, deps))
     deps.reach("turn.classified")
     signals = screen_injection(turn.text)

@@ -17,17 +17,20 @@ from psycopg.types.json import Jsonb
 from agent.store.db import Database, Tx
 from agent.types import ConversationId, MessageId, TenantId
 
-TURN, DELIVER, BATCH, MEDIA, HEARTBEAT = "turn", "deliver", "batch", "media", "heartbeat"
+TURN, DELIVER, BATCH, MEDIA, REPLAY, HEARTBEAT = "turn", "deliver", "batch", "media", "replay", "heartbeat"
 NEAR_S = 60.0
 """Later than this stays out of the queue: rows keep their due time, and the sweep picks them up."""
 MEDIA_AT_ONCE = 8
 """Files have slots of their own: turns wait for them, and a provider that serves none must not hold up turns."""
+REPLAYS_AT_ONCE = 1
+"""Prospects come first: replays have one slot of their own."""
 STALLED_S = 15.0
 
 RunTurn = Callable[[TenantId, ConversationId], Awaitable[None]]
 RunDelivery = Callable[[TenantId, MessageId], Awaitable[None]]
 AdvanceBatch = Callable[[TenantId, UUID], Awaitable[None]]
 KeepMedia = Callable[[TenantId, MessageId], Awaitable[None]]
+RunReplay = Callable[[TenantId, UUID], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +78,10 @@ class JobQueue:
         """Have the files of a message fetched."""
         await self._defer(tx, MEDIA, 0, tenant_id=str(tenant_id), message_id=str(message_id))
 
+    async def replay(self, tx: Tx, tenant_id: TenantId, replay_id: UUID) -> None:
+        """Have a replay done that was asked for."""
+        await self._defer(tx, REPLAY, 0, tenant_id=str(tenant_id), replay_id=str(replay_id))
+
     async def _defer(self, tx: Tx, task: str, delay_s: float, **arguments: str) -> None:
         # procrastinate's SQL without its client, whose errors are not psycopg's and whose clock is not the database's.
         await tx.execute("select defer_job(%s, %s, %s)", (task, Jsonb(arguments), float(delay_s)))
@@ -108,14 +115,16 @@ class JobQueue:
         deliveries: RunDelivery,
         batches: AdvanceBatch,
         media: KeepMedia,
+        replays: RunReplay,
         concurrency: int,
         stop: asyncio.Event,
     ) -> None:
         """Run jobs until `stop` is set, then let those under way finish, for at most 20 s."""
-        self._register(turns, deliveries, batches, media)
+        self._register(turns, deliveries, batches, media, replays)
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._work_on([TURN, DELIVER, BATCH, HEARTBEAT], concurrency, stop))
             lanes.create_task(self._work_on([MEDIA], MEDIA_AT_ONCE, stop))
+            lanes.create_task(self._work_on([REPLAY], REPLAYS_AT_ONCE, stop))
 
     async def _work_on(self, queues: Iterable[str], concurrency: int, stop: asyncio.Event) -> None:
         """Run the jobs of some queues. procrastinate's worker also returns when a side task of it fails; then anew."""
@@ -139,7 +148,9 @@ class JobQueue:
                 stopping.cancel()
                 await _end(worker, stop)
 
-    def _register(self, turns: RunTurn, deliveries: RunDelivery, batches: AdvanceBatch, media: KeepMedia) -> None:
+    def _register(
+        self, turns: RunTurn, deliveries: RunDelivery, batches: AdvanceBatch, media: KeepMedia, replays: RunReplay
+    ) -> None:
         @self.app.task(name=TURN, queue=TURN)
         async def run_turn(tenant_id: str, conversation_id: str) -> None:
             await turns(TenantId(UUID(tenant_id)), ConversationId(UUID(conversation_id)))
@@ -155,6 +166,10 @@ class JobQueue:
         @self.app.task(name=MEDIA, queue=MEDIA)
         async def keep_media(tenant_id: str, message_id: str) -> None:
             await media(TenantId(UUID(tenant_id)), MessageId(UUID(message_id)))
+
+        @self.app.task(name=REPLAY, queue=REPLAY)
+        async def run_replay(tenant_id: str, replay_id: str) -> None:
+            await replays(TenantId(UUID(tenant_id)), UUID(replay_id))
 
         # With a periodic task registered, a dead side task ends the worker, and the loop above restarts it.
         @self.app.periodic(cron="*/5 * * * *")

@@ -10,6 +10,7 @@ import structlog
 
 from agent.media import discard_media, keep_media
 from agent.ports import AgentDeps, Deps
+from agent.replay import run_replay
 from agent.store import conversations, outbox
 from agent.store.batches import list_due_batches
 from agent.store.media import list_due_media
@@ -40,6 +41,9 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
     async def fetch_media(tenant_id: TenantId, message_id: MessageId) -> None:
         await keep_media(tenant_id, message_id, deps)
 
+    async def do_replay(tenant_id: TenantId, replay_id: UUID) -> None:
+        await run_replay(tenant_id, replay_id, deps)
+
     async def advance_batch(tenant_id: TenantId, batch_id: UUID) -> None:
         if deps.batches is None:
             log.warning("batch.no_provider", batch=str(batch_id), fix="configure a model provider that has batches")
@@ -65,6 +69,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             deliveries=run_delivery,
             batches=advance_batch,
             media=fetch_media,
+            replays=do_replay,
             concurrency=deps.settings.nightshift_worker_concurrency,
             stop=stop,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -93,8 +94,11 @@ class TurnRow:
     tenant_id: TenantId
     conversation_id: ConversationId
     trace_id: str
+    state: str
     attempts: int
+    first_seq: int
     last_seq: int
+    created_at: datetime
 
 
 async def get_turn(tx: Tx, turn_id: TurnId) -> TurnRow:
@@ -104,7 +108,10 @@ async def get_turn(tx: Tx, turn_id: TurnId) -> TurnRow:
         LookupError: this tenant has no such turn.
     """
     row = await fetch_one(
-        tx, "select tenant_id, conversation_id, trace_id, attempts, last_seq from turns where id = %s", (turn_id,)
+        tx,
+        """select tenant_id, conversation_id, trace_id, state, attempts, first_seq, last_seq, created_at
+           from turns where id = %s""",
+        (turn_id,),
     )
     if row is None:
         raise LookupError(f"turn {turn_id} does not exist for this tenant")

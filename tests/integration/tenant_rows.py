@@ -104,7 +104,8 @@ insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(member)s, 'approved', 'Secret');
 insert into replays (id, tenant_id, turn_id, member_id)
     values (%(done)s, %(tenant)s, %(done)s, %(member)s);
-insert into hourly_figures (tenant_id, starts_at, figures) values (%(tenant)s, '2026-11-17 14:00Z', '{"read.inbound": 1}');
+insert into hourly_figures (tenant_id, starts_at, figures)
+    values (%(tenant)s, '2026-11-17 14:00Z', jsonb_build_object('turn.' || %(slug)s, 1));
 insert into notes (id, tenant_id, conversation_id, member_id, body)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(member)s, 'Secret of ' || %(slug)s);
 insert into staff_drafts (conversation_id, member_id, mode, tenant_id, text)

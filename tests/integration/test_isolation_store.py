@@ -32,6 +32,7 @@ from agent.store import (
     erasure,
     escalations,
     events,
+    figures,
     inbound,
     mail,
     mailboxes,
@@ -42,8 +43,11 @@ from agent.store import (
     model_calls,
     operations,
     outbox,
+    replays,
     reports,
     review,
+    run_details,
+    runs,
     senders,
     simulator,
     spending,
@@ -77,6 +81,8 @@ from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 """Calls one function with B's ids; where it also wants a tenant's id, with the one given."""
 
+HOUR_OF_ROWS = datetime(2026, 11, 17, 14, tzinfo=UTC)
+"""The hour of which the rows have figures."""
 LAST = 10**12
 """Later than any message."""
 CANDIDATE = Candidate(text="Hola", language="es", channel="email")
@@ -232,6 +238,21 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.list_latest: lambda tx, _, b: messages.list_latest(tx, b.idle),
     messages.find_passed_over: lambda tx, _, b: messages.find_passed_over(tx, b.read),
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
+    messages.list_between: lambda tx, _, b: messages.list_between(tx, b.idle, 0, LAST),
+    figures.save_hours: lambda tx, tenant, b: figures.save_hours(
+        tx, tenant, [figures.Counted(starts_at=HOUR_OF_ROWS, figures={"turn.send": 9})], AT
+    ),
+    figures.sum_hours: lambda tx, _, b: sums_of(tx, b),
+    runs.list_runs: lambda tx, _, b: runs_of(tx, b),
+    runs.list_work: lambda tx, _, b: work_of(tx, b),
+    runs.lock_work: lambda tx, _, b: runs.lock_work(tx, b.idle),
+    runs.cancel_unread: lambda tx, _, b: runs.cancel_unread(tx, b.queued, new_id(), "x"),
+    runs.is_answered_since: lambda tx, _, b: runs.is_answered_since(tx, b.idle, 0),
+    run_details.find_run: lambda tx, _, b: run_details.find_run(tx, b.done),
+    replays.insert_replay: lambda tx, tenant, b: replays.insert_replay(tx, tenant, b.done, None),
+    replays.find_replay: lambda tx, _, b: replays.find_replay(tx, b.done),
+    replays.list_replays: lambda tx, _, b: replays.list_replays(tx, b.done),
+    replays.finish_replay: lambda tx, _, b: replays.finish_replay(tx, b.done, {"x": 1}),
     outbox.withdraw_unsent_replies: lambda tx, _, b: outbox.withdraw_unsent_replies(tx, b.idle),
     outbox.insert_outbound: outbound_of,
     outbox.save_verdicts: lambda tx, _, b: outbox.save_verdicts(tx, b.pending, [{"rule": "tone"}]),
@@ -338,6 +359,11 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
 WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     db.set_tenant: "is the scope",
     db.fetch_one: "runs what it is given: test_isolation.py",
+    figures.count_hours: "takes no ids: counts what the transaction sees (test_isolation.py)",
+    figures.find_last_hour: "likewise",
+    figures.list_unsettled_hours: "likewise",
+    figures.list_days_spent: "likewise",
+    runs.count_work: "likewise",
     conversations.lock_for_delivery: "returns nothing and changes nothing: has a test of its own",
     tenants.find_tenant_file: "needs a whole tenant file: has a test of its own",
     tenants.get_tenant_file: "likewise",
@@ -487,6 +513,20 @@ async def wait(tx: Tx, b: Rows) -> bool:
 async def addresses_of(tx: Tx, b: Rows) -> list[str]:
     accounts = await simulator.list_simulated_accounts(tx)
     return [account.address for account in accounts if b.slug in account.address]
+
+
+async def sums_of(tx: Tx, b: Rows) -> bool:
+    buckets = await figures.sum_hours(tx, [], since=HOUR_OF_ROWS, timezone="UTC", unit="day")
+    return any(f"turn.{b.slug}" in each.figures for each in buckets)
+
+
+async def runs_of(tx: Tx, b: Rows) -> bool:
+    page = await runs.list_runs(tx, runs.RunFilter())
+    return any(each.id == b.done for each in page.runs)
+
+
+async def work_of(tx: Tx, b: Rows) -> bool:
+    return any(each.conversation_id == b.queued for each in await runs.list_work(tx, runs.RunFilter()))
 
 
 async def templates_of(tx: Tx, b: Rows) -> list[str]:

@@ -1,0 +1,251 @@
+"""Replays a past turn with today's version: it thinks as it did, and nothing of it is sent or kept.
+
+What today's version is: the models, prompts, rules and the tenant's file as they stand. What is of then: the burst,
+what had been said before it, the time at which it came, and who had opted out. Answers kept for others are left alone,
+both ways. The model calls are real: they are reported, and count towards the tenant's budgets, not towards the turn's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from agent.accounting import Occasion, read_spent, record_calls, report_calls
+from agent.decide import Resolution, learned
+from agent.errors import NightshiftError
+from agent.faults import pass_by
+from agent.gather import HISTORY_LIMIT, SENT_WITHIN, Gathered
+from agent.ids import new_id
+from agent.ports import AgentDeps
+from agent.store import conversations, events, messages, replays, summaries
+from agent.store.conversations import Lease
+from agent.store.db import Tx
+from agent.store.run_details import RunDetail, find_run
+from agent.turn import think
+from agent.types import BudgetScope, Escalate, ModelCall, Send, Tenant, TenantId, Turn, TurnId, Wait
+
+_WRITING = ("revise_expert", "revise", "draft")
+MAX_ERROR = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a turn came to, in values that can be compared. Empty: there was no such step."""
+
+    decision: str
+    reason: str
+    intent: str = ""
+    confidence: str = ""
+    language: str = ""
+    route: str = ""
+    text: str = ""
+    objections: str = ""
+    """The rules that did not let the text pass."""
+    understood_by: str = ""
+    written_by: str = ""
+    prompts: str = ""
+    cost_microusd: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One value of both outcomes, side by side."""
+
+    name: str
+    before: str
+    after: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is not the same."""
+        return self.before != self.after
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes steps down in memory. Their cost is the tenant's, of no turn."""
+
+    tenant: Tenant
+    deps: AgentDeps
+    """With the clock of today."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    cost_microusd: int = 0
+
+    async def keep(self, name: str, result: Any, calls: Sequence[ModelCall] = ()) -> dict[BudgetScope, int]:
+        """Keep a step's result."""
+        self.kept[name] = result
+        return await self._record(calls)
+
+    async def pay(self, calls: Sequence[ModelCall]) -> dict[BudgetScope, int]:
+        """Report and record the calls of a step that came to nothing."""
+        report_calls(calls, self.deps)
+        return await self._record(calls)
+
+    async def _record(self, calls: Sequence[ModelCall]) -> dict[BudgetScope, int]:
+        self.cost_microusd += sum(each.cost_microusd for each in calls)
+        if not calls:
+            return {}
+        async with self.deps.db.tenant(self.tenant.id) as tx:
+            return await record_calls(tx, Occasion(tenant=self.tenant), calls, self.deps.now())
+
+
+async def run_replay(tenant_id: TenantId, replay_id: UUID, deps: AgentDeps) -> None:
+    """Do a replay that was asked for, and keep what came of it; one that is done already is left alone."""
+    async with deps.db.tenant(tenant_id) as tx:
+        asked = await replays.find_replay(tx, replay_id)
+    if asked is None or asked.state != "pending":
+        return
+    result: dict[str, Any] | None = None
+    error = ""
+    try:
+        before, after = await replay_turn(tenant_id, asked.turn_id, deps, trace_seed=str(replay_id))
+        result = {"before": asdict(before), "after": asdict(after)}
+    except (NightshiftError, LookupError) as exc:
+        error = str(exc)[:MAX_ERROR]
+    async with deps.db.tenant(tenant_id) as tx:
+        if await replays.finish_replay(tx, replay_id, result, error):
+            data = {"replay": str(replay_id), "failed": bool(error)}
+            await events.insert_event(tx, tenant_id, "turn.replayed", actor="agent", turn_id=asked.turn_id, data=data)
+
+
+async def replay_turn(
+    tenant_id: TenantId, turn_id: TurnId, deps: AgentDeps, *, trace_seed: str
+) -> tuple[Outcome, Outcome]:
+    """Return what a turn came to then, and what it comes to now. `trace_seed` names the replay's own trace.
+
+    Raises:
+        LookupError: this tenant has no such turn, or its messages are gone.
+        ModelUnavailable, ModelRefused: as thinking does where no way round is left.
+    """
+    trace_id = deps.tracer.trace_id(trace_seed)
+    async with deps.db.tenant(tenant_id) as tx:
+        past = await find_run(tx, turn_id)
+        if past is None:
+            raise LookupError(f"turn {turn_id} does not exist for this tenant")
+        gathered = await _gather_past(tx, tenant_id, past, trace_id, deps)
+    turn = gathered.turn
+    recorder = Recorder(tenant=turn.tenant, deps=deps)
+    then = replace(deps, now=lambda: turn.inbound[-1].created_at, senders={}, answers=None, reach=pass_by)
+    with deps.tracer.turn(
+        name="replay",
+        trace_id=trace_id,
+        session_id=str(turn.conversation.id),
+        user_id=str(turn.conversation.contact.id),
+        tags=[turn.tenant.slug, turn.conversation.channel, "replay"],
+        metadata={"tenant": turn.tenant.slug, "turn": str(turn.id)},
+        input=turn.text,
+    ) as root:
+        resolution = await think(gathered, then, recorder)
+        after = _after(resolution, recorder)
+        root.update(output=after.text or after.reason, metadata={"decision": after.decision})
+    return _before(past), after
+
+
+async def _gather_past(tx: Tx, tenant_id: TenantId, past: RunDetail, trace_id: str, deps: AgentDeps) -> Gathered:
+    """Load a turn as its worker had it: only what had been said by then, and nobody's lease."""
+    run = past.run
+    burst = await messages.list_between(tx, run.conversation_id, run.first_seq, run.last_seq)
+    if not burst:
+        raise LookupError(f"the messages of turn {run.id} are gone: there is nothing to replay")
+    came_at = burst[-1].created_at
+    tenant = await deps.tenants.get(tx, tenant_id)
+    conversation = await conversations.get_conversation(tx, run.conversation_id)
+    suppression = conversation.suppression
+    summary = await summaries.find_summary(tx, run.conversation_id)
+    is_of_then = summary.covers_seq < burst[0].seq
+    sent_at = await messages.list_sent_at(tx, conversation.contact.id, came_at - SENT_WITHIN)
+    turn = Turn(
+        id=run.id,
+        tenant=tenant,
+        conversation=replace(
+            conversation,
+            owner="agent",
+            last_inbound_at=came_at,
+            suppression=suppression if suppression and suppression.since < came_at else None,
+        ),
+        inbound=burst,
+        history=await messages.list_history(tx, run.conversation_id, burst[0].seq, HISTORY_LIMIT),
+        attempt=1,
+        trace_id=trace_id,
+        sent_at=tuple(at for at in sent_at if at < came_at),
+        spent_microusd=await read_spent(tx, Occasion(tenant=tenant), deps.now()),
+        summary=summary.text if is_of_then else "",
+        summarised_seq=summary.covers_seq if is_of_then else 0,
+    )
+    lease = Lease(tenant_id=tenant_id, conversation_id=run.conversation_id, token=new_id(), attempt=1)
+    return Gathered(turn=turn, lease=lease, saved={})
+
+
+def _before(past: RunDetail) -> Outcome:
+    run = past.run
+    decision = run.decision if run.state == "done" and run.decision else run.state
+    return _outcome(run.steps, decision, run.reason or run.error or "", past.text, past.cost_microusd)
+
+
+def _after(resolution: Resolution, recorder: Recorder) -> Outcome:
+    steps = {**recorder.kept, **learned(resolution)}
+    text = ""
+    match resolution.decision:
+        case Send(reply=reply):
+            decision, text = "send", reply.candidate.text
+        case Escalate(draft=draft):
+            decision, text = "escalate", draft or ""
+        case Wait():
+            decision = "waiting"
+        case _:
+            decision = "nothing"
+    return _outcome(steps, decision, resolution.decision.reason, text, recorder.cost_microusd)
+
+
+def _outcome(steps: Mapping[str, Any], decision: str, reason: str, text: str, cost: int) -> Outcome:
+    """Read an outcome from the steps of a turn. They may be of an earlier release: what is absent stays empty."""
+    classification = _part(steps, "classification") or _part(_part(steps, "classify"), "classification")
+    draft = next((_part(_part(steps, name), "draft") for name in _WRITING if name in steps), {})
+    confidence = classification.get("confidence")
+    prompts = (classification.get("prompt_version"), draft.get("prompt_version"))
+    return Outcome(
+        decision=decision,
+        reason=reason,
+        intent=str(classification.get("intent") or ""),
+        confidence=f"{confidence:.0%}" if isinstance(confidence, int | float) else "",
+        language=str(classification.get("language") or _part(steps, "language").get("language") or ""),
+        route=str(_part(steps, "route").get("tier") or ""),
+        text=text,
+        objections=", ".join(
+            str(each.get("rule")) for each in steps.get("verdicts") or () if each.get("outcome") != "pass"
+        ),
+        understood_by=_who(classification),
+        written_by=_who(draft),
+        prompts=", ".join(str(each) for each in prompts if each),
+        cost_microusd=cost,
+    )
+
+
+def _part(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = steps.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _who(step: Mapping[str, Any]) -> str:
+    return " ".join(str(step[name]) for name in ("source", "model") if step.get(name))
+
+
+COMPARED = (
+    "decision",
+    "reason",
+    "intent",
+    "confidence",
+    "language",
+    "route",
+    "text",
+    "objections",
+    "understood_by",
+    "written_by",
+    "prompts",
+)
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return two outcomes, as a replay keeps them, value by value; those without any in either are left out."""
+    pairs = ((name, str(before.get(name) or ""), str(after.get(name) or "")) for name in COMPARED)
+    return tuple(Difference(name=name, before=old, after=new) for name, old, new in pairs if old or new)
