@@ -59,6 +59,13 @@ const firstNew = document.getElementById("new-messages");
 if (firstNew) firstNew.scrollIntoView({ block: "center" });
 else toEnd();
 
+// What fills itself below the timeline must not push it out of sight.
+new ResizeObserver(() => {
+  if (wasAtEnd) toEnd();
+}).observe(document.getElementById("review"));
+let wasAtEnd = !firstNew;
+scroll.addEventListener("scroll", () => (wasAtEnd = isAtEnd()), { passive: true });
+
 // A part that is being used is not replaced under the hand that uses it.
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   const part = event.detail.elt;
@@ -105,6 +112,8 @@ function fill(mode, text, at) {
 }
 
 function setPresence() {
+  composer.toggleAttribute("data-busy", Boolean(field("reply").value.trim() || field("note").value.trim()));
+  if (!field("reply").value.trim()) document.getElementById("result").replaceChildren();
   const mode = document.getElementById("presence-mode");
   const now = field("reply").value.trim() ? "editing" : "viewing";
   if (mode.value === now) return;
@@ -192,6 +201,8 @@ function listen() {
   });
   field("reply").addEventListener("input", () => {
     setPresence();
+    const isReasoned = [...document.querySelectorAll("#result .override input")].some((each) => each.value.trim());
+    if (!isReasoned) document.getElementById("result").replaceChildren();
     const begun = field("reply").value.slice(0, field("reply").selectionStart).match(/(?:^|\n)\/([\w-]*)$/);
     if (begun) {
       document.getElementById("inserts-menu").open = true;
