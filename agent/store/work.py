@@ -218,7 +218,7 @@ select count(*) filter (where not away)::int as "all", count(*) filter (where aw
        count(*) filter (where not away and assignee_id = %(me)s)::int as mine,
        (select count(*)::int from (
             select from escalations where tenant_id = (select current_tenant()) and state = 'resolved'
-              and resolved_at > %(day_ago)s limit %(counted)s) ended) as done,
+              and resolved_at > %(day_ago)s order by resolved_at desc limit %(counted)s) ended) as done,
        count(*) >= %(counted)s as is_partial
 from placed"""
 _NEWS = """
@@ -300,9 +300,11 @@ async def get_home(tx: Tx) -> Home:
 async def has_traffic(tx: Tx) -> bool:
     """Whether anybody has ever written to the tenant."""
     row = await fetch_one(
-        tx, "select exists (select from conversations where tenant_id = (select current_tenant())) as has"
+        tx,
+        """select id from conversations where tenant_id = (select current_tenant())
+           order by last_inbound_at desc nulls last limit 1""",
     )
-    return bool(row and row["has"])
+    return row is not None
 
 
 def _values(wanted: WorkFilter, me: MemberId, now: datetime) -> dict[str, Any]:
