@@ -18,6 +18,7 @@ from psycopg import errors
 import agent.store
 from agent.addresses import ContactAddress
 from agent.ids import new_id
+from agent.members import Member
 from agent.store import (
     answer_cache,
     batches,
@@ -28,6 +29,7 @@ from agent.store import (
     conversations,
     db,
     deliveries,
+    desk_changes,
     drains,
     erasure,
     escalations,
@@ -48,6 +50,7 @@ from agent.store import (
     review,
     run_details,
     runs,
+    saved_views,
     senders,
     simulator,
     spending,
@@ -59,7 +62,9 @@ from agent.store import (
     turns,
     undelivered,
     waiting,
+    work,
 )
+from agent.store import members as store_members
 from agent.store.db import Database, Tx
 from agent.tenants import TenantFile
 from agent.types import (
@@ -351,6 +356,23 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     waiting.wait: lambda tx, _, b: wait(tx, b),
     waiting.end_wait: lambda tx, _, b: waiting.end_wait(tx, b.idle),
     waiting.has_holding_line: lambda tx, _, b: waiting.has_holding_line(tx, b.idle, b.idle),
+    work.list_work: lambda tx, _, b: lists_their_work(tx, b),
+    work.count_work: lambda tx, _, b: counts_their_work(tx, b),
+    work.find_news: lambda tx, _, b: has_news(tx, b),
+    work.list_present: lambda tx, _, b: work.list_present(tx, [b.idle], new_id(), datetime(2020, 1, 1, tzinfo=UTC)),
+    work.get_home: lambda tx, _, b: is_their_home(tx, b),
+    saved_views.list_views: lambda tx, _, b: saved_views.list_views(tx, staff_of(b)),
+    saved_views.save_view: lambda tx, _, b: saved_views.save_view(tx, staff_of(b), "Mine", {"tab": "mine"}),
+    saved_views.delete_view: lambda tx, _, b: deletes_their_view(tx, b),
+    desk_changes.set_assignee: lambda tx, _, b: desk_changes.set_assignee(tx, [b.idle], b.member),
+    desk_changes.add_label: lambda tx, tenant, b: desk_changes.add_label(tx, tenant, [b.idle], "x", most=9),
+    desk_changes.remove_label: lambda tx, _, b: removes_their_label(tx, b),
+    desk_changes.set_urgent: lambda tx, _, b: desk_changes.set_urgent(tx, [b.idle], is_urgent=True),
+    desk_changes.snooze_escalations: lambda tx, _, b: desk_changes.snooze_escalations(tx, [b.idle], AT, AT),
+    desk_changes.settle_escalations: lambda tx, _, b: desk_changes.settle_escalations(tx, [b.idle], b.member, AT),
+    desk_changes.reopen_escalations: lambda tx, _, b: reopens_theirs(tx, b),
+    desk_changes.list_labels: lambda tx, _, b: knows_their_label(tx, b),
+    store_members.merge_preferences: lambda tx, _, b: store_members.merge_preferences(tx, b.member, {"sound": "bell"}),
     waiting.insert_holding_line: lambda tx, tenant, b: waiting.insert_holding_line(
         tx, replace(b.lease, tenant_id=tenant), new_id(), b.sent
     ),
@@ -380,6 +402,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     conversations.renew: "over all tenants: holding a token is the right to it",
     conversations.sweep: "over all tenants: tells ids only (test_isolation_catalogue.py)",
     outbox.list_due_outbox: "over all tenants: tells ids only",
+    work.has_traffic: "asks after the transaction's own tenant, whoever that is",
     tenants.list_tenants: "over all tenants: names, for operators",
     tenants.find_tenant_id: "over all tenants: a name's id",
     events.insert_system_event: "belongs to no tenant",
@@ -423,6 +446,49 @@ async def listed_of(tx: Tx, b: Rows) -> list[str | None]:
 
 async def holds(tx: Tx, b: Rows) -> bool:
     return (await erasure.read_holdings(tx, b.contact)).conversations > 0
+
+
+def staff_of(b: Rows) -> Member:
+    return Member(id=b.member, tenant_id=b.tenant, name="Staff", email="staff@x.example", role="manager")
+
+
+async def lists_their_work(tx: Tx, b: Rows) -> bool:
+    found = await work.list_work(tx, work.WorkFilter(), b.member, AT, limit=9)
+    return b.idle in {each.conversation_id for each in found}
+
+
+async def counts_their_work(tx: Tx, b: Rows) -> int:
+    await desk_changes.set_assignee(tx, [b.idle], b.member)
+    return (await work.count_work(tx, b.member, AT)).mine
+
+
+async def has_news(tx: Tx, b: Rows) -> bool:
+    return (
+        await work.find_news(tx, b.member, datetime(2020, 1, 1, tzinfo=UTC))
+    ).contact_name == f"Prospect of {b.slug}"
+
+
+async def is_their_home(tx: Tx, b: Rows) -> bool:
+    return (await work.get_home(tx)).slug == b.slug
+
+
+async def deletes_their_view(tx: Tx, b: Rows) -> bool:
+    views = await saved_views.list_views(tx, staff_of(b))
+    return await saved_views.delete_view(tx, staff_of(b), views[0].id if views else b.idle)
+
+
+async def removes_their_label(tx: Tx, b: Rows) -> object:
+    await desk_changes.add_label(tx, b.tenant, [b.idle], "x", most=9)
+    return await desk_changes.remove_label(tx, [b.idle], "x")
+
+
+async def reopens_theirs(tx: Tx, b: Rows) -> object:
+    await desk_changes.settle_escalations(tx, [b.idle], b.member, AT)
+    return await desk_changes.reopen_escalations(tx, [b.idle])
+
+
+async def knows_their_label(tx: Tx, b: Rows) -> bool:
+    return f"Label of {b.slug}" in await desk_changes.list_labels(tx)
 
 
 async def has_summary(tx: Tx, b: Rows) -> bool:
