@@ -72,6 +72,7 @@ from agent.types import (
     DeliveryStatus,
     Media,
     MediaId,
+    MemberId,
     MessageId,
     ModelCall,
     OutboundMessage,
@@ -359,7 +360,9 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     work.list_work: lambda tx, _, b: lists_their_work(tx, b),
     work.count_work: lambda tx, _, b: counts_their_work(tx, b),
     work.find_news: lambda tx, _, b: has_news(tx, b),
-    work.list_present: lambda tx, _, b: work.list_present(tx, [b.idle], new_id(), datetime(2020, 1, 1, tzinfo=UTC)),
+    work.list_present: lambda tx, _, b: work.list_present(
+        tx, [b.idle], MemberId(new_id()), datetime(2020, 1, 1, tzinfo=UTC)
+    ),
     work.get_home: lambda tx, _, b: is_their_home(tx, b),
     saved_views.list_views: lambda tx, _, b: saved_views.list_views(tx, staff_of(b)),
     saved_views.save_view: lambda tx, _, b: saved_views.save_view(tx, staff_of(b), "Mine", {"tab": "mine"}),
