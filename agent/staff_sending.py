@@ -96,6 +96,15 @@ class NotReadable:
 Outcome = Sent | Moved | Objected | NotReadable
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """A text as it would leave, and what the guardrails said of it."""
+
+    turn: Turn
+    candidate: Candidate
+    verdicts: tuple[Verdict, ...]
+
+
 async def send_as_staff(wanted: StaffText, member: Member, deps: StaffDeps) -> Outcome:
     """Send a text in a member's name, unless the thread has moved or a guardrail objects.
 
@@ -128,7 +137,7 @@ async def _send(tx: Tx, wanted: StaffText, member: Member, deps: StaffDeps) -> O
     objected = _objections(candidate, verdicts, wanted.overrides)
     if objected:
         return objected
-    return await _commit(tx, wanted, _Checked(turn=turn, candidate=candidate, verdicts=verdicts), member, deps)
+    return await commit(tx, wanted, Checked(turn=turn, candidate=candidate, verdicts=verdicts), member, deps)
 
 
 def check_staff_text(wanted: StaffText, turn: Turn, deps: StaffDeps) -> Objected:
@@ -192,15 +201,6 @@ async def take_back(message_id: MessageId, member: Member, deps: StaffDeps) -> C
         return conversation_id
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Checked:
-    """A text as it would leave, and what the guardrails said of it."""
-
-    turn: Turn
-    candidate: Candidate
-    verdicts: tuple[Verdict, ...]
-
-
 def _objections(candidate: Candidate, verdicts: Sequence[Verdict], overrides: Mapping[str, str]) -> Objected | None:
     stopping = worst(binding(verdicts, candidate.author)).outcome in ("block", "hold", "revise")
     unexplained = [each for each in warnings(verdicts, candidate.author) if not overrides.get(each.rule, "").strip()]
@@ -213,7 +213,8 @@ def _objections(candidate: Candidate, verdicts: Sequence[Verdict], overrides: Ma
     )
 
 
-async def _commit(tx: Tx, wanted: StaffText, checked: _Checked, member: Member, deps: StaffDeps) -> Sent:
+async def commit(tx: Tx, wanted: StaffText, checked: Checked, member: Member, deps: StaffDeps) -> Sent:
+    """Put a text that nothing stands against into the outbox, under the conversation's lock."""
     now = deps.now()
     undo_until = max(now + UNDO, wanted.send_at or now)
     leaves_at = max(undo_until, worst(binding(checked.verdicts, "staff")).until or now)
@@ -261,7 +262,7 @@ async def _commit(tx: Tx, wanted: StaffText, checked: _Checked, member: Member, 
 
 
 def _review(
-    wanted: StaffText, checked: _Checked, member: Member, message_id: MessageId, escalation_id: UUID | None
+    wanted: StaffText, checked: Checked, member: Member, message_id: MessageId, escalation_id: UUID | None
 ) -> Review:
     """Say what the member thought of the agent's draft."""
     draft = wanted.draft or ""

@@ -270,7 +270,7 @@ async def undo(visit: Visit) -> Response:
         typed = _typed(visit)
         draft = await composing.find_draft(tx, conversation_id, visit.member.id, "reply")
         begun = draft.text if draft else ""
-        text = f"{typed}\n\n{begun}" if begun and begun != typed else typed
+        text = "\n\n".join(dict.fromkeys(each for each in (typed, begun) if each))
         await composing.replace_draft(tx, visit.member, conversation_id, "reply", text)
         drafts = None if visit.query("elsewhere") else await load_drafts(tx, visit, conversation_id)
     return visit.page("_undone.html", is_undone=True, drafts=drafts, conversation_id=conversation_id)

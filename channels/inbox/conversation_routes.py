@@ -1,6 +1,6 @@
 """The addresses of a conversation: its page, the parts that load themselves, and what its composer does."""
 
-from channels.inbox import composer_page, conversation_page, owner_page
+from channels.inbox import composer_page, conversation_page, owner_page, templates_page
 from channels.inbox.pages import Page
 
 CONVERSATION = "/inbox/conversations/{id}"
@@ -15,6 +15,8 @@ CONVERSATION_PAGES = (
     Page(method="POST", path=f"{CONVERSATION}/presence", answer=composer_page.show_presence),
     Page(method="GET", path=f"{CONVERSATION}/drafts", answer=composer_page.show_drafts, role="reviewer"),
     Page(method="GET", path=f"{CONVERSATION}/inserts", answer=composer_page.show_inserts, role="reviewer"),
+    Page(method="GET", path=f"{CONVERSATION}/templates", answer=templates_page.show_templates, role="reviewer"),
+    Page(method="POST", path=f"{CONVERSATION}/template", answer=templates_page.send_chosen, role="reviewer"),
     Page(method="POST", path=f"{CONVERSATION}/writing", answer=composer_page.note_writing, role="reviewer"),
     Page(method="POST", path=f"{CONVERSATION}/send", answer=composer_page.send, role="reviewer"),
     Page(method="POST", path=f"{CONVERSATION}/note", answer=composer_page.keep_note, role="reviewer"),

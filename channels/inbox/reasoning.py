@@ -11,7 +11,8 @@ from typing import Any
 from agent.budgets import format_usd
 from agent.store.timeline import Thought
 from channels.inbox.navigation import N_
-from channels.simulator_thought import DRAFT_STEPS, RULES, TIERS, VERDICTS, plain_reason
+from channels.inbox.review_words import INTENTS, RULES, UNKNOWN_RULE
+from channels.simulator_thought import DRAFT_STEPS, TIERS, VERDICTS, plain_reason
 
 MAX_EVIDENCE_CHARS = 200
 
@@ -30,7 +31,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """A guardrail's answer. `label` and `outcome` are messages to translate."""
+    """A guardrail's answer. `label`, `source` and `outcome` are messages to translate."""
 
     rule: str
     label: str
@@ -38,6 +39,8 @@ class Check:
     is_passed: bool
     reason: str
     source: str
+    """What it compares the text with."""
+    evidence: str
     """What in the text, or in the facts, decided it."""
 
 
@@ -88,7 +91,7 @@ def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
     if intent := classification.get("intent"):
         also = ", ".join(map(_words, classification.get("secondary") or ()))
         percent = _percent(classification.get("confidence"))
-        yield Fact(name=N_("Intent"), value=_words(intent), detail=also, percent=percent)
+        yield Fact(name=N_("Intent"), value=INTENTS.get(str(intent), _words(intent)), detail=also, percent=percent)
         if (sentiment := classification.get("sentiment", "neutral")) != "neutral":
             yield Fact(name=N_("Tone"), value=_words(sentiment))
     if tier := route.get("tier"):
@@ -104,13 +107,15 @@ def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
 def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
     for verdict in steps.get("verdicts") or ():
         rule, outcome = str(verdict.get("rule", "")), str(verdict.get("outcome", ""))
+        label, source = RULES.get(rule, UNKNOWN_RULE)
         yield Check(
             rule=rule,
-            label=RULES.get(rule, _words(rule)),
+            label=label,
+            source=source,
             outcome=VERDICTS.get(outcome, outcome),
             is_passed=outcome == "pass",
             reason=str(verdict.get("reason") or ""),
-            source=str(verdict.get("evidence") or "")[:MAX_EVIDENCE_CHARS],
+            evidence=str(verdict.get("evidence") or "")[:MAX_EVIDENCE_CHARS],
         )
 
 

@@ -241,7 +241,9 @@ function listen() {
     const chosen = event.target.closest("[data-insert]");
     if (chosen) insert(chosen.dataset.insert);
     const upTo = event.target.closest("[data-seen-up-to]");
-    if (upTo) {
+    if (upTo?.closest("#template-result")) {
+      window.htmx.trigger("#templates-menu", "toggle");
+    } else if (upTo) {
       seen.value = upTo.dataset.seenUpTo;
       form("reply").requestSubmit(document.getElementById("send"));
     }
@@ -272,10 +274,11 @@ function listen() {
     if (event.detail.target.id === "outcome") takeDrafts(document.getElementById("outcome"), () => true);
   });
   document.body.addEventListener("htmx:oobAfterSwap", (event) => {
-    const bar = event.detail.target.querySelector?.(".undo") ?? document.querySelector("#outcome .undo");
+    const bar = document.querySelector("#outcome .undo");
     if (bar && !("started" in bar.dataset)) {
       bar.dataset.started = "";
       startUndo(bar);
+      document.getElementById("templates-menu")?.removeAttribute("open");
     }
   });
   document.body.addEventListener("htmx:beforeRequest", (event) => {
