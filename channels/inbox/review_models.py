@@ -55,8 +55,11 @@ async def show_translation(visit: Visit) -> Response:
     """Show the messages and the draft of a card in the reader's language."""
     conversation_id = ConversationId(visit.path_id("id"))
     async with visit.tx() as tx:
+        head = await timeline.load_head(tx, conversation_id)
         request = await review_cards.find_open_request(tx, conversation_id)
         turn = await load_writing_turn(tx, conversation_id, visit.member, visit.deps)
+    if head is None:
+        raise BadRequest("There is no such conversation.", status=404)
     draft = request.draft or "" if request else ""
     said = [message.text for message in turn.inbound if message.text.strip()] if turn else []
     said = said[-(MAX_TEXTS - 1) :]

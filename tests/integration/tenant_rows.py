@@ -12,6 +12,7 @@ from psycopg import sql
 from agent.ids import new_id
 from agent.store.conversations import Lease
 from agent.store.db import Database, Tx, fetch_one
+from agent.tenants import tenant_id
 from agent.types import ContactId, ConversationId, MemberId, MessageId, TenantId, TurnId
 
 AT = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)
@@ -201,6 +202,7 @@ async def insert_rows(tx: Tx, slug: str) -> Rows:
         *("other", "merged", "member"),
     ]
     ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
+    ids["tenant"] = tenant_id(slug)  # so that a tenant file can be applied to it
     values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
     await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))
     for statement in INSERT_ROWS.split(";\n"):
