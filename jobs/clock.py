@@ -100,6 +100,12 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     async def figures() -> None:
         await _once("figures", timedelta(minutes=5), deps, lambda: keep_figures(deps))
 
+    async def digests() -> None:
+        from jobs.agent_wiring import build_mail_sender  # noqa: PLC0415 — imports what not every clock needs
+        from jobs.digest import send_digests  # noqa: PLC0415
+
+        await _once("digest", timedelta(hours=1), deps, lambda: send_digests(deps, build_mail_sender(deps.settings)))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
@@ -113,6 +119,8 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
             templates, IntervalTrigger(minutes=every_min, timezone=UTC), id="templates", next_run_time=soon
         )
         scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, timezone=UTC), id="sweep", next_run_time=soon)
+    if deps.settings.sends_mail:
+        scheduler.add_job(digests, CronTrigger(minute=5, timezone=UTC), id="digest")
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 

@@ -42,6 +42,11 @@ async def list_members(tx: Tx) -> Sequence[Member]:
     return [member_of(row) for row in await cursor.fetchall()]
 
 
+async def list_digest_readers(tx: Tx) -> Sequence[Member]:
+    """Return the members who want what is open by mail every morning."""
+    return [each for each in await list_members(tx) if each.preferences.get("digest") is True]
+
+
 async def insert_member(tx: Tx, tenant_id: TenantId, *, email: str, name: str, role: Role) -> MemberId:
     """Add a member.
 

@@ -307,6 +307,16 @@ async def has_traffic(tx: Tx) -> bool:
     return row is not None
 
 
+async def find_mail_address(tx: Tx) -> str | None:
+    """Return the tenant's own address that mails leave from; None: it has none that a provider serves."""
+    row = await fetch_one(
+        tx,
+        """select address from channel_accounts where tenant_id = (select current_tenant())
+             and channel = 'email' and provider = 'email' order by address limit 1""",
+    )
+    return row["address"] if row else None
+
+
 def _values(wanted: WorkFilter, me: MemberId, now: datetime) -> dict[str, Any]:
     return {
         "tab": wanted.tab,

@@ -375,6 +375,8 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     desk_changes.settle_escalations: lambda tx, _, b: desk_changes.settle_escalations(tx, [b.idle], b.member, AT),
     desk_changes.reopen_escalations: lambda tx, _, b: reopens_theirs(tx, b),
     desk_changes.list_labels: lambda tx, _, b: knows_their_label(tx, b),
+    work.find_mail_address: lambda tx, _, b: has_their_address(tx, b),
+    store_members.list_digest_readers: lambda tx, _, b: has_their_reader(tx, b),
     store_members.merge_preferences: lambda tx, _, b: store_members.merge_preferences(tx, b.member, {"sound": "bell"}),
     waiting.insert_holding_line: lambda tx, tenant, b: waiting.insert_holding_line(
         tx, replace(b.lease, tenant_id=tenant), new_id(), b.sent
@@ -488,6 +490,16 @@ async def removes_their_label(tx: Tx, b: Rows) -> object:
 async def reopens_theirs(tx: Tx, b: Rows) -> object:
     await desk_changes.settle_escalations(tx, [b.idle], b.member, AT)
     return await desk_changes.reopen_escalations(tx, [b.idle])
+
+
+async def has_their_address(tx: Tx, b: Rows) -> bool:
+    await tx.execute("update channel_accounts set provider = 'email' where id = %s", (b.account,))
+    return await work.find_mail_address(tx) == f"us@{b.slug}.example"
+
+
+async def has_their_reader(tx: Tx, b: Rows) -> bool:
+    await store_members.merge_preferences(tx, b.member, {"digest": True})
+    return b.member in {each.id for each in await store_members.list_digest_readers(tx)}
 
 
 async def knows_their_label(tx: Tx, b: Rows) -> bool:
