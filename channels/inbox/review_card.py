@@ -54,8 +54,9 @@ class Ground:
 
     claim: str
     kind: str
-    """A message to translate; empty: the source is not there any more."""
+    """A message to translate; empty: nothing of the kind is published."""
     name: str
+    """What the source says of itself, else what the agent called it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,18 +213,21 @@ def _grounds(draft: Draft | None, tenant: Tenant, language: str) -> tuple[Ground
 
 def _ground(claim: Claim, tenant: Tenant, language: str) -> Ground:
     kind, _, key = claim.source.partition(":")
-    return Ground(claim=claim.text, kind=KINDS.get(kind, ""), name=_source_name(kind, key, tenant, language))
+    if kind == "conversation":
+        return Ground(claim=claim.text, kind=KINDS[kind], name="")
+    texts = _published(kind, key, tenant)
+    if not texts:
+        return Ground(claim=claim.text, kind="", name=claim.source)
+    text = texts.get(language) or texts.get(tenant.default_language) or next(iter(texts.values()))
+    excerpt = text if len(text) <= MAX_EXCERPT else f"{text[: MAX_EXCERPT - 1]}…"
+    return Ground(claim=claim.text, kind=KINDS[kind], name=excerpt)
 
 
-def _source_name(kind: str, key: str, tenant: Tenant, language: str) -> str:
-    """Return what a source says of itself, in the reader's language where it is published in it."""
-    texts: Mapping[str, str] = {}
+def _published(kind: str, key: str, tenant: Tenant) -> Mapping[str, str]:
+    """Return what a source says of itself, by language; nothing, if it is not published (any more)."""
     if kind == "item":
-        texts = next((each.name for each in tenant.catalogue if each.sku == key), {})
-    else:
-        texts = next((each.text for each in tenant.passages if each.id == key and each.kind == kind), {})
-    text = texts.get(language) or texts.get(tenant.default_language) or next(iter(texts.values()), key)
-    return text if len(text) <= MAX_EXCERPT else f"{text[: MAX_EXCERPT - 1]}…"
+        return next((each.name for each in tenant.catalogue if each.sku == key), {})
+    return next((each.text for each in tenant.passages if each.id == key and each.kind == kind), {})
 
 
 def _facts(turn: TurnFacts | None, draft: Draft | None) -> DraftFacts | None:

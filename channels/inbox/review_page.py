@@ -158,7 +158,7 @@ async def send(visit: Visit) -> Response:
 
 def _overrides(visit: Visit) -> dict[str, str]:
     """Return the reason that was given for every warning that was shown with the form."""
-    reason = visit.field("why_other", longest=MAX_REASON) or visit.field("why", longest=MAX_REASON)
+    reason = visit.field("why", longest=MAX_REASON) or visit.field("why_other", longest=MAX_REASON)
     return {rule: reason for rule in visit.form.get("warned", ()) if reason}
 
 
