@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from agent.errors import Ambiguous, NightshiftError
+from agent.errors import NightshiftError
 from agent.members import Member
 from agent.ports import ChannelSender, Deps
 from agent.store import ticks, work
@@ -58,7 +58,7 @@ async def _is_first(recipient: str, tenant_id: TenantId, deps: Deps) -> bool:
 async def _send(letter: OutboundMessage, sender: ChannelSender) -> bool:
     try:
         await sender.send(letter)
-    except (NightshiftError, Ambiguous) as exc:
+    except NightshiftError as exc:
         log.warning("digest.not_sent", error=type(exc).__name__)
         return False
     return True

@@ -1,0 +1,107 @@
+"""The queue in a browser: work comes in by itself and is announced, and what is chosen or focused stays."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from agent.language import LanguageDetector
+from agent.settings import Settings
+from agent.store.db import Database
+from agent.types import ConversationId
+from tests.conftest import FakeClock
+from tests.e2e.conftest import listen
+from tests.e2e.inbox import InboxSite, open_inbox
+
+WITHIN_MS = 15_000
+
+
+@pytest.fixture
+async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
+    """An inbox with nothing in its queue."""
+    settings = Settings(_env_file=None, nightshift_home=tmp_path)
+    async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
+        opened.agent.models.classification = replace(
+            opened.agent.models.classification, intent="human_request", needs_human=True
+        )
+        yield opened
+
+
+async def ask_for_person(site: InboxSite, number: int) -> ConversationId:
+    """A prospect asks for a person."""
+    conversation_id = await site.agent.hear(f"Quiero hablar con alguien ({number})", sender=f"+3460011100{number}")
+    await site.agent.answer(conversation_id)
+    return conversation_id
+
+
+def row(number: int) -> str:
+    return f'.work:has-text("+3460011100{number}")'
+
+
+async def test_new_work_appears_and_is_announced_while_choice_focus_and_words_stay(
+    site: InboxSite, browser: Browser
+) -> None:
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        complaints = listen(page)
+        await expect(page.get_by_role("heading", name="Nobody has written yet")).to_be_visible()
+        first = await ask_for_person(site, 1)
+        await expect(page.locator(row(1))).to_contain_text("Asked for a person", timeout=WITHIN_MS)
+        await expect(page).to_have_title("(1) Queue · Nightshift")
+        await expect(page.locator("#announcer")).to_contain_text("Asked for a person", timeout=WITHIN_MS)
+
+        box = page.locator(f'input[value="{first}"]')
+        await box.check()
+        await page.get_by_placeholder("tomorrow 9").fill("in 2 h")
+        await box.focus()
+        site.clock.advance(600)
+        await ask_for_person(site, 2)
+        await expect(page.locator(".work")).to_have_count(2, timeout=WITHIN_MS)
+        await expect(page.locator(row(1))).to_contain_text("Due in 20 min")  # it was replaced
+        await expect(box).to_be_checked()
+        await expect(box).to_be_focused()
+        await expect(page.get_by_placeholder("tomorrow 9")).to_have_value("in 2 h")
+        await expect(page.locator("#queue-chosen")).to_have_text("1 chosen")
+
+        await page.get_by_placeholder("tomorrow 9").press("Enter")
+        await expect(page.locator("#queue-result")).to_contain_text("1 snoozed until")
+        await expect(page.locator(".work")).to_have_count(1, timeout=WITHIN_MS)
+        await expect(page.locator("#tab-snoozed")).to_contain_text("1")
+        assert complaints == []
+
+
+async def test_all_are_chosen_and_done_at_once_on_a_phone(site: InboxSite, browser: Browser) -> None:
+    for number in range(3):
+        await ask_for_person(site, number)
+    async with await browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ) as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        await page.get_by_label("Choose all").check()
+        done = page.get_by_role("button", name="Done")
+        box = await done.bounding_box()
+        assert box is not None
+        assert box["y"] > 844 / 2  # in reach of the thumb
+        assert box["height"] >= 44
+        await done.click()
+        await expect(page.locator("#queue-result")).to_contain_text("3 done.")
+        await expect(page.get_by_role("heading", name="Nothing needs a person")).to_be_visible(timeout=WITHIN_MS)
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+async def test_a_filter_leads_to_its_address_and_the_sound_is_kept(site: InboxSite, browser: Browser) -> None:
+    await ask_for_person(site, 1)
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        complaints = listen(page)
+        await page.get_by_label("Why").select_option(label="Complaint")
+        await page.wait_for_url("**/inbox?cause=complaint")
+        await expect(page.get_by_role("heading", name="Nothing fits this filter")).to_be_visible()
+        await page.get_by_text("Alerts").click()
+        await page.get_by_label("Bell").check()
+        await expect(page.locator("#queue-result")).to_have_text("Saved.")
+        await page.reload()
+        await expect(page.locator("#work")).to_have_attribute("data-sound", "bell")
+        assert complaints == []
