@@ -13,8 +13,11 @@ from agent.tenant_yaml import Path, Problem
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "hours": ("hours",),
     "settings": ("settings",),
-    "business": ("name", "country", "timezone", "languages", "default_language", "currency"),
-    "texts": ("voice", "disclosure", "help", "holding", "mail_signature", "links", "forbidden"),
+    # Languages stand with the texts that each of them must have: neither could be changed without the other.
+    "business": (
+        *("name", "country", "timezone", "currency", "languages", "default_language"),
+        *("voice", "disclosure", "help", "holding", "mail_signature", "links", "forbidden"),
+    ),
     "templates": ("templates",),
 }
 """Parts that there is one of each, and what of the document they are."""

@@ -29,6 +29,11 @@ def nest(form: Mapping[str, Sequence[str]], *, without: Sequence[str] = ("csrf",
     return compact if isinstance(compact, dict) else {}
 
 
+def shaped(nested: Mapping[str, Any], shape: Mapping[str, type]) -> dict[str, Any]:
+    """Return the values named in `shape`, each of its type; one that was not sent, or is another, as an empty one."""
+    return {name: nested[name] if isinstance(nested.get(name), kind) else kind() for name, kind in shape.items()}
+
+
 def _read(values: Sequence[str], how: str) -> Any:
     match how:
         case "lines":

@@ -9,6 +9,7 @@ from agent.ports import StaffDeps
 from channels.inbox import queue_actions, queue_page, review_models, review_page
 from channels.inbox.conversation_routes import CONVERSATION_PAGES
 from channels.inbox.live import Feeds
+from channels.inbox.office_routes import OFFICE_PAGES
 from channels.inbox.pages import Page, add_pages, build_environments
 from channels.inbox.sign_in import SignIn, build_sign_in
 from channels.inbox.sign_in_accounts import build_account_sign_in
@@ -28,6 +29,7 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
         *CONVERSATION_PAGES,
         *review_page.PAGES,
         *review_models.PAGES,
+        *OFFICE_PAGES,
     )
 
 
