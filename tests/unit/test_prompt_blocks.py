@@ -12,9 +12,11 @@ from pydantic import BaseModel
 from agent.errors import ModelUnavailable
 from agent.models.calibration import Calibrations
 from agent.models.claude import ClaudeModels
+from agent.models.desk import ClaudeDesk
 from agent.models.gateway import Gateway
 from agent.models.request import Completion, Request
 from agent.models.summaries import ClaudeSummariser
+from agent.ports import Wish
 from agent.prompts import Prompts
 from agent.tenants import load_tenant_file
 from agent.types import INTENTS, Media, Message, Route, Sources, Tenant, Turn, Verdict
@@ -77,17 +79,21 @@ async def everything_asked(turn: Turn) -> dict[str, Request[Any]]:
     gateway = RecordingGateway()
     models = ClaudeModels(gateway, prompts=PROMPTS, now=lambda: NOW, timeout_s=1, calibrations=Calibrations())
     summariser = ClaudeSummariser(gateway, prompts=PROMPTS, timeout_s=1)
+    desk = ClaudeDesk(gateway, prompts=PROMPTS, now=lambda: NOW, timeout_s=1)
     labels = make_classification(
         intent="pricing", secondary=INTENTS[:3], language="es", entities={"product": HOSTILE, "date": HOSTILE}
     )
     route, sources = Route(tier="standard", reason=HOSTILE), Sources()
     refused = Verdict(rule="pricing", outcome="revise", reason=HOSTILE, evidence=HOSTILE)
+    wish = Wish(instruction=HOSTILE, previous=HOSTILE, classification=labels, objections=[refused])
     for asking in (
         models.classify(turn, "es"),
         models.draft(turn, labels, sources, route),
         models.draft(turn, labels, sources, route, objections=[refused], previous=make_draft(HOSTILE)),
         models.judge([HOSTILE, HOSTILE], turn),
         summariser.summarise(turn, turn.history),
+        desk.redraft(turn, wish, on_text=print),
+        desk.translate([HOSTILE, HOSTILE], "en", turn.tenant),
     ):
         with pytest.raises(ModelUnavailable, match="recorded"):
             await asking
@@ -97,7 +103,7 @@ async def everything_asked(turn: Turn) -> dict[str, Request[Any]]:
 @pytest.mark.parametrize("tenant", TENANTS)
 async def test_hostile_words_stand_only_inside_data_blocks(tenant: Tenant) -> None:
     asked = await everything_asked(hostile_turn(tenant))
-    assert set(asked) == {"classify", "draft", "revise", "judge", "summarise"}
+    assert set(asked) == {"classify", "draft", "revise", "judge", "summarise", "redraft", "translate"}
     for task, request in asked.items():
         assert MARK not in request.system + request.published, task
         assert MARK in request.user, task
