@@ -12,10 +12,13 @@ class NavItem:
     href: str
     label: str
     role: Role = "viewer"
+    also: tuple[str, ...] = ()
+    """Further addresses whose pages belong under it."""
 
     def is_current(self, path: str) -> bool:
         """Whether the page at `path` belongs under this link."""
-        return path == self.href or (self.href != "/inbox" and path.startswith(f"{self.href}/"))
+        under = self.also if self.href == "/inbox" else (self.href, *self.also)
+        return path in (self.href, *under) or any(path.startswith(f"{each}/") for each in under)
 
 
 def N_(message: str) -> str:  # noqa: N802 — gettext's name for "translate this where it is shown"
@@ -28,7 +31,7 @@ NAVIGATION = (
     NavItem(href="/inbox/conversations", label=N_("Conversations")),
     NavItem(href="/inbox/contacts", label=N_("Contacts")),
     NavItem(href="/inbox/catalogue", label=N_("Catalogue")),
-    NavItem(href="/inbox/operations", label=N_("Operations")),
+    NavItem(href="/inbox/operations", label=N_("Operations"), also=("/inbox/runs",)),
     NavItem(href="/inbox/settings", label=N_("Settings"), role="manager"),
 )
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from jinja2 import Environment
 
 from agent.ports import StaffDeps
-from channels.inbox import queue_actions, queue_page, review_models, review_page
+from channels.inbox import operations_page, queue_actions, queue_page, review_models, review_page, run_page, runs_page
 from channels.inbox.conversation_routes import CONVERSATION_PAGES
 from channels.inbox.live import Feeds
 from channels.inbox.office_routes import OFFICE_PAGES
@@ -29,6 +29,9 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
         *CONVERSATION_PAGES,
         *review_page.PAGES,
         *review_models.PAGES,
+        *operations_page.PAGES,
+        *runs_page.PAGES,
+        *run_page.PAGES,
         *OFFICE_PAGES,
     )
 
