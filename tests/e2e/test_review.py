@@ -1,0 +1,147 @@
+"""Reviewing in a browser: a whole story from a prospect's message to the ticks, by keyboard, and on a phone."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+
+from agent.ids import new_id
+from agent.language import LanguageDetector
+from agent.settings import Settings
+from agent.store.db import Database
+from agent.store.members import insert_member
+from agent.store.sessions import insert_signin_link
+from agent.tenants import tenant_id
+from agent.types import ConversationId
+from jobs.wiring import utc_now
+from tests.conftest import DatabaseUrls, FakeClock, in_database
+from tests.e2e.conftest import listen
+from tests.e2e.inbox import InboxSite, open_inbox
+
+WITHIN_MS = 30_000
+PHONE: ViewportSize = {"width": 390, "height": 844}
+PROMISE = "Te garantizamos que apruebas el examen."
+
+
+@pytest.fixture
+async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
+    """An inbox whose agent promises too much."""
+    settings = Settings(_env_file=None, nightshift_home=tmp_path)
+    async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
+        opened.agent.models.texts = (PROMISE,)
+        yield opened
+
+
+async def hold_draft(site: InboxSite, number: int) -> ConversationId:
+    """Have a draft held that promises too much."""
+    conversation_id = await site.agent.hear(f"¿Seguro que apruebo? ({number})", sender=f"+3460011100{number}")
+    await site.agent.answer(conversation_id)
+    site.clock.advance(60)
+    return conversation_id
+
+
+async def sign_in_link(urls: DatabaseUrls, url: str) -> str:
+    """Return a link that signs a new member of the demo school in."""
+    async with Database(in_database(urls.app_url, "e2e_installation"), max_size=1) as db:
+        lumen = tenant_id("lumen")
+        async with db.tenant(lumen) as tx:
+            member_id = await insert_member(tx, lumen, email=f"{new_id()}@x.example", name="Ana", role="reviewer")
+            secret = await insert_signin_link(tx, lumen, member_id, utc_now())
+    return f"{url}/inbox/sign-in/link?token={secret}"
+
+
+async def test_a_prospect_in_the_simulator_is_answered_by_a_seller_live(
+    installation: str, template: DatabaseUrls, browser: Browser
+) -> None:
+    async with await browser.new_context() as office, await browser.new_context() as outside:
+        seller, prospect = await office.new_page(), await outside.new_page()
+        complaints = listen(seller)
+        await seller.goto(await sign_in_link(template, installation))
+        await seller.get_by_role("button", name="Sign in on this device").click()
+        await seller.wait_for_url(f"{installation}/inbox")
+        await prospect.goto(f"{installation}/simulator/lumen/whatsapp?country=ES")
+        await prospect.get_by_label("Your message").fill("Quiero hablar con una persona, por favor")
+        await prospect.get_by_label("Your message").press("Enter")
+
+        work = seller.locator(".work", has_text="Quiero hablar con una persona")
+        await expect(work).to_be_visible(timeout=WITHIN_MS)
+        await work.locator(".work-link").click()
+        await expect(seller.locator("#review-why")).to_have_text("Asked for a person")
+        await seller.keyboard.press("e")
+        await seller.locator("#review-typed").fill("Hola, soy Ana. ¿Qué curso te interesa?")
+        await expect(seller.locator("#review-preview")).to_contain_text("No rule objects", timeout=WITHIN_MS)
+        await seller.locator("#review-typed").press("Control+Enter")
+        await expect(seller.locator("#review-undo")).to_be_visible(timeout=WITHIN_MS)
+
+        reply = prospect.locator('.bubble[data-mine="false"]', has_text="soy Ana")
+        await expect(reply).to_be_visible(timeout=WITHIN_MS)
+        await expect(reply.locator(".tick")).to_have_attribute("title", "Read", timeout=WITHIN_MS)
+        assert complaints == []
+
+
+async def test_two_drafts_are_decided_by_keyboard_alone_and_the_last_is_taken_back(
+    site: InboxSite, browser: Browser
+) -> None:
+    for number in (1, 2):
+        await hold_draft(site, number)
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        complaints = listen(page)
+        await page.goto(f"{site.url}/inbox/review")
+        await expect(page.locator("mark.review-mark")).to_contain_text("garantizamos")
+        await expect(page.locator(".review-heard")).to_contain_text("(1)")
+        await page.keyboard.press("a")
+        await expect(page.get_by_role("radio", name="It is right: I have checked")).to_be_focused()
+        await page.keyboard.press("Space")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".review-heard")).to_contain_text("(2)", timeout=WITHIN_MS)
+        await page.keyboard.press("r")
+        await page.keyboard.press("4")
+        await expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible(timeout=WITHIN_MS)
+        reviews = await site.agent.rows("select verdict, reason from reviews order by created_at")
+        assert [(each["verdict"], each["reason"]) for each in reviews] == [("approved", ""), ("rejected", "not_needed")]
+
+        await hold_draft(site, 3)
+        await expect(page.locator("#review-news a")).to_be_visible(timeout=WITHIN_MS)
+        await page.keyboard.press("j")
+        await expect(page.locator(".review-heard")).to_contain_text("(3)", timeout=WITHIN_MS)
+        await page.keyboard.press("e")
+        await page.locator("#review-typed").fill("¿Cuándo te viene bien?")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator("#review-undo")).to_be_visible(timeout=WITHIN_MS)
+        await page.keyboard.press("z")
+        await expect(page.locator(".review-heard")).to_contain_text("(3)", timeout=WITHIN_MS)
+        assert complaints == []
+
+
+async def in_thumb_reach(button: Locator) -> bool:
+    """Whether a button is at the bottom of a phone's screen, and large enough."""
+    box = await button.bounding_box()
+    return box is not None and box["y"] > PHONE["height"] - 130 and box["height"] >= 44 and box["width"] >= 44
+
+
+async def scroll_width(page: Page) -> int:
+    return int(await page.evaluate("() => document.documentElement.scrollWidth"))
+
+
+async def test_on_a_phone_decisions_are_in_thumb_reach_and_what_is_typed_survives_a_new_message(
+    site: InboxSite, browser: Browser
+) -> None:
+    await hold_draft(site, 1)
+    async with await browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True) as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        complaints = listen(page)
+        await page.goto(f"{site.url}/inbox/review")
+        for name in ("Approve", "Edit", "Reject"):
+            assert await in_thumb_reach(page.locator("#review-actions summary", has_text=name)), name
+        assert await scroll_width(page) == PHONE["width"]
+        await page.locator("#review-edit > summary").tap()
+        await page.locator("#review-typed").fill("Un momento, por favor")
+        await site.agent.hear("¿Hola?", sender="+34600111001")
+        await expect(page.locator("#review-moved")).to_be_visible(timeout=WITHIN_MS)
+        await expect(page.locator("#review-typed")).to_have_value("Un momento, por favor")
+        await page.get_by_role("button", name="Send and next").tap()
+        await expect(page.get_by_role("alert")).to_contain_text("¿Hola?", timeout=WITHIN_MS)
+        await expect(page.locator("#review-typed")).to_have_value("Un momento, por favor")
+        assert complaints == []
