@@ -6,7 +6,7 @@ prospect wrote meanwhile makes an unsent answer stale (P3); and nothing leaves f
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -14,13 +14,14 @@ from agent.asking import ask_person
 from agent.check import check, dump_verdicts, settle
 from agent.closed_window import reopen, why_template_may_not_leave
 from agent.decide import MAX_SUPERSEDED
+from agent.errors import Misconfigured
 from agent.gather import load_answered_turn
 from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
 from agent.reopening import is_only_too_late
 from agent.screen import is_opt_out
 from agent.sending_rates import usual_rate
-from agent.store import conversations, deliveries, events, messages, outbox, turns
+from agent.store import conversations, deliveries, events, media, messages, outbox, turns
 from agent.store.db import Tx
 from agent.store.escalations import Escalation
 from agent.store.outbox import OutboxEntry
@@ -102,7 +103,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         await deliveries.insert_delivery(tx, tenant_id, message_id, attempt, deps.now())
         deps.reach("deliver.claiming")
         return ClaimedDelivery(
-            message=await with_letterhead(tx, entry.message, entry.candidate, turn),
+            message=await _with_files(tx, await with_letterhead(tx, entry.message, entry.candidate, turn), deps),
             conversation_id=conversation_id,
             contact_id=turn.conversation.contact.id,
             turn_id=turn.id,
@@ -115,6 +116,21 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
             carriage_microusd=entry.carriage_microusd or 0,
             must_reconcile=entry.state == "sending",
         )
+
+
+async def _with_files(tx: Tx, message: OutboundMessage, deps: AgentDeps) -> OutboundMessage:
+    """Add links to the files that staff have added, good for as long as a provider takes to fetch them.
+
+    Raises:
+        Misconfigured: this worker cannot make such links.
+    """
+    files = await media.list_sent_files(tx, message.id)
+    if not files:
+        return message
+    if deps.media is None or deps.media.link is None:
+        raise Misconfigured(f"Message {message.id} has files, and this worker has no media store.", "Configure one.")
+    links = tuple(deps.media.link(message.tenant_id, each, deps.now()) for each in files)
+    return replace(message, media_urls=(*message.media_urls, *links))
 
 
 def _is_exhausted(entry: OutboxEntry, now: datetime) -> bool:

@@ -390,6 +390,8 @@ class MediaAccess:
     transcriber: Transcriber | None = None
     shows_images: bool = False
     """Whether `models` look at pictures."""
+    link: Callable[[TenantId, MediaId, datetime], str] | None = None
+    """Returns where a provider can fetch a file for the next minutes; None: nowhere."""
 
 
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
@@ -494,6 +496,8 @@ class StaffDeps(Deps):
     """Translates for staff; None without a model."""
     redrafter: Redrafter | None = None
     """Writes drafts anew; None without a model."""
+    media: MediaStore | None = None
+    """Where files are kept that staff send; None: they send none."""
     tracer: Tracer | None = None
     """Where verdicts and model calls are reported; None: only in the database."""
 

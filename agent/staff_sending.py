@@ -20,10 +20,11 @@ from agent.members import Member
 from agent.ports import StaffDeps
 from agent.prices import PriceReferenceError, choose_currency, local_date, render
 from agent.reviewing import record_review, score_review
-from agent.store import desk, events, outbox, reviews
+from agent.staff_files import why_not_attached
+from agent.store import desk, events, outbox, reviews, uploads
 from agent.store.db import Tx
 from agent.store.reviews import Review
-from agent.types import Candidate, ConversationId, MessageId, Passage, Turn, Verdict
+from agent.types import Candidate, ConversationId, MediaId, MessageId, Passage, Turn, Verdict
 
 UNDO = timedelta(seconds=10)
 """How long a sent text can be taken back."""
@@ -50,6 +51,8 @@ class StaffText:
     """Not before then; None: at once."""
     take_over: bool = False
     """Whether the agent stays silent from now on."""
+    files: tuple[MediaId, ...] = ()
+    """Files that the writer has uploaded for it, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +131,8 @@ async def _send(tx: Tx, wanted: StaffText, member: Member, deps: StaffDeps) -> O
     if not wanted.text.strip():
         return NotReadable(problem="There is nothing to send yet.")
     answered = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
+    if problem := await why_not_attached(tx, wanted.files, answered, member):
+        return NotReadable(problem=problem)
     turn = introduce(member, answered)
     try:
         candidate = render_staff_text(wanted, turn, deps.now())
@@ -234,6 +239,7 @@ async def commit(tx: Tx, wanted: StaffText, checked: Checked, member: Member, de
         not_before=leaves_at,
         verdicts=dump_verdicts(checked.verdicts),
     )
+    await uploads.attach_uploads(tx, message_id, member.id, wanted.files)
     await desk.mark_as_staffs(tx, message_id, member.id, undo_until=undo_until)
     escalation_id = await desk.resolve_escalation(tx, wanted.conversation_id, "answered", member.id, now)
     if wanted.take_over:

@@ -1,8 +1,9 @@
 """Builds what a worker needs: models, retrieval, guardrails, senders, tracing. Knows their concrete classes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.answer_cache import AnswerCache
@@ -18,11 +19,12 @@ from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.tracing import build_tracer
-from agent.types import Provider
+from agent.types import MediaId, Provider, TenantId
 from channels.email_body import read_attachment
 from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
 from channels.media_fetch import TwilioMediaFetcher
+from channels.media_links import MediaKey, media_link
 from channels.sendgrid_outbound import SendGridSender
 from channels.simulator import SimulatorKeys, SimulatorSender
 from channels.transcriber import ApiTranscriber
@@ -135,7 +137,18 @@ def build_media_access(settings: Settings, *, shows_images: bool) -> MediaAccess
         read_part=read_attachment,
         transcriber=ApiTranscriber.from_settings(settings),
         shows_images=shows_images,
+        link=build_linker(settings),
     )
+
+
+def build_linker(settings: Settings) -> Callable[[TenantId, MediaId, datetime], str]:
+    """Return where providers fetch files of ours: by links that are good for a few minutes."""
+    key = MediaKey.load(settings.nightshift_home)
+
+    def link(tenant_id: TenantId, media_id: MediaId, now: datetime) -> str:
+        return f"{settings.public_url}{media_link(key, tenant_id, media_id, now)}"
+
+    return link
 
 
 def find_batches(gateway: "Gateway") -> "BatchApi | None":

@@ -20,6 +20,7 @@ from agent.store import ticks
 from agent.store.db import Tx
 from agent.store.spending import delete_old_spending
 from agent.store.tenants import list_tenants
+from agent.store.uploads import delete_old_uploads
 from jobs.figures import keep_figures
 from jobs.queue import JobQueue
 from jobs.worker import sweep_batches, sweep_outbox
@@ -28,6 +29,7 @@ LEADER_KEY = 0x636C6F636B  # "clock": not the key of migrations, which must not 
 SOON = timedelta(seconds=5)
 KEEP_JOBS_HOURS = 7 * 24
 KEEP_SPENDING_DAYS = 7
+KEEP_UPLOADS_DAYS = 2
 
 log = structlog.get_logger(__name__)
 
@@ -149,4 +151,5 @@ async def clean_up(deps: Deps, queue: JobQueue) -> None:
         tenants = await list_tenants(connection)
     for tenant in tenants:
         async with deps.db.tenant(tenant.id) as tx:
+            await delete_old_uploads(tx, before=deps.now() - timedelta(days=KEEP_UPLOADS_DAYS))
             await delete_old_spending(tx, tenant.id, before=deps.now().date() - timedelta(days=KEEP_SPENDING_DAYS))

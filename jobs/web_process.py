@@ -1,6 +1,7 @@
 """`nightshift web`: webhooks, health, the inbox and the simulator. Loads no model of its own."""
 
 import socket
+from dataclasses import replace
 from functools import partial
 
 import uvicorn
@@ -31,7 +32,7 @@ async def run_web_process(settings: Settings, *, supervised: bool) -> None:
     async with open_store(settings, connections=24, must_answer=False) as (deps, _), open_desk(deps) as staff:
         store = build_media_store(settings)
         auth = build_staff_auth(settings)
-        pages = [build_inbox(staff, auth)]
+        pages = [build_inbox(replace(staff, media=store), auth)]
         if settings.simulator_enabled:
             simulator = SimulatorKeys.load(settings.nightshift_home)
             pages.append(build_simulator(deps, simulator, web_url=local_url(settings)))

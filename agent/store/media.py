@@ -221,6 +221,14 @@ async def list_files(tx: Tx, contact_id: ContactId | None = None, *, limit: int 
     return [SentFile(**row) for row in await cursor.fetchall()]
 
 
+async def list_sent_files(tx: Tx, message_id: MessageId) -> list[MediaId]:
+    """Return the files that go along with a message of ours, in order."""
+    cursor = await tx.execute(
+        "select id from media where message_id = %s and state = 'stored' order by position", (message_id,)
+    )
+    return [row["id"] for row in await cursor.fetchall()]
+
+
 async def list_discarded_media(tx: Tx, *, after_s: float, limit: int = DUE_LIMIT) -> list[tuple[TenantId, MediaId]]:
     """Return files, over all tenants, whose rows went more than `after_s` seconds ago and whose bytes must go too."""
     cursor = await tx.execute("select * from list_discarded_media(%s::float8, %s)", (after_s, limit))

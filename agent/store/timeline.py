@@ -191,7 +191,7 @@ _MESSAGE = """select m.id, m.seq, m.direction, m.author, who.name as member, m.m
        m.segments, m.carriage_microusd, m.kind, m.details, m.hold, m.trust, m.template->>'name' as template,
        exists (select from mail_originals o where o.message_id = m.id) as has_original,
        m.media as linked,
-       case when m.media = '[]' then '[]' else coalesce(
+       case when m.media = '[]' and m.direction = 'inbound' then '[]' else coalesce(
            (select jsonb_agg(jsonb_build_object(
                 'id', f.id, 'content_type', coalesce(f.content_type, f.announced_type), 'filename', f.filename,
                 'size', f.size, 'state', f.state, 'reason', f.reason, 'transcript', f.transcript) order by f.position)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -21,7 +22,7 @@ from agent.store import composing, timeline
 from agent.store.composing import Mode, Present
 from agent.store.db import Tx
 from agent.store.events import insert_event
-from agent.types import ConversationId, MessageId, Turn
+from agent.types import ConversationId, MediaId, MessageId, Turn
 from channels.inbox.conversation_page import load_drafts, load_head
 from channels.inbox.spans import Piece, mark_spans
 from channels.inbox.visit import Visit
@@ -230,6 +231,7 @@ async def _wanted(visit: Visit, conversation_id: ConversationId) -> StaffText | 
         },
         send_at=send_at,
         take_over=bool(visit.field("take_over")),
+        files=tuple(MediaId(each) for each in map(read_id, visit.form.get("file", ())) if each),
     )
 
 
@@ -350,3 +352,11 @@ def _version(text: str) -> datetime | None:
         return datetime.fromisoformat(text) if text else None
     except ValueError as exc:
         raise BadRequest("“version” is a time.") from exc
+
+
+def read_id(text: str) -> UUID | None:
+    """Return an id that a form names; None: it names none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """The addresses of a conversation: its page, the parts that load themselves, and what its composer does."""
 
-from channels.inbox import composer_page, conversation_page, owner_page, templates_page
+from channels.inbox import composer_page, conversation_page, files_page, owner_page, templates_page
+from channels.inbox.files_page import MAX_FILE
 from channels.inbox.pages import Page
 
 CONVERSATION = "/inbox/conversations/{id}"
@@ -15,6 +16,7 @@ CONVERSATION_PAGES = (
     Page(method="POST", path=f"{CONVERSATION}/presence", answer=composer_page.show_presence),
     Page(method="GET", path=f"{CONVERSATION}/drafts", answer=composer_page.show_drafts, role="reviewer"),
     Page(method="GET", path=f"{CONVERSATION}/inserts", answer=composer_page.show_inserts, role="reviewer"),
+    Page(method="POST", path=f"{CONVERSATION}/files", answer=files_page.take_file, role="reviewer", max_bytes=MAX_FILE),
     Page(method="GET", path=f"{CONVERSATION}/templates", answer=templates_page.show_templates, role="reviewer"),
     Page(method="POST", path=f"{CONVERSATION}/template", answer=templates_page.send_chosen, role="reviewer"),
     Page(method="POST", path=f"{CONVERSATION}/writing", answer=composer_page.note_writing, role="reviewer"),

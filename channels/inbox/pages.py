@@ -18,7 +18,7 @@ from agent.errors import BadRequest
 from agent.members import Role
 from agent.ports import StaffDeps
 from agent.store.sessions import Session, find_session
-from channels.inbox.visit import HEADERS, Visit, read_form
+from channels.inbox.visit import HEADERS, MAX_FORM_BYTES, Visit, read_form
 from channels.inbox.words import LANGUAGES, load_translations
 from channels.origin import require_same_origin
 from channels.pages import build_templates
@@ -35,6 +35,8 @@ class Page:
     path: str
     answer: Answer
     role: Role = "viewer"
+    max_bytes: int = MAX_FORM_BYTES
+    """What may be sent to it; more than a form may have: a file."""
 
 
 def build_environments() -> Mapping[str, Environment]:
@@ -74,8 +76,8 @@ def _endpoint(
         session = await find_visitor(request, deps)
         if session is None:
             return _ask_to_sign_in(request)
-        form = await read_form(request, session) if page.method == "POST" else {}
-        visit = Visit(request=request, session=session, deps=deps, templates=templates, form=form)
+        form, content = await read_form(request, session, page.max_bytes) if page.method == "POST" else ({}, b"")
+        visit = Visit(request=request, session=session, deps=deps, templates=templates, form=form, content=content)
         if not session.member.may(page.role):
             return visit.page("refused.html", status=403, role=page.role)
         try:

@@ -41,6 +41,8 @@ class Visit:
     """By language."""
     form: Form
     """What was sent with it; empty unless it is a form. The token has been checked."""
+    content: bytes = b""
+    """The file that was sent, to a page that takes one."""
 
     @property
     def member(self) -> Member:
@@ -120,17 +122,19 @@ class Visit:
         return RedirectResponse(path, status_code=303, headers=HEADERS)
 
 
-async def read_form(request: Request, session: Session) -> Form:
-    """Read a form of a signed-in browser, and make sure that it comes from a page of that session.
+async def read_form(request: Request, session: Session, limit: int = MAX_FORM_BYTES) -> tuple[Form, bytes]:
+    """Read a form of a signed-in browser, or a file, and make sure that it comes from a page of that session.
 
     Raises:
         BadRequest: it is too large, or (status 403) its token is missing or another session's.
     """
-    body = await read_body(request, MAX_FORM_BYTES)
+    body = await read_body(request, limit)
     form: dict[str, list[str]] = {}
-    for name, value in parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=2000):
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    fields = body[:MAX_FORM_BYTES] if is_form or limit == MAX_FORM_BYTES else b""
+    for name, value in parse_qsl(fields.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=2000):
         form.setdefault(name, []).append(value)
     token = request.headers.get("x-csrf-token") or (form.get("csrf") or [""])[0]
     if not compare_digest(token.encode(), session.csrf_token.encode()):
         raise BadRequest("This page is too old. Reload it and try again; what you wrote is kept.", status=403)
-    return form
+    return form, b"" if is_form else body

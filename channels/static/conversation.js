@@ -252,7 +252,19 @@ function listen() {
     if (mine) keepMine(mine.dataset.keepMine);
     if (other) fetchOther(other.dataset.useOther);
   });
+  document.getElementById("attach")?.addEventListener("click", () => document.getElementById("attach-file").click());
+  document.getElementById("attach-file")?.addEventListener("change", (event) => {
+    for (const file of event.target.files) upload(file);
+    event.target.value = "";
+  });
+  field("reply").addEventListener("paste", (event) => {
+    for (const file of event.clipboardData.files) upload(file);
+  });
+  document.getElementById("files").addEventListener("click", (event) => {
+    if (event.target.closest("[data-remove]")) event.target.closest("li").remove();
+  });
   document.body.addEventListener("composer-sent", () => {
+    document.getElementById("files").replaceChildren();
     fill("reply", "");
     document.getElementById("writing").replaceChildren();
     document.getElementById("send-at").value = "";
@@ -291,6 +303,25 @@ function listen() {
   addEventListener("focus", syncDrafts);
   document.querySelectorAll(".undo").forEach(startUndo);
   setPresence();
+}
+
+/** Send a file to the server, which says whether it takes it; it goes along with the text. */
+async function upload(file) {
+  if (!document.getElementById("attach")) return;
+  const answer = await fetch(`${composer.dataset.path}/files?name=${encodeURIComponent(file.name)}`, {
+    method: "POST",
+    body: file,
+    headers: {
+      "content-type": file.type && !file.type.includes("form") ? file.type : "application/octet-stream",
+      "hx-request": "true",
+      "x-csrf-token": document.querySelector('meta[name="csrf-token"]').content,
+    },
+  });
+  const item = document.createElement("li");
+  if (answer.headers.get("content-type")?.startsWith("text/html")) item.innerHTML = await answer.text();
+  else item.textContent = (await answer.json()).error;
+  if (!answer.ok) setTimeout(() => item.remove(), 8000);
+  document.getElementById("files").append(item);
 }
 
 async function keepMine(mode) {

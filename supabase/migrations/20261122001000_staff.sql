@@ -284,6 +284,39 @@ create table staff_drafts (
 create index staff_drafts_member on staff_drafts (member_id);
 comment on table staff_drafts is 'What a member is writing: the same on their phone and their desk.';
 
+create table uploads (
+    id uuid primary key,
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    conversation_id uuid not null,
+    member_id uuid not null,
+    filename text not null check (char_length(filename) between 1 and 200),
+    content_type text not null,
+    size bigint not null,
+    sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
+    created_at timestamptz not null default clock_timestamp(),
+    foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade,
+    foreign key (tenant_id, member_id) references members (tenant_id, id) on delete cascade
+);
+create index uploads_conversation on uploads (conversation_id);
+create index uploads_member on uploads (member_id);
+create index uploads_age on uploads (tenant_id, created_at);
+comment on table uploads is
+    'Files that members have added to what they write. Sent, a file has the same id in `media`; all others go in days.';
+
+create function discard_upload() returns trigger
+    language plpgsql set search_path = ''
+as $$
+begin
+    if not exists (select from public.media where id = old.id) then
+        insert into public.media_discarded (media_id, tenant_id) values (old.id, old.tenant_id) on conflict do nothing;
+    end if;
+    return null;
+end
+$$;
+comment on function discard_upload is 'A file that was sent stays with its message; of another the bytes go.';
+revoke execute on function discard_upload() from public;
+create trigger discard_upload after delete on uploads for each row execute function discard_upload();
+
 create table presence (
     conversation_id uuid not null,
     member_id uuid not null,
@@ -399,19 +432,19 @@ comment on table hourly_figures is
     'What happened in an hour, counted from the other tables by the clock: 30 days of them are 720 rows, not a million. '
     'An hour is counted again while its deliveries and judgements may still come.';
 
-call isolate_by_tenant(array['reviews', 'notes', 'staff_drafts', 'presence', 'saved_views', 'labels', 'canned_replies',
+call isolate_by_tenant(array['reviews', 'notes', 'staff_drafts', 'uploads', 'presence', 'saved_views', 'labels', 'canned_replies',
         'translations', 'settings_changes', 'replays', 'hourly_figures']);
 revoke update, delete on settings_changes from nightshift_app;
 
 -- What each role may do.
 
 call open_to_staff(array['channel_accounts', 'deliveries', 'delivery_statuses', 'model_calls', 'spending',
-        'media', 'mail_originals', 'conversation_summaries', 'mail_events', 'rollouts', 'eval_items', 'eval_runs',
+        'mail_originals', 'conversation_summaries', 'mail_events', 'rollouts', 'eval_items', 'eval_runs',
         'templates', 'hourly_figures']);
 call open_to_staff(array['events'], p_writes => 'viewer');
 call open_to_staff(array['conversations', 'messages', 'turns', 'escalations', 'contact_points', 'suppressions', 'contact_merges',
         'translations'], p_writes => 'reviewer');
-call open_to_staff(array['reviews', 'notes'], p_writes => 'reviewer');
+call open_to_staff(array['reviews', 'notes', 'media'], p_writes => 'reviewer');
 call open_to_staff(array['replays'], p_writes => 'reviewer');
 call open_to_staff(array['holding_lines'], p_deletes => 'reviewer');
 call open_to_staff(array['labels'], p_writes => 'reviewer', p_deletes => 'manager');
@@ -445,7 +478,7 @@ declare
     mine constant text := 'tenant_id = (select public.current_tenant()) and member_id = (select public.current_member()) '
         'and (select public.member_may(''viewer''))';
 begin
-    foreach t in array array['presence', 'staff_drafts', 'saved_views'] loop
+    foreach t in array array['presence', 'staff_drafts', 'saved_views', 'uploads'] loop
         execute format('create policy staff_own on public.%I to nightshift_staff using (%s) with check (%s)', t, mine, mine);
         execute format('grant select, insert, update, delete on public.%I to nightshift_staff', t);
     end loop;

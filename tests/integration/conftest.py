@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
+from agent.media_disk import DiskMediaStore
 from agent.ports import Deps, StaffDeps
 from agent.settings import Settings
 from agent.store.db import Database, Tx
@@ -95,7 +96,8 @@ async def client(deps: Deps, webhook_keys: WebhookKeys) -> AsyncIterator[httpx.A
 def staff_deps(deps: Deps, detector: LanguageDetector) -> StaffDeps:
     """What the inbox has: the guardrails, too."""
     shared = {each.name: getattr(deps, each.name) for each in fields(Deps)}
-    return StaffDeps(**shared, rules=build_rules(detector.detect))
+    media = DiskMediaStore(deps.settings.nightshift_home / "media")
+    return StaffDeps(**shared, rules=build_rules(detector.detect), media=media)
 
 
 @pytest.fixture

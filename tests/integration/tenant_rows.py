@@ -111,6 +111,9 @@ insert into notes (id, tenant_id, conversation_id, member_id, body)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(member)s, 'Secret of ' || %(slug)s);
 insert into staff_drafts (conversation_id, member_id, mode, tenant_id, text)
     values (%(idle)s, %(member)s, 'reply', %(tenant)s, 'Secret');
+insert into uploads (id, tenant_id, conversation_id, member_id, filename, content_type, size, sha256, created_at)
+    values (%(done)s, %(tenant)s, %(idle)s, %(member)s, 'Secret of ' || %(slug)s, 'image/png', 1, repeat('a', 64),
+            '2020-01-01');
 insert into presence (conversation_id, member_id, tenant_id, mode)
     values (%(idle)s, %(member)s, %(tenant)s, 'viewing');
 insert into suppressions (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
