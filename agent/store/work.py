@@ -21,7 +21,7 @@ Tab = Literal["mine", "unassigned", "all", "snoozed", "done"]
 
 SCANNED = 5000
 """At most so many requests are looked through for those that a filter wants."""
-COUNTED = 1000
+COUNTED = 500
 """Above so many, it is only said that there are more."""
 PREVIEW_CHARS = 180
 PRESENT_FOR = timedelta(seconds=30)

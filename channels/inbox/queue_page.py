@@ -50,40 +50,19 @@ class QueueRow:
     """A row as it is shown."""
 
     item: WorkItem
+    key: str
+    """Stays while the row stands for the same thing: for scripts and for focus."""
     why: str
     """A message to translate, or a few words of the reason itself."""
+    countdown: Literal["window", "due", "late"]
+    """What is counted down: the reply window where it closes first or soon, else the promise."""
+    ends_at: datetime
+    """When the countdown ends, or ended."""
+    is_pressing: bool
+    """Whether less than a quarter of an hour is left."""
+    is_window_closed: bool
+    """Whether free text can no longer be sent."""
     present: Sequence[Present]
-    now: datetime
-
-    @property
-    def key(self) -> str:
-        """Stays while the row stands for the same thing: for scripts and for focus."""
-        return str(self.item.id if self.item.resolution else self.item.conversation_id)
-
-    @property
-    def countdown(self) -> Literal["window", "due", "late"]:
-        """What is counted down: the reply window where it closes first or soon, else the promise."""
-        window = self.item.window(self.now)
-        if window and window.is_open and (window.closes_soon or window.closes_at <= self.item.due_at):
-            return "window"
-        return "due" if self.item.due_at > self.now else "late"
-
-    @property
-    def ends_at(self) -> datetime:
-        """When the countdown ends, or ended."""
-        window = self.item.window(self.now)
-        return window.closes_at if window and self.countdown == "window" else self.item.due_at
-
-    @property
-    def is_pressing(self) -> bool:
-        """Whether less than a quarter of an hour is left."""
-        return self.ends_at - self.now < timedelta(minutes=15)
-
-    @property
-    def is_window_closed(self) -> bool:
-        """Whether free text can no longer be sent."""
-        window = self.item.window(self.now)
-        return window is not None and not window.is_open
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,7 +186,19 @@ async def _why_empty(tx: Tx, wanted: WorkFilter) -> Empty:
 
 
 def _row(item: WorkItem, present: Sequence[Present], now: datetime) -> QueueRow:
-    return QueueRow(item=item, why=why(item.cause, item.reason), present=present, now=now)
+    window = item.window(now)
+    counts_window = window and window.is_open and (window.closes_soon or window.closes_at <= item.due_at)
+    ends_at = window.closes_at if window and counts_window else item.due_at
+    return QueueRow(
+        item=item,
+        key=str(item.id if item.resolution else item.conversation_id),
+        why=why(item.cause, item.reason),
+        countdown="window" if counts_window else "due" if item.due_at > now else "late",
+        ends_at=ends_at,
+        is_pressing=ends_at - now < timedelta(minutes=15),
+        is_window_closed=window is not None and not window.is_open,
+        present=present,
+    )
 
 
 def _tabs(counts: WorkCounts, wanted: WorkFilter) -> Sequence[TabLink]:

@@ -5,7 +5,7 @@ The `.po` files are the source, read as they are: no compiled file can be older 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
@@ -20,6 +20,7 @@ from agent.members import Member
 
 Language = Literal["en", "es", "pt"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+_LOCALES = {each: Locale(each) for each in LANGUAGES}
 LANGUAGE_NAMES = {"en": "English", "es": "Español", "pt": "Português"}
 
 
@@ -54,37 +55,52 @@ class Reader:
         """Their interface language."""
         return next((each for each in LANGUAGES if each == self.member.language), "en")
 
+    @property
+    def locale(self) -> Locale:
+        """That of their language, read once: finding it takes longer than writing a time."""
+        return _LOCALES[self.language]
+
     def time(self, at: datetime) -> str:
         """Write a time of day: `14:05`, `2:05 PM`."""
-        return format_time(at, "short", tzinfo=self.member.zone, locale=self.language)
+        return format_time(at, "short", tzinfo=self.member.zone, locale=self.locale)
 
     def day(self, at: datetime) -> str:
         """Write a day: `Sun, November 22`; with its year, if that is not this one."""
         local = at.astimezone(self.member.zone)
         this_year = local.year == self.now.astimezone(self.member.zone).year
-        return format_skeleton("MMMEd" if this_year else "yMMMEd", local, locale=self.language)
+        return format_skeleton("MMMEd" if this_year else "yMMMEd", local, locale=self.locale)
 
     def moment(self, at: datetime) -> str:
         """Write a day and a time in short."""
-        return format_datetime(at, "short", tzinfo=self.member.zone, locale=self.language)
+        return format_datetime(at, "short", tzinfo=self.member.zone, locale=self.locale)
 
     def ago(self, at: datetime) -> str:
         """Write how long ago, or in how long: `5 minutes ago`, `in 2 hours`."""
-        return format_timedelta(at - self.now, add_direction=True, threshold=1.1, locale=self.language)
+        return format_timedelta(at - self.now, add_direction=True, threshold=1.1, locale=self.locale)
 
     def language_name(self, code: str) -> str:
         """Write the name of a language; its code, if it has no name."""
-        try:
-            return str(Locale.parse(code).get_display_name(self.language) or code)
-        except (UnknownLocaleError, ValueError):
-            return code
+        return _language_name(code, self.language)
 
     def span(self, seconds: float) -> str:
         """Write a length of time in short: `5m`, `2h`."""
-        return format_timedelta(timedelta(seconds=seconds), format="narrow", threshold=1.1, locale=self.language)
+        return format_timedelta(timedelta(seconds=seconds), format="narrow", threshold=1.1, locale=self.locale)
 
     def length(self, at: datetime) -> str:
         """Write how far away a time is, in either direction, in short: `5 min`, `2 hr`; under a minute as one."""
-        return format_timedelta(
-            max(abs(at - self.now), timedelta(minutes=1)), "minute", format="short", threshold=1.2, locale=self.language
-        )
+        return _length(max(int(abs(at - self.now).total_seconds()) // 60, 1), self.language)
+
+
+@lru_cache(maxsize=512)
+def _language_name(code: str, language: Language) -> str:
+    try:
+        return str(Locale.parse(code).get_display_name(language) or code)
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
+@lru_cache(maxsize=4096)
+def _length(minutes: int, language: Language) -> str:
+    """Write minutes in short. A page has many of them, and few different ones."""
+    span = timedelta(minutes=minutes)
+    return format_timedelta(span, "minute", format="short", threshold=1.2, locale=_LOCALES[language])
