@@ -1,5 +1,7 @@
 """What operators see: alive, ready, status as JSON, metrics for Prometheus. No prospect, no tenant, no text of either.
 
+Nobody has to sign in for these, so what providers say in their errors is not here: the inbox shows it to managers.
+
 Any web process shows the whole installation, because workers report through the database.
 """
 
@@ -141,7 +143,7 @@ def _as_json(seen: Operations) -> dict[str, Any]:
     return {
         "workers": seen.workers,
         "backlog": asdict(seen.backlog),
-        "outage": asdict(seen.outage) if seen.outage else None,
+        "outage": _without(asdict(seen.outage), "reason") if seen.outage else None,
         "waiting": {
             "turns": sum(each.turns for each in seen.waiting),
             "oldest_since": seen.oldest_waiting_since,
@@ -165,9 +167,14 @@ def _by_provider(circuits: Iterable[ReportedCircuit]) -> dict[str, list[dict[str
     """Return each provider's circuits, at their worst over all workers."""
     result: dict[str, list[dict[str, Any]]] = {}
     for each in circuits:
-        told = asdict(each)
+        told = _without(asdict(each), "error")
         result.setdefault(told.pop("provider"), []).append(told)
     return result
+
+
+def _without(told: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what anybody may read: all but a provider's own words."""
+    return {key: value for key, value in told.items() if key != name}
 
 
 @dataclass(frozen=True, slots=True)
