@@ -110,9 +110,11 @@ async def lock_open_request(tx: Tx, escalation_id: UUID) -> OpenRequest | None:
 
 
 async def settle_request(tx: Tx, escalation_id: UUID, at: datetime) -> None:
-    """Close a request: somebody has seen to it."""
+    """Close a request: somebody has answered it, whoever the transaction acts for."""
     await tx.execute(
-        "update escalations set state = 'resolved', resolved_at = %s where id = %s and state = 'open'",
+        """update escalations set state = 'resolved', resolution = 'answered', resolved_at = %s,
+               resolved_by = (select current_member()), snoozed_until = null
+           where id = %s and state = 'open'""",
         (at, escalation_id),
     )
 

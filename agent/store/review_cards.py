@@ -70,20 +70,20 @@ async def find_next_request(tx: Tx, now: datetime, *, after: UUID | None = None,
 
     What colleagues mind is passed over. After `after` come those less urgent than it, then the others.
     """
-    row = await fetch_one(
-        tx,
-        """select e.id from escalations e
-           join conversations c on c.id = e.conversation_id
-           left join escalations past on past.id = %(after)s
-           where e.tenant_id = (select current_tenant()) and e.state = 'open' and e.id is distinct from %(after)s
-             and (e.snoozed_until is null or e.snoozed_until <= %(now)s or c.last_inbound_at > e.snoozed_at)
-             and (c.assignee_id is null or c.assignee_id = %(member)s)
-           order by past.id is not null and (e.due_at, e.risk, e.id) <= (past.due_at, past.risk, past.id),
-                    e.due_at, e.risk, e.id
-           limit 1""",
-        {"after": after, "now": now, "member": member_id},
-    )
+    past = await fetch_one(tx, "select due_at, risk, id from escalations where id = %s", (after,)) if after else None
+    values = {"now": now, "member": member_id, "after": after}
+    later = await fetch_one(tx, _NEXT_AFTER, {**values, **past}) if past else None
+    row = later or await fetch_one(tx, _NEXT, values)
     return row["id"] if row else None
+
+
+_WAITS = """select e.id from escalations e join conversations c on c.id = e.conversation_id
+    where e.tenant_id = (select current_tenant()) and e.state = 'open' and e.id is distinct from %(after)s::uuid
+      and (e.snoozed_until is null or e.snoozed_until <= %(now)s or c.last_inbound_at > e.snoozed_at)
+      and (c.assignee_id is null or c.assignee_id = %(member)s)"""
+_IN_ORDER = "order by e.due_at, e.risk, e.id limit 1"
+_NEXT = f"{_WAITS} {_IN_ORDER}".encode()
+_NEXT_AFTER = f"{_WAITS} and (e.due_at, e.risk, e.id) > (%(due_at)s, %(risk)s, %(id)s) {_IN_ORDER}".encode()
 
 
 async def count_waiting(tx: Tx, now: datetime) -> int:

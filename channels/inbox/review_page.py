@@ -12,7 +12,7 @@ from agent.proposals import ProposalStale, take_proposal
 from agent.reviewing import REJECTIONS, Rejection, reject_draft
 from agent.staff_preview import load_writing_turn
 from agent.staff_sending import Moved, NotReadable, Objected, Sent, StaffText, send_as_staff, take_back
-from agent.store import review_cards, reviews, timeline
+from agent.store import desk, review_cards, reviews, timeline
 from agent.store.db import Tx
 from agent.store.review_cards import ReviewRequest
 from agent.store.timeline import Said
@@ -188,9 +188,10 @@ async def take_proposed(visit: Visit) -> Response:
     try:
         async with visit.tx() as tx:
             message_id = await take_proposal(tx, request.id, visit.deps, actor=visit.member.actor)
+            await desk.mark_as_staffs(tx, message_id, visit.member.id, undo_until=None)
     except ProposalStale as exc:
         return await _refuse(visit, request, Refusal(problem=str(exc)))
-    return await _go_on(visit, request, sent=message_id)
+    return await _go_on(visit, request)
 
 
 async def take(visit: Visit) -> Response:

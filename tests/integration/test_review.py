@@ -26,6 +26,7 @@ from tests.doubles.models import a_call
 from tests.integration.agents import Agent
 from tests.integration.conftest import PUBLIC_URL
 from tests.integration.gateways import settings_for
+from tests.integration.late_replies import decide_late, publish
 from tests.integration.staff import StaffBrowser, sign_in
 
 ARTFUL = "Te garantizamos que apruebas. <script>alert(1)</script>"
@@ -282,6 +283,25 @@ async def test_a_stopped_contact_cannot_be_written_to_whatever_is_clicked(bare_d
     refused = await bare_desk.act(conversation_id, "send", seen, **ANYWAY)
     assert "asked us not to write" in refused.text
     assert await reviews_of(bare_desk.agent) == []
+
+
+async def test_a_template_that_is_proposed_for_a_closed_window_is_sent_from_the_card_once(
+    bare_desk: Desk, clock: FakeClock
+) -> None:
+    agent = bare_desk.agent
+    await publish(agent, clock)
+    conversation_id = await decide_late(agent, clock)
+    bea = await sign_in(bare_desk.ana.http, agent.deps, agent.tenant_id, name="Bea")
+    desk = replace(bare_desk, ana=bea)
+    seen = await desk.card(conversation_id)
+    for expected in ("An approved template can go out instead", "Send the template"):
+        assert expected in seen
+    assert (await desk.act(conversation_id, "proposal", seen)).headers["hx-redirect"] == "/inbox/review"
+    assert "no open request" in (await desk.act(conversation_id, "proposal", seen)).text
+    (row,) = await agent.rows("select member_id, template->>'name' as name from messages where template is not null")
+    assert (row["member_id"], row["name"]) == (bea.member_id, "school_price")
+    (request,) = await agent.rows("select resolution, resolved_by from escalations")
+    assert (request["resolution"], request["resolved_by"]) == ("answered", bea.member_id)
 
 
 # --- translations ------------------------------------------------------------------------------------------------
