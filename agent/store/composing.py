@@ -9,7 +9,7 @@ from uuid import UUID
 from agent.ids import new_id
 from agent.members import Member
 from agent.store.db import Tx, fetch_one
-from agent.types import ConversationId, MemberId, TenantId
+from agent.types import ConversationId, MemberId
 
 Mode = Literal["reply", "note"]
 GONE = timedelta(seconds=30)
@@ -206,11 +206,3 @@ async def find_next_open(tx: Tx, conversation_id: ConversationId, now: datetime)
         (conversation_id, now),
     )
     return ConversationId(row["conversation_id"]) if row else None
-
-
-async def has_conversation(tx: Tx, tenant_id: TenantId, conversation_id: ConversationId) -> bool:
-    """Whether a tenant has a conversation."""
-    row = await fetch_one(
-        tx, "select 1 as there from conversations where id = %s and tenant_id = %s", (conversation_id, tenant_id)
-    )
-    return row is not None

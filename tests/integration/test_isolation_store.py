@@ -22,6 +22,7 @@ from agent.members import Member
 from agent.store import (
     answer_cache,
     batches,
+    composing,
     consent,
     contact_export,
     contact_list,
@@ -29,6 +30,7 @@ from agent.store import (
     conversations,
     db,
     deliveries,
+    desk,
     desk_changes,
     drains,
     erasure,
@@ -59,8 +61,10 @@ from agent.store import (
     templates,
     tenants,
     ticks,
+    timeline,
     turns,
     undelivered,
+    uploads,
     waiting,
     work,
 )
@@ -174,7 +178,68 @@ def outbound_of(tx: Tx, tenant: TenantId, b: Rows) -> Awaitable[None]:
     )
 
 
+async def listed_conversations(tx: Tx, b: Rows) -> list[timeline.Listed]:
+    """Return those of B's conversations that the list of all shows."""
+    await tx.execute("update conversations set last_inbound_at = %s where id = %s", (AT, b.idle))
+    return [each for each in await timeline.list_recent(tx) if each.id in (b.idle, b.queued, b.running)]
+
+
+async def reopened(tx: Tx, b: Rows) -> bool:
+    await desk.resolve_escalation(tx, b.idle, "done", b.member, AT)
+    return await desk.reopen_escalation(tx, b.idle, b.done)
+
+
+def upload_of(b: Rows) -> uploads.Upload:
+    return uploads.Upload(
+        id=MediaId(new_id()),
+        conversation_id=b.idle,
+        filename="plan.png",
+        content_type="image/png",
+        size=1,
+        sha256="a" * 64,
+    )
+
+
+async def taken_back(tx: Tx, b: Rows) -> object:
+    await tx.execute("update messages set author = 'staff', undo_until = %s where id = %s", (AT, b.pending))
+    return await desk.take_back_message(tx, b.pending, AT)
+
+
+STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
+    composing.find_draft: lambda tx, _, b: composing.find_draft(tx, b.idle, b.member, "reply"),
+    composing.save_draft: lambda tx, _, b: composing.save_draft(tx, staff_of(b), b.idle, "reply", "Secret", base=None),
+    composing.replace_draft: lambda tx, _, b: composing.replace_draft(tx, staff_of(b), b.idle, "reply", "Mine"),
+    composing.note_presence: lambda tx, _, b: composing.note_presence(tx, staff_of(b), b.idle, "editing"),
+    composing.list_present: lambda tx, _, b: composing.list_present(tx, b.idle),
+    composing.find_last_seen: lambda tx, _, b: composing.find_last_seen(tx, b.idle, b.member),
+    composing.insert_note: lambda tx, _, b: composing.insert_note(tx, staff_of(b), b.idle, "Mine", ()),
+    desk.lock_desk: lambda tx, _, b: desk.lock_desk(tx, b.idle),
+    desk.find_latest_turn: lambda tx, _, b: desk.find_latest_turn(tx, b.idle),
+    desk.set_owner: lambda tx, _, b: desk.set_owner(tx, b.idle, "staff"),
+    desk.withdraw_agents_texts: lambda tx, _, b: desk.withdraw_agents_texts(tx, b.idle, "withdrawn"),
+    desk.resolve_escalation: lambda tx, _, b: desk.resolve_escalation(tx, b.idle, "done", b.member, AT),
+    desk.reopen_escalation: lambda tx, _, b: reopened(tx, b),
+    desk.mark_as_staffs: lambda tx, _, b: desk.mark_as_staffs(tx, b.pending, b.member, undo_until=AT),
+    desk.take_back_message: lambda tx, _, b: taken_back(tx, b),
+    desk.list_seqs_after: lambda tx, _, b: desk.list_seqs_after(tx, b.idle, 0),
+    desk.has_unread: lambda tx, _, b: desk.has_unread(tx, b.queued),
+    media.list_sent_files: lambda tx, _, b: media.list_sent_files(tx, b.read),
+    messages.has_inbound_after: lambda tx, _, b: messages.has_inbound_after(tx, b.idle, 0),
+    timeline.load_head: lambda tx, _, b: timeline.load_head(tx, b.idle),
+    timeline.list_newest: lambda tx, _, b: timeline.list_newest(tx, b.idle),
+    timeline.list_from: lambda tx, _, b: timeline.list_from(tx, b.idle, 0),
+    timeline.list_before: lambda tx, _, b: timeline.list_before(tx, b.idle, 2**62),
+    timeline.list_thoughts: lambda tx, _, b: timeline.list_thoughts(tx, b.idle, 0, 2**62),
+    timeline.list_happened: lambda tx, _, b: timeline.list_happened(tx, b.idle, None, None),
+    timeline.list_recent: lambda tx, _, b: listed_conversations(tx, b),
+    uploads.insert_upload: lambda tx, _, b: uploads.insert_upload(tx, staff_of(b), upload_of(b)),
+    uploads.list_uploads: lambda tx, _, b: uploads.list_uploads(tx, b.member, [MediaId(b.done)]),
+    uploads.attach_uploads: lambda tx, _, b: uploads.attach_uploads(tx, b.pending, b.member, [MediaId(b.done)]),
+}
+"""What staff's pages read and write of a conversation."""
+
 ATTACKS: dict[Callable[..., Any], Attack] = {
+    **STAFF_ATTACKS,
     consent.suppress: lambda tx, _, b: consent.suppress(tx, b.idle, reason="STOP", evidence=b.read, at=AT),
     consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
     contacts.find_contact: lambda tx, _, b: contacts.find_contact(tx, str(b.contact)),
@@ -385,6 +450,12 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
 
 WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     db.set_tenant: "is the scope",
+    composing.list_canned_replies: "takes no ids: lists what the transaction sees (test_isolation.py)",
+    composing.list_due_hand_backs: "likewise",
+    composing.find_next_open: "likewise, but for one conversation",
+    desk.list_unanswered_turns: "reads what list_seqs_after reads",
+    timeline.find_undoable: "reads what list_from reads",
+    uploads.delete_old_uploads: "takes no ids: forgets what the transaction sees",
     db.fetch_one: "runs what it is given: test_isolation.py",
     figures.count_hours: "takes no ids: counts what the transaction sees (test_isolation.py)",
     figures.find_last_hour: "likewise",
@@ -469,7 +540,7 @@ async def counts_their_work(tx: Tx, b: Rows) -> int:
 
 async def has_news(tx: Tx, b: Rows) -> bool:
     return (
-        await work.find_news(tx, b.member, datetime(2020, 1, 1, tzinfo=UTC))
+        await work.find_news(tx, b.member, datetime(2020, 1, 1, tzinfo=UTC), AT)
     ).contact_name == f"Prospect of {b.slug}"
 
 
