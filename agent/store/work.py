@@ -221,17 +221,24 @@ select count(*) filter (where not away)::int as "all", count(*) filter (where aw
               and resolved_at > %(day_ago)s order by resolved_at desc limit %(counted)s) ended) as done,
        count(*) >= %(counted)s as is_partial
 from placed"""
-_NEWS = """
-with fresh as (
-    select e.created_at, e.cause, e.reason, c.contact_id
-    from (select conversation_id, created_at, cause, reason from escalations
-          where tenant_id = (select current_tenant()) and state = 'open' and created_at > %(since)s
-          order by created_at desc limit 100) e
-    cross join lateral (select contact_id, assignee_id from conversations where id = e.conversation_id limit 1) c
-    where c.assignee_id is null or c.assignee_id = %(me)s)
-select count(*) over ()::int as count, created_at as newest_at, cause, reason,
+_NEWS = f"""
+with come as (
+    (select conversation_id, created_at as at, cause, reason, snoozed_until, snoozed_at from escalations
+     where tenant_id = (select current_tenant()) and state = 'open' and created_at > %(since)s
+     order by created_at desc limit 100)
+    union all
+    (select conversation_id, snoozed_until, cause, reason, snoozed_until, snoozed_at from escalations
+     where tenant_id = (select current_tenant()) and state = 'open' and snoozed_until is not null
+       and snoozed_until > %(since)s and snoozed_until <= %(now)s and created_at <= %(since)s
+     order by snoozed_until desc limit 100)),
+fresh as (
+    select e.at, e.cause, e.reason, c.contact_id from come e
+    cross join lateral (
+        select contact_id, assignee_id, last_inbound_at from conversations where id = e.conversation_id limit 1) c
+    where (c.assignee_id is null or c.assignee_id = %(me)s) and not coalesce({_SNOOZED}, false))
+select count(*) over ()::int as count, at as newest_at, cause, reason,
        (select name from contacts where id = contact_id) as contact_name
-from fresh order by created_at desc limit 1"""
+from fresh order by at desc limit 1"""
 
 
 async def list_work(
@@ -260,9 +267,9 @@ async def count_work(tx: Tx, me: MemberId, now: datetime) -> WorkCounts:
     return WorkCounts(**row)
 
 
-async def find_news(tx: Tx, me: MemberId, since: datetime) -> News:
-    """Return what has come into the queue since a time, that is a member's own or nobody's."""
-    row = await fetch_one(tx, _NEWS.encode(), {"me": me, "since": since})
+async def find_news(tx: Tx, me: MemberId, since: datetime, now: datetime) -> News:
+    """Return what has come into the queue since a time, or come back to it, that is a member's own or nobody's."""
+    row = await fetch_one(tx, _NEWS.encode(), {"me": me, "since": since, "now": now})
     return News(count=0, newest_at=None) if row is None else News(**row)
 
 

@@ -171,7 +171,7 @@ async def tell_news(visit: Visit) -> Response:
         since = now
     async with visit.tx() as tx:
         counts = await count_work(tx, me.id, now)
-        news = await find_news(tx, me.id, since if since.tzinfo else now)
+        news = await find_news(tx, me.id, since if since.tzinfo else now, now)
     label = why(news.cause, news.reason) if news.count else ""
     text = visit.render("_queue_news.txt", news=news, label=label).strip() if news.count else ""
     newest_at = news.newest_at.isoformat() if news.newest_at else None

@@ -1,6 +1,7 @@
 // New work is announced on every page: in the title, to screen readers, by a sound and by the browser, as chosen.
 
 const LEAST_MS = 1000;
+const MINUTE_MS = 60_000;
 const SOUNDS = {
   chime: [[660, 0, 0.22], [880, 0.14, 0.3]],
   bell: [[1320, 0, 0.5], [1980, 0, 0.35], [1320, 0.35, 0.5]],
@@ -73,6 +74,7 @@ async function ask() {
 }
 
 work.addEventListener("changed", ask);
+setInterval(ask, MINUTE_MS); // what was snoozed comes back though nothing happens
 
 const alerts = document.getElementById("alerts-form");
 alerts?.addEventListener("change", (event) => {

@@ -331,6 +331,20 @@ async def test_news_is_told_once_and_only_of_ones_own_and_nobodys(desk: Desk) ->
     assert (await desk.browser.get("/inbox/queue/news?since=2020-01-01T00:00:00%2B00:00")).json()["fresh"] == 0
 
 
+async def test_what_comes_back_from_snooze_is_news_at_its_time(desk: Desk, clock: FakeClock) -> None:
+    eva = await desk.ask("Eva")
+    await desk.act("snooze", eva, until="in 1 hour")
+    async with desk.deps.db.tenant(desk.tenant) as tx:
+        await tx.execute("update escalations set created_at = %s", (clock.now - timedelta(hours=1),))
+    since = clock.now.isoformat()
+    for minutes, fresh in ((50, 0), (20, 1)):
+        clock.now += timedelta(minutes=minutes)
+        news = (await desk.browser.http.get("/inbox/queue/news", params={"since": since})).json()
+        assert news["fresh"] == fresh
+    again = await desk.browser.http.get("/inbox/queue/news", params={"since": news["newest_at"]})
+    assert again.json()["fresh"] == 0
+
+
 async def add_colleague(desk: Desk) -> MemberId:
     async with desk.deps.db.tenant(desk.tenant) as tx:
         return await insert_member(tx, desk.tenant, email="bea@x.example", name="Bea", role="reviewer")

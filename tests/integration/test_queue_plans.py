@@ -113,7 +113,7 @@ async def test_counts_news_and_presence_follow_an_index(recorder: Recorder, memb
     tx = cast("AsyncConnection[dict[str, Any]]", recorder)
     counts = await work.count_work(tx, member.id, clock.now)
     assert (counts.all + counts.snoozed, counts.is_partial) == (work.COUNTED, True)
-    assert (await work.find_news(tx, member.id, clock.now - timedelta(hours=1))).count > 0
+    assert (await work.find_news(tx, member.id, clock.now - timedelta(hours=1), clock.now)).count > 0
     listed = await work.list_work(tx, WorkFilter(), member.id, clock.now, limit=50)
     await work.list_present(tx, [each.conversation_id for each in listed], member.id, clock.now)
     assert await work.has_traffic(tx)
