@@ -66,10 +66,11 @@ async def lock_out(tx: Tx, by: Member, member_id: MemberId, now: datetime) -> No
     """
     try:
         async with tx.transaction():
+            # First: whoever locks themselves out may write nothing afterwards.
+            await _record(tx, by, "member.disabled", member_id)
             await disable_member(tx, member_id, now)
     except RestrictViolation as exc:
         raise CannotChangeStaff("Somebody must be manager: give another member that role first.") from exc
-    await _record(tx, by, "member.disabled", member_id)
 
 
 async def let_in_again(tx: Tx, by: Member, member_id: MemberId) -> None:

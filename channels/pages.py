@@ -4,7 +4,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.staticfiles import StaticFiles
 
 STATIC_PATH = "/static"
@@ -13,10 +13,10 @@ PACKAGES = ("channels", "django_htmx")
 
 
 def build_templates() -> Environment:
-    """Return the environment of all templates: everything is escaped, a missing name is an error."""
+    """Return the environment of all templates: all but plain text (`.txt`) is escaped, a missing name is an error."""
     environment = Environment(
         loader=PackageLoader("channels"),
-        autoescape=True,
+        autoescape=select_autoescape(default=True, default_for_string=True, disabled_extensions=("txt",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -6,6 +6,7 @@ role may do is enforced a second time, by the database (`Visit.tx`).
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from gettext import NullTranslations
 from typing import Literal
 from urllib.parse import quote
 
@@ -45,9 +46,25 @@ def build_environments() -> Mapping[str, Environment]:
     for language in LANGUAGES:
         environment = build_templates()
         environment.add_extension("jinja2.ext.i18n")
-        environment.install_gettext_translations(load_translations(language), newstyle=True)  # type: ignore[attr-defined]  # by the extension
+        translations = load_translations(language)
+        environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # by the extension
+        environment.globals["_"] = build_say(translations)
         environments[language] = environment
     return environments
+
+
+def build_say(translations: NullTranslations) -> Callable[..., str]:
+    """Return what templates call `_`: a message in a language, as plain text.
+
+    The extension's own marks what it returns as safe, also what is no message of ours: a text of a stranger that is
+    said to be one would be markup. (`{% trans %}` blocks are ours, and stay the extension's.)
+    """
+
+    def say(message: str, **values: object) -> str:
+        said = translations.gettext(message) if message else ""
+        return said % values if values else said
+
+    return say
 
 
 def cookie_name(deps: StaffDeps) -> str:

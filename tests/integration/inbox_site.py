@@ -3,10 +3,10 @@ ask, and every address there is, taken from the router's own table. A page that 
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -40,7 +40,7 @@ from tests.integration.tenant_rows import AT, Rows, insert_rows, list_tables, li
 
 URL = "https://agent.example"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
-TENANT_FILE = Path(__file__).parents[2] / "agent" / "example_tenants" / "lumen.yaml"
+TENANT_FILES = Path(__file__).parents[2] / "agent" / "example_tenants"
 PAGES: Sequence[Page] = (
     *list_pages(Feeds(cast("StaffDeps", None))),  # only asked for its addresses
     Page(method="POST", path="/inbox/sign-out", answer=sign_out),
@@ -53,6 +53,14 @@ THINGS: Mapping[str, str] = {
     "review/{request}": "select id from escalations where state = 'open'",
     "undo/{message}": "select id from messages where provider_id is null and state = 'pending'",
     "views/{view}": "select id from saved_views",
+    "contacts/{contact}": "select id from contacts where name like 'Prospect%'",
+    "items/{sku}": "select sku from catalogue_items order by position",
+    "catalogue/{kind}": "select 'facts'",
+    "{kind}/{key}": "select key from passages where kind = 'fact' order by position",
+    "changes/{change}": "select id from settings_changes",
+    "runs/{run}": "select id from turns where state = 'done'",
+    "members/{member}": "select id from members",
+    "sessions/{session}": "select id from staff_sessions",
 }
 """What an id in an address is one of, by the word before it and its own name: how to find one of a tenant's."""
 
@@ -111,9 +119,11 @@ class Site:
         self.browsers[who] = Browser(site=self, who=who, cookie=cookie, csrf=row["csrf_token"])
         return self.browsers[who]
 
-    def path(self, page: Page) -> str:
-        """Return a page's address with ids of our tenant's rows."""
-        return fill(page.path, self.ids)
+    def path(self, page: Page, *, instead: str = "") -> str:
+        """Return a page's address with ids of our tenant's rows, or with something else in their place."""
+        kinds = {name for name, query in THINGS.items() if " from " not in query}  # words of an address, not ids
+        ids = {name: instead if instead and name not in kinds else each for name, each in self.ids.items()}
+        return fill(page.path, ids)
 
     async def digest(self) -> str:
         """Return a digest of every row of every table, whoever's it is: to compare before and after."""
@@ -135,12 +145,13 @@ def fill(path: str, ids: Mapping[str, str]) -> str:
         LookupError: it has a parameter that this suite knows nothing of.
     """
 
-    def replace(found: re.Match[str]) -> str:
-        if found[0] not in ids:
-            raise LookupError(f"say in tests/integration/inbox_site.py, THINGS, what “{found[0]}” of {path} is one of")
-        return f"{found[0].partition('/')[0]}/{ids[found[0]]}"
-
-    return re.sub(r"[\w-]+/\{\w+\}", replace, path)
+    words = path.split("/")
+    for place, (before, word) in enumerate(pairwise(path.split("/")), start=1):
+        if word.startswith("{"):
+            if f"{before}/{word}" not in ids:
+                raise LookupError(f"say in inbox_site.THINGS what “{before}/{word}” in {path} is one of")
+            words[place] = ids[f"{before}/{word}"]
+    return "/".join(words)
 
 
 def title(page: Page) -> str:
@@ -223,12 +234,11 @@ async def _build_deps(db: Database, detector: LanguageDetector, home: Path) -> S
 async def _populate(deps: StaffDeps, http: httpx.AsyncClient, admin: Tx) -> Site:
     """Fill the database, and sign everybody in."""
     rows = []
-    for slug in ("ours", "other"):
+    for slug, example in {"ours": "lumen", "other": "verdesolar"}.items():
         async with deps.db.system() as tx, tx.transaction():
             rows.append(await insert_rows(tx, slug))
-            await update_published(
-                tx, parse_tenant_file(TENANT_FILE.read_text().replace("slug: lumen", f"slug: {slug}"))
-            )
+            file = (TENANT_FILES / f"{example}.yaml").read_text().replace(f"slug: {example}", f"slug: {slug}")
+            await update_published(tx, parse_tenant_file(file))
     ours, other = rows
     site = Site(deps=deps, http=http, admin=admin, ours=ours, other=other, ids=await _find(deps.db, ours.tenant))
     site.digests = await _digest_queries(admin, ours.tenant)

@@ -1,6 +1,7 @@
 """Every address of the inbox, asked by everybody who may not: refused, without a word about the tenant, and nothing is
 changed. And by everybody who may: answered. The addresses come from the router's table (`inbox_site.PAGES`)."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import get_args
@@ -15,16 +16,25 @@ from agent.members import Role
 from channels.inbox.pages import LOGIN, Page
 from channels.inbox.routes import build_inbox
 from tests.conftest import DatabaseUrls
-from tests.integration.inbox_site import PAGES, Form, Site, fill, higher, list_forms, open_site, parse, title
+from tests.integration.inbox_site import PAGES, Form, Site, higher, list_forms, open_site, parse, title
 
 ROLES: tuple[Role, ...] = get_args(Role)
-OURS = ("Secret of ours", "Prospect of ours", "Label of ours", "us@ours.example", "luis@ruiz.example")
+OURS = ("Secret of ours", "Prospect of ours", "Label of ours", "us@ours.example", "Lumen Idiomas")
 """Words that stand in our tenant's rows only."""
 NOBODYS = "00000000-0000-7000-8000-000000000000"
 FOR_ANYBODY = {(method, f"{LOGIN}{end}") for method, end in (("GET", ""), ("GET", "/link"), ("POST", "/link"))}
 ADDRESSES = pytest.mark.parametrize("page", PAGES, ids=title)
+WITH_IDS = pytest.mark.parametrize("page", [page for page in PAGES if "{" in page.path], ids=title)
 FORMS = pytest.mark.parametrize("page", [page for page in PAGES if page.method == "POST"], ids=title)
-READING = pytest.mark.parametrize("page", [page for page in PAGES if page.method == "GET"], ids=title)
+
+
+def allowed(method: str) -> pytest.MarkDecorator:
+    """Try every page of a method with every role that may open it."""
+    pairs = [
+        (role, page) for role in ROLES for page in PAGES if page.method == method and not higher(page.role, than=role)
+    ]
+    names = [f"{role}-{title(page)}" for role, page in pairs]
+    return pytest.mark.parametrize(("role_site", "page"), pairs, indirect=["role_site"], ids=names, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +51,7 @@ async def site(
         yield opened
 
 
-@pytest.fixture(scope="module", params=ROLES)
+@pytest.fixture(scope="module")
 async def role_site(
     request: pytest.FixtureRequest,
     template: DatabaseUrls,
@@ -82,16 +92,14 @@ async def test_a_lower_role_is_refused(site: Site, page: Page) -> None:
     assert await site.digest() == before
 
 
-@ADDRESSES
+@pytest.mark.parametrize("page", [page for page in PAGES if page.path != "/inbox/sign-out"], ids=title)
 async def test_another_tenants_manager_finds_nothing(site: Site, page: Page) -> None:
-    if page.path == "/inbox/sign-out":
-        pytest.skip("it is about one's own session only")
     stranger, path, before = site.browsers["other manager"], site.path(page), await site.our_digest()
     answer = await stranger.ask(page.method, path)
     assert not [word for word in OURS if word in answer.text]
     assert await site.our_digest() == before
     if "{" in page.path:  # not even that there is such a thing
-        nothing = await stranger.ask(page.method, fill(page.path, dict.fromkeys(site.ids, NOBODYS)))
+        nothing = await stranger.ask(page.method, site.path(page, instead=NOBODYS))
         assert without_ids(answer.text, site) == without_ids(nothing.text, site)
         assert answer.status_code == nothing.status_code
 
@@ -118,22 +126,19 @@ async def test_a_forged_form_is_refused(site: Site, page: Page, forged: str) -> 
     assert await site.digest() == before
 
 
-@READING
-async def test_who_may_reads_and_reading_changes_nothing(role_site: tuple[Role, Site], page: Page) -> None:
+@allowed("GET")
+async def test_who_may_reads_and_reading_changes_nothing_but_the_log(role_site: tuple[Role, Site], page: Page) -> None:
     role, site = role_site
-    if higher(page.role, than=role):
-        pytest.skip("refused, as another test says")
     before = await site.digest()
     answer = await site.browsers[role].ask("GET", site.path(page))
     assert answer.status_code in {200, 204, 302, 303, 307}, answer.text
-    assert await site.digest() == before
+    if not page.path.endswith("/export"):  # that somebody has taken data out is recorded
+        assert await site.digest() == before
 
 
-@FORMS
+@allowed("POST")
 async def test_who_may_is_not_refused(role_site: tuple[Role, Site], page: Page) -> None:
     role, site = role_site
-    if higher(page.role, than=role):
-        pytest.skip("refused, as another test says")
     browser = await site.sign_in(role)
     answer = await browser.ask("POST", site.path(page))
     assert answer.status_code not in {401, 403, 405}
@@ -141,20 +146,20 @@ async def test_who_may_is_not_refused(role_site: tuple[Role, Site], page: Page) 
     assert not asks_to_sign_in(answer.status_code, answer.headers.get("location", "")) or "sign-out" in page.path
 
 
-@ADDRESSES
+@WITH_IDS
 async def test_an_id_that_is_none_or_nobodys_does_nothing(site: Site, page: Page) -> None:
-    if "{" not in page.path:
-        pytest.skip("its address has no id")
     before = await site.digest()
     for wrong in (NOBODYS, "x", "%00", "..%2f..", "'%20or%201=1--"):
-        answer = await site.browsers["manager"].ask(page.method, fill(page.path, dict.fromkeys(site.ids, wrong)))
+        answer = await site.browsers["manager"].ask(page.method, site.path(page, instead=wrong))
         assert answer.status_code < 500, wrong
     assert await site.digest() == before
 
 
 def without_ids(text: str, site: Site) -> str:
+    """Return a page without the ids of its address, where it repeats them."""
     for each in site.ids.values():
-        text = text.replace(each, NOBODYS)
+        if len(each) > 4:
+            text = re.sub(rf"\b{re.escape(each)}\b", NOBODYS, text)
     return text
 
 
