@@ -1,19 +1,28 @@
 """Runs: what operators list, cancel, take again and replay; and the figures counted from them."""
 
+import io
+import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
+from rich.console import Console
 
 from agent.decide import give_up
+from agent.errors import NightshiftError
 from agent.gather import Gathered
 from agent.replay import replay_turn, run_replay
 from agent.runs import ANSWERED, ENDED, NOT_FAILED, STAFFS, UNDER_WAY, cancel_run, retry_run
+from agent.settings import Settings
 from agent.store.figures import HOUR, count_hours, find_last_hour, list_unsettled_hours, sum_hours
 from agent.store.replays import find_replay, insert_replay
 from agent.store.runs import LOOK_BACK, RunFilter, list_runs, list_work
 from agent.types import ConversationId, TurnId
 from jobs.figures import keep_tenant_figures
-from tests.conftest import FakeClock
+from jobs.runs import run_cancel, run_list, run_retry, run_show
+from tests.conftest import DatabaseUrls, FakeClock
 from tests.integration.agents import Agent
 from tests.integration.outages import Outages, build_outages
 
@@ -262,3 +271,33 @@ class TestFigures:
             if due:
                 await keep_tenant_figures(agent.tenant_id, agent.deps)
         assert 3 <= len(counted) <= 6
+
+
+class TestCommandLine:
+    async def test_operators_list_show_cancel_and_retry(
+        self, agent: Agent, settings: Settings, database_urls: DatabaseUrls
+    ) -> None:
+        settings = settings.model_copy(update={"database_url": SecretStr(database_urls.app_url)})
+        slug = str(await agent.value("select slug from tenants"))
+        failed = await fail(agent)
+        waiting = await agent.hear("hola", sender="+34600000001")
+
+        async def told(work: Callable[[Console], Awaitable[None]]) -> str:
+            out = Console(file=io.StringIO(), width=300)
+            await work(out)
+            return out.file.getvalue()  # type: ignore[attr-defined, no-any-return]  # it is the StringIO above
+
+        listed = json.loads(await told(lambda out: run_list(settings, slug, RunFilter(), out, limit=5, as_json=True)))
+        assert [each["state"] for each in (*listed["work"], *listed["runs"])] == ["queued", "failed"]
+        table = await told(lambda out: run_list(settings, slug, RunFilter(state="failed"), out, limit=5, as_json=False))
+        assert "ValueError: broken" in table
+        shown = await told(lambda out: run_show(settings, slug, failed, out, as_json=False))
+        assert "< ¿cuánto cuesta?" in shown
+        assert "Cancelled" in await told(lambda out: run_cancel(settings, slug, waiting, out))
+        assert "wait to be answered" in await told(lambda out: run_retry(settings, slug, failed, out))
+        with pytest.raises(NightshiftError, match="Only a turn that failed"):
+            await told(lambda out: run_retry(settings, slug, failed, out))
+        with pytest.raises(NightshiftError, match="no state"):
+            await told(lambda out: run_list(settings, slug, RunFilter(state="odd"), out, limit=5, as_json=False))
+        with pytest.raises(NightshiftError, match="has no run"):
+            await told(lambda out: run_show(settings, slug, UUID(int=1), out, as_json=False))
