@@ -15,6 +15,7 @@ from agent.store import composing, timeline
 from agent.store.db import Tx
 from agent.store.mail import find_original
 from agent.store.media import find_served_media
+from agent.store.members import list_members
 from agent.store.timeline import Head, Listed, Place, Said
 from agent.types import ConversationId, MediaId, MessageId
 from channels.email_body import body_text
@@ -24,6 +25,7 @@ from channels.inbox.visit import Visit
 from channels.media_links import MediaKey, media_link
 
 MAX_ORIGINAL_CHARS = 60_000
+MAX_COLLEAGUES = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +61,8 @@ class ConversationView:
     window: ReplyWindow | None
     timeline: TimelineView
     drafts: Drafts
+    colleagues: Sequence[str]
+    """Names of other members, to be mentioned in notes."""
     undo: Said | None
     """A message of the reader's, sent from the page before, that can still be taken back."""
 
@@ -103,6 +107,7 @@ async def show(visit: Visit) -> Response:
             window=head.window(visit.deps.now()),
             timeline=await _view(tx, visit, head, said, new_after=seen_at),
             drafts=await load_drafts(tx, visit, conversation_id),
+            colleagues=[each.name for each in await list_members(tx) if each.id != visit.member.id][:MAX_COLLEAGUES],
             undo=await _undoable(tx, visit),
         )
     return visit.page("conversation.html", view=view)

@@ -240,6 +240,13 @@ function listen() {
   composer.addEventListener("click", (event) => {
     const chosen = event.target.closest("[data-insert]");
     if (chosen) insert(chosen.dataset.insert);
+    const mention = event.target.closest("[data-mention]");
+    if (mention) {
+      const area = field("note");
+      area.setRangeText(mention.dataset.mention, area.selectionStart, area.selectionEnd, "end");
+      area.focus();
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+    }
     const upTo = event.target.closest("[data-seen-up-to]");
     if (upTo?.closest("#template-result")) {
       window.htmx.trigger("#templates-menu", "toggle");
