@@ -4,7 +4,7 @@ import { syncRegion } from "./regions.js";
 
 const PARTS = ["queue-tabs", "queue-rows", "queue-foot"];
 const LEAST_MS = 400;
-const MINUTE_MS = 30_000;
+const HALF_MINUTE_MS = 30_000;
 
 const queue = document.getElementById("queue");
 const rows = document.getElementById("queue-rows");
@@ -32,11 +32,17 @@ function focusWithin() {
   return row && { id: row.id, index: [...rows.children].indexOf(row), isBox: document.activeElement.matches("input") };
 }
 
+/** Focus a control of the row at an index, or of the last before it; without rows, the page. */
+function focusRow(index, control) {
+  const row = rows.children[Math.min(Math.max(index, 0), rows.children.length - 1)];
+  (row?.querySelector(control) ?? document.getElementById("main")).focus({ preventScroll: true });
+}
+
 /** Focus what had it, or, if its row has gone, the row that took its place. */
 function restoreFocus(held) {
   if (!held || (document.activeElement !== document.body && !rows.contains(document.activeElement))) return;
-  const row = document.getElementById(held.id) ?? rows.children[Math.min(held.index, rows.children.length - 1)];
-  (held.isBox ? row?.querySelector("input") : row?.querySelector("a"))?.focus({ preventScroll: true });
+  const same = [...rows.children].findIndex((row) => row.id === held.id);
+  focusRow(same < 0 ? held.index : same, held.isBox ? "input" : "a");
 }
 
 /** Bring the parts of the page to what the server says. */
@@ -73,19 +79,24 @@ async function refresh() {
 }
 
 queue.addEventListener("changed", refresh);
-setInterval(refresh, MINUTE_MS); // what is counted down goes on though nothing happens
+setInterval(refresh, HALF_MINUTE_MS); // what is counted down goes on though nothing happens
 
 rows.addEventListener("change", showChosen);
 all?.addEventListener("change", () => {
   for (const box of boxes()) box.checked = all.checked;
   showChosen();
 });
+document.getElementById("queue-result").addEventListener("htmx:afterSwap", (event) => {
+  document.getElementById("announcer").textContent = event.target.textContent.trim();
+});
 form?.addEventListener("htmx:afterRequest", () => {
+  const first = boxes().findIndex((box) => box.checked);
   if (document.querySelector("#queue-result [data-changed]")) {
     for (const box of boxes()) box.checked = false;
     for (const field of form.querySelectorAll("#bulk-until, #bulk-label")) field.value = "";
   }
   showChosen();
+  if (!form.classList.contains("has-chosen")) focusRow(first, "a"); // the button that was pressed is no longer shown
   refresh();
 });
 // Enter in a field means the button beside it, not the form's first.

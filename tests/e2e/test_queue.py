@@ -68,6 +68,8 @@ async def test_new_work_appears_and_is_announced_while_choice_focus_and_words_st
         await page.get_by_placeholder("tomorrow 9").press("Enter")
         await expect(page.locator("#queue-result")).to_contain_text("1 snoozed until")
         await expect(page.locator(".work")).to_have_count(1, timeout=WITHIN_MS)
+        await expect(page.locator("#announcer")).to_contain_text("1 snoozed until")
+        await expect(page.locator(".work-link")).to_be_focused(timeout=WITHIN_MS)
         await expect(page.locator("#tab-snoozed")).to_contain_text("1")
         assert complaints == []
 
@@ -88,6 +90,7 @@ async def test_all_are_chosen_and_done_at_once_on_a_phone(site: InboxSite, brows
         await done.click()
         await expect(page.locator("#queue-result")).to_contain_text("3 done.")
         await expect(page.get_by_role("heading", name="Nothing needs a person")).to_be_visible(timeout=WITHIN_MS)
+        await expect(page.locator("#main")).to_be_focused()
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
