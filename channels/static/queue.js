@@ -10,6 +10,7 @@ const queue = document.getElementById("queue");
 const rows = document.getElementById("queue-rows");
 const form = document.getElementById("queue-form");
 const all = document.getElementById("queue-all");
+const result = document.getElementById("queue-result");
 const filters = document.getElementById("queue-filters");
 
 const boxes = () => [...rows.querySelectorAll('input[name="item"]')];
@@ -86,9 +87,22 @@ all?.addEventListener("change", () => {
   for (const box of boxes()) box.checked = all.checked;
   showChosen();
 });
-document.getElementById("queue-result").addEventListener("htmx:afterSwap", (event) => {
-  document.getElementById("announcer").textContent = event.target.textContent.trim();
+/** Say what came of an act, also that it did not. */
+function say(text) {
+  document.getElementById("announcer").textContent = text.trim();
+}
+const isTold = (xhr) => xhr.status < 500 && xhr.getResponseHeader("content-type")?.startsWith("text/html");
+result.addEventListener("htmx:beforeSwap", (event) => {
+  event.detail.shouldSwap ||= isTold(event.detail.xhr); // why the server refused is a part of a page, too
 });
+result.addEventListener("htmx:afterSwap", () => say(result.textContent));
+for (const failure of ["htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(failure, (event) => {
+    if (event.detail.target !== result || isTold(event.detail.xhr)) return;
+    result.textContent = result.dataset.failed;
+    say(result.dataset.failed);
+  });
+}
 form?.addEventListener("htmx:afterRequest", () => {
   const first = boxes().findIndex((box) => box.checked);
   if (document.querySelector("#queue-result [data-changed]")) {

@@ -65,6 +65,7 @@ async def test_new_work_appears_and_is_announced_while_choice_focus_and_words_st
         await expect(page.get_by_placeholder("tomorrow 9")).to_have_value("in 2 h")
         await expect(page.locator("#queue-chosen")).to_have_text("1 chosen")
 
+        await expect(page).to_have_title("(2) Queue · Nightshift", timeout=WITHIN_MS)  # and so announced
         await page.get_by_placeholder("tomorrow 9").press("Enter")
         await expect(page.locator("#queue-result")).to_contain_text("1 snoozed until")
         await expect(page.locator(".work")).to_have_count(1, timeout=WITHIN_MS)
@@ -108,3 +109,21 @@ async def test_a_filter_leads_to_its_address_and_the_sound_is_kept(site: InboxSi
         await page.reload()
         await expect(page.locator("#work")).to_have_attribute("data-sound", "bell")
         assert complaints == []
+
+
+async def test_an_act_that_fails_says_so_and_keeps_the_choice(site: InboxSite, browser: Browser) -> None:
+    await ask_for_person(site, 1)
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        await page.get_by_label("Choose all").check()
+        await page.route("**/inbox/queue", lambda route: route.abort())
+        await page.get_by_role("button", name="Done").click()
+        await expect(page.locator("#queue-result")).to_have_text("That did not work. Try again, or reload the page.")
+        await page.unroute("**/inbox/queue")
+        await page.locator("#queue-form").evaluate(
+            "(form) => form.querySelector('[name=do]').setAttribute('value', 'x')"
+        )
+        await page.get_by_role("button", name="Done").click()
+        await expect(page.locator("#queue-result")).to_contain_text("There is no such action here.")
+        await expect(page.locator("#announcer")).to_contain_text("There is no such action here.")
+        await expect(page.locator("#queue-chosen")).to_have_text("1 chosen")
