@@ -19,9 +19,11 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_contacts import build_contacts_app
 from jobs.cli_conversations import build_conversations_app
 from jobs.cli_media import build_media_app
 from jobs.cli_members import build_members_app
+from jobs.cli_runs import build_runs_app
 from jobs.cli_templates import build_templates_app
 
 app = typer.Typer(
@@ -33,8 +35,6 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants: the businesses we answer for.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
-contact_app = typer.Typer(help="Contacts: the prospects, and which of them are one person.", no_args_is_help=True)
-app.add_typer(contact_app, name="contact")
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -74,8 +74,10 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 app.add_typer(build_templates_app(_run, _settings, out), name="templates")
 app.add_typer(build_media_app(_run, _settings, out), name="media")
+app.add_typer(build_contacts_app(_run, _settings, out), name="contact")
 app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 app.add_typer(build_members_app(_run, _settings, out), name="member")
+app.add_typer(build_runs_app(_run, _settings, out), name="runs")
 
 
 @app.command("signin-link")
@@ -363,43 +365,6 @@ async def _stored_yaml(slug: str) -> str:
     if file is None:
         raise NightshiftError(f"The tenant {slug!r} was removed a moment ago.")
     return dump_tenant_file(file)
-
-
-Contact = Annotated[str, typer.Argument(help="A contact: its id, or one of its addresses.")]
-OfTenant = Annotated[str, typer.Option("--tenant", metavar="SLUG", help="Whose contact it is.")]
-
-
-@contact_app.command("show")
-def contact_show(
-    contact: Contact, tenant: OfTenant, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
-) -> None:
-    """Show who a contact is: addresses, conversations, what must not be written to, and who they may be besides."""
-    from jobs.contacts import run_show
-
-    _run(run_show(_settings(), tenant, contact, out, as_json=as_json))
-
-
-@contact_app.command("merge")
-def contact_merge(
-    contact: Contact,
-    other: Annotated[str, typer.Argument(help="The contact that becomes part of it: id or address.")],
-    tenant: OfTenant,
-) -> None:
-    """Make two contacts one person: conversations go on, and what protects either protects both."""
-    from jobs.contacts import run_merge
-
-    _run(run_merge(_settings(), tenant, contact, other, out))
-
-
-@contact_app.command("unmerge")
-def contact_unmerge(
-    contact: Annotated[str, typer.Argument(help="The id of the contact that was merged into another.")],
-    tenant: OfTenant,
-) -> None:
-    """Part a contact from the one it was merged into: each address goes back with its conversations."""
-    from jobs.contacts import run_unmerge
-
-    _run(run_unmerge(_settings(), tenant, contact, out))
 
 
 def main() -> None:

@@ -1,12 +1,17 @@
-"""The commands about contacts: show, merge, part. What they do is in `agent/store`."""
+"""The commands about contacts: show, merge, part, export, erase. What they do is in `agent`."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 
+from agent.erasure import erase_contact
 from agent.errors import NightshiftError
 from agent.settings import Settings
+from agent.store.contact_export import export_contact
 from agent.store.contacts import (
     ContactCard,
     ContactSuppression,
@@ -16,6 +21,7 @@ from agent.store.contacts import (
     suggest_merges,
 )
 from agent.store.db import Tx
+from agent.store.events import insert_event
 from agent.store.merges import merge_contacts, unmerge_contacts
 from agent.types import ContactId
 from jobs.wiring import open_tenant
@@ -63,6 +69,58 @@ async def run_unmerge(settings: Settings, slug: str, merged: str, out: Console) 
         merged_id = await find_named(opened.tx, merged)
         kept_id = await unmerge_contacts(opened.tx, merged_id, actor=ACTOR)
     out.print(f"{merged_id} and {kept_id} are two contacts again.")
+
+
+async def run_export(settings: Settings, slug: str, contact: str, file: Path | None, out: Console) -> None:
+    """Write all that is held of a contact as JSON, to a file or to standard output.
+
+    Raises:
+        NightshiftError: there is no such tenant or contact, or the file cannot be written.
+    """
+    async with open_tenant(settings, slug) as opened:
+        contact_id = await find_named(opened.tx, contact)
+        held = await export_contact(opened.tx, contact_id)
+        data = {"contact": str(contact_id)}
+        await insert_event(opened.tx, opened.tenant.id, "contact.exported", actor=ACTOR, data=data)
+    text = json.dumps(held, ensure_ascii=False, indent=1)
+    if file is None:
+        out.print(text, markup=False)
+        return
+    try:
+        await asyncio.to_thread(file.write_text, text, encoding="utf-8")
+    except OSError as exc:
+        raise NightshiftError(f"Cannot write {file}: {exc.strerror}.") from exc
+    out.print(f"{contact_id}: {sum(map(len, held.values()))} rows written to {file}", markup=False)
+
+
+async def run_erase(
+    settings: Settings, slug: str, contact: str, out: Console, confirm: Callable[[str], None], *, as_json: bool
+) -> None:
+    """Erase a contact for good. `confirm` asks whether that is meant, and raises if not.
+
+    Raises:
+        NightshiftError: there is no such tenant or contact, or they are part of another one.
+    """
+    async with open_tenant(settings, slug) as opened:
+        contact_id = await find_named(opened.tx, contact)
+        card = await get_contact_card(opened.tx, contact_id)
+        tenant_id = opened.tenant.id
+    confirm(
+        f"Erase {card.name or '(no name)'} ({contact_id}) with {sum(each.messages for each in card.threads)} messages?"
+    )
+    async with open_tenant(settings, slug) as opened:
+        erased = await erase_contact(opened.tx, tenant_id, contact_id, actor=ACTOR)
+    if as_json:
+        out.print_json(json.dumps(asdict(erased)))
+        return
+    held = erased.holdings
+    out.print(
+        f"{contact_id} is erased: {held.messages} messages, {held.files} files, {held.conversations} conversations; "
+        f"{erased.opt_outs} opted-out addresses are kept as hashes.",
+        markup=False,
+    )
+    if held.trace_ids:
+        out.print("Traces of theirs, to be deleted in Langfuse:", *held.trace_ids, sep="\n  ", markup=False)
 
 
 async def find_named(tx: Tx, name: str) -> ContactId:

@@ -30,6 +30,7 @@ OF_CONVERSATION = (
     "notes",
     "staff_drafts",
     "holding_lines",
+    "uploads",
     "events",
 )
 OF_MESSAGE = ("media", "mail_originals", "mail_events", "deliveries", "delivery_statuses")

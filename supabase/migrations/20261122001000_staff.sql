@@ -550,7 +550,7 @@ grant update (data) on events to nightshift_app;
 -- Finding contacts by name, whatever the accents and the case.
 create function fold_name(p_name text) returns text
     language sql immutable set search_path = ''
-    return regexp_replace(normalize(lower(p_name), NFKD), U&'[\0300-\036F]', '', 'g');
+    return lower(regexp_replace(normalize(p_name, NFKD), U&'[\0300-\036F]', '', 'g'));
 comment on function fold_name is 'A name as it is looked for: in lower case, without accents.';
 alter table contacts add column name_folded text;
 update contacts set name_folded = fold_name(name) where name is not null;
@@ -580,7 +580,7 @@ begin
     end if;
     -- Two managers who demote each other at the same moment: the second sees what the first has done.
     perform pg_advisory_xact_lock(hashtextextended('last manager ' || old.tenant_id, 0));
-    if exists (select from public.tenants where id = old.tenant_id) and not exists (
+    if (tg_op = 'UPDATE' or exists (select from public.tenants where id = old.tenant_id)) and not exists (
         select from public.members
         where tenant_id = old.tenant_id and role = 'manager' and disabled_at is null) then
         raise exception 'the last manager of a tenant must stay one' using errcode = 'restrict_violation';

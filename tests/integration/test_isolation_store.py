@@ -24,8 +24,6 @@ from agent.store import (
     batches,
     composing,
     consent,
-    contact_export,
-    contact_list,
     contacts,
     conversations,
     db,
@@ -33,7 +31,6 @@ from agent.store import (
     desk,
     desk_changes,
     drains,
-    erasure,
     escalations,
     events,
     figures,
@@ -54,6 +51,7 @@ from agent.store import (
     runs,
     saved_views,
     senders,
+    sessions,
     simulator,
     spending,
     summaries,
@@ -86,6 +84,8 @@ from agent.types import (
 )
 from agent.urgency import Urgency
 from tests.factories import make_contact, make_conversation, make_inbound, make_message
+from tests.integration.office_attacks import OFFICE_ATTACKS
+from tests.integration.review_attacks import REVIEW_ATTACKS
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
@@ -206,6 +206,7 @@ async def taken_back(tx: Tx, b: Rows) -> object:
 
 
 STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
+    **OFFICE_ATTACKS,
     composing.find_draft: lambda tx, _, b: composing.find_draft(tx, b.idle, b.member, "reply"),
     composing.save_draft: lambda tx, _, b: composing.save_draft(tx, staff_of(b), b.idle, "reply", "Secret", base=None),
     composing.replace_draft: lambda tx, _, b: composing.replace_draft(tx, staff_of(b), b.idle, "reply", "Mine"),
@@ -235,6 +236,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     uploads.insert_upload: lambda tx, _, b: uploads.insert_upload(tx, staff_of(b), upload_of(b)),
     uploads.list_uploads: lambda tx, _, b: uploads.list_uploads(tx, b.member, [MediaId(b.done)]),
     uploads.attach_uploads: lambda tx, _, b: uploads.attach_uploads(tx, b.pending, b.member, [MediaId(b.done)]),
+    **REVIEW_ATTACKS,
 }
 """What staff's pages read and write of a conversation."""
 
@@ -244,13 +246,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
     contacts.find_contact: lambda tx, _, b: contacts.find_contact(tx, str(b.contact)),
     contacts.get_contact_card: lambda tx, _, b: contacts.get_contact_card(tx, b.contact),
-    contact_list.list_contacts: lambda tx, _, b: listed_of(tx, b),
-    contact_list.list_timeline: lambda tx, _, b: contact_list.list_timeline(tx, b.contact),
-    contact_export.export_contact: lambda tx, _, b: contact_export.export_contact(tx, b.contact),
-    erasure.lock_contact: lambda tx, _, b: erasure.lock_contact(tx, b.merged),
-    erasure.read_holdings: lambda tx, _, b: holds(tx, b),
-    erasure.keep_opt_outs: lambda tx, _, b: erasure.keep_opt_outs(tx, b.contact),
-    erasure.delete_contact: lambda tx, _, b: erasure.delete_contact(tx, b.contact),
     contacts.suggest_merges: lambda tx, _, b: contacts.suggest_merges(tx, b.contact),
     conversations.claim: lambda tx, tenant, b: conversations.claim(tx, tenant, b.queued, new_id(), 30),
     conversations.seconds_until_due: lambda tx, _, b: seconds_until_due(tx, b),
@@ -449,6 +444,9 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
 }
 
 WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
+    sessions.find_session: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
+    sessions.use_signin_link: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
+    sessions.count_attempt: "belongs to no tenant",
     db.set_tenant: "is the scope",
     composing.list_canned_replies: "takes no ids: lists what the transaction sees (test_isolation.py)",
     composing.list_due_hand_backs: "likewise",
@@ -466,6 +464,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     tenants.find_tenant_file: "needs a whole tenant file: has a test of its own",
     tenants.get_tenant_file: "likewise",
     tenants.TenantCache.get: "likewise",
+    tenants.update_published: "likewise, and changes a tenant only with its own rights",
     tenants.save_tenant_file: "likewise; enters the scope of the file's tenant, for operators",
     inbound.store_inbound: "finds the tenant by the address, before there is a scope: test_webhooks.py",
     mail.find_account: "finds the tenant by the address, before there is a scope: test_email_mail.py",
@@ -514,14 +513,6 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
 async def seconds_until_due(tx: Tx, b: Rows) -> bool:
     """Whether anything is told at all: 0 seconds is an answer, too."""
     return await conversations.seconds_until_due(tx, b.queued) is not None
-
-
-async def listed_of(tx: Tx, b: Rows) -> list[str | None]:
-    return [each.name for each in await contact_list.list_contacts(tx, b.slug)]
-
-
-async def holds(tx: Tx, b: Rows) -> bool:
-    return (await erasure.read_holdings(tx, b.contact)).conversations > 0
 
 
 def staff_of(b: Rows) -> Member:
