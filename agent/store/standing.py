@@ -30,8 +30,9 @@ async def read_standing(tx: Tx, now: datetime) -> Standing:
         """select count(*)::int as requests, min(waiting_since) as oldest_request_at,
                   count(*) filter (where due_at < %(now)s
                                    and (snoozed_until is null or snoozed_until <= %(now)s))::int as overdue,
-                  (select count(*) from messages where tenant_id = (select current_tenant())
-                      and state in ('pending', 'sending'))::int as outbox
+                  ((select count(*) from messages where tenant_id = (select current_tenant()) and state = 'pending')
+                   + (select count(*) from messages where tenant_id = (select current_tenant())
+                      and state = 'sending'))::int as outbox  -- one by one: each has its index
            from escalations where tenant_id = (select current_tenant()) and state = 'open'""",
         {"now": now},
     )

@@ -403,6 +403,17 @@ create index turns_failed on turns (tenant_id, created_at desc, id desc) where s
 create index conversations_at_work on conversations (tenant_id, id) where turn_state <> 'idle';
 create index escalations_day on escalations (tenant_id, created_at);
 
+-- As before; each state of the outbox is counted by its own index, where both at once would be looked for in every message.
+create or replace function backlog() returns table (queued bigint, running bigint, oldest_wake_at timestamptz, outbox bigint)
+    language sql stable security definer set search_path = ''
+as $$
+    select (select count(*) from public.conversations where turn_state = 'queued'),
+           (select count(*) from public.conversations where turn_state = 'running'),
+           (select min(wake_at) from public.conversations where turn_state = 'queued'),
+           (select count(*) from public.messages where state = 'pending')
+           + (select count(*) from public.messages where state = 'sending')
+$$;
+
 create table replays (
     id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,
