@@ -14,6 +14,7 @@ from uuid import UUID
 from agent.check import dump_verdicts
 from agent.gather import load_answered_turn
 from agent.guardrails import binding, check_all, warnings, worst
+from agent.guardrails.published_once import once_for
 from agent.ids import new_id
 from agent.markup import format_for
 from agent.members import Member
@@ -24,7 +25,7 @@ from agent.staff_files import why_not_attached
 from agent.store import desk, events, outbox, reviews, uploads
 from agent.store.db import Tx
 from agent.store.reviews import Review
-from agent.types import Candidate, ConversationId, MediaId, MessageId, Passage, Turn, Verdict
+from agent.types import Candidate, ConversationId, MediaId, MemberId, MessageId, Passage, Tenant, Turn, Verdict
 
 UNDO = timedelta(seconds=10)
 """How long a sent text can be taken back."""
@@ -177,8 +178,17 @@ def render_staff_text(wanted: StaffText, turn: Turn, now: datetime) -> Candidate
 
 def introduce(member: Member, turn: Turn) -> Turn:
     """Let the guardrails know who writes: a member's own name needs no other source."""
-    known = Passage(id=f"member-{member.id}", kind="fact", text={turn.tenant.default_language: member.name})
-    return replace(turn, tenant=replace(turn.tenant, passages=(*turn.tenant.passages, known)))
+    introduced, key = _introduced(turn.tenant), (member.id, member.name)
+    if key not in introduced:
+        known = Passage(id=f"member-{member.id}", kind="fact", text={turn.tenant.default_language: member.name})
+        introduced[key] = replace(turn.tenant, passages=(*turn.tenant.passages, known))
+    return replace(turn, tenant=introduced[key])
+
+
+@once_for
+def _introduced(_tenant: Tenant) -> dict[tuple[MemberId, str], Tenant]:
+    """Return a tenant as its members are known in it: what rules read from a tenant they keep by the very object."""
+    return {}
 
 
 def edit_distance(draft: str, sent: str) -> float:
