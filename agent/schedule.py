@@ -52,14 +52,14 @@ def next_open(windows: Sequence[Window], after: datetime) -> datetime | None:
 
 def after_open_time(window: Window, start: datetime, length: timedelta) -> datetime | None:
     """Return when a window has been open for `length` since `start` (UTC); None: not within `HORIZON`."""
-    day, left = start.astimezone(window.zone).date(), length
-    while day - start.astimezone(window.zone).date() <= HORIZON:
-        for opens, closes in _opening_times(window, day):
-            begins = max(opens, start)
+    first, at, left = start.astimezone(window.zone).date(), start, length
+    for days in range(HORIZON.days + 1):
+        for opens, closes in _opening_times(window, first + days * _DAY):
+            begins = max(opens, at)
             if closes - begins >= left:
                 return begins + left
             left -= max(closes - begins, timedelta())
-        day += _DAY
+            at = max(at, closes)  # openings may overlap
     return None
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.schedule import HORIZON, Window, is_open, next_open, weekly
+from agent.schedule import HORIZON, Window, after_open_time, is_open, next_open, weekly
 from agent.types import OpeningHours
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -127,3 +127,57 @@ def test_opening_is_the_first_minute_around_clock_changes(zone: str, around: str
         upcoming = minute if is_open(place, minute) else upcoming
         if upcoming and minute.minute % 20 == 0:
             assert next_open(place, minute) == upcoming
+
+
+@pytest.mark.parametrize(
+    ("start", "minutes", "expected"),
+    [
+        pytest.param("2026-11-18T10:00", 90, "2026-11-18T11:30", id="within a day"),
+        pytest.param("2026-11-18T18:30", 60, "2026-11-19T08:30", id="over the night"),
+        pytest.param("2026-11-18T05:00", 60, "2026-11-18T09:00", id="from before the opening"),
+        pytest.param("2026-11-20T18:30", 60, "2026-11-23T08:30", id="over the weekend"),
+        pytest.param("2026-11-18T18:00", 60, "2026-11-18T19:00", id="to the minute of closing"),
+        pytest.param("2026-03-27T18:30", 60, "2026-03-30T07:30", id="over the change to summer time"),
+        pytest.param("2026-10-23T17:30", 60, "2026-10-26T08:30", id="over the change to winter time"),
+    ],
+)
+def test_open_time_is_counted_by_the_wall_clock(start: str, minutes: int, expected: str) -> None:
+    found = after_open_time(
+        Window(zone=MADRID, openings=weekly(WEEKDAYS)),
+        datetime.fromisoformat(start).replace(tzinfo=UTC),
+        timedelta(minutes=minutes),
+    )
+    assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("hours", "days"), [((), 1), (DAILY, 60)], ids=["never open", "longer than the horizon"])
+def test_open_time_that_does_not_come_is_none(hours: tuple[OpeningHours, ...], days: int) -> None:
+    start = datetime(2026, 11, 18, tzinfo=UTC)
+    assert after_open_time(Window(zone=MADRID, openings=weekly(hours)), start, timedelta(days=days)) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    zone=st.sampled_from(ZONES),
+    hours=st.lists(openings(), min_size=1, max_size=5),
+    start=INSTANTS,
+    minutes=st.integers(1, 300),
+)
+def test_so_many_minutes_are_open_until_then(
+    zone: str, hours: list[OpeningHours], start: datetime, minutes: int
+) -> None:
+    place = Window(zone=ZoneInfo(zone), openings=weekly(hours))
+    found = after_open_time(place, start, timedelta(minutes=minutes))
+    if found is not None:
+        assert found - start >= timedelta(minutes=minutes)
+        assert is_open([place], found - timedelta(microseconds=1))
+
+
+def test_openings_that_overlap_are_counted_once() -> None:
+    day = [OpeningHours(weekday=2, start=time(9), end=time(12)), OpeningHours(weekday=2, start=time(10), end=time(13))]
+    found = after_open_time(
+        Window(zone=ZoneInfo("UTC"), openings=weekly(day)),
+        datetime(2026, 11, 18, 9, tzinfo=UTC),
+        timedelta(hours=4),
+    )
+    assert found == datetime(2026, 11, 18, 13, tzinfo=UTC)
