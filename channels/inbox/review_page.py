@@ -64,9 +64,12 @@ class ReviewView:
 
 
 async def show_next(visit: Visit) -> Response:
-    """Go to the request that is to be seen next; say so if there is none."""
+    """Go to the request that is to be seen next, or next after the one that is skipped; say so if there is none."""
+    skipped, now, member_id = _id(visit.query("after", longest=40)), visit.deps.now(), visit.member.id
     async with visit.tx() as tx:
-        found = await review_cards.find_next_request(tx, visit.deps.now(), member_id=visit.member.id)
+        found = await review_cards.find_next_request(tx, now, after=skipped, member_id=member_id)
+        if found is None and skipped:  # there is no other
+            found = await review_cards.find_next_request(tx, now, member_id=member_id)
     sent = visit.query("sent", longest=40)
     if visit.is_fragment:
         return visit.page("_review_news.html", found=found)

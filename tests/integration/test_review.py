@@ -273,6 +273,16 @@ async def test_next_passes_over_what_colleagues_mind(bare_desk: Desk) -> None:
     assert gone_on.headers["hx-redirect"] == f"/inbox/conversations/{third}"
 
 
+async def test_a_request_can_be_skipped_and_the_only_one_comes_back(bare_desk: Desk) -> None:
+    for number in range(2):
+        await bare_desk.escalate(sender=f"+3460011100{number}")
+    first = (await bare_desk.ana.get("/inbox/review")).headers["location"]
+    second = (await bare_desk.ana.get(f"/inbox/review?after={first[-36:]}")).headers["location"]
+    assert first != second
+    await bare_desk.agent.change("update escalations set state = 'resolved' where id = %s", first[-36:])
+    assert (await bare_desk.ana.get(f"/inbox/review?after={second[-36:]}")).headers["location"] == second
+
+
 async def test_a_stopped_contact_cannot_be_written_to_whatever_is_clicked(bare_desk: Desk) -> None:
     conversation_id = await bare_desk.escalate()
     seen = await bare_desk.card(conversation_id)
