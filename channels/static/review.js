@@ -13,9 +13,9 @@ function isTyping(target) {
   return target.closest("textarea, select, [contenteditable], input:not([type=radio]):not([type=checkbox])") !== null;
 }
 
-/** Whether an element can be used as things stand; what closed panels hold cannot. */
+/** Whether an element can be used as things stand: what “More” holds can, closed too; what other closed panels hold cannot. */
 function isUsable(element) {
-  return !element.disabled && element.checkVisibility();
+  return !element.disabled && (element.checkVisibility() || element.closest("#review-more") !== null);
 }
 
 function find(attribute, keys) {
