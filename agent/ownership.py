@@ -46,7 +46,7 @@ async def take_over(
         "conversation.taken_over",
         actor=member.actor,
         conversation_id=conversation_id,
-        data={"until": until.isoformat() if until else None},
+        data={"until": until.isoformat() if until else None, "announced": announce is not None},
     )
 
 
@@ -85,8 +85,9 @@ async def _hand_back_if_due(tx: Tx, tenant_id: TenantId, conversation_id: Conver
     await desk.lock_desk(tx, conversation_id)
     if conversation_id not in await list_due_hand_backs(tx, deps.now()):
         return False
+    announce = await desk.was_announced(tx, conversation_id)  # who was told of the one is told of the other
     await desk.resolve_escalation(tx, conversation_id, "handed_back", None, deps.now())
-    await _let_agent_answer(tx, tenant_id, conversation_id, deps, actor=CLOCK, announce=False)
+    await _let_agent_answer(tx, tenant_id, conversation_id, deps, actor=CLOCK, announce=announce)
     return True
 
 

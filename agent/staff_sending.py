@@ -253,7 +253,7 @@ async def commit(tx: Tx, wanted: StaffText, checked: Checked, member: Member, de
     await desk.mark_as_staffs(tx, message_id, member.id, undo_until=undo_until)
     escalation_id = await desk.resolve_escalation(tx, wanted.conversation_id, "answered", member.id, now)
     if wanted.take_over:
-        await desk.set_owner(tx, wanted.conversation_id, "staff", assignee_id=member.id)
+        await _take_over(tx, wanted.conversation_id, checked.turn, member)
     review = _review(wanted, checked, member, message_id, escalation_id) if wanted.draft is not None else None
     if review:
         await record_review(tx, review, member.actor)
@@ -274,6 +274,16 @@ async def commit(tx: Tx, wanted: StaffText, checked: Checked, member: Member, de
         undo_until=undo_until,
         trace_id=checked.turn.trace_id,
         review=review,
+    )
+
+
+async def _take_over(tx: Tx, conversation_id: ConversationId, turn: Turn, member: Member) -> None:
+    """Let the writer answer from now on; nobody is told so who knew it."""
+    if turn.conversation.owner == "staff":
+        return
+    await desk.set_owner(tx, conversation_id, "staff", assignee_id=member.id)
+    await events.insert_event(
+        tx, member.tenant_id, "conversation.taken_over", actor=member.actor, conversation_id=conversation_id
     )
 
 

@@ -149,6 +149,17 @@ async def list_unanswered_turns(tx: Tx, conversation_id: ConversationId) -> Sequ
     return [row["id"] for row in await cursor.fetchall()]
 
 
+async def was_announced(tx: Tx, conversation_id: ConversationId) -> bool:
+    """Whether the prospect was told when staff took the conversation over last."""
+    row = await fetch_one(
+        tx,
+        """select coalesce((data->>'announced')::boolean, false) as announced from events
+           where conversation_id = %s and kind = 'conversation.taken_over' order by id desc limit 1""",
+        (conversation_id,),
+    )
+    return bool(row and row["announced"])
+
+
 async def has_unread(tx: Tx, conversation_id: ConversationId) -> bool:
     """Whether messages wait for a turn."""
     row = await fetch_one(

@@ -352,4 +352,12 @@ async function adoptVersion(mode) {
   return draft;
 }
 
-if (composer) listen();
+function chooseByHash() {
+  if (location.hash === "#note" || location.hash === "#reply") choose(location.hash.slice(1));
+}
+
+if (composer) {
+  listen();
+  chooseByHash();
+  addEventListener("hashchange", chooseByHash);
+}

@@ -260,6 +260,8 @@ async def test_taking_over_for_a_time_is_told_and_ends_by_the_clock(talk: Talk, 
     assert await hand_back_due(talk.agent.deps) == 1
     assert await hand_back_due(talk.agent.deps) == 0
     assert await talk.agent.value("select owner from conversations") == "agent"
+    await talk.agent.send_all()
+    assert any("asistente automático" in each.text for each in talk.agent.sender.taken)
     actor = await talk.agent.value("select actor from events where kind = 'conversation.handed_back'")
     assert actor == CLOCK
 

@@ -205,6 +205,13 @@ async def taken_back(tx: Tx, b: Rows) -> object:
     return await desk.take_back_message(tx, b.pending, AT)
 
 
+async def announced(tx: Tx, tenant: TenantId, b: Rows) -> bool:
+    await events.insert_event(
+        tx, tenant, "conversation.taken_over", actor="staff", conversation_id=b.idle, data={"announced": True}
+    )
+    return await desk.was_announced(tx, b.idle) and tenant == b.tenant
+
+
 STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     **OFFICE_ATTACKS,
     composing.find_draft: lambda tx, _, b: composing.find_draft(tx, b.idle, b.member, "reply"),
@@ -223,6 +230,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     desk.mark_as_staffs: lambda tx, _, b: desk.mark_as_staffs(tx, b.pending, b.member, undo_until=AT),
     desk.take_back_message: lambda tx, _, b: taken_back(tx, b),
     desk.list_seqs_after: lambda tx, _, b: desk.list_seqs_after(tx, b.idle, 0),
+    desk.was_announced: announced,
     desk.has_unread: lambda tx, _, b: desk.has_unread(tx, b.queued),
     media.list_sent_files: lambda tx, _, b: media.list_sent_files(tx, b.read),
     messages.has_inbound_after: lambda tx, _, b: messages.has_inbound_after(tx, b.idle, 0),
