@@ -101,11 +101,11 @@ class Chart:
     @property
     def bars(self) -> Iterator[Bar]:
         """The pieces of all columns, from the bottom up."""
-        step = WIDTH / max(len(self.columns), 1)
+        step, top = WIDTH / max(len(self.columns), 1), self.top
         for place, column in enumerate(self.columns):
             floor = float(HEIGHT)
             for each in self.series:
-                height = HEIGHT * each.values[place] / self.top
+                height = HEIGHT * each.values[place] / top
                 floor -= height
                 if height:
                     yield Bar(

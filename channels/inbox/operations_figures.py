@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton, format_time
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 
 from agent.budgets import MICRO_PER_USD
 from agent.figures import add_up, approval, automation, editing, group, percentiles
@@ -236,7 +237,7 @@ def _charts(loaded: _Loaded, tenant: Tenant, period: _Period, visit: Visit) -> l
             title=say(N_("Spent on models")),
             columns=loaded.columns,
             series=loaded.series("spend", TIERS, visit),
-            write=lambda value: _usd(value, visit),
+            write=cache(lambda value: _usd(value, visit)),
             limits=limits,
         ),
     ]
@@ -276,7 +277,7 @@ def _cause(name: str, visit: Visit) -> str:
 def _number(visit: Visit) -> Write:
     """Return what writes whole numbers the reader's way."""
     locale = visit.reader.language
-    return lambda value: format_decimal(value, locale=locale)
+    return cache(lambda value: format_decimal(value, locale=locale))
 
 
 def _percent(percent: int | None) -> str:
@@ -285,10 +286,8 @@ def _percent(percent: int | None) -> str:
 
 def _usd(microusd: int, visit: Visit) -> str:
     """Write micro-dollars: whole cents, finer below ten of them."""
-    fine = 0 < microusd < MICRO_PER_USD // 10
-    pattern = "¤#,##0.0000" if fine else "¤#,##0.00"
-    amount = Decimal(microusd) / MICRO_PER_USD
-    return format_currency(amount, "USD", pattern, locale=visit.reader.language, currency_digits=False)
+    pattern = "#,##0.0000" if 0 < microusd < MICRO_PER_USD // 10 else "#,##0.00"
+    return f"${format_decimal(Decimal(microusd) / MICRO_PER_USD, pattern, locale=visit.reader.language)}"
 
 
 def _seconds(seconds: float, visit: Visit) -> str:
