@@ -13,7 +13,7 @@ function isTyping(target) {
   return target.closest("textarea, select, [contenteditable], input:not([type=radio]):not([type=checkbox])") !== null;
 }
 
-/** Whether an element can be used as things stand: what “More” holds can, closed too; what other closed panels hold cannot. */
+/** Whether an element can be used as things stand: what “More” holds can, closed too; what else is closed cannot. */
 function isUsable(element) {
   return !element.disabled && (element.checkVisibility() || element.closest("#review-more") !== null);
 }
@@ -77,7 +77,8 @@ document.addEventListener(
   (event) => {
     const panel = event.target;
     if (!(panel instanceof HTMLDetailsElement) || !panel.open || !panel.matches(".review-panel")) return;
-    const field = panel.querySelector(".review-sheet textarea:not(:disabled), .review-sheet input[type=radio], .review-sheet button");
+    const first = ["textarea:not(:disabled)", "input[type=radio]", "button"];
+    const field = panel.querySelector(first.map((each) => `.review-sheet ${each}`).join());
     if (field && !panel.contains(document.activeElement?.closest(".review-sheet"))) field.focus();
     if (field instanceof HTMLTextAreaElement) field.setSelectionRange(field.value.length, field.value.length);
   },
@@ -135,12 +136,12 @@ document.addEventListener("submit", (event) => {
 /** Show the card as it stands now: on its page the page again, on the conversation's only the card. */
 function renew() {
   const shown = card();
-  if (shown.dataset.place === "page") location.replace(location.pathname);
-  else htmx.ajax("GET", shown.dataset.path ?? `/inbox/conversations/${talk()}/review`, { target: "#review-slot", swap: "innerHTML" });
-}
-
-function talk() {
-  return document.getElementById("review-state").dataset.live;
+  if (shown.dataset.place === "page") {
+    location.replace(location.pathname);
+    return;
+  }
+  const conversation = document.getElementById("review-state").dataset.live;
+  htmx.ajax("GET", `/inbox/conversations/${conversation}/review`, { target: "#review-slot", swap: "innerHTML" });
 }
 
 /** Whether somebody is in the middle of something on the card. */
