@@ -56,7 +56,7 @@ THINGS: Mapping[str, str] = {
     "contacts/{contact}": "select id from contacts where name like 'Prospect%'",
     "items/{sku}": "select sku from catalogue_items order by position",
     "catalogue/{kind}": "select 'facts'",
-    "{kind}/{key}": "select key from passages where kind = 'fact' order by position",
+    "{kind}/{key}": "select key from passages where kind = 'fact' and key not in ('offer', 'contact') order by key",
     "changes/{change}": "select id from settings_changes",
     "runs/{run}": "select id from turns where state = 'done'",
     "members/{member}": "select id from members",
