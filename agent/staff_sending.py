@@ -22,7 +22,7 @@ from agent.ports import StaffDeps
 from agent.prices import PriceReferenceError, choose_currency, local_date, render
 from agent.reviewing import record_review, score_review
 from agent.staff_files import why_not_attached
-from agent.store import desk, events, outbox, reviews, uploads
+from agent.store import desk, events, outbox, uploads
 from agent.store.db import Tx
 from agent.store.reviews import Review
 from agent.types import Candidate, ConversationId, MediaId, MemberId, MessageId, Passage, Tenant, Turn, Verdict
@@ -202,9 +202,9 @@ async def take_back(message_id: MessageId, member: Member, deps: StaffDeps) -> C
         conversation_id = await desk.take_back_message(tx, message_id, deps.now())
         if conversation_id is None:
             return None
-        review = await reviews.find_review_of(tx, message_id)
-        if review and review.escalation_id:
-            await desk.reopen_escalation(tx, conversation_id, review.escalation_id)
+        answered = await desk.find_answered_escalation(tx, message_id)
+        if answered:
+            await desk.reopen_escalation(tx, conversation_id, answered)
         await events.insert_event(
             tx,
             member.tenant_id,

@@ -96,6 +96,18 @@ async def resolve_escalation(
     return None if row is None else row["id"]
 
 
+async def find_answered_escalation(tx: Tx, message_id: MessageId) -> UUID | None:
+    """Return the request that a text of staff answered: it was closed as the text was written; None: none was open."""
+    row = await fetch_one(
+        tx,
+        """select e.id from messages m join escalations e on e.conversation_id = m.conversation_id
+           where m.id = %s and m.author = 'staff' and e.state = 'resolved' and e.resolution = 'answered'
+             and e.resolved_at = m.created_at""",
+        (message_id,),
+    )
+    return None if row is None else row["id"]
+
+
 async def reopen_escalation(tx: Tx, conversation_id: ConversationId, escalation_id: UUID) -> bool:
     """Open a request again, if no other has come since."""
     cursor = await tx.execute(

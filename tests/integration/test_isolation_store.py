@@ -205,6 +205,12 @@ async def taken_back(tx: Tx, b: Rows) -> object:
     return await desk.take_back_message(tx, b.pending, AT)
 
 
+async def answered(tx: Tx, b: Rows) -> object:
+    await desk.resolve_escalation(tx, b.idle, "answered", b.member, AT)
+    await tx.execute("update messages set author = 'staff' where id = %s", (b.pending,))
+    return await desk.find_answered_escalation(tx, b.pending)
+
+
 async def announced(tx: Tx, tenant: TenantId, b: Rows) -> bool:
     await events.insert_event(
         tx, tenant, "conversation.taken_over", actor="staff", conversation_id=b.idle, data={"announced": True}
@@ -231,6 +237,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     desk.take_back_message: lambda tx, _, b: taken_back(tx, b),
     desk.list_seqs_after: lambda tx, _, b: desk.list_seqs_after(tx, b.idle, 0),
     desk.was_announced: announced,
+    desk.find_answered_escalation: lambda tx, _, b: answered(tx, b),
     desk.has_unread: lambda tx, _, b: desk.has_unread(tx, b.queued),
     media.list_sent_files: lambda tx, _, b: media.list_sent_files(tx, b.read),
     messages.has_inbound_after: lambda tx, _, b: messages.has_inbound_after(tx, b.idle, 0),
@@ -466,7 +473,6 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     figures.count_hours: "takes no ids: counts what the transaction sees (test_isolation.py)",
     figures.find_last_hour: "likewise",
     figures.list_unsettled_hours: "likewise",
-    figures.list_days_spent: "likewise",
     runs.count_work: "likewise",
     conversations.lock_for_delivery: "returns nothing and changes nothing: has a test of its own",
     tenants.find_tenant_file: "needs a whole tenant file: has a test of its own",

@@ -63,9 +63,12 @@ async def test_a_text_leaves_after_the_time_to_take_it_back(agent: Agent, clock:
     assert await agent.value("select resolution from escalations") == "answered"
 
 
-async def test_a_text_can_be_taken_back_and_its_request_is_open_again(agent: Agent, clock: FakeClock) -> None:
+@pytest.mark.parametrize("draft", ["Hola, buenas", None])
+async def test_a_text_can_be_taken_back_and_its_request_is_open_again(
+    agent: Agent, clock: FakeClock, draft: str | None
+) -> None:
     conversation_id, ana = await escalated(agent), await make_member(agent)
-    sent = await send(agent, conversation_id, ana, "Hola", draft="Hola, buenas")
+    sent = await send(agent, conversation_id, ana, "Hola", draft=draft)
     assert isinstance(sent, Sent)
     assert await take_back(sent.message_id, ana, staff_deps(agent.deps)) == conversation_id
     assert await agent.value("select state from escalations") == "open"
