@@ -10,7 +10,7 @@ counted by classes of length (`CLASS_BASE`), because those of several hours can 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
@@ -167,21 +167,3 @@ async def sum_hours(tx: Tx, fresh: Sequence[Counted], *, since: datetime, timezo
         },
     )
     return [Bucket(**row) for row in await cursor.fetchall()]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DaySpent:
-    """What counts towards the tenant's daily budget, exactly."""
-
-    day: date
-    cost_microusd: int
-
-
-async def list_days_spent(tx: Tx, since: date) -> list[DaySpent]:
-    """Return what models have cost the tenant on each day from `since` on, in its own time zone."""
-    cursor = await tx.execute(
-        """select starts_on as day, cost_microusd from spending
-           where subject = (select current_tenant()) and scope = 'tenant_day' and starts_on >= %s order by starts_on""",
-        (since,),
-    )
-    return [DaySpent(**row) for row in await cursor.fetchall()]
