@@ -16,10 +16,17 @@ import structlog
 from rich.console import Console
 
 from agent.errors import Misconfigured
+from agent.members import Member
 from agent.settings import Settings
 from agent.store import embedded
+from agent.store.db import Tx
+from agent.store.events import insert_event
+from agent.store.members import find_member_by_email, insert_member, list_members
+from agent.store.sessions import insert_signin_link
 from agent.store.tenants import find_tenant_file, list_tenants, save_tenant_file
 from agent.tenants import load_tenant_file
+from agent.types import Tenant
+from channels.inbox.pages import LOGIN
 from jobs.process import READY
 from jobs.wiring import example_tenants, local_url, open_store
 
@@ -139,6 +146,31 @@ async def _prepare(settings: Settings, out: Console) -> None:
                     await save_tenant_file(tx, file)
 
 
+async def make_demo_links(settings: Settings) -> list[tuple[str, str]]:
+    """Return, for each demo tenant, a one-time link that signs its first manager in, who is added if nobody is there.
+
+    Where the demo has members of its own, and no more that first one, there is none.
+    """
+    links = []
+    async with open_store(settings, connections=2) as (deps, _):
+        for path in sorted(example_tenants().glob("*.yaml")):
+            tenant = load_tenant_file(path).tenant
+            async with deps.db.tenant(tenant.id) as tx:
+                manager = await _demo_manager(tx, tenant)
+                if manager:
+                    secret = await insert_signin_link(tx, tenant.id, manager.id, deps.now())
+                    links.append((tenant.name, f"{settings.public_url}{LOGIN}/link?token={secret}"))
+    return links
+
+
+async def _demo_manager(tx: Tx, tenant: Tenant) -> Member | None:
+    email = f"manager@{tenant.slug}.example"
+    if await find_tenant_file(tx, tenant.id) and not await list_members(tx):
+        await insert_member(tx, tenant.id, email=email, name="Manager", role="manager")
+        await insert_event(tx, tenant.id, "member.added", actor="nightshift up", data={"email": email})
+    return await find_member_by_email(tx, email)
+
+
 async def _greet(
     settings: Settings, children: list[_Child], stop: asyncio.Event, out: Console, started_s: float
 ) -> None:
@@ -155,6 +187,11 @@ async def _greet(
     else:
         out.print(f"  Webhooks:    {settings.public_url}/webhooks/…")
     engine = "Claude" if settings.has_models else "the local engine (set ANTHROPIC_API_KEY for Claude)"
+    for name, link in await make_demo_links(settings) if settings.simulator_enabled else ():
+        # Unbroken, so that it can be clicked and copied.
+        out.print(f"  Inbox:       {link}  ({name}; works once, for 15 minutes)", soft_wrap=True, highlight=False)
+    if not settings.simulator_enabled:
+        out.print(f"  Inbox:       {settings.public_url}/inbox")
     out.print(f"  Answered by: {engine}")
     out.print("  Stop with Ctrl-C; what was said is kept.\n")
 
