@@ -11,14 +11,14 @@ from jobs.wiring import media_directory
 
 def check_media(settings: Settings) -> Iterator[Finding]:
     """Look at the media store and the transcriber; neither is called."""
-    if settings.supabase_url and not settings.supabase_secret_key:
+    if settings.supabase_url and not settings.supabase_secret_key and not settings.has_staff_accounts:
         yield Finding(
             level="bad",
             subject="files",
             text="SUPABASE_URL is set but SUPABASE_SECRET_KEY is not: files are kept on this host's disk",
             fix="Copy the secret key (sb_secret_…) from the Supabase dashboard, or unset SUPABASE_URL.",
         )
-    elif settings.supabase_url:
+    elif settings.supabase_url and settings.supabase_secret_key:
         yield Finding(level="ok", subject="files", text="kept in Supabase Storage; not called to check")
     else:
         yield _check_disk(media_directory(settings))
