@@ -54,6 +54,7 @@ from agent.store import (
     sessions,
     simulator,
     spending,
+    standing,
     summaries,
     sweeps,
     templates,
@@ -326,6 +327,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     figures.sum_hours: lambda tx, _, b: sums_of(tx, b),
     runs.list_runs: lambda tx, _, b: runs_of(tx, b),
     runs.list_work: lambda tx, _, b: work_of(tx, b),
+    standing.list_senders: lambda tx, _, b: senders_of(tx, b),
     runs.lock_work: lambda tx, _, b: runs.lock_work(tx, b.idle),
     runs.cancel_unread: lambda tx, _, b: runs.cancel_unread(tx, b.queued, new_id(), "x"),
     runs.is_answered_since: lambda tx, _, b: runs.is_answered_since(tx, b.idle, 0),
@@ -474,6 +476,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     figures.find_last_hour: "likewise",
     figures.list_unsettled_hours: "likewise",
     runs.count_work: "likewise",
+    standing.read_standing: "likewise",
     conversations.lock_for_delivery: "returns nothing and changes nothing: has a test of its own",
     tenants.find_tenant_file: "needs a whole tenant file: has a test of its own",
     tenants.get_tenant_file: "likewise",
@@ -680,6 +683,10 @@ async def sums_of(tx: Tx, b: Rows) -> bool:
 async def runs_of(tx: Tx, b: Rows) -> bool:
     page = await runs.list_runs(tx, runs.RunFilter())
     return any(each.id == b.done for each in page.runs)
+
+
+async def senders_of(tx: Tx, b: Rows) -> bool:
+    return any(b.slug in each.address for each in await standing.list_senders(tx))
 
 
 async def work_of(tx: Tx, b: Rows) -> bool:
