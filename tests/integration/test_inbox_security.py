@@ -2,7 +2,8 @@
 changed. And by everybody who may: answered. The addresses come from the router's table (`inbox_site.PAGES`)."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import get_args
 
@@ -34,7 +35,7 @@ def allowed(method: str) -> pytest.MarkDecorator:
         (role, page) for role in ROLES for page in PAGES if page.method == method and not higher(page.role, than=role)
     ]
     names = [f"{role}-{title(page)}" for role, page in pairs]
-    return pytest.mark.parametrize(("role_site", "page"), pairs, indirect=["role_site"], ids=names, scope="module")
+    return pytest.mark.parametrize(("role", "page"), pairs, ids=names)
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +53,21 @@ async def site(
 
 
 @pytest.fixture(scope="module")
-async def role_site(
-    request: pytest.FixtureRequest,
+async def role_sites(
     template: DatabaseUrls,
     postgres_admin: "Connection[tuple[str]]",
     database_names: Iterator[str],
     detector: LanguageDetector,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[tuple[Role, Site]]:
-    """A role, and an inbox in which everything may be done that it may do."""
-    home: Path = tmp_path_factory.mktemp("site")
-    async with open_site(template, postgres_admin, next(database_names), detector, home) as opened:
-        yield request.param, opened
+) -> AsyncIterator[Mapping[Role, Site]]:
+    """For each role an inbox in which everything may be done that it may do."""
+    async with AsyncExitStack() as stack:
+        sites: dict[Role, Site] = {}
+        for role in ROLES:
+            home = tmp_path_factory.mktemp(role)
+            opening = open_site(template, postgres_admin, next(database_names), detector, home)
+            sites[role] = await stack.enter_async_context(opening)
+        yield sites
 
 
 def asks_to_sign_in(status: int, location: str) -> bool:
@@ -127,8 +131,10 @@ async def test_a_forged_form_is_refused(site: Site, page: Page, forged: str) -> 
 
 
 @allowed("GET")
-async def test_who_may_reads_and_reading_changes_nothing_but_the_log(role_site: tuple[Role, Site], page: Page) -> None:
-    role, site = role_site
+async def test_who_may_reads_and_reading_changes_nothing_but_the_log(
+    role_sites: Mapping[Role, Site], role: Role, page: Page
+) -> None:
+    site = role_sites[role]
     before = await site.digest()
     answer = await site.browsers[role].ask("GET", site.path(page))
     assert answer.status_code in {200, 204, 302, 303, 307}, answer.text
@@ -137,8 +143,8 @@ async def test_who_may_reads_and_reading_changes_nothing_but_the_log(role_site: 
 
 
 @allowed("POST")
-async def test_who_may_is_not_refused(role_site: tuple[Role, Site], page: Page) -> None:
-    role, site = role_site
+async def test_who_may_is_not_refused(role_sites: Mapping[Role, Site], role: Role, page: Page) -> None:
+    site = role_sites[role]
     browser = await site.sign_in(role)
     answer = await browser.ask("POST", site.path(page))
     assert answer.status_code not in {401, 403, 405}
