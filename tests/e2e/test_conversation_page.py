@@ -13,12 +13,14 @@ from tests.conftest import FakeClock
 from tests.e2e.conftest import listen
 from tests.e2e.inbox import InboxSite, open_inbox
 
-WITHIN_MS = 15_000
+WITHIN_MS = 40_000
+"""Longest wait for anything on a busy machine; an idle one takes a tenth of a second."""
 
 
 @pytest.fixture
 async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
     """An inbox, with one conversation in which the agent has answered."""
+    expect.set_options(timeout=WITHIN_MS)
     settings = Settings(_env_file=None, nightshift_home=tmp_path)
     async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
         await opened.agent.answer(await opened.agent.hear("¿Cuánto cuesta el intensivo?"))
@@ -39,12 +41,12 @@ async def test_two_sellers_collide_and_one_answer_is_sent(site: InboxSite, brows
         await open_talk(site, ana)
         await open_talk(site, luis)
         await luis.get_by_label("Your reply").fill("Hola, soy Luis.")
-        await expect(ana.locator("#presence-body")).to_contain_text("Luis is writing", timeout=WITHIN_MS)
+        await expect(ana.locator("#presence-body")).to_contain_text("Luis is writing")
         await luis.get_by_role("button", name="Send", exact=True).click()
         await expect(luis.locator("#outcome")).to_contain_text("Sent in a moment")
 
         await ana.get_by_label("Your reply").fill("Hola, soy Ana.")
-        await expect(ana.locator(".bubble").last).to_contain_text("Hola, soy Luis.", timeout=WITHIN_MS)
+        await expect(ana.locator(".bubble").last).to_contain_text("Hola, soy Luis.")
         await ana.locator("#seen").evaluate("(seen) => (seen.value = '1')")  # what she saw before he sent
         await ana.get_by_role("button", name="Send", exact=True).click()
         await expect(ana.locator("#result")).to_contain_text("the conversation has moved on")
@@ -65,11 +67,11 @@ async def test_keys_send_and_undo_puts_the_words_back(site: InboxSite, browser: 
         await field.fill("Cuesta {price:EN-INT}.")
         await expect(page.locator("#writing")).to_contain_text("399,00 €")
         await field.press("Control+Enter")
-        await expect(page.locator(".bubble").last).to_contain_text("Cuesta 399,00 €.", timeout=WITHIN_MS)
+        await expect(page.locator(".bubble").last).to_contain_text("Cuesta 399,00 €.")
         await expect(field).to_be_focused()
         await page.get_by_role("button", name="Undo").click()
         await expect(field).to_have_value("Cuesta {price:EN-INT}.")
-        await expect(page.locator('.bubble[data-by="staff"]')).to_have_count(0, timeout=WITHIN_MS)
+        await expect(page.locator('.bubble[data-by="staff"]')).to_have_count(0)
         assert complaints == []
 
 
