@@ -22,6 +22,16 @@ TEMPLATE = "nightshift_template"
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests at their full length (make soak)")
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether the long tests are to run at their full length, which CI has no time for."""
+    return bool(request.config.getoption("--soak"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseUrls:
     """One database, reached as its superuser and as the application."""
