@@ -5,10 +5,10 @@ RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 SOURCES := agent channels jobs prompts tests
 
-.PHONY: help install run test soak check static format bench lock browser clean
+.PHONY: help install run test soak check static format bench crash-matrix lock browser clean
 
 help:                   ## List the targets
-	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(RUNTIME)     ## Create .venv and install from the lock
 
@@ -35,6 +35,9 @@ format: $(DEV)          ## Rewrite the code in the project's format
 
 bench: $(DEV)           ## Measure, and print ratios
 	$(BIN)/python -m tests.benchmarks
+
+crash-matrix: $(DEV)    ## SIGKILL at every step of every channel; print what came of it
+	$(BIN)/python -m tests.benchmarks.crash_matrix
 
 lock:                   ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements.lock

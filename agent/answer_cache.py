@@ -25,6 +25,7 @@ from agent.answer_key import compiled, content_key, normalised
 from agent.folding import words_of
 from agent.injection import screen_injection
 from agent.local.encoder import Encoder, Vectors
+from agent.message_details import Details
 from agent.prices import local_date, valid_discounts, valid_prices
 from agent.store import answer_cache
 from agent.store.answer_cache import KeptAnswer, QuestionKey
@@ -172,7 +173,8 @@ def _own_because(turn: Turn, classification: Classification, sources: Sources, r
         "another intent": not {classification.intent, *classification.secondary} <= REUSABLE,
         "unsure": classification.confidence < turn.tenant.policy.sure_above,
         "displeased": classification.sentiment == "negative",
-        "attachments": any(message.media for message in turn.inbound),
+        "attachments": bool(turn.images) or any(message.media for message in turn.inbound),
+        "refers to something": any(_refers(message.details) for message in turn.inbound),
         "several questions": text.count("?") > 1 or len(words.split()) > MAX_WORDS,
         "contact data": bool(_CONTACT_DATA.search(text)),
         "manipulation": bool(screen_injection(text)),
@@ -180,6 +182,10 @@ def _own_because(turn: Turn, classification: Classification, sources: Sources, r
     reasons |= {name: bool(pattern.search(words)) for name, pattern in _patterns("own").items()}
     reasons["needs what was said before"] = not _is_first(turn) and _leans(words, sources)
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _refers(details: Details) -> bool:
+    return bool(details.reply_to or details.referral or details.location)
 
 
 def _is_first(turn: Turn) -> bool:

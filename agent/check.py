@@ -63,10 +63,13 @@ def dump_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
 def settle(reply: Reply, reason: str) -> Decision:
     """Turn the verdicts that bind the text's author into a decision: the worst decides.
 
+    A template was filled in by code, whoever sends it: all rules bind it.
+
     Raises:
         ValueError: no rule has checked the text.
     """
-    text, decisive = reply.candidate.text, worst(binding(reply.verdicts, reply.candidate.author))
+    text, author = reply.candidate.text, "agent" if reply.candidate.template else reply.candidate.author
+    decisive = worst(binding(reply.verdicts, author))
     match decisive.outcome:
         case "block" if reply.source == "rule":
             return Nothing(reason=decisive.reason)
@@ -74,3 +77,9 @@ def settle(reply: Reply, reason: str) -> Decision:
             return Escalate(reason=decisive.reason, draft=text, verdicts=reply.verdicts)
         case "delay" | "pass":
             return Send(reply=replace(reply, not_before=decisive.until), reason=reason)
+
+
+def settle_notice(candidate: Candidate, turn: Turn, reason: str, deps: AgentDeps) -> Decision:
+    """Check a fixed text of ours and decide: it leaves, later if it must wait, or nothing is said."""
+    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
+    return settle(reply, reason)

@@ -13,8 +13,9 @@ from agent.check import dump_verdicts
 from agent.errors import Fenced
 from agent.guardrails.bot_question import is_asked
 from agent.ids import new_id
-from agent.ports import AgentDeps
-from agent.store import consent, conversations, events, messages, outbox, turns, waiting
+from agent.opt_out import Wish, stop_writing, write_again
+from agent.ports import AgentDeps, Deps
+from agent.store import conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.escalations import has_open_escalation, insert_escalation
@@ -78,6 +79,7 @@ async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: AgentDe
         more_in_s = await conversations.release(tx, turn.conversation.id)
         if more_in_s is not None:
             await deps.queue.wake_turn(tx, turn.tenant.id, turn.conversation.id, delay_s=more_in_s)
+        deps.reach("turn.deciding")
     return outcome
 
 
@@ -147,23 +149,9 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Agent
 
 
 async def _change_consent(tx: Tx, turn: Turn, change: ConsentChange, deps: AgentDeps) -> None:
-    if change.kind == "opt_out":
-        silenced = await consent.suppress(
-            tx, turn.conversation.id, reason=change.reason, evidence=change.evidence, at=deps.now()
-        )
-        await outbox.cancel_outbox(tx, silenced, "the contact opted out")
-    else:
-        await consent.lift_suppressions(tx, turn.conversation.id, at=deps.now())
-    await events.insert_event(
-        tx,
-        turn.tenant.id,
-        f"consent.{change.kind}",
-        actor="contact",
-        conversation_id=turn.conversation.id,
-        turn_id=turn.id,
-        message_id=change.evidence,
-        data={"reason": change.reason},
-    )
+    wish = Wish(reason=change.reason, actor="contact", evidence=change.evidence, turn_id=turn.id)
+    act = stop_writing if change.kind == "opt_out" else write_again
+    await act(tx, turn.tenant.id, turn.conversation.id, wish, deps.now())
 
 
 async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> None:
@@ -181,12 +169,13 @@ async def _escalate(tx: Tx, turn: Turn, decision: Escalate, deps: AgentDeps) -> 
         detail=decision.detail,
         draft=decision.draft,
         verdicts=dump_verdicts(decision.verdicts),
+        proposal=decision.proposal,
     )
     if decision.reply and (is_asked(turn) or not already_asked):
         await put_in_outbox(tx, turn, decision.reply, deps)
 
 
-async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: AgentDeps) -> MessageId:
+async def put_in_outbox(tx: Tx, turn: Turn, reply: Reply, deps: Deps) -> MessageId:
     """Write a reply to the outbox and defer its delivery, both or neither."""
     message_id = MessageId(new_id())
     now = deps.now()

@@ -1,10 +1,9 @@
-"""Parts of `deliver`: claim → call → record, with the last check before and the reconciliation after a crash.
+"""Parts of `deliver`: the claim, with the last check before it. What is done with it then is in `agent/handover.py`.
 
-No transaction is open while a provider is called. A message whose fate is unknown is asked for at the provider
-before anything is sent again (promise P2); what the prospect wrote meanwhile makes an unsent answer stale (P3).
+A message whose fate is unknown is asked for at the provider before anything is sent again (promise P2); what the
+prospect wrote meanwhile makes an unsent answer stale (P3); and nothing leaves faster than its sender may send.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +11,19 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from agent.check import check, dump_verdicts, settle
+from agent.closed_window import reopen, why_template_may_not_leave
 from agent.decide import MAX_SUPERSEDED
-from agent.errors import Ambiguous, OptedOut, Permanent, Retryable
 from agent.gather import load_answered_turn
+from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
-from agent.store import consent, conversations, deliveries, events, messages, outbox, turns
+from agent.reopening import is_only_too_late
+from agent.screen import is_opt_out
+from agent.sending_rates import usual_rate
+from agent.store import conversations, deliveries, events, messages, outbox, turns
 from agent.store.db import Tx
 from agent.store.escalations import insert_escalation
 from agent.store.outbox import OutboxEntry
+from agent.store.senders import Applicant, take_slot
 from agent.types import (
     PROACTIVE,
     WRITTEN,
@@ -31,7 +35,6 @@ from agent.types import (
     MessageId,
     Nothing,
     OutboundMessage,
-    Receipt,
     Reply,
     Send,
     TenantId,
@@ -42,14 +45,18 @@ from agent.types import (
 
 CLAIM_S = 30.0
 """How long a claim holds. Whoever takes it over then asks the provider first."""
-CALL_S = CLAIM_S / 2
-"""How long after its claim a call to the provider is given up: the rest of the claim is time for it to show there."""
 BEHIND_S = 1.0
-"""How soon a message that must wait for an earlier one is looked at again."""
+"""How soon a message that must wait for an earlier one, or for an opt-out to be read, is looked at again."""
 TRIED_S = 5.0
 """How soon a line about an outage is looked at again, whose turn is being tried just now."""
+LOOK_AGAIN_S = 60.0
+"""How soon a message that waits long for its sender is looked at again: the queue keeps no job longer."""
 MAX_ATTEMPTS = 6
-"""Hand-overs after which a person is asked instead."""
+"""Hand-overs after which a person is asked instead, if they have taken …"""
+RETRY_FOR = timedelta(hours=1)
+"""… this long, for what surely has not left …"""
+RECONCILE_FOR = timedelta(minutes=15)
+"""… or this long, for what may have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,10 +68,15 @@ class ClaimedDelivery:
     contact_id: ContactId
     turn_id: TurnId
     trace_id: str
+    account_id: UUID
     attempt: int
     token: UUID
     claimed_at_s: float
     """Monotonic seconds, of this process."""
+    segments: int
+    """SMS: parts it is carried as; else 0."""
+    carriage_microusd: int
+    """What they cost; 0 where that is not known."""
     must_reconcile: bool
     """An earlier attempt's outcome is unknown: ask the provider first."""
 
@@ -79,26 +91,56 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
         entry = await outbox.lock_outbox_entry(tx, message_id)
         if entry is None or entry.is_claimed:
             return None
-        if entry.attempt >= MAX_ATTEMPTS:
+        if _is_exhausted(entry, deps.now()):
             await _give_up(tx, entry)
             return None
         turn = await _still_sendable(tx, entry, deps)
-        if turn is None:
+        if turn is None or not await _has_slot(tx, entry, deps):
             return None
         token = uuid4()
         attempt = await outbox.claim_outbox_entry(tx, message_id, token, CLAIM_S)
         await deliveries.insert_delivery(tx, tenant_id, message_id, attempt, deps.now())
+        deps.reach("deliver.claiming")
         return ClaimedDelivery(
-            message=entry.message,
+            message=await with_letterhead(tx, entry.message, entry.candidate, turn),
             conversation_id=conversation_id,
             contact_id=turn.conversation.contact.id,
             turn_id=turn.id,
             trace_id=turn.trace_id,
+            account_id=entry.account_id,
             attempt=attempt,
             token=token,
             claimed_at_s=time.monotonic(),
+            segments=entry.segments or 0,
+            carriage_microusd=entry.carriage_microusd or 0,
             must_reconcile=entry.state == "sending",
         )
+
+
+def _is_exhausted(entry: OutboxEntry, now: datetime) -> bool:
+    """Whether enough has been tried, for long enough."""
+    patience = RECONCILE_FOR if entry.state == "sending" else RETRY_FOR
+    since = entry.first_claimed_at
+    return entry.attempt >= MAX_ATTEMPTS and since is not None and now - since >= patience
+
+
+async def _has_slot(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
+    """Whether the sender is free for a message; if not, the message comes back when it should be."""
+    if entry.state == "sending":
+        return True
+    message, now = entry.message, deps.now()
+    rate = entry.messages_per_second or usual_rate(message.provider, message.channel, message.sender)
+    applicant = Applicant(
+        message_id=message.id,
+        account_id=entry.account_id,
+        seq=entry.seq,
+        is_proactive=message.purpose in PROACTIVE,
+        cost_s=(entry.segments or 1) / rate if rate else 0.0,
+    )
+    slot_at = await take_slot(tx, applicant, now)
+    if slot_at is not None:
+        await _defer(tx, entry, min(slot_at, now + timedelta(seconds=LOOK_AGAIN_S)), deps)
+    return slot_at is None
 
 
 async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn | None:
@@ -118,6 +160,8 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return turn
     if await _is_taken_back(tx, entry, turn, deps):
         return None
+    if await _is_impossible(tx, entry):
+        return None
     match await _check_again(tx, entry, turn, deps):
         case Send(reply=Reply(not_before=None)):
             return turn
@@ -125,7 +169,8 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
             await _postpone(tx, entry, until, deps)
         case Escalate(reason=reason, verdicts=verdicts):
             await _withdraw(tx, entry, reason)
-            await _ask_person(tx, entry, reason, entry.candidate, verdicts)
+            if not is_only_too_late(verdicts) or not await reopen(tx, entry.message.id, deps, verdicts):
+                await _ask_person(tx, entry, reason, entry.candidate, verdicts)
         case Nothing(reason=reason):
             await _withdraw(tx, entry, reason)
     return None
@@ -147,6 +192,19 @@ async def _is_taken_back(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps
     if stale := entry.source != "rule" and await _is_stale(tx, turn):
         await _supersede(tx, entry, turn, deps)
     return stale
+
+
+async def _is_impossible(tx: Tx, entry: OutboxEntry) -> bool:
+    """Give a message to a person that the provider would surely refuse."""
+    if why := entry.unusable_reason:
+        reason, withdrawn = "Cannot be reached at this address", "the address cannot be reached"
+    elif why := await why_template_may_not_leave(tx, entry.candidate):
+        reason, withdrawn = "The template may not be sent", "its template may not be sent"
+    else:
+        return False
+    await _withdraw(tx, entry, withdrawn)
+    await _ask_person(tx, entry, reason, entry.candidate, detail=why)
+    return True
 
 
 async def _check_again(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> Decision:
@@ -178,7 +236,17 @@ async def _must_wait(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
     if entry.is_behind:  # its own time stays: a third message must see that this one was due before it
         await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
         return True
+    if await _has_unread_opt_out(tx, entry):  # its turn will take this message back, or find that it was none
+        await _defer(tx, entry, now + timedelta(seconds=BEHIND_S), deps)
+        return True
     return False
+
+
+async def _has_unread_opt_out(tx: Tx, entry: OutboxEntry) -> bool:
+    """Whether the contact has asked us to stop, on any channel, and no worker has come to it yet."""
+    if entry.candidate.purpose == "opt_out_confirmation":
+        return False
+    return any(map(is_opt_out, await messages.list_unread_of_contact(tx, entry.conversation_id)))
 
 
 async def _is_stale(tx: Tx, turn: Turn) -> bool:
@@ -215,13 +283,20 @@ async def _give_up(tx: Tx, entry: OutboxEntry) -> None:
     """Too many attempts: say honestly that its fate is unknown, or that it failed, and ask a person."""
     state = "unknown" if entry.state == "sending" else "failed"
     reason = "Delivery outcome unknown" if state == "unknown" else "Could not be delivered"
-    await outbox.close_outbox_entry(tx, entry.message.id, state, error=f"{MAX_ATTEMPTS} attempts")
-    await _ask_person(tx, entry, reason, entry.candidate)
+    detail = f"{entry.attempt} attempts since {entry.first_claimed_at:%Y-%m-%d %H:%M} UTC"
+    await outbox.close_outbox_entry(tx, entry.message.id, state, error=detail)
+    await _ask_person(tx, entry, reason, entry.candidate, detail=detail)
     await _record(tx, entry, "delivery.gave_up", {"state": state})
 
 
 async def _ask_person(
-    tx: Tx, entry: OutboxEntry, reason: str, candidate: Candidate, verdicts: Sequence[Verdict] = ()
+    tx: Tx,
+    entry: OutboxEntry,
+    reason: str,
+    candidate: Candidate,
+    verdicts: Sequence[Verdict] = (),
+    *,
+    detail: str = "",
 ) -> None:
     await insert_escalation(
         tx,
@@ -230,6 +305,7 @@ async def _ask_person(
         turn_id=entry.turn_id,
         message_id=entry.message.id,
         reason=reason,
+        detail=detail,
         draft=candidate.text,
         verdicts=dump_verdicts(verdicts),
     )
@@ -245,157 +321,4 @@ async def _record(tx: Tx, entry: OutboxEntry, kind: str, data: dict[str, object]
         turn_id=entry.turn_id,
         message_id=entry.message.id,
         data=data,
-    )
-
-
-async def reconcile(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
-    """Ask the provider for a message an earlier attempt may have sent, and record what it says.
-
-    What it does not have goes back into the outbox; if it cannot be asked, the message waits.
-    """
-    async with deps.db.tenant(claimed.message.tenant_id) as tx:
-        since = await deliveries.first_claimed_at(tx, claimed.message.id) or deps.now()
-        known = await outbox.list_provider_ids(tx, claimed.conversation_id)
-    with deps.tracer.step("reconcile", "tool") as observation:
-        try:
-            receipt = await deps.senders[claimed.message.provider].find_sent(
-                claimed.message, since - timedelta(seconds=60), known=known
-            )
-        except Retryable as exc:
-            observation.update(level="WARNING", status_message="provider could not be asked")
-            await _wait(claimed, exc, "ambiguous", deps)
-            return
-        observation.update(output="found" if receipt else "absent")
-    if receipt is None:
-        await _recheck_before_resend(claimed, deps)
-    else:
-        await _accepted(claimed, receipt, "reconciled", deps)
-
-
-async def _recheck_before_resend(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
-    """The provider does not have it: back into the outbox, where the checks run again before it is sent."""
-    async with deps.db.tenant(claimed.message.tenant_id) as tx:
-        if await outbox.postpone_outbox_entry(tx, claimed.message.id, deps.now(), claimed.token):
-            await deliveries.close_delivery(
-                tx,
-                claimed.message.id,
-                claimed.attempt,
-                "failed",
-                at=deps.now(),
-                error="the provider never got the earlier attempt",
-            )
-            await deps.queue.deliver(tx, claimed.message.tenant_id, claimed.message.id)
-
-
-async def hand_over(claimed: ClaimedDelivery, deps: AgentDeps) -> None:
-    """Call the provider once and record what it said, whatever that is."""
-    with deps.tracer.step("send", "tool", metadata={"attempt": claimed.attempt}) as observation:
-        try:
-            async with asyncio.timeout(_time_left_s(claimed)):
-                receipt = await deps.senders[claimed.message.provider].send(claimed.message)
-        except Retryable as exc:
-            observation.update(level="WARNING", status_message=type(exc).__name__)
-            await _wait(claimed, exc, "failed", deps)
-        except (Ambiguous, TimeoutError) as exc:
-            observation.update(level="WARNING", status_message="outcome unknown")
-            await _remember_doubt(claimed, exc, deps)
-        except Permanent as exc:
-            observation.update(level="ERROR", status_message=exc.code or type(exc).__name__)
-            await _refused(claimed, exc, deps)
-        else:
-            observation.update(output=receipt.state)
-            await _accepted(claimed, receipt, "accepted", deps)
-
-
-def _time_left_s(claimed: ClaimedDelivery) -> float:
-    """Return how long the call may take. On an old claim none is made: another may reconcile before it arrives."""
-    left_s = claimed.claimed_at_s + CALL_S - time.monotonic()
-    if left_s <= 0:  # this process was paused
-        raise Retryable("the claim is too old to call the provider on it")
-    return left_s
-
-
-async def _accepted(claimed: ClaimedDelivery, receipt: Receipt, outcome: str, deps: AgentDeps) -> None:
-    message = claimed.message
-    _count(claimed, outcome, deps)
-    async with deps.db.tenant(message.tenant_id) as tx:
-        await deliveries.close_delivery(
-            tx, message.id, claimed.attempt, outcome, at=deps.now(), provider_id=receipt.provider_id
-        )
-        # A status callback may have overtaken us and moved the row on: then there is nothing left to close.
-        await outbox.close_outbox_entry(
-            tx, message.id, receipt.state, token=claimed.token, provider_id=receipt.provider_id
-        )
-        await conversations.count_superseded(tx, claimed.conversation_id, superseded=False)
-        await _event(tx, claimed, "delivery.accepted", {"provider_id": receipt.provider_id, "outcome": outcome})
-
-
-async def _wait(claimed: ClaimedDelivery, error: Retryable, outcome: str, deps: AgentDeps) -> None:
-    """Nothing was sent, or nobody could be asked: try again, later each time."""
-    delay_s = error.retry_after_s or min(60.0, 2.0**claimed.attempt)
-    message, now = claimed.message, deps.now()
-    _count(claimed, outcome, deps)
-    async with deps.db.tenant(message.tenant_id) as tx:
-        await deliveries.close_delivery(tx, message.id, claimed.attempt, outcome, at=now, error=str(error))
-        if claimed.must_reconcile:
-            await outbox.extend_claim(tx, message.id, claimed.token, delay_s)
-        else:
-            await outbox.postpone_outbox_entry(tx, message.id, now + timedelta(seconds=delay_s), claimed.token)
-        await deps.queue.deliver(tx, message.tenant_id, message.id, delay_s=delay_s)
-
-
-async def _remember_doubt(claimed: ClaimedDelivery, error: Ambiguous | TimeoutError, deps: AgentDeps) -> None:
-    """Leave the claim to lapse; whoever comes then asks the provider first."""
-    message = claimed.message
-    _count(claimed, "ambiguous", deps)
-    async with deps.db.tenant(message.tenant_id) as tx:
-        doubt = str(error) or f"no answer within {CALL_S:g} s of the claim"
-        await deliveries.close_delivery(tx, message.id, claimed.attempt, "ambiguous", at=deps.now(), error=doubt)
-        await deps.queue.deliver(tx, message.tenant_id, message.id, delay_s=CLAIM_S + 1)
-        await _event(tx, claimed, "delivery.ambiguous", {})
-
-
-async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) -> None:
-    message = claimed.message
-    _count(claimed, "refused", deps)
-    async with deps.db.tenant(message.tenant_id) as tx:
-        await deliveries.close_delivery(
-            tx, message.id, claimed.attempt, "failed", at=deps.now(), error_code=error.code, error=str(error)
-        )
-        await outbox.close_outbox_entry(
-            tx, message.id, "failed", token=claimed.token, error_code=error.code, error=str(error)
-        )
-        if isinstance(error, OptedOut):
-            silenced = await consent.suppress(
-                tx, claimed.conversation_id, reason="the provider reports an opt-out", evidence=None, at=deps.now()
-            )
-            await outbox.cancel_outbox(tx, silenced, "the contact opted out")
-        else:
-            await insert_escalation(
-                tx,
-                tenant_id=message.tenant_id,
-                conversation_id=claimed.conversation_id,
-                turn_id=claimed.turn_id,
-                message_id=message.id,
-                reason="Could not be delivered",
-                detail=str(error),
-                draft=message.text,
-            )
-        await _event(tx, claimed, "delivery.refused", {"code": error.code})
-
-
-def _count(claimed: ClaimedDelivery, outcome: str, deps: AgentDeps) -> None:
-    deps.metrics.deliveries.labels(claimed.message.provider, outcome).inc()
-
-
-async def _event(tx: Tx, claimed: ClaimedDelivery, kind: str, data: dict[str, object]) -> None:
-    await events.insert_event(
-        tx,
-        claimed.message.tenant_id,
-        kind,
-        actor="agent",
-        conversation_id=claimed.conversation_id,
-        turn_id=claimed.turn_id,
-        message_id=claimed.message.id,
-        data={**data, "attempt": claimed.attempt},
     )

@@ -1,5 +1,6 @@
 """Errors, named by who acts next. A refusal by policy is a value (`Verdict`), not an exception."""
 
+from agent.failures import Failure
 from agent.types import ModelCall
 
 
@@ -28,9 +29,13 @@ class Misconfigured(NightshiftError):  # noqa: N818 — names who acts, not that
 class Retryable(NightshiftError):  # noqa: N818
     """The queue acts: nothing happened, try again after `retry_after_s` seconds (None: as it sees fit)."""
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, failure: Failure = "transient", code: str = ""
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.failure = failure
+        self.code = code
 
 
 class ModelUnavailable(Retryable):
@@ -53,19 +58,27 @@ class BudgetReached(ModelRefused):
 
 
 class Permanent(NightshiftError):  # noqa: N818
-    """A person acts: the provider refused this message for good. `code` is the provider's."""
+    """A person acts: the provider refused this message. `code` is the provider's, `failure` what kind it is."""
 
-    def __init__(self, message: str, *, code: str = "") -> None:
+    def __init__(self, message: str, *, code: str = "", failure: Failure = "unknown") -> None:
         super().__init__(message)
         self.code = code
+        self.failure = failure
 
 
 class OptedOut(Permanent):
     """The provider says that the recipient has opted out: suppress the address."""
 
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message, code=code, failure="opt_out")
+
 
 class Ambiguous(NightshiftError):  # noqa: N818
     """Nobody knows whether the provider took the message: reconcile before any resend."""
+
+
+class CannotAsk(NightshiftError):  # noqa: N818
+    """A person acts: this provider never says what became of a message."""
 
 
 class Fenced(NightshiftError):  # noqa: N818
@@ -89,3 +102,11 @@ class UnknownRecipient(BadRequest):
             "and run `nightshift tenant apply`.",
             status=404,
         )
+
+
+class MediaRefused(NightshiftError):  # noqa: N818
+    """Nobody acts: a file is none that we keep. The message says why."""
+
+
+class MediaMissing(NightshiftError):  # noqa: N818
+    """A file is not where it should be: it was deleted, or its store is another one now."""

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from agent.accounting import Occasion, read_spent
 from agent.ids import new_id
-from agent.ports import AgentDeps
+from agent.ports import AgentDeps, Deps
 from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
+from agent.store.undelivered import clear_unusable
 from agent.types import ConversationId, TenantId, Turn, TurnId
 
 HISTORY_LIMIT = 30
@@ -70,6 +71,7 @@ async def claim_and_gather(
             wake_in_s = await conversations.seconds_until_due(tx, conversation_id)
             return NotYet(wake_in_s=max(wake_in_s, LEAVE_S) if blind and wake_in_s is not None else wake_in_s)
         await outbox.withdraw_unsent_replies(tx, conversation_id)
+        await clear_unusable(tx, conversation_id)
         burst = await messages.list_unread(tx, conversation_id)
         if not burst:
             await conversations.release(tx, conversation_id)
@@ -100,7 +102,7 @@ async def claim_and_gather(
 
 
 async def load_answered_turn(
-    tx: Tx, turn_id: TurnId, deps: AgentDeps, *, is_waiting: bool = False, up_to_now: bool = False
+    tx: Tx, turn_id: TurnId, deps: Deps, *, is_waiting: bool = False, up_to_now: bool = False
 ) -> Turn:
     """Load a finished turn as it stands now, for the last check before its reply leaves.
 

@@ -6,21 +6,20 @@ A report about one of our own mails (a bounce, a complaint) changes that mail's 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import structlog
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from agent.errors import UnknownRecipient
+from agent.mail_failures import mail_failure
+from agent.opt_out import Wish, stop_writing
 from agent.ports import Deps
+from agent.reports import apply_report
 from agent.sender_trust import Trust, may
-from agent.store import consent, events, mail, outbox
+from agent.store import conversations, events, mail, outbox, reports, undelivered
 from agent.store.db import Tx, set_tenant
 from agent.store.inbound import Received, store_inbound
 from agent.store.mail import MailAccount, Thread
-from agent.turn import record_status
 from agent.types import DeliveryStatus, InboundMessage, MessageId
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,11 +59,12 @@ async def receive_mail(inbound: InboundMail, deps: Deps) -> Received:
         raise
     except OperationalError:
         # The server was restarted and this connection is a dead one of before. Storing is idempotent: once more.
-        await deps.db.pool.check()
+        await deps.db.revive()
         return await _receive(inbound, deps)
 
 
 async def _receive(inbound: InboundMail, deps: Deps) -> Received:
+    deps.reach("receive.parsed")
     async with deps.db.system() as tx:
         account = await mail.find_account(tx, inbound.message.recipient, inbound.token)
         if account is None or account.provider != inbound.message.provider:
@@ -74,7 +74,10 @@ async def _receive(inbound: InboundMail, deps: Deps) -> Received:
             return Received(outcome="report", message_id=reported, tenant_id=account.tenant_id)
         async with tx.transaction():
             await set_tenant(tx, account.tenant_id)
-            return await _store(tx, inbound, account, deps)
+            received = await _store(tx, inbound, account, deps)
+            deps.reach("receive.storing")
+        deps.reach("receive.committed")
+        return received
 
 
 async def _report_unroutable(tx: Tx, message: InboundMessage) -> None:
@@ -84,16 +87,42 @@ async def _report_unroutable(tx: Tx, message: InboundMessage) -> None:
 
 async def _store(tx: Tx, inbound: InboundMail, account: MailAccount, deps: Deps) -> Received:
     """One transaction: the message in its conversation, what is known of its sender, and the mail itself."""
-    thread = await mail.find_thread(tx, inbound.message.references, account.conversation_id, inbound.message.sender)
+    references = () if account.is_way_out else inbound.message.references
+    thread = await mail.find_thread(tx, references, account.conversation_id, inbound.message.sender)
     message = replace(inbound.message, recipient=account.address)
     trust = _trust(message.trust, thread)
+    if account.is_way_out and thread:
+        return await _leave(tx, replace(message, sender=thread.contact_address), inbound.original, account, deps)
     sender, hold = _place(message, thread, trust)
     received = await store_inbound(tx, replace(message, sender=sender), deps.now())
     if received.outcome == "stored":
-        await mail.judge_message(tx, received.message_id, trust, hold)
-        await mail.insert_original(tx, account.tenant_id, received.message_id, inbound.original)
+        await _keep(tx, received, trust, hold, inbound.original)
+        if received.conversation_id and not message.automatic:
+            await undelivered.clear_unusable(tx, received.conversation_id)
         if thread and not thread.is_participant:
             await _note_other_sender(tx, account, received, thread)
+    return received
+
+
+async def _keep(tx: Tx, received: Received, trust: Trust, hold: str, original: bytes) -> None:
+    if received.tenant_id is not None:
+        await mail.judge_message(tx, received.message_id, trust, hold)
+        await mail.insert_original(tx, received.tenant_id, received.message_id, original)
+
+
+async def _leave(tx: Tx, message: InboundMessage, original: bytes, account: MailAccount, deps: Deps) -> Received:
+    """A mail to the address in List-Unsubscribe: an opt-out, whoever sent it and whatever it says (RFC 2369).
+
+    Mail programs send it at a click, so nobody waits for a confirmation, and some mark it as automatic.
+    """
+    asked = replace(
+        message, automatic=False, provider_handled_opt_out=True, details=replace(message.details, keyword="stop")
+    )
+    received = await store_inbound(tx, asked, deps.now())
+    if received.outcome == "stored" and received.conversation_id:
+        await _keep(tx, received, message.trust, "", original)
+        wish = Wish(reason="wrote to the address that ends our mails", actor="contact", evidence=received.message_id)
+        await stop_writing(tx, account.tenant_id, received.conversation_id, wish, deps.now())
     return received
 
 
@@ -137,11 +166,17 @@ async def _record_bounce(account: MailAccount, bounce: Bounce, report: InboundMe
         return None
     known = mail.own_id(bounce.original_message_id)
     async with deps.db.tenant(account.tenant_id) as tx:
+        conversation_id = await reports.find_reported(tx, known, bounce.original_message_id)
+        if conversation_id is None:
+            return None
+        await conversations.lock_for_delivery(tx, conversation_id)
         ours = await outbox.lock_reported(tx, known, bounce.original_message_id)
         if ours is None:
             return None
         if bounce.action == "complaint":
-            await _suppress(tx, account, ours, deps)
+            proof = {"told_by": report.sender[:254], "report": report.provider_id}
+            wish = Wish(reason="complained about our mail", actor="email", evidence=ours, proof=proof)
+            await stop_writing(tx, account.tenant_id, conversation_id, wish, deps.now())
         await events.insert_event(
             tx,
             account.tenant_id,
@@ -150,26 +185,22 @@ async def _record_bounce(account: MailAccount, bounce: Bounce, report: InboundMe
             message_id=ours,
             data={"status": bounce.status, "diagnostic": bounce.diagnostic, "report": report.provider_id},
         )
-    if bounce.action in ("failed", "delivered"):
-        status = DeliveryStatus(
-            provider=account.provider,
-            provider_id=bounce.original_message_id,
-            state=bounce.action,
-            message_id=ours,
-            error_code=bounce.status if bounce.action == "failed" else None,
-            raw={"recipient": bounce.recipient, "diagnostic": bounce.diagnostic, "report": report.provider_id},
-        )
-        await record_status(account.tenant_id, status, deps)
+        if status := _status_of(account, bounce, report, ours):
+            await apply_report(tx, account.tenant_id, status, deps)
     return ours
 
 
-async def _suppress(tx: Tx, account: MailAccount, ours: MessageId, deps: Deps) -> None:
-    """They told their mailbox provider that our mail is unwanted: as good as an opt-out."""
-    conversation_id = await outbox.find_conversation_of(tx, ours)
-    if conversation_id is None:
-        return
-    silenced = await consent.suppress(
-        tx, conversation_id, reason="complained about our mail", evidence=None, at=deps.now()
+def _status_of(account: MailAccount, bounce: Bounce, report: InboundMessage, ours: MessageId) -> DeliveryStatus | None:
+    """Return what a report means for our mail's state; None: it has not reached its end."""
+    if bounce.action not in ("failed", "delivered"):
+        return None
+    failed = bounce.action == "failed"
+    return DeliveryStatus(
+        provider=account.provider,
+        provider_id=bounce.original_message_id or "",
+        state="failed" if failed else "delivered",
+        message_id=ours,
+        error_code=bounce.status if failed else None,
+        failure=mail_failure(bounce.status) if failed else None,
+        raw={"recipient": bounce.recipient, "diagnostic": bounce.diagnostic, "report": report.provider_id},
     )
-    await outbox.cancel_outbox(tx, silenced, "the contact complained about our mail")
-    log.warning("mail.complaint", tenant=str(account.tenant_id))

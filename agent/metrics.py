@@ -30,6 +30,15 @@ class Metrics:
             ["provider", "outcome"],
             registry=self.registry,
         )
+        self.sms_parts = Counter(
+            "nightshift_sms_parts", "Parts of SMS that a provider has taken.", ["provider"], registry=self.registry
+        )
+        self.sms_cost = Counter(
+            "nightshift_sms_cost_microusd",
+            "Cost of those parts in micro-dollars, where the tenant's file says it.",
+            ["provider"],
+            registry=self.registry,
+        )
         self.holding_lines = Counter(
             "nightshift_holding_lines",
             "Lines written to tell prospects that the models are down.",
@@ -44,6 +53,18 @@ class Metrics:
         self.spend_caps = Counter(
             "nightshift_spend_caps",
             "Turns that met the spending limit of every model provider.",
+            registry=self.registry,
+        )
+        # Counted by the web process and the clock, straight into the database (`agent.missed`).
+        self.fallback_webhooks = Counter(
+            "nightshift_fallback_webhooks",
+            "Messages that came by the fallback URL, by why the first had failed.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.missed_messages = Counter(
+            "nightshift_missed_messages",
+            "Messages that no webhook brought, found by asking the provider.",
             registry=self.registry,
         )
         self._calls = Counter(

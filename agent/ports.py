@@ -1,13 +1,14 @@
 """What the agent needs from the outside, as protocols; `jobs/wiring.py` chooses who fulfils them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from agent.answer_cache import AnswerCache
+from agent.faults import Reach, pass_by
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.metrics import Metrics
@@ -19,6 +20,7 @@ from agent.types import (
     Classification,
     ConversationId,
     Draft,
+    MediaId,
     Message,
     MessageId,
     ModelCall,
@@ -99,11 +101,21 @@ class ChannelSender(Protocol):
 
         Raises:
             Retryable: the provider could not be asked now.
+            CannotAsk: it can never be asked: nobody will know.
         """
         ...
 
     async def aclose(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A sender of a channel that shows people that they are read and answered."""
+
+    def show_typing(self, provider_id: str) -> None:
+        """Show it to whoever wrote this message. Returns at once, promises nothing, never raises."""
         ...
 
 
@@ -237,6 +249,95 @@ class Retriever(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """A file as it was got. `filename` is somebody's claim, without any folder."""
+
+    content: bytes = field(repr=False)
+    filename: str | None = None
+
+
+class MediaFetcher(Protocol):
+    """Gets files from where a provider keeps them."""
+
+    async def fetch(self, url: str) -> Fetched:
+        """Get a file, within bounds of time and size.
+
+        Raises:
+            Retryable: not to be had now.
+            Permanent: not to be had at all.
+            MediaRefused: none that we take: too large, or not where the provider keeps its files.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+class MediaStore(Protocol):
+    """Keeps files by tenant and id: each belongs to one message, and goes with it."""
+
+    async def put(self, tenant_id: TenantId, media_id: MediaId, content: bytes, content_type: str) -> None:
+        """Keep a file; one of the same id is replaced.
+
+        Raises:
+            Retryable: it could not be kept now.
+        """
+        ...
+
+    async def get(self, tenant_id: TenantId, media_id: MediaId) -> bytes:
+        """Return a file.
+
+        Raises:
+            MediaMissing: it is not there.
+            Retryable: it could not be read now.
+        """
+        ...
+
+    async def delete(self, tenant_id: TenantId, media_id: MediaId) -> None:
+        """Have a file no more, whether or not there was one.
+
+        Raises:
+            Retryable: it could not be deleted now.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes down what is said in a voice note."""
+
+    async def transcribe(self, audio: bytes, content_type: str) -> str:
+        """Return the words, in the language they were said in; empty if there are none.
+
+        Raises:
+            Retryable: no answer in time.
+            Permanent: it will not transcribe this.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaAccess:
+    """How files are got, kept and looked at."""
+
+    store: MediaStore
+    fetcher: MediaFetcher
+    read_part: Callable[[bytes, int], Fetched | None]
+    """Returns the attachment at a place of a mail. Computes: call it in a thread."""
+    transcriber: Transcriber | None = None
+    shows_images: bool = False
+    """Whether `models` look at pictures."""
+
+
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 ObservationType = Literal[
     "span", "generation", "agent", "tool", "chain", "retriever", "evaluator", "guardrail", "embedding"
@@ -321,6 +422,8 @@ class Deps:
     tenants: TenantCache
     queue: Queue
     now: Clock
+    reach: Reach = pass_by
+    """Called at every fault point."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,5 +449,7 @@ class AgentDeps(Deps):
     """Answers to questions that anybody could ask; None without a model, whose answers alone cost anything."""
     batches: "BatchApi | None" = None
     """Takes model requests that can wait; None without a provider that has batches."""
+    media: MediaAccess | None = None
+    """How files of messages are got and kept; None: they are not, and nobody sees them."""
     metrics: Metrics = field(default_factory=Metrics)
     """Counters of this process."""

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
+from agent.attachments import take_files
 from agent.guardrails.bot_question import is_asked
+from agent.markup import format_for
 from agent.prices import choose_currency, local_date, render
 from agent.screen_texts import bot_text
 from agent.types import Candidate, Draft, Purpose, Turn
@@ -19,24 +21,26 @@ def with_disclosure(text: str, turn: Turn, language: str) -> str:
 
 
 def render_draft(draft: Draft, turn: Turn, now: datetime) -> Candidate:
-    """Render a draft's references into today's prices.
+    """Render a draft's references into today's prices and files, and its Markdown into what the channel shows.
 
     Raises:
         PriceReferenceError: a reference names nothing that is published.
     """
+    taken = take_files(draft.text, turn.tenant, turn.conversation.channel)
     text = render(
-        draft.text,
+        taken.text,
         turn.tenant,
         language=draft.language,
         currency=choose_currency(turn.tenant, turn.conversation.contact_address),
         today=local_date(turn.tenant, now),
     )
     return Candidate(
-        text=with_disclosure(text.strip(), turn, draft.language),
+        text=with_disclosure(format_for(text.strip(), turn.conversation.channel), turn, draft.language),
         language=draft.language,
         channel=turn.conversation.channel,
         confidence=draft.confidence,
         needs_human=draft.needs_human,
+        media_urls=taken.urls,
     )
 
 

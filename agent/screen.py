@@ -43,6 +43,8 @@ FLOOD_MESSAGES = 30
 """More messages than this within the window are not answered: a loop between machines, or abuse."""
 MAX_ANSWER_WORDS = 8
 """A longer text is more than a yes or no to our question."""
+MAX_AFTERTHOUGHT_WORDS = 2
+"""So few words under a subject ("thanks") change nothing about it."""
 REPEATS = 5
 """The same text this often within the window is not answered."""
 
@@ -114,6 +116,15 @@ def opt_out_evidence(text: str, context: str | None = None) -> str:
     return found[0].strip() if found else ""
 
 
+def is_opt_out(message: Message) -> bool:
+    """Say whether a message is an opt-out by itself, whatever was said before it: enough to send nothing meanwhile."""
+    if message.automatic or message.details.keyword == "start":
+        return False
+    keyword = message.details.keyword
+    of_provider = keyword == "stop" or (message.provider_handled_opt_out and not keyword)
+    return of_provider or bool(opt_out_evidence(_said(message)))
+
+
 def _answers_that_we_stop(words: str, context: str) -> bool:
     """Say whether an answer to our own question, or its choice from our menu, means that we must stop."""
     if choice := CHOICE.match(words):
@@ -135,16 +146,16 @@ def _consent(turn: Turn, written: tuple[Message, ...]) -> Screened | None:
     suppressed = turn.conversation.suppression is not None
     result: Screened | None = None
     for message in written:
-        evidence = opt_out_evidence(message.text, turn.context)
-        if evidence or _is_unknown_keyword(message, turn.conversation.channel):
+        evidence = opt_out_evidence(_said(message), turn.context) if message.details.keyword != "start" else ""
+        if evidence or _is_stop_of_provider(message, turn.conversation.channel):
             result = Screened(
                 kind="opt_out",
                 reason="The contact asks us not to write." if evidence else "The provider stopped this contact.",
-                evidence=evidence or words_of(message.text[:MAX_CHARS])[:80],
+                evidence=evidence or words_of(_said(message)[:MAX_CHARS])[:80],
                 message=message,
                 confirm=not (message.provider_handled_opt_out or suppressed),
             )
-        elif _is_one_of(message, OPT_IN_WORDS) and (suppressed or result is not None):
+        elif _asks_to_return(message) and (suppressed or result is not None):
             if not may("opt_in", message.trust):
                 result = result or _unproven_return(message)
                 continue
@@ -164,10 +175,26 @@ def _unproven_return(message: Message) -> Screened:
     return Screened(kind="person", reason=reason, message=message, confirm=False)
 
 
-def _is_unknown_keyword(message: Message, channel: Channel) -> bool:
-    """Say whether the provider acted on a word we do not know; then we act on the safe side and stop."""
+def _asks_to_return(message: Message) -> bool:
+    """Say whether it is a START: by its word, or by the provider's, whose keywords may be others."""
+    return message.details.keyword == "start" or _is_one_of(message, OPT_IN_WORDS)
+
+
+def _is_stop_of_provider(message: Message, channel: Channel) -> bool:
+    """Say whether the provider took it for a STOP. Of one that does not say what it took it for, a word we do not
+    know counts as one, on the safe side."""
+    if keyword := message.details.keyword:
+        return keyword == "stop"
     known = OPT_IN_WORDS | _help_words(channel)
     return message.provider_handled_opt_out and not _is_one_of(message, known)
+
+
+def _said(message: Message) -> str:
+    """Return what a message says: of a mail with next to no words, its subject, if that is an opt-out by itself."""
+    subject = message.subject or ""
+    is_bare = len(words_of(message.text[:MAX_CHARS]).split()) <= MAX_AFTERTHOUGHT_WORDS
+    is_request = _without_courtesies(_plain_words(subject[:MAX_CHARS])) in OPT_OUT_WORDS
+    return subject if is_bare and is_request else message.text
 
 
 def _provider_answered(written: tuple[Message, ...]) -> Screened | None:
@@ -183,7 +210,7 @@ def _flood(turn: Turn, now: datetime) -> Screened | None:
     ]
     if len(recent) > FLOOD_MESSAGES:
         return Screened(kind="silent", reason=f"{len(recent)} messages within 10 minutes: a loop or abuse.")
-    texts = Counter(words_of(message.text[:MAX_CHARS]) for message in recent if message.text.strip())
+    texts = Counter(words_of(message.text[:MAX_CHARS]) for message in recent if message.has_words)
     text, times = next(iter(texts.most_common(1)), ("", 0))
     if times >= REPEATS:
         return Screened(kind="silent", reason=f"The same text {times} times within 10 minutes.", evidence=text[:80])

@@ -36,9 +36,13 @@ class Settings(BaseSettings):
     nightshift_port: int = Field(default=8000, ge=1, le=65535)
     nightshift_public_url: str = ""
     nightshift_environment: str = Field(default="production", pattern=r"^[a-z0-9_-]{1,40}$")
+    nightshift_fault: str = ""
     nightshift_log_level: Literal["debug", "info", "warning", "error"] = "info"
     nightshift_simulator: Literal["auto", "on", "off"] = "auto"
     nightshift_worker_concurrency: int = Field(default=20, ge=1, le=200)
+    nightshift_spool: Path | None = None
+    nightshift_spool_max_mb: int = Field(default=1024, ge=1)
+    nightshift_spool_max_files: int = Field(default=50_000, ge=1)
 
     # Database
     database_url: SecretStr | None = None
@@ -70,12 +74,26 @@ class Settings(BaseSettings):
     twilio_previous_auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     twilio_messaging_service_sid: str | None = None
     twilio_base_url: str | None = None
+    nightshift_templates_sync_min: int = Field(default=15, ge=1, le=1440)
+    nightshift_sweep_min: int = Field(default=5, ge=1, le=1440)
 
     # E-mail
     smtp_url: SecretStr | None = None
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_base_url: str | None = None
+    sendgrid_event_public_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    mail_reply_to: str = Field(default="plus", pattern=r"^(plus|plain|(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63})$")
     imap_url: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     imap_authserv_ids: Annotated[tuple[str, ...], NoDecode] = ()
     sendgrid_inbound_public_keys: Annotated[tuple[str, ...], NoDecode] = ()
+
+    # Files that come with messages
+    supabase_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    supabase_secret_key: SecretStr | None = None
+    nightshift_media_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    nightshift_transcriber_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    nightshift_transcriber_api_key: SecretStr | None = None
+    nightshift_transcriber_model: str = "whisper-1"
 
     # Langfuse
     langfuse_public_key: str | None = None
@@ -85,7 +103,9 @@ class Settings(BaseSettings):
     @field_validator(
         "twilio_previous_auth_tokens",
         "sendgrid_inbound_public_keys",
+        "sendgrid_event_public_keys",
         "nightshift_model_providers",
+        "nightshift_media_hosts",
         "imap_url",
         "imap_authserv_ids",
         mode="before",
@@ -122,12 +142,12 @@ class Settings(BaseSettings):
             )
         return self
 
-    @field_validator("twilio_base_url")
+    @field_validator("twilio_base_url", "sendgrid_base_url")
     @classmethod
     def _only_loopback(cls, value: str | None) -> str | None:
         """Credentials travel to this URL, so it may only be this machine: it exists for tests."""
         if value and urlsplit(value).hostname not in LOOPBACK_HOSTS:
-            raise ValueError("only a loopback address (127.0.0.1, localhost) is allowed; unset it to use Twilio")
+            raise ValueError("only a loopback address (127.0.0.1, localhost) is allowed; unset it to call the provider")
         return value
 
     @property
@@ -137,6 +157,11 @@ class Settings(BaseSettings):
         return url.rstrip("/")
 
     @property
+    def spool_directory(self) -> Path:
+        """Where webhooks are kept that the database could not take."""
+        return self.nightshift_spool or self.nightshift_home / "spool"
+
+    @property
     def has_models(self) -> bool:
         """Whether a model provider is configured; without one, the local engine answers."""
         return self.anthropic_api_key is not None or self.nightshift_model_providers != ("anthropic",)
@@ -144,7 +169,13 @@ class Settings(BaseSettings):
     @property
     def has_provider(self) -> bool:
         """Whether a real provider could reach prospects."""
-        return bool(self.twilio_account_sid or self.smtp_url or self.sendgrid_inbound_public_keys or self.imap_url)
+        mail = self.sends_mail or self.sendgrid_inbound_public_keys or self.imap_url
+        return bool(self.twilio_account_sid or mail)
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether mail can leave: over SMTP or, without SMTP_URL, through SendGrid."""
+        return bool(self.smtp_url or self.sendgrid_api_key)
 
     @property
     def simulator_enabled(self) -> bool:

@@ -63,6 +63,7 @@ class Steps:
                 self.spent_microusd.update(await asyncio.shield(account_for(self.turn, calls_of(exc), self.deps)))
                 raise
             _describe(observation, result)
+            self.deps.reach(f"turn.{name}.answered")
             await self._save(name, result)
             return result
 

@@ -9,11 +9,13 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from agent.prices import to_minor
 from agent.tenant_file import ENTRIES, Entry, PriceEntry, TenantEntry, expand_days
+from agent.tenant_templates import check_templates
 from agent.tenant_yaml import Path, Problem
 
 
@@ -68,6 +70,8 @@ def check_whole(entry: TenantEntry) -> list[Problem]:
         _overlapping_prices,
         _overlapping_hours,
         _amounts_in_own_currency,
+        _files_at_home,
+        check_templates,
     )
     return [problem for check in checks for problem in check(entry)]
 
@@ -76,6 +80,14 @@ def _languages(entry: TenantEntry) -> Iterator[Problem]:
     """The default language is one of the tenant's."""
     if entry.default_language not in entry.languages:
         yield Problem(("default_language",), f"expected one of `languages` (got {entry.default_language!r})")
+
+
+def _files_at_home(entry: TenantEntry) -> Iterator[Problem]:
+    """Files are on the tenant's own domains: their links may stand in replies."""
+    for i, item in enumerate(entry.catalogue):
+        host = urlsplit(item.file or "").hostname or ""
+        if item.file and not any(host == domain or host.endswith(f".{domain}") for domain in entry.links):
+            yield Problem(("catalogue", i, "file"), f"expected an address on a domain under `links` (got {host})")
 
 
 def _localised(entry: TenantEntry) -> Iterator[tuple[Path, Mapping[str, str]]]:
@@ -96,7 +108,8 @@ def _texts(entry: TenantEntry) -> Iterator[Problem]:
     """Texts are in the tenant's languages; what the law asks us to say exists in each of them."""
     always = [(("disclosure",), entry.disclosure), (("help",), entry.help)]
     yield from _by_language(entry, always, required=entry.languages)
-    yield from _by_language(entry, [(("holding",), entry.holding)], required=())
+    optional = [(("holding",), entry.holding), (("mail_signature",), entry.mail_signature)]
+    yield from _by_language(entry, optional, required=())
     yield from _by_language(entry, _localised(entry), required=(entry.default_language,))
 
 

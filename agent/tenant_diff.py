@@ -66,6 +66,8 @@ def _named(entry: dict[str, Any], place: int) -> tuple[str, dict[str, Any]]:
         case {"currency": currency, "unit": unit, "amount": amount, **rest}:
             since = f" from {rest.pop('valid_from')}" if "valid_from" in rest else ""
             return f"[{currency}/{unit}{since}]", {"": amount, **rest}
+        case {"purpose": purpose, "language": language, **rest}:
+            return f"[{rest.pop('name', '') or rest.pop('sid', '')} {purpose} {language}]", rest
         case {"days": days, "from": start, "to": end}:
             return f"[{days} from {start}]", {"": f"to {end}"}
         case _:

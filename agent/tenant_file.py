@@ -22,7 +22,9 @@ from pydantic import (
 )
 
 from agent.budgets import parse_usd
-from agent.prices import to_minor
+from agent.prices import PriceReferenceError, find_references, to_minor
+from agent.template_types import TemplatePurpose
+from agent.templates import SOURCES
 from agent.types import BudgetScope, Channel, ContentRule, Intent, ModelTier, Policy, Provider, Strictness, Task, Unit
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -133,6 +135,15 @@ class ChannelEntry(Entry):
     channel: Channel
     address: str
     provider: Provider
+    messages_per_second: float | None = Field(default=None, gt=0, le=1000)
+    segment_usd: Amount | None = None
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.segment_usd is not None and self.channel != "sms":
+            raise ValueError(f"only SMS is billed by parts; leave `segment_usd` out for {self.channel}")
+        parse_usd(self.segment_usd or "0")
+        return self
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -198,6 +209,7 @@ class SettingsEntry(Entry):
     strictness: dict[ContentRule, Strictness] = {}
     max_model_wait_minutes: int = Field(default=_DEFAULT.max_model_wait_minutes, ge=5, le=1440)
     demand_judging: bool = _DEFAULT.demand_judging
+    send_templates: bool = _DEFAULT.send_templates
     reuse_answers: bool = _DEFAULT.reuse_answers
     sure_above: float = Field(default=_DEFAULT.sure_above, ge=0, le=1)
     classify_locally_above: float | None = Field(default=None, ge=0.5, le=1)
@@ -276,6 +288,7 @@ class ItemEntry(Entry):
     prices: tuple[PriceEntry, ...] = ()
     instalments: InstalmentsEntry | None = None
     discounts: tuple[DiscountEntry, ...] = ()
+    file: Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"{}]{4,500}$")] | None = None
 
 
 class PassageEntry(Entry):
@@ -289,6 +302,57 @@ class FactEntry(PassageEntry):
     """A published fact."""
 
     id: Code
+
+
+def _source(value: str) -> str:
+    """Refuse what a template's value cannot come from."""
+    if value in SOURCES:
+        return value
+    if "{" not in value:
+        raise ValueError(f'expected one of {", ".join(SOURCES)}, or a price reference such as "{{price:SKU}}"')
+    try:
+        references = find_references(value)
+    except PriceReferenceError as exc:
+        raise ValueError(str(exc)) from exc
+    if [each.raw for each in references] != [value]:
+        raise ValueError('expected one price reference and nothing else, such as "{price:SKU}"')
+    return value
+
+
+def _keys_as_text(value: object) -> object:
+    """YAML reads the place 1 as a number."""
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else value
+
+
+class VariableEntry(Entry):
+    """Where the value of one place of a template comes from; short for one without `otherwise`: its `from` alone."""
+
+    source: Annotated[str, StringConstraints(max_length=120), AfterValidator(_source)] = Field(alias="from")
+    otherwise: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), AfterValidator(_plain)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {"from": value} if isinstance(value, str) else value
+
+
+class TemplateEntry(Entry):
+    """A template of the provider's account that this tenant may use, and what for."""
+
+    purpose: TemplatePurpose
+    language: Language
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)] | None = None
+    sid: Annotated[str, StringConstraints(pattern=r"^HX[0-9a-fA-F]{32}$")] | None = None
+    variables: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,16}$")], VariableEntry],
+        BeforeValidator(_keys_as_text),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.name is None) == (self.sid is None):
+            raise ValueError("give exactly one of `name` (as the provider lists it) and `sid` (HX…)")
+        return self
 
 
 class TenantEntry(Entry):
@@ -305,6 +369,7 @@ class TenantEntry(Entry):
     disclosure: dict[str, Line]
     help: dict[str, Line]
     holding: dict[str, Line] = {}
+    mail_signature: dict[str, Prose] = {}
     links: tuple[Domain, ...] = ()
     forbidden: tuple[Line, ...] = ()
     channels: tuple[ChannelEntry, ...] = ()
@@ -313,6 +378,7 @@ class TenantEntry(Entry):
     catalogue: tuple[ItemEntry, ...] = ()
     policies: dict[Code, PassageEntry | None] = {}
     facts: tuple[FactEntry, ...] = ()
+    templates: tuple[TemplateEntry, ...] = ()
 
 
 ENTRIES: dict[str, type[Entry]] = {
@@ -326,5 +392,7 @@ ENTRIES: dict[str, type[Entry]] = {
     "discounts": DiscountEntry,
     "policies": PassageEntry,
     "facts": FactEntry,
+    "templates": TemplateEntry,
+    "variables": VariableEntry,
 }
 """The entries that stand under a key."""

@@ -3,10 +3,8 @@
 Nothing about a tenant is hard-wired elsewhere: what a business sells, says and forbids comes from here.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import time
 from pathlib import Path as FilePath
 from typing import Any
 from uuid import UUID, uuid5
@@ -18,8 +16,8 @@ from agent.errors import Misconfigured
 from agent.prices import to_amount, to_minor
 from agent.tenant_checks import check_shape, check_whole
 from agent.tenant_file import (
-    DAYS,
     BudgetEntry,
+    ChannelEntry,
     DiscountEntry,
     HoursEntry,
     InstalmentsEntry,
@@ -30,6 +28,8 @@ from agent.tenant_file import (
     TenantEntry,
     expand_days,
 )
+from agent.tenant_hours import hours_document
+from agent.tenant_templates import to_entry, to_use
 from agent.tenant_yaml import Document, Problem, read_yaml
 from agent.types import (
     Budget,
@@ -60,6 +60,10 @@ class ChannelAccount:
     channel: Channel
     address: str
     provider: Provider
+    messages_per_second: float | None = None
+    """How many it may send (of SMS: parts); None: as is usual for such a number (`agent.sending_rates`)."""
+    segment_microusd: int | None = None
+    """What one part of an SMS costs, in micro-dollars; None: not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,16 +147,25 @@ def _tenant_file(entry: TenantEntry) -> TenantFile:
         disclosure=entry.disclosure,
         help_text=entry.help,
         holding=entry.holding,
+        mail_signature=entry.mail_signature,
         links=entry.links,
         forbidden=entry.forbidden,
         policy=_policy(entry.settings, entry.hours),
         catalogue=tuple(_item(item, entry.currency) for item in entry.catalogue),
         passages=_passages(entry),
+        templates=tuple(to_use(each) for each in entry.templates),
     )
-    channels = tuple(
-        ChannelAccount(channel=each.channel, address=each.address, provider=each.provider) for each in entry.channels
+    return TenantFile(tenant=tenant, channels=tuple(_account(each) for each in entry.channels))
+
+
+def _account(entry: ChannelEntry) -> ChannelAccount:
+    return ChannelAccount(
+        channel=entry.channel,
+        address=entry.address,
+        provider=entry.provider,
+        messages_per_second=entry.messages_per_second,
+        segment_microusd=None if entry.segment_usd is None else parse_usd(entry.segment_usd),
     )
-    return TenantFile(tenant=tenant, channels=channels)
 
 
 def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
@@ -175,6 +188,7 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         strictness=settings.strictness,
         max_model_wait_minutes=settings.max_model_wait_minutes,
         demand_judging=settings.demand_judging,
+        send_templates=settings.send_templates,
         reuse_answers=settings.reuse_answers,
         sure_above=settings.sure_above,
         classify_locally_above=settings.classify_locally_above,
@@ -201,6 +215,7 @@ def _item(entry: ItemEntry, own_currency: str) -> CatalogueItem:
         prices=tuple(_price(price) for price in entry.prices),
         instalments=_instalments(entry.instalments, own_currency) if entry.instalments else None,
         discounts=tuple(_discount(discount, own_currency) for discount in entry.discounts),
+        file_url=entry.file or "",
     )
 
 
@@ -268,42 +283,29 @@ def to_document(file: TenantFile) -> dict[str, Any]:
         "disclosure": dict(tenant.disclosure),
         "help": dict(tenant.help_text),
         "holding": dict(tenant.holding),
+        "mail_signature": dict(tenant.mail_signature),
         "links": list(tenant.links),
         "forbidden": list(tenant.forbidden),
-        "channels": [
-            {"channel": each.channel, "address": each.address, "provider": each.provider} for each in file.channels
-        ],
-        "hours": _hours_document(tenant.policy.send_hours),
+        "channels": [account_document(each) for each in file.channels],
+        "hours": hours_document(tenant.policy.send_hours),
         "settings": _settings_document(tenant.policy),
         "catalogue": [_item_document(item, tenant.currency) for item in tenant.catalogue],
         "policies": {p.id: _passage_document(p) for p in passages["policy"]},
         "facts": [{"id": p.id, **_passage_document(p)} for p in passages["fact"]],
+        "templates": [to_entry(each) for each in tenant.templates],
     }
 
 
-def _hours_document(hours: Iterable[OpeningHours]) -> list[dict[str, str]]:
-    """Return openings with equal times together, as `days`, `from` and `to`."""
-    days: dict[tuple[time, time], list[int]] = defaultdict(list)
-    for each in hours:
-        days[each.start, each.end].append(each.weekday)
-    return [
-        {"days": _days(weekdays), "from": _clock(start), "to": _clock(end)} for (start, end), weekdays in days.items()
-    ]
-
-
-def _days(weekdays: list[int]) -> str:
-    """Write weekdays as `mon-fri,sun`: the inverse of `expand_days`."""
-    runs: list[list[int]] = []
-    for day in sorted(set(weekdays)):
-        if runs and runs[-1][-1] == day - 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    return ",".join(DAYS[run[0]] if len(run) == 1 else f"{DAYS[run[0]]}-{DAYS[run[-1]]}" for run in runs)
-
-
-def _clock(at: time) -> str:
-    return at.isoformat("auto" if at.second or at.microsecond else "minutes")
+def account_document(account: ChannelAccount) -> dict[str, Any]:
+    """Return an account in the shape of the file."""
+    price = account.segment_microusd
+    return _stated(
+        channel=account.channel,
+        address=account.address,
+        provider=account.provider,
+        messages_per_second=account.messages_per_second,
+        segment_usd=None if price is None else format_usd(price),
+    )
 
 
 def _settings_document(policy: Policy) -> dict[str, Any]:
@@ -320,6 +322,7 @@ def _settings_document(policy: Policy) -> dict[str, Any]:
         "strictness": dict(policy.strictness),
         "max_model_wait_minutes": policy.max_model_wait_minutes,
         "demand_judging": policy.demand_judging,
+        "send_templates": policy.send_templates,
         "reuse_answers": policy.reuse_answers,
         "sure_above": policy.sure_above,
         "classify_locally_above": policy.classify_locally_above,
@@ -358,6 +361,7 @@ def _item_document(item: CatalogueItem, own_currency: str) -> dict[str, Any]:
             )
             for each in item.discounts
         ],
+        **_stated(file=item.file_url or None),
     }
 
 

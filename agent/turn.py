@@ -12,26 +12,30 @@ from functools import partial
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
-from agent.check import check, prepare, settle
+from agent.check import prepare, settle, settle_notice
 from agent.classify import classify
+from agent.closed_window import settle_late
 from agent.decide import Resolution, decide
-from agent.delivery import claim_delivery, hand_over, reconcile
+from agent.delivery import claim_delivery
 from agent.detect import detect_language
 from agent.errors import BudgetReached, ModelRefused, ModelUnavailable, UnknownRecipient
 from agent.gather import Gathered
 from agent.guardrails.bot_question import is_asked
 from agent.handoff import handoff_text
+from agent.handover import hand_over, reconcile
 from agent.injection import screen_injection
 from agent.judging import judge_draft
-from agent.ports import AgentDeps, Deps, Drafted
-from agent.render import render_notice
+from agent.media import see_media
+from agent.ports import AgentDeps, Deps, Drafted, ShowsTyping
+from agent.render import render_notice, with_disclosure
+from agent.reports import apply_report
 from agent.reuse import keep_answer, reuse_answer
 from agent.route import Circumstances, choose_route, plan_writing
 from agent.screen import Screened, screen
 from agent.screen_texts import bot_text, help_text, opt_in_text, opt_out_text
 from agent.spend_cap import report_spend_cap
 from agent.steps import Steps
-from agent.store import deliveries, events, outbox
+from agent.store import events
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
 from agent.types import (
@@ -53,6 +57,7 @@ from agent.types import (
     Verdict,
     Wait,
 )
+from agent.unseen import Unseen, judge_unseen, unseen_text
 from agent.waiting import begin_wait, wait_for
 
 
@@ -68,7 +73,7 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
         raise
     except OperationalError:
         # The server was restarted and this connection is a dead one of before. Storing is idempotent: once more.
-        await deps.db.pool.check()
+        await deps.db.revive()
         received = await _store(message, deps)
     if received.outcome == "unknown_recipient":
         raise UnknownRecipient(message.channel, message.recipient)
@@ -77,8 +82,10 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
 
 async def _store(message: InboundMessage, deps: Deps) -> Received:
     """One statement, so one transaction: the message, its conversation, and the job that wakes a worker."""
+    deps.reach("receive.parsed")
     async with deps.db.system() as connection:
         received = await store_inbound(connection, message, deps.now())
+        deps.reach("receive.committed")
         if received.outcome == "unknown_recipient":
             await events.insert_system_event(
                 connection,
@@ -103,6 +110,7 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
         metadata={"tenant": turn.tenant.slug, "turn": str(turn.id), "attempt": str(turn.attempt)},
         input=turn.text,
     ) as root:
+        deps.reach("turn.gathered")
         resolution = await think(gathered, deps)
         with deps.tracer.step("decide") as observation:
             if isinstance(resolution.decision, Wait):
@@ -110,6 +118,7 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
             else:
                 committed = await decide(turn, gathered.lease, resolution, deps)
             observation.update(output=committed)
+        deps.reach("turn.decided")
         deps.metrics.turns.labels(committed).inc()
         root.update(output=_said(resolution.decision), metadata={"decision": committed})
         return resolution
@@ -118,22 +127,28 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
 async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
     """Everything between reading a burst and committing what to do about it."""
     turn = gathered.turn
-    with deps.tracer.step("screen") as observation:
-        screened = screen(turn, deps.now())
-        observation.update(output=screened.kind if screened else "pass")
+    screened = _screen(turn, deps)
+    if screened is None and turn.conversation.owner == "agent":
+        turn = await see_media(turn, deps)
+        screened = _screen(turn, deps) if turn.words != gathered.turn.words else None  # a voice note may say stop
+    deps.reach("turn.screened")
     with deps.tracer.step("detect") as observation:
         spoken = detect_language(turn, deps.detector)
         language = spoken.language or turn.tenant.default_language
         observation.update(output={"language": language, "confidence": spoken.confidence})
+    deps.reach("turn.detected")
     if screened:
         return Resolution(
             decision=_answer_screened(turn, screened, language, deps), spoken=spoken, consent=_consent_change(screened)
         )
     if turn.conversation.owner == "staff":
         return Resolution(decision=Nothing(reason="staff answer this conversation"), spoken=spoken)
+    if unseen := judge_unseen(turn, hears=deps.media is not None and deps.media.transcriber is not None):
+        return Resolution(decision=_answer_unseen(turn, unseen, language, deps), spoken=spoken)
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps)
     classification, sources = await asyncio.gather(classify(steps, language, steps.limit.level), _retrieve(turn, deps))
+    deps.reach("turn.classified")
     signals = screen_injection(turn.text)
     route = choose_route(classification, turn.tenant.policy, signals, _circumstances(steps))
     with deps.tracer.step("route") as observation:
@@ -142,6 +157,7 @@ async def think(gathered: Gathered, deps: AgentDeps) -> Resolution:
             metadata={"signals": [each.kind for each in signals], "budget": str(steps.limit)},
         )
 
+    deps.reach("turn.routed")
     consent = _classified_opt_out(turn, classification)
     if consent:
         decision = _confirm_opt_out(turn, classification, language, deps)
@@ -168,6 +184,7 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
     claimed = await claim_delivery(tenant_id, message_id, deps)
     if claimed is None:
         return
+    deps.reach("deliver.claimed")
     with deps.tracer.continued(
         "deliver",
         trace_id=claimed.trace_id,
@@ -183,23 +200,10 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
 
 
 async def record_status(tenant_id: TenantId, status: DeliveryStatus, deps: Deps) -> bool:
-    """Log a provider's report and move the message's state forward, never back. True: it is one of ours."""
+    """Log a provider's report, move the message's state forward, never back, and act. True: it is one of ours."""
     async with deps.db.system() as tx, tx.transaction():
         await set_tenant(tx, tenant_id)
-        message_id = await outbox.lock_reported(tx, status.message_id, status.provider_id)
-        if message_id is None:
-            return False
-        if await deliveries.insert_status(tx, tenant_id, message_id, status, deps.now()):
-            moved = await outbox.project_status(tx, message_id, status.state, status.provider_id, status.error_code)
-            await events.insert_event(
-                tx,
-                tenant_id,
-                "delivery.reported",
-                actor=status.provider,
-                message_id=message_id,
-                data={"state": status.state, "error_code": status.error_code, "moved": moved},
-            )
-    return True
+        return await apply_report(tx, tenant_id, status, deps)
 
 
 # --- the steps of thinking, in order ----------------------------------------------------------------------
@@ -223,14 +227,33 @@ def _answer_screened(turn: Turn, screened: Screened, language: str, deps: AgentD
             return Escalate(reason=screened.reason, reply=notice)
         case _:
             return Nothing(reason=screened.reason)
-    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
-    return settle(reply, screened.reason)
+    return settle_notice(candidate, turn, screened.reason, deps)
+
+
+def _screen(turn: Turn, deps: AgentDeps) -> Screened | None:
+    with deps.tracer.step("screen") as observation:
+        screened = screen(turn, deps.now())
+        observation.update(output=screened.kind if screened else "pass")
+        return screened
+
+
+def _answer_unseen(turn: Turn, unseen: Unseen, language: str, deps: AgentDeps) -> Decision:
+    """Own up to what nobody here has seen or heard, without any model: ask for words, once, then hand over."""
+    match unseen.act:
+        case "silent":
+            return Nothing(reason=unseen.reason)
+        case "person":
+            return Escalate(reason=unseen.reason, reply=handoff_notice(turn, deps, language))
+        case "ask":
+            text = with_disclosure(unseen_text(unseen.what, turn.tenant, language), turn, language)
+            candidate = render_notice(text, turn, language)
+            return settle_notice(candidate, turn, unseen.reason, deps)
 
 
 def _answer_bot_question(turn: Turn, language: str, deps: AgentDeps, reason: str) -> Decision:
     """Say truly that an assistant is writing, without any model."""
     candidate = render_notice(bot_text(turn.tenant, language), turn, language)
-    return settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), reason)
+    return settle_notice(candidate, turn, reason, deps)
 
 
 def _consent_change(screened: Screened) -> ConsentChange | None:
@@ -245,6 +268,7 @@ async def _retrieve(turn: Turn, deps: AgentDeps) -> Sources:
         observation.update(
             output={"items": [item.sku for item in sources.items], "passages": [p.id for p in sources.passages]}
         )
+        deps.reach("turn.retrieved")
         return sources
 
 
@@ -268,8 +292,7 @@ def _classified_opt_out(turn: Turn, classification: Classification) -> ConsentCh
 
 def _confirm_opt_out(turn: Turn, classification: Classification, language: str, deps: AgentDeps) -> Decision:
     candidate = render_notice(opt_out_text(turn.tenant, language), turn, language, "opt_out_confirmation")
-    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
-    decision = settle(reply, "asked to stop")
+    decision = settle_notice(candidate, turn, "asked to stop", deps)
     if classification.needs_human and isinstance(decision, Send):
         return Escalate(reason="Opt-out that needs a person", detail=turn.text, reply=decision.reply)
     return decision
@@ -279,13 +302,14 @@ def handoff_notice(turn: Turn, deps: AgentDeps, language: str | None = None) -> 
     """The notice that a person will answer, or None when nothing may be sent."""
     spoken = language or turn.conversation.language or turn.tenant.default_language
     candidate = render_notice(handoff_text(turn.tenant, spoken), turn, spoken)
-    decision = settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), "handed over")
+    decision = settle_notice(candidate, turn, "handed over", deps)
     return decision.reply if isinstance(decision, Send) else None
 
 
 async def _write_or_wait(steps: Steps, classification: Classification, sources: Sources, route: Route) -> Decision:
     """Write with a model. If none answers, the turn waits (P6); if none is paid for, the local engine writes."""
     turn, deps = steps.turn, steps.deps
+    _show_typing(turn, deps)
     try:
         return await _write(steps, classification, sources, route)
     except ModelUnavailable as exc:
@@ -315,19 +339,35 @@ async def _write(steps: Steps, classification: Classification, sources: Sources,
             return Escalate(reason="The budget is spent", detail=str(exc), reply=notice())
         except ModelRefused as exc:
             return Escalate(reason="The model gave no usable answer", detail=str(exc), reply=notice())
+        deps.reach("turn.drafted")
         previous = drafted.draft
         candidate, checked = prepare(drafted.draft, turn, deps)
         verdicts = await judge_draft(steps, f"judge_{name}", candidate, checked)
+        deps.reach("turn.checked")
         objections = tuple(verdict for verdict in verdicts if verdict.outcome == "revise")
         if objections:
             await steps.keep(f"verdicts_{name}", verdicts)
         else:
             reply = Reply(candidate=candidate, source=drafted.draft.source, verdicts=verdicts, draft=drafted.draft)
             decision = settle(reply, route.reason)
-            return replace(decision, reply=notice()) if isinstance(decision, Escalate) else decision
+            if isinstance(decision, Escalate):
+                return await settle_late(replace(decision, reply=notice()), reply, turn, deps)
+            return decision
         if drafted.draft.source == "local":
             break  # it has nothing better to say
     return Escalate(reason=objections[0].reason, draft=candidate.text, verdicts=verdicts, reply=notice())
+
+
+def _show_typing(turn: Turn, deps: AgentDeps) -> None:
+    """Let the prospect see that they are read and an answer is being written, where a model can write one."""
+    sender, newest = deps.senders.get(turn.conversation.provider), turn.inbound[-1].provider_id
+    if (
+        turn.conversation.channel == "whatsapp"
+        and newest
+        and isinstance(sender, ShowsTyping)
+        and deps.models.tiers_up()
+    ):
+        sender.show_typing(newest)
 
 
 def _said(decision: Decision) -> str:

@@ -10,12 +10,16 @@ from datetime import date, datetime, time
 from typing import Any, Literal, NewType, get_args
 from uuid import UUID
 
+from agent.failures import Failure
+from agent.message_details import Details, MessageKind
 from agent.sender_trust import Trust
+from agent.template_types import FilledTemplate, Proposal, TemplateUse
 
 TenantId = NewType("TenantId", UUID)
 ContactId = NewType("ContactId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 MessageId = NewType("MessageId", UUID)
+MediaId = NewType("MediaId", UUID)
 TurnId = NewType("TurnId", UUID)
 
 Channel = Literal["whatsapp", "sms", "email"]
@@ -116,6 +120,8 @@ class CatalogueItem:
     prices: tuple[Price, ...] = ()
     instalments: Instalments | None = None
     discounts: tuple[Discount, ...] = ()
+    file_url: str = ""
+    """A picture or brochure of it that a reply can take along; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,6 +205,8 @@ class Policy:
     """How long a turn may wait for a model when none answers; then a person gets it."""
     demand_judging: bool = False
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
+    send_templates: bool = False
+    """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,22 +233,45 @@ class Tenant:
     """What we say when no model answers for a while, by language, where it is not to be our own text."""
     links: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    mail_signature: Mapping[str, str] = field(default_factory=dict)
+    """What our mails are signed with, by language; without one, only the name in From says who writes."""
     policy: Policy = Policy()
     catalogue: tuple[CatalogueItem, ...] = ()
     passages: tuple[Passage, ...] = ()
+    templates: tuple[TemplateUse, ...] = ()
+    """What may be sent when a reply window has closed, in order of preference."""
 
 
 # --- what comes in -----------------------------------------------------------------------------------------
 
 
+MediaState = Literal["pending", "stored", "refused", "failed"]
+"""Not fetched yet; kept; nothing we keep (`reason`); not to be had (`reason`)."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
-    """An attachment as the provider announces it. The type is a claim, not a fact."""
+    """An attachment. Until it is stored, type, name and size are the provider's or the sender's claim."""
 
     url: str
     content_type: str
     filename: str | None = None
     size: int | None = None
+    id: MediaId | None = None
+    """None: only announced."""
+    state: MediaState = "pending"
+    reason: str = ""
+    heard: bool = False
+    """Whether it has been transcribed: then the message's text has what was said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """A stored picture that a model can look at."""
+
+    media_id: MediaId
+    content_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,6 +288,8 @@ class InboundMessage:
     """The tenant's own address on this channel, likewise."""
     text: str
     sender_name: str | None = None
+    also_known_as: tuple[str, ...] = ()
+    """Further addresses of the sender that the provider vouches for: a WhatsApp user id beside a number."""
     subject: str | None = None
     media: tuple[Media, ...] = ()
     provider_handled_opt_out: bool = False
@@ -269,6 +302,8 @@ class InboundMessage:
     """How far the sender's address is known to be theirs."""
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
+    kind: MessageKind = "text"
+    details: Details = field(default_factory=Details)
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The payload as received (JSON-safe), kept for audit and replay."""
 
@@ -286,6 +321,8 @@ class DeliveryStatus:
     message_id: MessageId | None = None
     """Our own id, when the callback carries it."""
     error_code: str | None = None
+    failure: Failure | None = None
+    """What kind of failure it is, where `state` is `failed`; None: nothing is known of the code."""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -314,6 +351,13 @@ class Message:
     """How far the sender's address is known to be theirs."""
     hold: str = ""
     """Why a person must read it before a machine answers; empty: no reason."""
+    kind: MessageKind = "text"
+    details: Details = field(default_factory=Details)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the text is what somebody wrote or said, not our description of what they sent."""
+        return bool(self.text.strip()) and not self.details.wordless
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -374,6 +418,13 @@ class Turn:
     """The last message that `summary` covers; the first few of `history` may be among them."""
     spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
     """What models have cost so far, by what it counts towards."""
+    images: tuple[Image, ...] = ()
+    """Pictures of the burst and of shortly before that a model is shown, oldest first; no other has been seen."""
+
+    @property
+    def words(self) -> str:
+        """What the person themselves wrote or said in the burst; empty where they only sent files and the like."""
+        return "\n".join(message.text for message in self.inbound if message.has_words)
 
     @property
     def text(self) -> str:
@@ -387,8 +438,9 @@ class Turn:
 
     @property
     def context(self) -> str | None:
-        """The business's last message before the burst, if any."""
-        return next((m.text for m in reversed(self.history) if m.direction == "outbound"), None)
+        """What the burst answers: our message that it quotes, else our last one before it, if any."""
+        quoted = next((m.details.quoted for m in reversed(self.inbound) if m.details.quotes_us), "")
+        return quoted or next((m.text for m in reversed(self.history) if m.direction == "outbound"), None)
 
     @property
     def is_first_contact(self) -> bool:
@@ -493,6 +545,10 @@ class Candidate:
     author: Author = "agent"
     confidence: float = 1.0
     needs_human: bool = False
+    template: FilledTemplate | None = None
+    """What is sent instead of `text`, which is then its preview: an approved template needs no reply window."""
+    media_urls: tuple[str, ...] = ()
+    """Files that go with the text, where the provider can fetch them."""
 
 
 Outcome = Literal["pass", "revise", "hold", "block", "delay"]
@@ -558,6 +614,8 @@ class Escalate:
     draft: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     reply: Reply | None = None
+    proposal: Proposal | None = None
+    """What staff could do, where the reply window has closed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -584,6 +642,23 @@ Decision = Send | Escalate | Nothing | Wait
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Letterhead:
+    """What a mail carries around its text. The tokens name its conversation; only its reader knows them."""
+
+    sender_name: str = ""
+    language: str = ""
+    signature: str = ""
+    reply_token: str | None = None
+    """For the address that answers are to be sent to."""
+    unsubscribe_token: str | None = None
+    """For the way out that a mail which nobody asked for must offer (RFC 8058)."""
+    is_automatic: bool = True
+    """Written by a machine, which the mail says of itself (RFC 3834); staff are not."""
+    is_proactive: bool = False
+    """Begun by us, so no answer to anything."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OutboundMessage:
     """One message for a provider. `id` is our correlation key and travels with it."""
 
@@ -597,6 +672,12 @@ class OutboundMessage:
     subject: str | None = None
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
+    purpose: Purpose = "reply"
+    media_urls: tuple[str, ...] = ()
+    """Attachments, where the provider can fetch them: signed links of ours, or public ones."""
+    letterhead: Letterhead = Letterhead()
+    template: FilledTemplate | None = None
+    """What is sent instead of `text`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -605,6 +686,10 @@ class Receipt:
 
     provider_id: str
     state: DeliveryState
+    """How far it has got; found again after a doubtful attempt, it may have failed already."""
+    error_code: str | None = None
+    failure: Failure | None = None
+    """Where `state` is `failed`: as in `DeliveryStatus`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

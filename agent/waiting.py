@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from agent.check import check, settle
+from agent.check import settle_notice
 from agent.decide import put_in_outbox
 from agent.errors import Fenced, ModelUnavailable
 from agent.holding import render_holding_line
@@ -50,7 +50,7 @@ def wait_for(turn: Turn, classification: Classification, error: ModelUnavailable
 def _line(turn: Turn, language: str, deps: AgentDeps) -> Reply | None:
     """Return the line for the prospect, due a little later; None when it may not be sent."""
     candidate = render_holding_line(turn, language)
-    decision = settle(Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps)), "models down")
+    decision = settle_notice(candidate, turn, "models down", deps)
     return decision.reply if isinstance(decision, Send) else None
 
 

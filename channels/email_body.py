@@ -5,12 +5,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from itertools import islice
 from typing import Any
 
+from agent.errors import BadRequest
+from agent.ports import Fetched
 from agent.types import Media
 from channels.email_html import HtmlText, read_html
 from channels.email_marks import without_marks
-from channels.email_mime import PARSER_FAULTS, clean_text, header, leaves, payload
+from channels.email_mime import PARSER_FAULTS, clean_text, header, leaves, payload, read_mime
 from channels.email_quotes import Split, split_reply
 
 MAX_BODY_CHARS = 200_000
@@ -93,6 +96,19 @@ def attachments(mail: EmailMessage) -> tuple[Media, ...]:
     """Return what is attached or embedded; `url` is `cid:…` for embedded parts, else empty. Sizes in bytes."""
     found = (_media(part) for part in attached_parts(mail))
     return tuple(media for media, _ in zip(found, range(MAX_ATTACHMENTS), strict=False))
+
+
+def read_attachment(raw: bytes, position: int) -> Fetched | None:
+    """Return the file at a place of what `attachments` lists, counted from 0; None: there is none.
+
+    Computes: call it in a thread.
+    """
+    try:
+        parts = attached_parts(read_mime(raw))
+    except BadRequest:
+        return None
+    part = next(islice(parts, position, None), None) if position < MAX_ATTACHMENTS else None
+    return Fetched(content=payload(part), filename=file_name(part)) if part else None
 
 
 def attached_parts(mail: EmailMessage) -> Iterator[EmailMessage]:

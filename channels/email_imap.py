@@ -4,17 +4,19 @@ It only looks: the folder is opened read-only, nothing is marked, moved or delet
 """
 
 import imaplib
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError
+from imap_tools.errors import ImapToolsError, MailboxFetchError
+from imap_tools.utils import check_command_status
 
 from agent.errors import Misconfigured
 from agent.settings import LOOPBACK_HOSTS
@@ -94,6 +96,8 @@ class FetchedMail:
     uid: int
     content: bytes
     size: int
+    arrived_at: datetime | None
+    """When the server took it; None: it does not say."""
 
     @property
     def is_whole(self) -> bool:
@@ -166,21 +170,28 @@ class ImapConnection:
         )
 
     def fetch(self, uid: int) -> FetchedMail | None:
-        """Fetch one mail without marking it as read; None: it is gone."""
-        size = self._size(uid)
+        """Fetch one mail without marking it as read; None: it is gone.
+
+        Raises:
+            ImapToolsError: the server is there, but does not give this mail.
+            IMAP_FAULTS: the connection is lost.
+        """
+        told = self._tell(uid)
+        size = _size(told)
         if size is None:
             return None
         headers_only = size > MAX_MIME_BYTES
         mails = self._box.fetch(uid_list=str(uid), mark_seen=False, headers_only=headers_only)
         content = next((each.content for each in mails if isinstance(each, _Raw)), None)
-        return None if content is None else FetchedMail(uid=uid, content=content, size=size)
+        return (
+            None if content is None else FetchedMail(uid=uid, content=content, size=size, arrived_at=_arrived_at(told))
+        )
 
-    def _size(self, uid: int) -> int | None:
-        status, answer = self._box.client.uid("FETCH", str(uid), "(RFC822.SIZE)")
-        line = next((each for each in answer if isinstance(each, bytes)), b"")
-        if status != "OK" or b"RFC822.SIZE" not in line.upper():
-            return None
-        return int(line.upper().split(b"RFC822.SIZE")[1].split()[0].strip(b")"))
+    def _tell(self, uid: int) -> bytes:
+        """Return what the server says of a mail: its size, and when it came."""
+        result = self._box.client.uid("FETCH", str(uid), "(RFC822.SIZE INTERNALDATE)")
+        check_command_status(result, MailboxFetchError)
+        return next((each for each in result[1] if isinstance(each, bytes)), b"")
 
     def wait(self, seconds: float, should_stop: Callable[[], bool]) -> bool:
         """Wait for news, at most `seconds`; True: there may be some. A server without IDLE only lets the time pass.
@@ -206,6 +217,16 @@ class ImapConnection:
 
 
 _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _size(told: bytes) -> int | None:
+    found = re.search(rb"RFC822\.SIZE (\d+)", told, re.IGNORECASE)
+    return int(found[1]) if found else None
+
+
+def _arrived_at(told: bytes) -> datetime | None:
+    local = imaplib.Internaldate2tuple(told)
+    return datetime.fromtimestamp(time.mktime(local), UTC) if local else None
 
 
 def _connect(server: ImapServer) -> BaseMailBox:

@@ -118,7 +118,7 @@ def parse_mime(
         sender_name=read.sender.name,
         recipient=recipient[0],
         subject=header(mail, "Subject")[:MAX_SUBJECT_CHARS] or None,
-        text=read.text[:MAX_TEXT_CHARS],
+        text=_said(read)[:MAX_TEXT_CHARS],
         media=attachments(mail),
         automatic=read.automatic is not None,
         references=references(mail),
@@ -215,6 +215,14 @@ def _recipients(mail: EmailMessage, envelope_to: Sequence[str]) -> list[str]:
         return enveloped
     named = [box for name in ("Delivered-To", "X-Original-To", "To", "Cc") for box in mailboxes(mail, name)]
     return distinct([box.address for box in named[:MAX_RECIPIENTS]])
+
+
+def _said(read: ReadMail) -> str:
+    """Return what a mail says: of one that opens a thread and has no text, its subject, where many say all."""
+    said = read.text
+    if said.strip() or read.hold or read.automatic or read.bounce or references(read.mail):
+        return said
+    return header(read.mail, "Subject")[:MAX_SUBJECT_CHARS]
 
 
 def _sender(mail: EmailMessage, envelope_from: str | None) -> Mailbox | None:

@@ -1,49 +1,48 @@
 """E-mail out over SMTP. One connection a message; the Message-ID is ours and the same at every attempt (P2)."""
 
-import html
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aiosmtplib import (
-    SMTP,
-    SMTPException,
-    SMTPResponseException,
-)
+from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
 
-from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Misconfigured, Permanent, Retryable
+from agent.mail_failures import mail_failure
 from agent.ports import Clock, Limits
 from agent.settings import LOOPBACK_HOSTS
 from agent.types import Channel, OutboundMessage, Receipt
-from channels.email_mime import clean_text, message_ids, normalise_address
+from channels.email_letter import Letter, MailRoutes, write_letter
+from channels.email_mime import clean_text
 
 TIMEOUT_S = 30.0
 QUIT_TIMEOUT_S = 2.0
-MAX_REFERENCES = 20
-MAX_SUBJECT_CHARS = 500
+MAX_CHARS = 50_000
 
 Tls = Literal["implicit", "always", "auto", "never"]
 _START_TLS: Mapping[Tls, bool | None] = {"implicit": False, "always": True, "auto": None, "never": False}
-_REPLY_PREFIX = re.compile(r"(?:re|res|rif|aw|sv)\s?:", re.IGNORECASE)
 _ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _AUTHENTICATE_FIRST = 530
 
 
+_UNFOLDED = frozenset({"Message-ID", "In-Reply-To", "References", "Reply-To", "List-Unsubscribe"})
+
+
 class _WirePolicy(EmailPolicy):
-    """Writes ids one a line: the standard library would encode a long one into something nobody can match."""
+    """Writes ids and addresses one a line: the standard library would encode a long one, and nobody could match it."""
 
     def fold_binary(self, name: str, value: str) -> bytes:
         """Serialise a header; see `email.policy.EmailPolicy`."""
-        if name in {"Message-ID", "In-Reply-To", "References"}:
-            ids = "\r\n ".join(value.split())
-            return f"{name}: {ids}\r\n".encode("ascii")
+        if name in _UNFOLDED:
+            words = "\r\n ".join(value.split())
+            return f"{name}: {words}\r\n".encode("ascii")
         return super().fold_binary(name, value)
 
 
@@ -104,10 +103,11 @@ def _tls(scheme: str, host: str, query: str) -> Tls:
 class SmtpSender:
     """Hands mail to an SMTP server (`agent.ports.ChannelSender`)."""
 
-    limits: Mapping[Channel, Limits] = {"email": Limits(max_chars=50_000)}
+    limits: Mapping[Channel, Limits] = {"email": Limits(max_chars=MAX_CHARS)}
 
-    def __init__(self, server: SmtpServer, *, now: Clock, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, server: SmtpServer, routes: MailRoutes, *, now: Clock, timeout_s: float = TIMEOUT_S) -> None:
         self._server = server
+        self._routes = routes
         self._now = now
         self._timeout_s = timeout_s
 
@@ -119,32 +119,35 @@ class SmtpSender:
             Ambiguous: the connection broke after the content was on its way.
             Permanent: refused for good (5xx), with the enhanced status code where there is one.
         """
-        mail = compose(message, self._now())
-        client = self._client(message)
+        letter = write_letter(message, self._routes)
+        client = self._client(letter)
         try:
             await self._greet(client)
-            await self._hand_over(client, mail)
+            await self._hand_over(client, letter)
         finally:
             await _leave(client)
-        return Receipt(provider_id=mail["Message-ID"], state="sent")
+        return Receipt(provider_id=letter.message_id, state="sent")
 
     async def find_sent(
         self,
-        message: OutboundMessage,  # noqa: ARG002 — the port's
+        message: OutboundMessage,
         since: datetime,  # noqa: ARG002 — the port's
         *,
         known: Collection[str] = (),  # noqa: ARG002 — the port's
     ) -> Receipt | None:
-        """Return None: an SMTP server cannot be asked, so an unknown outcome is sent again.
+        """Raise CannotAsk: an SMTP server says nothing of what it took, so a mail of unknown fate stays unknown.
 
-        That is safe enough, because the Message-ID is the same: mailboxes show two copies of it as one.
+        Many mailboxes show two copies of one Message-ID as one, but not all do: a second copy is for people to decide.
         """
-        return None
+        raise CannotAsk(
+            f"The mail to {message.recipient} may have left: the connection to the SMTP server, or this program, broke "
+            "off on the way, and such a server cannot be asked. If they do not react, send it again."
+        )
 
     async def aclose(self) -> None:
         """Nothing to release: no connection outlives a message."""
 
-    def _client(self, message: OutboundMessage) -> SMTP:
+    def _client(self, letter: Letter) -> SMTP:
         server = self._server
         return SMTP(
             hostname=server.host,
@@ -154,7 +157,7 @@ class SmtpSender:
             use_tls=server.tls == "implicit",
             start_tls=_START_TLS[server.tls],
             timeout=self._timeout_s,
-            local_hostname=_ascii_address(message.sender).partition("@")[2],
+            local_hostname=letter.sender.partition("@")[2],
         )
 
     async def _greet(self, client: SMTP) -> None:
@@ -165,20 +168,21 @@ class SmtpSender:
         except (SMTPException, OSError) as exc:
             raise Retryable(
                 f"The SMTP server {self._server.host}:{self._server.port} cannot be used: {_reason(exc)}. "
-                "If it stays so, check SMTP_URL (host, port, user, password, ?starttls=)."
+                "If it stays so, check SMTP_URL (host, port, user, password, ?starttls=).",
+                failure="config" if isinstance(exc, SMTPAuthenticationError) else "transient",
             ) from exc
 
-    async def _hand_over(self, client: SMTP, mail: EmailMessage) -> None:
-        recipient = mail["To"]
+    async def _hand_over(self, client: SMTP, letter: Letter) -> None:
+        recipient, content = letter.recipient, compose(letter, self._now()).as_bytes()
         try:
-            await client.mail(mail["From"])
+            await client.mail(letter.sender)
             await client.rcpt(recipient)
         except SMTPResponseException as exc:
             raise _refusal(exc, recipient) from exc
         except (SMTPException, OSError) as exc:
             raise Retryable(f"The SMTP server hung up before the mail to {recipient}: {_reason(exc)}.") from exc
         try:
-            await client.data(mail.as_bytes())
+            await client.data(content)
         except SMTPResponseException as exc:
             raise _refusal(exc, recipient) from exc
         except (SMTPException, OSError) as exc:
@@ -188,11 +192,14 @@ class SmtpSender:
 def _refusal(exc: SMTPResponseException, recipient: str) -> Retryable | Permanent | Ambiguous:
     """Translate an SMTP reply code (RFC 5321 §4.2.1)."""
     said = f"The SMTP server answered {exc.code} to the mail to {recipient}: {_reason(exc)}"
-    if 400 <= exc.code < 500 or exc.code == _AUTHENTICATE_FIRST:
-        return Retryable(said)
+    enhanced = _ENHANCED_CODE.match(exc.message)
+    code = enhanced.group() if enhanced else str(exc.code)
+    if exc.code == _AUTHENTICATE_FIRST:
+        return Retryable(said, failure="config", code=code)
+    if 400 <= exc.code < 500:
+        return Retryable(said, code=code)
     if 500 <= exc.code < 600:
-        enhanced = _ENHANCED_CODE.match(exc.message)
-        return Permanent(said, code=enhanced.group() if enhanced else str(exc.code))
+        return Permanent(said, code=code, failure=mail_failure(code))
     return Ambiguous(said)
 
 
@@ -210,64 +217,19 @@ async def _leave(client: SMTP) -> None:
     client.close()
 
 
-def compose(message: OutboundMessage, now: datetime) -> EmailMessage:
-    """Write the mail: threaded, marked as automatic (RFC 3834), plain text with an HTML alternative.
-
-    Raises:
-        Permanent: an address that cannot be written to.
-    """
+def compose(letter: Letter, now: datetime) -> EmailMessage:
+    """Write a letter as MIME."""
     mail = EmailMessage(policy=_WIRE)
-    sender = _ascii_address(message.sender)
-    mail["From"] = sender
-    mail["To"] = _ascii_address(message.recipient)
-    if subject := _subject(message):
-        mail["Subject"] = subject
+    mail["From"] = Address(letter.sender_name, addr_spec=letter.sender)
+    mail["To"] = letter.recipient
+    if letter.reply_to:
+        mail["Reply-To"] = letter.reply_to
+    if letter.subject:
+        mail["Subject"] = letter.subject
     mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<{message.id}@{sender.partition('@')[2]}>"
-    _thread(mail, message)
-    mail["Auto-Submitted"] = "auto-replied" if message.in_reply_to else "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    text = clean_text(message.text)
-    mail.set_content(text, cte="quoted-printable")
-    mail.add_alternative(_as_html(text), subtype="html", cte="quoted-printable")
+    mail["Message-ID"] = letter.message_id
+    for name, value in letter.headers.items():
+        mail[name] = value
+    mail.set_content(letter.text, cte="quoted-printable")
+    mail.add_alternative(letter.html, subtype="html", cte="quoted-printable")
     return mail
-
-
-def _ascii_address(text: str) -> str:
-    """An address any server takes: its domain as IDNA."""
-    address = normalise_address(text)
-    local, _, domain = (address or "").partition("@")
-    try:
-        encoded = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        encoded = ""
-    if not encoded or not local.isascii():
-        raise Permanent(f"{text[:254]!r} is not an e-mail address we can write to; correct it.", code="5.1.3")
-    return f"{local}@{encoded}"
-
-
-def _subject(message: OutboundMessage) -> str:
-    subject = " ".join(clean_text(message.subject or "").split())[:MAX_SUBJECT_CHARS]
-    if not message.in_reply_to or _REPLY_PREFIX.match(subject):
-        return subject
-    return f"Re: {subject}".strip()
-
-
-def _thread(mail: EmailMessage, message: OutboundMessage) -> None:
-    """Name the mail we answer and its thread; of a long thread the first and the latest mails."""
-    parents = [each for each in message_ids(message.in_reply_to or "") if each.isascii()]
-    if parents:
-        mail["In-Reply-To"] = parents[0]
-    earlier = [each for each in message_ids(" ".join(message.references)) if each.isascii()]
-    thread = [*(each for each in earlier if each not in parents[:1]), *parents[:1]]
-    if len(thread) > MAX_REFERENCES:
-        thread = [thread[0], *thread[1 - MAX_REFERENCES :]]
-    if thread:
-        mail["References"] = " ".join(thread)
-
-
-def _as_html(text: str) -> str:
-    """The same words with paragraphs and line breaks, everything else escaped."""
-    paragraphs = (html.escape(part).replace("\n", "<br>\n") for part in re.split(r"\n{2,}", text.strip()))
-    body = "\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
-    return f"<!doctype html>\n<html><body>\n{body}\n</body></html>\n"

@@ -27,7 +27,7 @@ _ADVERTISEMENT = re.compile(
 )
 _PRODUCT = re.compile(
     r"iphone|ipad|ipod|\bios\b|android|galaxy|samsung|huawei|honor\b|xiaomi|redmi|\bpoco\b|motorola|\bmoto\b|\bpixel\b"
-    r"|outlook|gmail|yahoo|proton|zoho|icloud|\bspark\b|bluemail|aquamail|\bk-9\b|mailbird|thunderbird|tuta(?:nota)?\b"
+    r"|outlook|gmail|yahoo|proton|zoho|icloud|\bspark\b|bluemail|aquamail|\bk-9\b|mailbird|superhuman|thunderbird|tuta(?:nota)?\b"
     r"|edison|airmail|apple watch|blackberry|nokia|\bsony\b|\blg\b|oneplus|\boppo\b|\bvivo\b|realme"
     r"|(?:mail|correo|e-?mail) (?:para|for)\b|smartphone|celular|telem[oó]vel|m[oó]vil|mobile|windows|tablet"
     r"|dispositivo|tel[eé]fono|\bphone\b",

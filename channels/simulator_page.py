@@ -59,7 +59,7 @@ HEADERS = {
     "referrer-policy": "same-origin",
 }
 CHANNEL_NAMES: Mapping[Channel, str] = {"whatsapp": "WhatsApp", "sms": "SMS", "email": "E-mail"}
-REGIONS = ("banners", "thread", "thoughts")
+REGIONS = ("banners", "countdown", "thread", "thoughts")
 """Parts of the page that change: an element's id, and the template `_<name>.html` that fills it."""
 
 log = structlog.get_logger(__name__)
@@ -282,7 +282,8 @@ class SimulatorPages:
         seen = None
         while True:
             try:
-                current = await self._fingerprint(place)
+                # The minute belongs to it: a reply window is counted down.
+                current = f"{await self._fingerprint(place)}/{self._deps.now():%H:%M}"
                 if current != seen:
                     view = await self._view(place)
                     yield {"event": "sync", "data": json.dumps(self._regions(view))}

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from agent.store.simulator import Thread, ThreadMessage
+from agent.budgets import format_usd
+from agent.reply_window import reply_window_of
+from agent.store.simulator import Thread, ThreadEscalation, ThreadMessage
 from agent.types import Source
 from channels.simulator_thought import ThoughtView, engine_label, plain_reason, show_thoughts
 
@@ -58,6 +60,8 @@ class Bubble:
     turn_id: str | None
     provider_id: str | None
     error: str | None
+    files: tuple[str, ...] = ()
+    """Addresses of files that came along with a reply."""
     kind: Literal["bubble"] = "bubble"
 
 
@@ -93,6 +97,16 @@ class Banner:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Countdown:
+    """How long Nightshift may still answer freely."""
+
+    text: str
+    closes_at: str
+    """On the prospect's clock."""
+    tone: Tone
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadView:
     """One conversation, ready to render."""
 
@@ -104,9 +118,13 @@ class ThreadView:
     """Newest first."""
     next_subject: str
     """E-mail: what a reply to the last mail is called; empty before the first."""
+    countdown: Countdown | None
+    """None: the channel has no reply window, or nobody has opened it."""
 
 
-EMPTY = ThreadView(entries=(), banners=(), is_typing=False, typing_label="", thoughts=(), next_subject="")
+EMPTY = ThreadView(
+    entries=(), banners=(), is_typing=False, typing_label="", thoughts=(), next_subject="", countdown=None
+)
 
 
 def show_thread(thread: Thread, *, zone: ZoneInfo, now: datetime, has_model_key: bool) -> ThreadView:
@@ -119,6 +137,7 @@ def show_thread(thread: Thread, *, zone: ZoneInfo, now: datetime, has_model_key:
         typing_label="Reading" if thread.turn_state == "queued" else "Thinking",
         thoughts=tuple(show_thoughts(thread, has_model_key=has_model_key)),
         next_subject=_next_subject(thread),
+        countdown=_countdown(thread, zone, now),
     )
 
 
@@ -172,6 +191,7 @@ def _message_entry(message: ThreadMessage, local: datetime, now: datetime, has_m
         turn_id=turn_id,
         provider_id=message.provider_id,
         error=message.error if message.state in ("failed", "unknown") else None,
+        files=message.files,
     )
 
 
@@ -183,9 +203,19 @@ def _tick(message: ThreadMessage) -> Tick:
 
 def _byline(message: ThreadMessage, has_model_key: bool) -> str:
     if message.author == "staff":
-        return "a person on the team"
-    source: Source = message.source or "rule"
-    return engine_label(source, message.model or "", has_model_key=has_model_key)
+        author = "a person on the team"
+    else:
+        source: Source = message.source or "rule"
+        author = engine_label(source, message.model or "", has_model_key=has_model_key)
+    return " · ".join(part for part in (author, _carriage(message)) if part)
+
+
+def _carriage(message: ThreadMessage) -> str:
+    """Say how many parts an SMS is carried as, and what they cost."""
+    if not message.segments:
+        return ""
+    parts = f"{message.segments} SMS part{'s' if message.segments > 1 else ''}"
+    return parts if message.carriage_microusd is None else f"{parts}, ${format_usd(message.carriage_microusd)}"
 
 
 def _escalation_lines(thread: Thread) -> Iterator[tuple[tuple[int, int], Entry]]:
@@ -199,8 +229,26 @@ def _escalation_lines(thread: Thread) -> Iterator[tuple[tuple[int, int], Entry]]
         elif escalation.turn_id in seq_of_turn:
             seq = seq_of_turn[escalation.turn_id]
         turn_id = str(escalation.turn_id) if escalation.turn_id else None
-        text = f"Handed to a person: {plain_reason(escalation.reason)}"
+        text = f"Handed to a person: {plain_reason(escalation.reason)}{_proposed(escalation)}"
         yield (seq, 1), Line(id=f"escalation-{escalation.id}", text=text, tone="warn", turn_id=turn_id)
+
+
+def _proposed(escalation: ThreadEscalation) -> str:
+    """Return what staff are proposed to send instead, as the rest of a sentence."""
+    proposal = escalation.proposal
+    if proposal is None or proposal.kind == "person":
+        return ""
+    by = f"the template {proposal.template.name}" if proposal.template else f"to write by {proposal.channel}"
+    return f". Proposed to them: {by}, “{proposal.text}”"
+
+
+def _countdown(thread: Thread, zone: ZoneInfo, now: datetime) -> Countdown | None:
+    window = reply_window_of(thread.channel, thread.last_inbound_at, now)
+    if window is None:
+        return None
+    tone: Tone = "warn" if window.closes_soon else "plain" if window.is_open else "bad"
+    closes_at = f"{window.closes_at.astimezone(zone):%A %H:%M}"
+    return Countdown(text=f"Reply window {window.label}", closes_at=closes_at, tone=tone)
 
 
 def _banners(thread: Thread) -> Iterator[Banner]:

@@ -3,10 +3,11 @@
 Any web process shows the whole installation, because workers report through the database.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
@@ -18,10 +19,19 @@ from prometheus_client.core import GaugeMetricFamily
 from agent.metrics import Metrics, Sample
 from agent.ports import Deps
 from agent.store import operations, waiting
+from agent.store.db import Tx
 from agent.store.operations import Backlog, ReportedCircuit
+from agent.store.senders import TroubledSender, list_troubled
+from agent.store.sweeps import SweptAccount, list_sweeps
 from agent.store.waiting import Outage, WaitingTurns
+from channels.intake import Intake, Keeping
+from channels.spool import SpoolState
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
+
+PATIENCE_S = 2.0
+AWAY = "PostgreSQL cannot be reached. Webhooks are kept on disk and acknowledged; they are processed when it is back."
 
 CIRCUIT_STATES = ("closed", "half_open", "open", "capped")
 
@@ -35,15 +45,27 @@ class Operations:
     outage: Outage | None
     waiting: Sequence[WaitingTurns]
     circuits: Sequence[ReportedCircuit]
+    swept: Sequence[SweptAccount]
+    troubled: Sequence[TroubledSender]
 
     @property
     def oldest_waiting_since(self) -> datetime | None:
         """Since when the turn waits for a model that has waited longest."""
         return min((each.oldest_since for each in self.waiting), default=None)
 
+    @property
+    def swept_until(self) -> datetime | None:
+        """Up to when every number has been asked for messages that no webhook brought; None: there is no number."""
+        return min((each.swept_until for each in self.swept), default=None)
 
-def build_status(deps: Deps) -> APIRouter:
-    """Return the routes for operators and their tools."""
+    @property
+    def unswept(self) -> int:
+        """How many numbers could not be asked the last time."""
+        return sum(bool(each.problem) for each in self.swept)
+
+
+def build_status(deps: Deps, intake: Intake) -> APIRouter:
+    """Return the routes for operators and their tools. While PostgreSQL is away they tell what this process knows."""
     router = APIRouter()
 
     @router.get("/healthz")
@@ -52,40 +74,67 @@ def build_status(deps: Deps) -> APIRouter:
 
     @router.get("/readyz")
     async def ready() -> JSONResponse:
+        keeping = await intake.keeping()
+        spool = _spool_as_json(keeping.spool)
         try:
-            async with deps.db.system() as connection:
-                return JSONResponse({"status": "ready", "workers": await operations.count_workers(connection)})
-        except psycopg.ProgrammingError as exc:  # a database that is away is answered for by the application
+            workers = None if keeping.away else await _ask(deps, operations.count_workers)
+        except psycopg.ProgrammingError as exc:
             log.warning("web.not_ready", error=type(exc).__name__)
             return JSONResponse({"error": "The queue cannot be read; run `nightshift migrate`."}, status_code=503)
+        if workers is None:
+            return JSONResponse({"error": AWAY, "spool": spool}, status_code=503)
+        return JSONResponse({"status": "ready", "workers": workers, "spool": spool})
 
     @router.get("/status")
-    async def status() -> dict[str, object]:
+    async def status(response: Response) -> dict[str, object]:
+        keeping = await intake.keeping()
+        seen = None if keeping.away else await _ask(deps, _read)
+        response.status_code = 503 if seen is None else 200
         return {
+            "database": "away" if seen is None else "there",
             "engine": "claude" if deps.settings.has_models else "local",
             "simulator": deps.settings.simulator_enabled,
-            **_as_json(await _read(deps)),
+            "spool": _spool_as_json(keeping.spool),
+            **(_as_json(seen) if seen else {}),
         }
 
     @router.get("/metrics")
     async def metrics() -> Response:
-        async with deps.db.system() as connection:
-            totals = await operations.list_totals(connection)
-        families = [*_counted(totals), *_gauges(await _read(deps), deps.now())]
+        keeping = await intake.keeping()
+        totals = None if keeping.away else await _ask(deps, operations.list_totals)
+        seen = None if totals is None else await _ask(deps, _read)
+        families = [*_counted(totals or ()), *_kept(keeping, deps.now(), is_there=seen is not None)]
+        families += _gauges(seen, deps.now()) if seen else ()
         return Response(generate_latest(_Families(families)), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
-async def _read(deps: Deps) -> Operations:
-    async with deps.db.system() as connection:
-        return Operations(
-            workers=await operations.count_workers(connection),
-            backlog=await operations.read_backlog(connection),
-            outage=await waiting.find_outage(connection),
-            waiting=await waiting.list_waiting(connection),
-            circuits=await operations.list_circuits(connection),
-        )
+async def _ask(deps: Deps, question: Callable[[Tx], Awaitable[T]]) -> T | None:
+    """Ask the database; None: it is away. Whoever watches us has less patience than a connection pool."""
+    try:
+        async with asyncio.timeout(PATIENCE_S), deps.db.system() as connection:
+            return await question(connection)
+    except (psycopg.OperationalError, TimeoutError) as exc:
+        log.warning("web.database_away", error=type(exc).__name__)
+        return None
+
+
+def _spool_as_json(spool: SpoolState) -> dict[str, Any]:
+    oldest = spool.oldest_at.isoformat() if spool.oldest_at else None
+    return {"files": spool.files, "bytes": spool.bytes, "oldest_at": oldest, "set_aside": spool.set_aside}
+
+
+async def _read(connection: Tx) -> Operations:
+    return Operations(
+        workers=await operations.count_workers(connection),
+        backlog=await operations.read_backlog(connection),
+        outage=await waiting.find_outage(connection),
+        waiting=await waiting.list_waiting(connection),
+        circuits=await operations.list_circuits(connection),
+        swept=await list_sweeps(connection, "twilio"),
+        troubled=await list_troubled(connection),
+    )
 
 
 def _as_json(seen: Operations) -> dict[str, Any]:
@@ -97,6 +146,16 @@ def _as_json(seen: Operations) -> dict[str, Any]:
             "turns": sum(each.turns for each in seen.waiting),
             "oldest_since": seen.oldest_waiting_since,
             "by_priority": {str(each.priority): each.turns for each in seen.waiting},
+        },
+        "missed_messages": {
+            "numbers": len(seen.swept),
+            "asked_until": seen.swept_until,
+            "not_asked": seen.unswept,
+        },
+        "refused_senders": {
+            "numbers": len(seen.troubled),
+            "messages": sum(each.waiting for each in seen.troubled),
+            "why": sorted({each.trouble for each in seen.troubled}),
         },
         "providers": _by_provider(seen.circuits),
     }
@@ -137,7 +196,6 @@ def _counted(totals: Iterable[tuple[Sample, float]]) -> Iterator[Metric]:
 
 def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
     """Yield what is so at this moment."""
-    oldest = seen.oldest_waiting_since
     yield _gauge("nightshift_workers", "Workers alive.", seen.workers)
     yield _gauge("nightshift_outbox", "Messages to be handed over, or under way.", seen.backlog.outbox)
     yield _gauge(
@@ -146,7 +204,7 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
     yield _gauge(
         "nightshift_oldest_waiting_seconds",
         "How long the turn has waited for a model that has waited longest.",
-        max((now - oldest).total_seconds(), 0) if oldest else 0,
+        _age_s(seen.oldest_waiting_since, now),
     )
     backlog = GaugeMetricFamily(
         "nightshift_backlog", "Conversations with a turn to take or under way.", labels=["state"]
@@ -159,6 +217,31 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
         waits.add_metric([str(each.priority)], each.turns)
     yield waits
     yield _circuits(seen.circuits)
+    yield _gauge(
+        "nightshift_sweep_age_seconds",
+        "How long ago Twilio was asked for messages that no webhook brought: the number asked longest ago.",
+        _age_s(seen.swept_until, now),
+    )
+    yield _gauge("nightshift_sweep_problems", "Numbers that could not be asked the last time.", seen.unswept)
+    yield _gauge("nightshift_refused_senders", "Numbers from which the provider takes nothing.", len(seen.troubled))
+
+
+def _kept(keeping: Keeping, now: datetime, *, is_there: bool) -> Iterator[Metric]:
+    """Yield what this process knows by itself."""
+    spool = keeping.spool
+    yield _gauge("nightshift_database_up", "1 while this web process reaches PostgreSQL.", int(is_there))
+    yield _gauge("nightshift_spool_files", "Webhooks on this host's disk that wait for PostgreSQL.", spool.files)
+    yield _gauge("nightshift_spool_bytes", "Bytes of those webhooks.", spool.bytes)
+    yield _gauge(
+        "nightshift_spool_oldest_seconds", "How long the oldest of them has waited.", _age_s(spool.oldest_at, now)
+    )
+    yield _gauge(
+        "nightshift_spool_set_aside", "Webhooks that could not be processed; a person must look.", spool.set_aside
+    )
+
+
+def _age_s(since: datetime | None, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0) if since else 0
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

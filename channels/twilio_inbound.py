@@ -7,6 +7,7 @@ are kept in `raw`; Twilio adds some unannounced.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,12 @@ from agent.types import (
     Provider,
     TenantId,
 )
+from channels.twilio_errors import failure_class
+from channels.twilio_kinds import MAX_URL_CHARS, describe, one_line, read_details, read_kind
 from channels.twilio_signature import Params, WebhookSecret
 
 MAX_TEXT_CHARS = 20_000
 MAX_NAME_CHARS = 200
-MAX_DETAIL_CHARS = 1_000
-MAX_URL_CHARS = 2_000
 MAX_MEDIA = 10
 
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
@@ -34,7 +35,6 @@ _WHATSAPP = re.compile(r"whatsapp:(\+[0-9]{7,15}|[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1
 _E164 = re.compile(r"\+[0-9]{7,15}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 """A number only programs write from."""
-_MESSAGE_TYPE = re.compile(r"[a-z_]{1,40}")
 
 STATES: Mapping[str, DeliveryState] = {
     "accepted": "queued",
@@ -50,6 +50,9 @@ STATES: Mapping[str, DeliveryState] = {
     "canceled": "failed",
 }
 """Twilio's message statuses, as ours."""
+
+_WORDS = ("Body", "ButtonText", "ListTitle")
+"""Where a person's words stand; of a button or a row of a list, what they chose."""
 
 Fields = Mapping[str, str]
 """Cleaned parameters; the first value where a name repeats."""
@@ -83,17 +86,23 @@ def parse_inbound(params: Params, provider: Provider = "twilio") -> InboundMessa
     if channel != our_channel:
         raise BadRequest("From and To are addresses of different channels; a message has only one.")
     media = _media(fields)
+    kind, details = read_kind(fields, media), read_details(fields)
+    words = next((said for name in _WORDS if (said := fields.get(name, "")).strip()), "")
+    text = words or describe(fields, media, kind)
     return InboundMessage(
         provider=provider,
         channel=channel,
         provider_id=_sid(fields),
         sender=sender,
         recipient=recipient,
-        text=_text(fields, media)[:MAX_TEXT_CHARS],
+        text=text[:MAX_TEXT_CHARS],
         sender_name=_sender_name(fields),
+        also_known_as=_also_known_as(fields, sender) if channel == "whatsapp" else (),
         media=media,
         provider_handled_opt_out=bool(fields.get("OptOutType", "").strip()),
         automatic=_SHORT_CODE.fullmatch(sender) is not None,
+        kind=kind,
+        details=replace(details, wordless=bool(text) and not words),
         raw=_raw(params),
     )
 
@@ -115,6 +124,7 @@ def parse_status(params: Params, query: Params, provider: Provider = "twilio") -
         state=STATES[status],
         message_id=MessageId(message_id) if message_id else None,
         error_code=_error_code(fields),
+        failure=failure_class(_error_code(fields)),
         raw=_raw(params),
     )
 
@@ -173,13 +183,18 @@ def _address(fields: Fields, name: str) -> tuple[Channel, str]:
 def _sender_name(fields: Fields) -> str | None:
     """Return what the person calls themselves, on one line. Never an identity: anybody may choose any name."""
     for key in ("ProfileName", "ProfileUsername", "Username"):
-        if name := _one_line(fields.get(key, ""), MAX_NAME_CHARS):
+        if name := one_line(fields.get(key, ""), MAX_NAME_CHARS):
             return name
     return None
 
 
-def _one_line(text: str, max_chars: int) -> str:
-    return " ".join(text.split())[:max_chars].rstrip()
+def _also_known_as(fields: Fields, sender: str) -> tuple[str, ...]:
+    """Return the other addresses of a WhatsApp user: the user ids beside a number, or the number beside a user id."""
+    named = [fields.get(name, "") for name in ("ExternalUserId", "ParentExternalUserId")]
+    if not sender.startswith("+"):
+        named.append(f"whatsapp:+{fields.get('WaId', '')}")
+    found = (value.removeprefix("whatsapp:") for value in named if _WHATSAPP.fullmatch(value))
+    return tuple(dict.fromkeys(each for each in found if each != sender))
 
 
 def _media(fields: Fields) -> tuple[Media, ...]:
@@ -188,7 +203,7 @@ def _media(fields: Fields) -> tuple[Media, ...]:
     for index in range(MAX_MEDIA):
         url = fields.get(f"MediaUrl{index}", "")
         if url.startswith(("https://", "http://")) and len(url) <= MAX_URL_CHARS:
-            content_type = _one_line(fields.get(f"MediaContentType{index}", ""), 100)
+            content_type = one_line(fields.get(f"MediaContentType{index}", ""), 100)
             found.append(Media(url=url, content_type=content_type or "application/octet-stream"))
     return tuple(found)
 
@@ -206,58 +221,3 @@ def _uuid(query: Params, name: str) -> UUID | None:
         return UUID(value)
     except ValueError as exc:
         raise BadRequest(f"The parameter {name} of the callback URL is not one of our ids.") from exc
-
-
-# --- text for messages without words -------------------------------------------------------------------------
-
-
-def _text(fields: Fields, media: tuple[Media, ...]) -> str:
-    """Return what the person wrote or, failing that, a description of what they sent."""
-    body = fields.get("Body", "")
-    if body.strip():
-        return body
-    return (
-        fields.get("ButtonText", "").strip()
-        or _described_location(fields)
-        or _described_form(fields)
-        or _described_attachments(fields, media)
-        or _described_type(fields)
-    )
-
-
-def _described_location(fields: Fields) -> str:
-    latitude, longitude = fields.get("Latitude", ""), fields.get("Longitude", "")
-    coordinates = f"({latitude}, {longitude})" if latitude and longitude else ""
-    parts = (fields.get("Label", ""), fields.get("Address", ""), coordinates)
-    place = ", ".join(line for part in parts if (line := _one_line(part, MAX_DETAIL_CHARS)))
-    return f"[location: {place}]" if place else ""
-
-
-def _described_form(fields: Fields) -> str:
-    """Describe the answers of a WhatsApp form or an unlabelled button by their content."""
-    for key, word in (("FlowData", "form"), ("InteractiveData", "form"), ("ButtonPayload", "button")):
-        if content := _one_line(fields.get(key, ""), MAX_DETAIL_CHARS):
-            return f"[{word}: {content}]"
-    return ""
-
-
-def _described_attachments(fields: Fields, media: tuple[Media, ...]) -> str:
-    if fields.get("MessageType") == "contacts":
-        return "[contacts]"
-    if media:
-        return f"[{', '.join(_kind(item.content_type) for item in media)}]"
-    return "[attachment not available]" if fields.get("NumMedia", "").strip("0 ") else ""
-
-
-def _kind(content_type: str) -> str:
-    main, _, sub = content_type.lower().partition("/")
-    if main in ("image", "audio", "video"):
-        return main
-    return "contact card" if main == "text" and "vcard" in sub else "file"
-
-
-def _described_type(fields: Fields) -> str:
-    kind = fields.get("MessageType", "")
-    if kind in ("", "text"):
-        return ""
-    return f"[{kind} message]" if _MESSAGE_TYPE.fullmatch(kind) else "[message of an unknown type]"

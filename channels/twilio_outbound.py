@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx
+import structlog
 from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
@@ -22,17 +23,29 @@ from twilio.rest import Client
 from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
 from agent.ports import Limits
 from agent.settings import Settings
-from agent.types import Channel, MessageId, OutboundMessage, Receipt, TenantId
-from channels.twilio_errors import refusal
+from agent.types import Channel, MessageId, OutboundMessage, Purpose, Receipt, TenantId
+from channels.twilio_errors import failure_class, refusal
 from channels.twilio_inbound import STATES
+
+log = structlog.get_logger(__name__)
 
 LIMITS: Mapping[Channel, Limits] = {
     # WhatsApp allows free text for 24 hours; we stop 5 minutes early, since delivery takes time.
     "whatsapp": Limits(max_chars=1600, reply_window_s=86_400 - 300),
     "sms": Limits(max_chars=1600),
 }
-VALIDITY_S = 900
-"""A reply still queued at Twilio after this long is stale and dropped there (error 30036)."""
+VALIDITY_S: Mapping[Purpose, int] = {
+    "reply": 900,
+    "help": 900,
+    "opt_out_confirmation": 900,
+    "opt_in_confirmation": 900,
+    "follow_up": 3600,
+}
+"""A message still queued at Twilio after this long is stale and dropped there (error 30036)."""
+MAX_MEDIA: Mapping[Channel, int] = {"whatsapp": 1, "sms": 10}
+TYPING_TIMEOUT_S = 3.0
+MAX_TYPING = 4
+"""Typing indicators under way at once; more are left out, because they use the connections that messages need."""
 TIMEOUT = httpx.Timeout(connect=5, write=5, read=15, pool=10)
 TOTAL_TIMEOUT_S = 30.0
 MAX_CONCURRENT = 20
@@ -93,7 +106,12 @@ class TwilioHttpClient(AsyncHttpClient):  # type: ignore[misc]  # untyped base c
         except (httpx.RequestError, TimeoutError) as exc:
             raise Ambiguous(f"Twilio gave no answer: {exc!r}. Ask before sending again.") from exc
         if answer.status_code == 429:
-            raise Retryable("Twilio takes no more requests for now (429).", retry_after_s=_retry_after_s(answer))
+            raise Retryable(
+                "Twilio takes no more requests for now (429).",
+                retry_after_s=_retry_after_s(answer),
+                failure="rate",
+                code="429",
+            )
         _require_json(answer)
         return Response(answer.status_code, answer.text, answer.headers)
 
@@ -123,7 +141,10 @@ class TwilioSender:
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self._http = TwilioHttpClient(base_url=base_url, timeout=timeout)
-        self._messages = Client(account_sid, auth_token, http_client=self._http).messages
+        client = Client(account_sid, auth_token, http_client=self._http)
+        self._messages = client.messages
+        self._indicator = client.messaging.v2.typing_indicator
+        self._typing: set[asyncio.Task[None]] = set()
         self._public_url = public_url
         self._messaging_service_sid = messaging_service_sid
 
@@ -173,8 +194,28 @@ class TwilioSender:
         except (Ambiguous, TwilioException) as exc:
             raise Retryable(f"Twilio could not be asked about message {message.id}: {exc}") from exc
 
+    def show_typing(self, provider_id: str) -> None:
+        """Show who wrote a WhatsApp message that it is read and a reply is on its way; see `agent.ports.ShowsTyping`.
+
+        Twilio shows it for 25 seconds at most, or until the reply.
+        """
+        if len(self._typing) < MAX_TYPING:
+            task = asyncio.create_task(self._show_typing(provider_id))
+            self._typing.add(task)
+            task.add_done_callback(self._typing.discard)
+
+    async def _show_typing(self, provider_id: str) -> None:
+        try:
+            async with asyncio.timeout(TYPING_TIMEOUT_S):
+                await self._indicator.create_async(channel="whatsapp", message_id=provider_id)
+        except (Retryable, Ambiguous, TwilioException, TimeoutError) as exc:
+            log.info("twilio.typing_not_shown", error=type(exc).__name__)
+
     async def aclose(self) -> None:
         """Release connections."""
+        for task in (typing := list(self._typing)):
+            task.cancel()
+        await asyncio.gather(*typing, return_exceptions=True)
         await self._http.aclose()
 
     def _parameters(self, message: OutboundMessage) -> dict[str, Any]:
@@ -182,9 +223,9 @@ class TwilioSender:
         parameters: dict[str, Any] = {
             "to": _address(message.channel, message.recipient),
             "from_": _address(message.channel, message.sender),
-            "body": message.text,
+            **_content(message),
             "status_callback": status_callback_url(self._public_url, message.tenant_id, message.id),
-            "validity_period": VALIDITY_S,
+            "validity_period": VALIDITY_S[message.purpose],
         }
         if self._messaging_service_sid:
             parameters["messaging_service_sid"] = self._messaging_service_sid
@@ -220,13 +261,42 @@ def _address(channel: Channel, address: str) -> str:
             raise Permanent(f"Twilio does not carry the channel {channel}; choose WhatsApp or SMS.")
 
 
+def _content(message: OutboundMessage) -> dict[str, Any]:
+    """Return what is said: the text with its attachments, or a template. Twilio wants neither beside a template."""
+    if message.template is None:
+        return {"body": message.text, **({"media_url": _media_urls(message)} if message.media_urls else {})}
+    # Apostrophes are escaped: as they are, Twilio answers 21656 (github.com/twilio/twilio-node, issue 1082).
+    variables = json.dumps(dict(message.template.variables), ensure_ascii=False).replace("'", "\\u0027")
+    return {"content_sid": message.template.sid, "content_variables": variables}
+
+
+def _media_urls(message: OutboundMessage) -> list[str]:
+    """Return the attachments' links, which Twilio fetches without a password: so only ours by https, and few enough."""
+    urls, most = list(message.media_urls), MAX_MEDIA[message.channel]
+    if len(urls) > most or not all(url.startswith("https://") for url in urls):
+        raise Permanent(
+            f"Message {message.id} has attachments that {message.channel} does not carry: at most {most}, by https.",
+            code="21620",
+            failure="content",
+        )
+    return urls
+
+
 def _is_same(record: Any, message: OutboundMessage, earliest: datetime) -> bool:
     return (
         record.direction == "outbound-api"
         and record.from_ in (None, "", _address(message.channel, message.sender))
-        and (record.body or "").removeprefix(TRIAL_PREFIX).strip() == message.text.strip()
+        and _says_the_same((record.body or "").removeprefix(TRIAL_PREFIX).strip(), message)
         and not _is_before(record, earliest)
     )
+
+
+def _says_the_same(body: str, message: OutboundMessage) -> bool:
+    """Compare what Twilio says was sent. Of a template it lists the body, we also keep its title and buttons.
+
+    Sent through a messaging service, a template has no body at first (github.com/twilio/twilio-node, issue 1081).
+    """
+    return body == message.text.strip() or (message.template is not None and body in message.text)
 
 
 def _is_before(record: Any, earliest: datetime) -> bool:
@@ -234,7 +304,9 @@ def _is_before(record: Any, earliest: datetime) -> bool:
 
 
 def _receipt(record: Any) -> Receipt:
-    return Receipt(provider_id=record.sid, state=STATES.get(record.status, "queued"))
+    code = str(record.error_code) if record.error_code else None
+    state = STATES.get(record.status, "queued")
+    return Receipt(provider_id=record.sid, state=state, error_code=code, failure=failure_class(code))
 
 
 def _require_json(answer: httpx.Response) -> None:

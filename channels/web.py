@@ -1,10 +1,9 @@
 """The web application: routes, error mapping, and headers that every page needs."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import psycopg
-import psycopg_pool
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -13,9 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import BadRequest
 from agent.ports import Deps
+from channels.intake import Intake, NotKept
 from channels.pages import STATIC_PATH, static_files
+from channels.spool import Spool
 from channels.status import build_status
-from channels.webhooks import WebhookKeys, build_webhooks
+from channels.unsubscribe import build_unsubscribe
+from channels.webhooks import WebhookKeys, act, build_webhooks, lane_of
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -29,31 +31,32 @@ SECURITY_HEADERS = {
 
 log = structlog.get_logger(__name__)
 
-Lifespan = Callable[[], AbstractAsyncContextManager[None]]
-
 
 def create_app(
-    deps: Deps, keys: WebhookKeys, *, pages: Sequence[APIRouter] = (), lifespan: Lifespan | None = None
+    deps: Deps, keys: WebhookKeys, *, pages: Sequence[APIRouter] = (), intake: Intake | None = None
 ) -> FastAPI:
-    """Build the application. `pages` are routers for people; `lifespan` opens and closes what `deps` holds."""
+    """Build the application. `pages` are routers for people; for as long as it is up, it drains its spool.
+
+    Raises:
+        Misconfigured: there is no place for the spool.
+    """
+    intake = intake or Intake(act, lane_of, deps, Spool.from_settings(deps.settings))
 
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
-        if lifespan is None:
-            yield
-            return
-        async with lifespan():
+        async with intake.draining():
             yield
 
     app = FastAPI(title="Nightshift", openapi_url=None, lifespan=live)
-    app.include_router(build_webhooks(deps, keys))
-    app.include_router(build_status(deps))
+    app.include_router(build_webhooks(deps, keys, intake))
+    app.include_router(build_status(deps, intake))
+    app.include_router(build_unsubscribe(deps))
     for router in pages:
         app.include_router(router)
     app.mount(STATIC_PATH, static_files())
     app.add_exception_handler(BadRequest, _refuse)
-    for away in (psycopg.OperationalError, psycopg_pool.PoolTimeout):
-        app.add_exception_handler(away, _database_away)
+    app.add_exception_handler(NotKept, _not_kept)
+    app.add_exception_handler(psycopg.OperationalError, _database_away)
     app.add_middleware(_SecurityHeaders)
 
     @app.get("/", include_in_schema=False)
@@ -67,6 +70,15 @@ async def _refuse(request: Request, exc: Exception) -> Response:
     status = exc.status if isinstance(exc, BadRequest) else 400
     log.info("webhook.refused", path=request.url.path, status=status, error=type(exc).__name__)
     return JSONResponse({"error": str(exc)}, status_code=status)
+
+
+async def _not_kept(request: Request, exc: Exception) -> Response:
+    log.error("web.not_kept", path=request.url.path, error=str(exc))
+    return JSONResponse(
+        {"error": "Neither the database nor the disk can take this; nothing was stored. Try again."},
+        status_code=503,
+        headers={"retry-after": "30"},
+    )
 
 
 async def _database_away(request: Request, exc: Exception) -> Response:

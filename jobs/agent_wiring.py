@@ -6,23 +6,29 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agent.answer_cache import AnswerCache
+from agent.errors import Misconfigured
 from agent.guardrails import build_rules
 from agent.guardrails.judge import RememberingJudge
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
 from agent.models.local import LocalModels
-from agent.ports import AgentDeps, ChannelSender, Judge, ModelHealth, Models, Summariser
+from agent.ports import AgentDeps, ChannelSender, Judge, MediaAccess, ModelHealth, Models, Summariser
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.tracing import build_tracer
 from agent.types import Provider
+from channels.email_body import read_attachment
+from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
+from channels.media_fetch import TwilioMediaFetcher
+from channels.sendgrid_outbound import SendGridSender
 from channels.simulator import SimulatorKeys, SimulatorSender
+from channels.transcriber import ApiTranscriber
 from channels.twilio_outbound import TwilioSender
 from jobs.queue import JobQueue
-from jobs.wiring import local_url, open_store, utc_now
+from jobs.wiring import build_media_store, local_url, open_store, utc_now
 
 if TYPE_CHECKING:
     from agent.models.batches import BatchApi
@@ -55,6 +61,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
             answers = AnswerCache(store.db, encoder, prompt_version=claude.reply_version)
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
+        media = build_media_access(settings, shows_images=settings.has_models)
         try:
             yield (
                 AgentDeps(
@@ -63,6 +70,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     tenants=store.tenants,
                     queue=queue,
                     now=utc_now,
+                    reach=store.reach,
                     senders=senders,
                     models=models,
                     fallback=local,
@@ -75,6 +83,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     health=health,
                     summariser=summariser,
                     answers=answers,
+                    media=media,
                 ),
                 queue,
             )
@@ -82,6 +91,9 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
             await models.aclose()
             for sender in senders.values():
                 await sender.aclose()
+            for each in (media.store, media.fetcher, media.transcriber):
+                if each is not None:
+                    await each.aclose()
             await asyncio.to_thread(tracer.shutdown)
 
 
@@ -90,14 +102,40 @@ def build_senders(settings: Settings, db: Database) -> Mapping[Provider, Channel
     senders: dict[Provider, ChannelSender] = {}
     if settings.twilio_account_sid:
         senders["twilio"] = TwilioSender.from_settings(settings)
-    if settings.smtp_url:
-        senders["email"] = SmtpSender(parse_smtp_url(settings.smtp_url.get_secret_value()), now=utc_now)
+    if settings.sends_mail:
+        senders["email"] = build_mail_sender(settings)
     if settings.simulator_enabled:
         keys = SimulatorKeys.load(settings.nightshift_home)
         senders["simulator"] = SimulatorSender(
             db, keys, web_url=local_url(settings), public_url=settings.public_url, now=utc_now
         )
     return senders
+
+
+def build_mail_sender(settings: Settings) -> ChannelSender:
+    """Return who carries our mail: the SMTP server where one is set, else SendGrid.
+
+    Raises:
+        Misconfigured: SMTP_URL is malformed, or there is neither it nor SENDGRID_API_KEY.
+    """
+    routes = MailRoutes.from_settings(settings)
+    if settings.smtp_url:
+        return SmtpSender(parse_smtp_url(settings.smtp_url.get_secret_value()), routes, now=utc_now)
+    if settings.sendgrid_api_key is None:
+        raise Misconfigured("No mail can leave.", "Set SMTP_URL or SENDGRID_API_KEY.")
+    key = settings.sendgrid_api_key.get_secret_value()
+    return SendGridSender(key, routes, now=utc_now, base_url=settings.sendgrid_base_url)
+
+
+def build_media_access(settings: Settings, *, shows_images: bool) -> MediaAccess:
+    """Return how files of messages are got, kept and heard. `shows_images`: whether the models look at pictures."""
+    return MediaAccess(
+        store=build_media_store(settings),
+        fetcher=TwilioMediaFetcher.from_settings(settings),
+        read_part=read_attachment,
+        transcriber=ApiTranscriber.from_settings(settings),
+        shows_images=shows_images,
+    )
 
 
 def find_batches(gateway: "Gateway") -> "BatchApi | None":

@@ -19,6 +19,9 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_conversations import build_conversations_app
+from jobs.cli_media import build_media_app
+from jobs.cli_templates import build_templates_app
 
 app = typer.Typer(
     name="nightshift",
@@ -29,6 +32,8 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants: the businesses we answer for.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+contact_app = typer.Typer(help="Contacts: the prospects, and which of them are one person.", no_args_is_help=True)
+app.add_typer(contact_app, name="contact")
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -64,6 +69,11 @@ def _settings() -> Settings:
 def _run(work: Coroutine[object, object, None]) -> None:
     with _explained():
         asyncio.run(work)
+
+
+app.add_typer(build_templates_app(_run, _settings, out), name="templates")
+app.add_typer(build_media_app(_run, _settings, out), name="media")
+app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 
 
 @app.command()
@@ -130,6 +140,21 @@ def doctor() -> None:
             out.print(f"     → {escape(finding.fix)}")
     if any(finding.level == "bad" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    hours: Annotated[float, typer.Option(min=0, max=24 * 30, help="Look back at least so many hours.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Ask Twilio for messages whose webhook failed, and receive them; the clock does it by itself.
+
+    Those written more than an hour ago are for a person to read first. Exit code 1: some number could not be asked.
+    """
+    from jobs.sweep import run_sweep
+
+    with _explained():
+        raise typer.Exit(asyncio.run(run_sweep(_settings(), hours, out, as_json=as_json)))
 
 
 @app.command()
@@ -221,8 +246,13 @@ def parse_email(
         list[str] | None,
         typer.Option("--authserv-id", help="Whose Authentication-Results to trust; else IMAP_AUTHSERV_IDS."),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also from, to, subject, signature, automatic, invitation, hold.")
+    ] = False,
 ) -> None:
-    """Show what is read in a mail, as JSON: {text, quoted, html_text, language, auto_reply, bounce, thread, …}.
+    """Show what is read in a mail, as JSON.
+
+    {text, quoted, html_text, language, auto_reply, bounce, thread, attachments, auth}
 
     text is what its author wrote, without quoted history (quoted) and signature; html_text its HTML part without what
     nobody could see. auto_reply: no machine may answer it; automatic says why. bounce: what it reports about a mail of
@@ -234,7 +264,7 @@ def parse_email(
 
     with _explained():
         trusted = authserv_ids or list(_settings().imap_authserv_ids)
-        raise typer.Exit(run_parse_email(sources, target, trusted, err))
+        raise typer.Exit(run_parse_email(sources, target, trusted, err, everything=everything))
 
 
 @tenant_app.command("apply")
@@ -319,6 +349,43 @@ async def _stored_yaml(slug: str) -> str:
     if file is None:
         raise NightshiftError(f"The tenant {slug!r} was removed a moment ago.")
     return dump_tenant_file(file)
+
+
+Contact = Annotated[str, typer.Argument(help="A contact: its id, or one of its addresses.")]
+OfTenant = Annotated[str, typer.Option("--tenant", metavar="SLUG", help="Whose contact it is.")]
+
+
+@contact_app.command("show")
+def contact_show(
+    contact: Contact, tenant: OfTenant, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """Show who a contact is: addresses, conversations, what must not be written to, and who they may be besides."""
+    from jobs.contacts import run_show
+
+    _run(run_show(_settings(), tenant, contact, out, as_json=as_json))
+
+
+@contact_app.command("merge")
+def contact_merge(
+    contact: Contact,
+    other: Annotated[str, typer.Argument(help="The contact that becomes part of it: id or address.")],
+    tenant: OfTenant,
+) -> None:
+    """Make two contacts one person: conversations go on, and what protects either protects both."""
+    from jobs.contacts import run_merge
+
+    _run(run_merge(_settings(), tenant, contact, other, out))
+
+
+@contact_app.command("unmerge")
+def contact_unmerge(
+    contact: Annotated[str, typer.Argument(help="The id of the contact that was merged into another.")],
+    tenant: OfTenant,
+) -> None:
+    """Part a contact from the one it was merged into: each address goes back with its conversations."""
+    from jobs.contacts import run_unmerge
+
+    _run(run_unmerge(_settings(), tenant, contact, out))
 
 
 def main() -> None:

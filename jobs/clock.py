@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from agent.ports import Deps
 from agent.store import ticks
@@ -22,6 +23,7 @@ from jobs.queue import JobQueue
 from jobs.worker import sweep_batches, sweep_outbox
 
 LEADER_KEY = 0x636C6F636B  # "clock": not the key of migrations, which must not wait for the lead to end
+SOON = timedelta(seconds=5)
 KEEP_JOBS_HOURS = 7 * 24
 KEEP_SPENDING_DAYS = 7
 
@@ -74,17 +76,36 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
     )
 
+    every_min, sweep_min = deps.settings.nightshift_templates_sync_min, deps.settings.nightshift_sweep_min
+
     async def minute() -> None:
         await _once("outbox", timedelta(minutes=1), deps, lambda: sweep_outbox(deps))
 
     async def batches() -> None:
         await _once("batches", timedelta(minutes=1), deps, lambda: sweep_batches(deps))
 
+    async def templates() -> None:
+        from jobs.templates import sync_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
+
+        await _once("templates", timedelta(minutes=every_min), deps, lambda: sync_quietly(deps))
+
+    async def missed() -> None:
+        from jobs.sweep import sweep_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
+
+        await _once("sweep", timedelta(minutes=sweep_min), deps, lambda: sweep_quietly(deps))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
     scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
     scheduler.add_job(batches, CronTrigger(second=30, timezone=UTC), id="batches")
+    if deps.settings.twilio_account_sid and deps.settings.twilio_auth_token:
+        # The first time soon: whoever starts a clock may have been down.
+        soon = deps.now() + SOON
+        scheduler.add_job(
+            templates, IntervalTrigger(minutes=every_min, timezone=UTC), id="templates", next_run_time=soon
+        )
+        scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, timezone=UTC), id="sweep", next_run_time=soon)
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 

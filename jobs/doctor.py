@@ -1,34 +1,31 @@
 """`nightshift doctor`: every setting and dependency looked at, with the fix for what is wrong."""
 
-from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlsplit
 
 import psycopg
 
 from agent.errors import Misconfigured
+from agent.failures import REACTIONS
 from agent.models.providers import build_gateway
 from agent.settings import LOOPBACK_HOSTS, Settings
 from agent.store import embedded, migrate
 from agent.store.db import require_session_mode
 from agent.store.mailboxes import list_faults
+from agent.store.senders import TroubledSender, list_troubled
+from agent.store.sweeps import list_sweeps
 from channels.email_imap import parse_imap_url
+from jobs.doctor_intake import check_spool, check_sweeps
+from jobs.doctor_media import check_media
+from jobs.doctor_templates import check_templates
+from jobs.finding import Finding
 from jobs.wiring import database_urls, open_store, utc_now
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """What was found about one thing. `bad` means that messages will not be answered."""
-
-    level: Literal["ok", "note", "bad"]
-    subject: str
-    text: str
-    fix: str = ""
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """Check settings, then the database, then what is in it."""
     findings = [*_check_models(settings), *_check_providers(settings), _check_langfuse(settings)]
+    findings += check_spool(settings, utc_now())
+    findings += check_media(settings)
     try:
         findings += await _check_database(settings)
     except Misconfigured as exc:
@@ -85,16 +82,7 @@ def _check_providers(settings: Settings) -> list[Finding]:
             )
         )
     findings += _check_mailboxes(settings)
-    if bool(settings.smtp_url) != bool(settings.sendgrid_inbound_public_keys or settings.imap_url):
-        missing = "SENDGRID_INBOUND_PUBLIC_KEYS or IMAP_URL" if settings.smtp_url else "SMTP_URL"
-        findings.append(
-            Finding(
-                level="note",
-                subject="e-mail",
-                text=f"only one direction works: {missing} is not set",
-                fix=f"Set {missing}.",
-            )
-        )
+    findings += check_mail(settings)
     if not settings.has_provider:
         findings.append(
             Finding(
@@ -114,6 +102,22 @@ def _check_providers(settings: Settings) -> list[Finding]:
             )
         )
     return findings or [Finding(level="ok", subject="providers", text="configured")]
+
+
+def check_mail(settings: Settings) -> list[Finding]:
+    """Say what is missing for mail to come, to leave, and to let us know what became of it."""
+    notes = []
+    if settings.sends_mail != bool(settings.sendgrid_inbound_public_keys or settings.imap_url):
+        incoming, outgoing = "SENDGRID_INBOUND_PUBLIC_KEYS or IMAP_URL", "SMTP_URL or SENDGRID_API_KEY"
+        missing = incoming if settings.sends_mail else outgoing
+        notes.append((f"only one direction works: {missing} is not set", f"Set {missing}."))
+    if settings.sendgrid_api_key and not settings.smtp_url and not settings.sendgrid_event_public_keys:
+        fix = "Turn on SendGrid's signed Event Webhook and put its public key into SENDGRID_EVENT_PUBLIC_KEYS."
+        notes.append(("SendGrid tells nobody of bounces and complaints, so they stop nothing", fix))
+    if settings.sends_mail and not settings.public_url.startswith("https://"):
+        fix = "Set NIGHTSHIFT_PUBLIC_URL to an https address."
+        notes.append(("mails nobody asked for offer no one-click way out, which needs https (RFC 8058)", fix))
+    return [Finding(level="note", subject="e-mail", text=text, fix=fix) for text, fix in notes]
 
 
 def _check_mailboxes(settings: Settings) -> list[Finding]:
@@ -160,6 +164,13 @@ async def _check_database(settings: Settings) -> list[Finding]:
             embedded.stop(settings.nightshift_home)
 
 
+def _refused(sender: TroubledSender) -> Finding:
+    failure, _, code = sender.trouble.partition(" ")
+    reason = f"the provider takes nothing from it ({failure}, code {code or 'none'}); {sender.waiting} messages wait"
+    fix = next((each.alert for name, each in REACTIONS.items() if name == failure), "")
+    return Finding(level="bad", subject=f"{sender.channel} {sender.address}", text=reason, fix=f"To mend it: {fix}.")
+
+
 async def _check_running_database(settings: Settings) -> list[Finding]:
     urls = database_urls(settings)
     require_session_mode(urls.app)
@@ -183,6 +194,12 @@ async def _check_running_database(settings: Settings) -> list[Finding]:
         cursor = await connection.execute("select * from list_tenants()")
         count = len(await cursor.fetchall())
         faults = await list_faults(connection)
+        sweeps = await list_sweeps(connection, "twilio")
+        troubled = await list_troubled(connection)
+        templates = await check_templates(deps, connection)
+    findings += check_sweeps(settings, sweeps, utc_now())
+    findings += [_refused(each) for each in troubled]
+    findings += templates
     findings += [
         Finding(level="bad", subject="mailbox", text=f"{name} cannot be read: {error}", fix="Check IMAP_URL.")
         for name, error in faults.items()

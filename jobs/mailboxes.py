@@ -2,15 +2,17 @@
 
 Every mail counts once. It is stored first, known by its Message-ID (or its content), and its UID noted afterwards: a
 process that dies in between reads it again, and finds it stored. A mailbox is read from when it is first seen: what was
-in it before is history. When the server gives new UIDs (UIDVALIDITY), the last days are read again.
+in it before is history. When the server gives new UIDs (UIDVALIDITY), the last days are read again. A mail that the
+server does not give, though it is there, is left after a few tries: it must not keep back those behind it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -18,6 +20,7 @@ from uuid import UUID, uuid4
 import psycopg
 import psycopg_pool
 import structlog
+from imap_tools.errors import ImapToolsError
 
 from agent.errors import BadRequest
 from agent.mail import InboundMail, receive_mail
@@ -36,6 +39,8 @@ STAND_BY_S = 5.0
 MAX_BACKOFF_S = 60.0
 REREAD_DAYS = 3
 """After new UIDs: mails that arrived this long before the last look are read again."""
+MAX_REFUSALS = 3
+"""So often a server may say NO to one mail (Exchange does to what it cannot convert); then it is left to people."""
 DATABASE_FAULTS = (psycopg.Error, psycopg_pool.PoolTimeout)
 
 T = TypeVar("T")
@@ -64,6 +69,8 @@ class Mailbox:
     stop: asyncio.Event
     wait_s: float = WAIT_S
     token: UUID = field(default_factory=uuid4)
+    refusals: Counter[int] = field(default_factory=Counter)
+    """How often the server has not given a mail, by UID."""
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="imap"))
 
     async def run(self) -> None:
@@ -104,7 +111,7 @@ class Mailbox:
     async def _read_new(self, connection: ImapConnection, done: ReadSoFar) -> None:
         validity = connection.uid_validity
         if done.uid_validity == 0:
-            await self._note(validity, await self._call(connection.last_uid))
+            await self._note(validity, await self._call(connection.last_uid), since=self.deps.now())
             return
         if done.uid_validity == validity:
             uids = await self._call(lambda: connection.uids_after(done.last_uid))
@@ -116,25 +123,36 @@ class Mailbox:
             if self.stop.is_set():
                 return
             await self._renew()
-            await self._take(await self._call(partial(connection.fetch, uid)))
+            fetched = await self._fetch(connection, uid)
+            if fetched and not _is_history(fetched, done):
+                await self._take(fetched)
             if done.uid_validity == validity:
                 await self._note(validity, uid)
         if done.uid_validity != validity:  # only now: the days are read again from the start if this is cut short
             await self._note(validity, await self._call(connection.last_uid) if not uids else uids[-1])
 
-    async def _take(self, fetched: FetchedMail | None) -> None:
+    async def _fetch(self, connection: ImapConnection, uid: int) -> FetchedMail | None:
+        """Get one mail; None: there is none, or the server will not give it."""
+        try:
+            return await self._call(partial(connection.fetch, uid))
+        except ImapToolsError as exc:
+            self.refusals[uid] += 1
+            if self.refusals[uid] < MAX_REFUSALS:
+                raise
+            await self._give_up(uid, f"The server does not give this mail: {' '.join(str(exc).split())}")
+            return None
+
+    async def _take(self, fetched: FetchedMail) -> None:
         """Receive one mail. One that nobody can own fails alone; it stays in the mailbox, and an event says why."""
-        if fetched is None:
-            return
         try:
             await self._receive(fetched)
         except DATABASE_FAULTS:
             raise
         except BadRequest as exc:
-            await self._give_up(fetched, str(exc))
+            await self._give_up(fetched.uid, str(exc))
         except Exception as exc:
             log.exception("mailbox.poison", mailbox=self.server.name, uid=fetched.uid)
-            await self._give_up(fetched, type(exc).__name__)
+            await self._give_up(fetched.uid, type(exc).__name__)
 
     async def _receive(self, fetched: FetchedMail) -> None:
         named = await asyncio.to_thread(mailbox_recipients, fetched.content, self.server.username)
@@ -160,9 +178,9 @@ class Mailbox:
         hold = f"The mail has {fetched.size} bytes, so only its headers were fetched; it is in {self.server.name}."
         return [replace(each, message=replace(each.message, hold=hold)) for each in copies]
 
-    async def _give_up(self, fetched: FetchedMail, reason: str) -> None:
-        log.warning("mailbox.unreadable", mailbox=self.server.name, uid=fetched.uid)
-        data = {"mailbox": self.server.name, "uid": fetched.uid, "reason": reason[:500]}
+    async def _give_up(self, uid: int, reason: str) -> None:
+        log.warning("mailbox.unreadable", mailbox=self.server.name, uid=uid)
+        data = {"mailbox": self.server.name, "uid": uid, "reason": reason[:500]}
         async with self.deps.db.system() as connection:
             await events.insert_system_event(connection, "mail.unreadable", data)
 
@@ -176,8 +194,8 @@ class Mailbox:
             raise _LeaseLost
         return done
 
-    async def _note(self, validity: int, uid: int) -> None:
-        done = ReadSoFar(uid_validity=validity, last_uid=uid, read_at=self.deps.now())
+    async def _note(self, validity: int, uid: int, *, since: datetime | None = None) -> None:
+        done = ReadSoFar(uid_validity=validity, last_uid=uid, read_at=self.deps.now(), since=since)
         async with self.deps.db.system() as connection:
             if not await record_read(connection, self.server.name, self.token, done):
                 raise _LeaseLost
@@ -202,3 +220,8 @@ class Mailbox:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stop.wait()
+
+
+def _is_history(fetched: FetchedMail, done: ReadSoFar) -> bool:
+    """Say whether a mail was there before us: after new UIDs, it is met again."""
+    return bool(done.since and fetched.arrived_at and fetched.arrived_at < done.since)

@@ -17,14 +17,17 @@ from psycopg.types.json import Jsonb
 from agent.store.db import Database, Tx
 from agent.types import ConversationId, MessageId, TenantId
 
-TURN, DELIVER, BATCH, HEARTBEAT = "turn", "deliver", "batch", "heartbeat"
+TURN, DELIVER, BATCH, MEDIA, HEARTBEAT = "turn", "deliver", "batch", "media", "heartbeat"
 NEAR_S = 60.0
 """Later than this stays out of the queue: rows keep their due time, and the sweep picks them up."""
+MEDIA_AT_ONCE = 8
+"""Files have slots of their own: turns wait for them, and a provider that serves none must not hold up turns."""
 STALLED_S = 15.0
 
 RunTurn = Callable[[TenantId, ConversationId], Awaitable[None]]
 RunDelivery = Callable[[TenantId, MessageId], Awaitable[None]]
 AdvanceBatch = Callable[[TenantId, UUID], Awaitable[None]]
+KeepMedia = Callable[[TenantId, MessageId], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +71,10 @@ class JobQueue:
         """Have the next step of a batch taken."""
         await self._defer(tx, BATCH, 0, tenant_id=str(tenant_id), batch_id=str(batch_id))
 
+    async def keep_media(self, tx: Tx, tenant_id: TenantId, message_id: MessageId) -> None:
+        """Have the files of a message fetched."""
+        await self._defer(tx, MEDIA, 0, tenant_id=str(tenant_id), message_id=str(message_id))
+
     async def _defer(self, tx: Tx, task: str, delay_s: float, **arguments: str) -> None:
         # procrastinate's SQL without its client, whose errors are not psycopg's and whose clock is not the database's.
         await tx.execute("select defer_job(%s, %s, %s)", (task, Jsonb(arguments), float(delay_s)))
@@ -95,17 +102,27 @@ class JobQueue:
         await self.app.job_manager.delete_old_jobs(nb_hours=hours, include_failed=True, include_aborted=True)
 
     async def work(
-        self, *, turns: RunTurn, deliveries: RunDelivery, batches: AdvanceBatch, concurrency: int, stop: asyncio.Event
+        self,
+        *,
+        turns: RunTurn,
+        deliveries: RunDelivery,
+        batches: AdvanceBatch,
+        media: KeepMedia,
+        concurrency: int,
+        stop: asyncio.Event,
     ) -> None:
-        """Run jobs until `stop` is set, then let those under way finish, for at most 20 s.
+        """Run jobs until `stop` is set, then let those under way finish, for at most 20 s."""
+        self._register(turns, deliveries, batches, media)
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._work_on([TURN, DELIVER, BATCH, HEARTBEAT], concurrency, stop))
+            lanes.create_task(self._work_on([MEDIA], MEDIA_AT_ONCE, stop))
 
-        procrastinate's worker also returns when one of its side tasks fails; then it is started again.
-        """
-        self._register(turns, deliveries, batches)
+    async def _work_on(self, queues: Iterable[str], concurrency: int, stop: asyncio.Event) -> None:
+        """Run the jobs of some queues. procrastinate's worker also returns when a side task of it fails; then anew."""
         while not stop.is_set():
             worker = asyncio.create_task(
                 self.app.run_worker_async(
-                    queues=[TURN, DELIVER, BATCH, HEARTBEAT],
+                    queues=queues,
                     concurrency=concurrency,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=0.25,
@@ -122,7 +139,7 @@ class JobQueue:
                 stopping.cancel()
                 await _end(worker, stop)
 
-    def _register(self, turns: RunTurn, deliveries: RunDelivery, batches: AdvanceBatch) -> None:
+    def _register(self, turns: RunTurn, deliveries: RunDelivery, batches: AdvanceBatch, media: KeepMedia) -> None:
         @self.app.task(name=TURN, queue=TURN)
         async def run_turn(tenant_id: str, conversation_id: str) -> None:
             await turns(TenantId(UUID(tenant_id)), ConversationId(UUID(conversation_id)))
@@ -134,6 +151,10 @@ class JobQueue:
         @self.app.task(name=BATCH, queue=BATCH)
         async def advance_batch(tenant_id: str, batch_id: str) -> None:
             await batches(TenantId(UUID(tenant_id)), UUID(batch_id))
+
+        @self.app.task(name=MEDIA, queue=MEDIA)
+        async def keep_media(tenant_id: str, message_id: str) -> None:
+            await media(TenantId(UUID(tenant_id)), MessageId(UUID(message_id)))
 
         # With a periodic task registered, a dead side task ends the worker, and the loop above restarts it.
         @self.app.periodic(cron="*/5 * * * *")

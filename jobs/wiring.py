@@ -8,11 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import agent
-from agent.ports import Deps
+from agent.errors import NightshiftError
+from agent.faults import build_reach
+from agent.media_disk import DiskMediaStore
+from agent.media_supabase import SupabaseMediaStore
+from agent.ports import Deps, MediaStore
 from agent.settings import Settings
 from agent.store import embedded, migrate
-from agent.store.db import Database
-from agent.store.tenants import TenantCache
+from agent.store.db import Database, Tx
+from agent.store.tenants import TenantCache, find_tenant_id
+from agent.types import Tenant
 from channels.simulator import SimulatorKeys
 from channels.twilio_signature import twilio_secrets
 from channels.webhooks import EmailKey, WebhookKeys
@@ -48,13 +53,44 @@ def database_urls(settings: Settings) -> DatabaseUrls:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, *, connections: int = 16) -> AsyncIterator[tuple[Deps, JobQueue]]:
-    """Open the database and the queue: enough for a web process, a clock or a command."""
+async def open_store(
+    settings: Settings, *, connections: int = 16, must_answer: bool = True
+) -> AsyncIterator[tuple[Deps, JobQueue]]:
+    """Open the database and the queue: enough for a web process, a clock or a command.
+
+    `must_answer`: fail without a database. A web process begins without one, and keeps webhooks on disk.
+    """
     urls = await asyncio.to_thread(database_urls, settings)
-    async with Database(urls.app, max_size=connections) as db:
+    async with Database(urls.app, max_size=connections, must_answer=must_answer) as db:
         queue = JobQueue(db)
         await queue.open()
-        yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now), queue
+        reach = build_reach(settings)
+        yield Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=utc_now, reach=reach), queue
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTenant:
+    """What a command about one tenant needs: one transaction of it, and the tenant as published."""
+
+    tx: Tx
+    tenant: Tenant
+    deps: Deps
+
+
+@asynccontextmanager
+async def open_tenant(settings: Settings, slug: str) -> AsyncIterator[OpenTenant]:
+    """Open one transaction of a tenant, for a command.
+
+    Raises:
+        NightshiftError: there is no such tenant.
+    """
+    async with open_store(settings, connections=2) as (deps, _):
+        async with deps.db.system() as connection:
+            tenant_id = await find_tenant_id(connection, slug)
+        if tenant_id is None:
+            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        async with deps.db.tenant(tenant_id) as tx:
+            yield OpenTenant(tx=tx, tenant=await deps.tenants.get(tx, tenant_id), deps=deps)
 
 
 def build_keys(settings: Settings) -> WebhookKeys:
@@ -65,7 +101,21 @@ def build_keys(settings: Settings) -> WebhookKeys:
         simulator = SimulatorKeys.load(settings.nightshift_home)
         twilio = (*twilio, simulator.twilio)
         email = (*email, EmailKey(public_key=simulator.email_public_key, provider="simulator"))
-    return WebhookKeys(twilio=twilio, email=email)
+    events = tuple(EmailKey(public_key=key, provider="email") for key in settings.sendgrid_event_public_keys)
+    return WebhookKeys(twilio=twilio, email=email, events=events)
+
+
+def build_media_store(settings: Settings) -> MediaStore:
+    """Return where files of messages are kept: Supabase Storage if it is configured, else this machine's disk."""
+    if settings.supabase_url and settings.supabase_secret_key:
+        key = settings.supabase_secret_key.get_secret_value()
+        return SupabaseMediaStore(url=settings.supabase_url, secret_key=key)
+    return DiskMediaStore(media_directory(settings))
+
+
+def media_directory(settings: Settings) -> Path:
+    """Return where files are kept on this machine, if they are."""
+    return settings.nightshift_home / "media"
 
 
 def local_url(settings: Settings) -> str:

@@ -8,9 +8,11 @@ import psycopg
 import psycopg_pool
 import structlog
 
+from agent.media import discard_media, keep_media
 from agent.ports import AgentDeps, Deps
 from agent.store import conversations, outbox
 from agent.store.batches import list_due_batches
+from agent.store.media import list_due_media
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
 from jobs.queue import JobQueue
@@ -19,6 +21,9 @@ from jobs.turns import RENEW_S, Turns
 
 SWEEP_S = 1.0
 RESCUE_S = 5.0
+SWEEP_MEDIA_S = 2.0
+"""Files to be tried again are found by the sweep: people wait for them."""
+DISCARD_S = 60.0
 OVERDUE_S = 30.0
 """A turn or delivery this late has lost its job. Not less: behind a long line, a second job only makes it longer."""
 
@@ -31,6 +36,9 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
 
     async def run_delivery(tenant_id: TenantId, message_id: MessageId) -> None:
         await deliver(tenant_id, message_id, deps)
+
+    async def fetch_media(tenant_id: TenantId, message_id: MessageId) -> None:
+        await keep_media(tenant_id, message_id, deps)
 
     async def advance_batch(tenant_id: TenantId, batch_id: UUID) -> None:
         if deps.batches is None:
@@ -47,6 +55,8 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             group.create_task(_repeat(SWEEP_S, lambda: sweep_turns(deps))),
             group.create_task(_repeat(RESCUE_S, lambda: sweep_outbox(deps))),
             group.create_task(_repeat(RESCUE_S, queue.rescue_stalled)),
+            group.create_task(_repeat(SWEEP_MEDIA_S, lambda: sweep_media(deps, queue))),
+            group.create_task(_repeat(DISCARD_S, lambda: discard_media(deps))),
             group.create_task(_repeat(RECOVER_S, recovery.recover)),
             group.create_task(_repeat(REPORT_S, report.send)),
         ]
@@ -54,6 +64,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             turns=turns.run,
             deliveries=run_delivery,
             batches=advance_batch,
+            media=fetch_media,
             concurrency=deps.settings.nightshift_worker_concurrency,
             stop=stop,
         )
@@ -77,6 +88,15 @@ async def sweep_outbox(deps: Deps) -> int:
         due = await outbox.list_due_outbox(tx, deps.now(), overdue_s=OVERDUE_S)
         for tenant_id, message_id in due:
             await deps.queue.deliver(tx, tenant_id, message_id)
+    return len(due)
+
+
+async def sweep_media(deps: Deps, queue: JobQueue) -> int:
+    """Have files fetched that are to be tried again, or whose job or worker was lost."""
+    async with deps.db.system() as tx, tx.transaction():
+        due = await list_due_media(tx, overdue_s=1)
+        for tenant_id, message_id in due:
+            await queue.keep_media(tx, tenant_id, message_id)
     return len(due)
 
 

@@ -20,6 +20,7 @@ from agent.types import (
     Draft,
     InboundMessage,
     Instalments,
+    MediaId,
     Message,
     MessageId,
     Passage,
@@ -42,6 +43,11 @@ TURN_ID = TurnId(UUID("00000000-0000-7000-8000-000000000004"))
 def message_id(number: int) -> MessageId:
     """Return the id that `make_message(seq=number)` gets."""
     return MessageId(UUID(f"00000000-0000-7000-9000-{number:012d}"))
+
+
+def media_id(number: int) -> MediaId:
+    """Return the id of the file `number`."""
+    return MediaId(UUID(f"00000000-0000-7000-a000-{number:012d}"))
 
 
 def make_item(sku: str = "EN-INT", **overrides: Any) -> CatalogueItem:

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.processes import REPOSITORY
 
 OUR_NUMBER = "+34910555012"
 """The demo school's number; here it is on WhatsApp, through Twilio."""
+WHATSAPP = ChannelAccount(channel="whatsapp", address=OUR_NUMBER, provider="twilio")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,12 @@ class Store:
         """The application's URL."""
         return ensure_app_login(self.admin_url, self.home)
 
+    def clone(self, name: str) -> "Store":
+        """Copy the database, to which nobody may be connected."""
+        with psycopg.connect(embedded.start(self.home), autocommit=True) as admin:
+            admin.execute(f"create database {name} template {self.name}".encode())
+        return replace(self, name=name)
+
     def crash(self) -> None:
         """Kill the server (SIGKILL) and start it again; it recovers from its log."""
         pid_file = (self.home / "postgres").resolve() / "data" / "postmaster.pid"
@@ -53,6 +60,11 @@ class Store:
         """Ask as the superuser, whom row level security does not bind."""
         async with await self._connect() as connection:
             return await (await connection.execute(query.encode(), params)).fetchall()
+
+    async def change(self, statement: str) -> None:
+        """Change rows as the superuser."""
+        async with await self._connect() as connection:
+            await connection.execute(statement.encode())
 
     async def wait_until(self, condition: str, *params: object, timeout_s: float) -> None:
         """Wait until a SQL condition holds.
@@ -81,13 +93,15 @@ def durable_home() -> Iterator[Path]:
         shutil.rmtree(home)
 
 
-async def create_store(home: Path, name: str, *, quiet_s: float, max_wait_s: float) -> Store:
+async def create_store(
+    home: Path, name: str, *, quiet_s: float, max_wait_s: float, channels: Sequence[ChannelAccount] = (WHATSAPP,)
+) -> Store:
     """Create and migrate a database with the demo school in it, which writes at any hour."""
     with psycopg.connect(embedded.start(home), autocommit=True) as admin:
         admin.execute(f"create database {name}".encode())
     store = Store(home=home, name=name)
     migrate(store.admin_url)
-    file = _school(quiet_s, max_wait_s)
+    file = replace(_school(quiet_s, max_wait_s), channels=tuple(channels))
     async with Database(store.app_url, max_size=1) as db, db.tenant(file.tenant.id) as tx:
         await save_tenant_file(tx, file)
     return store
@@ -96,5 +110,4 @@ async def create_store(home: Path, name: str, *, quiet_s: float, max_wait_s: flo
 def _school(quiet_s: float, max_wait_s: float) -> TenantFile:
     file = load_tenant_file(REPOSITORY / "agent" / "example_tenants" / "lumen.yaml")
     policy = replace(file.tenant.policy, quiet_s=quiet_s, max_wait_s=max_wait_s, send_hours=())
-    account = ChannelAccount(channel="whatsapp", address=OUR_NUMBER, provider="twilio")
-    return replace(file, tenant=replace(file.tenant, policy=policy), channels=(account,))
+    return replace(file, tenant=replace(file.tenant, policy=policy))

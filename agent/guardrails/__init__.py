@@ -51,8 +51,11 @@ LEGAL = frozenset(rule.name for rule in LEGAL_RULES)
 log = structlog.get_logger(__name__)
 
 
-def content_rules(detect: Detect) -> tuple[Rule, ...]:
-    """Return the rules about what a text says, in order. `detect` is the language detector's question."""
+def content_rules(detect: Detect | None) -> tuple[Rule, ...]:
+    """Return the rules about what a text says, in order.
+
+    `detect` is the language detector's question; None, where none is at hand: without the rule about the language.
+    """
     return (
         Rule.of(pricing),
         Rule.of(promises),
@@ -60,7 +63,7 @@ def content_rules(detect: Detect) -> tuple[Rule, ...]:
         Rule.of(pii),
         Rule.of(leakage),
         Rule.of(links),
-        make_language_rule(detect),
+        *((make_language_rule(detect),) if detect else ()),
         Rule.of(tone),
         Rule.of(disclosure),
         Rule.of(format),

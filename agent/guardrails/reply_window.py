@@ -1,4 +1,4 @@
-"""WhatsApp takes free text only within 24 hours of the prospect's last message; later a template is needed.
+"""WhatsApp takes free text only within 24 hours of the prospect's last message; later only a template may leave.
 
 Source: Twilio, "Send WhatsApp notification messages with templates" (the customer service window).
 """
@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "reply_window"
-VERSION = 1
+VERSION = 2
 WINDOW = timedelta(hours=24)
 MARGIN = timedelta(minutes=5)
 """Kept back so that a text that passes still arrives inside the window after queueing."""
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
-    """Hold a WhatsApp text unless the contact wrote less than 24 hours, less the margin, ago."""
+    """Hold a WhatsApp text unless it is a template, or the contact wrote less than 24 hours, less the margin, ago."""
     last = turn.conversation.last_inbound_at
-    if candidate.channel != "whatsapp" or (last is not None and now - last < WINDOW - MARGIN):
+    needs_none = candidate.channel != "whatsapp" or candidate.template is not None
+    if needs_none or (last is not None and now - last < WINDOW - MARGIN):
         return Verdict(rule=RULE, outcome="pass", version=VERSION)
     wrote = f"last wrote at {last:%Y-%m-%d %H:%M} UTC" if last else "has never written"
     return Verdict(

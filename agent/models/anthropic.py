@@ -6,15 +6,16 @@ usage is not lost with an answer that breaks off.
 """
 
 import asyncio
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cache
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, cast
 
 import anthropic
 import structlog
-from anthropic.types import ThinkingConfigParam
+from anthropic.types import ImageBlockParam, TextBlockParam, ThinkingConfigParam
 from anthropic.types.message_create_params import MessageCreateParamsBase
 from pydantic import BaseModel
 
@@ -24,7 +25,7 @@ from agent.models.pricing import ModelPrices
 from agent.models.received import Message, MessageUsage, Received, read_answer
 from agent.models.request import Request
 from agent.ports import Clock
-from agent.types import ModelCall
+from agent.types import Image, ModelCall
 
 T = TypeVar("T", bound=BaseModel)
 _log = structlog.stdlib.get_logger(__name__)
@@ -206,7 +207,7 @@ def message_params(request: Request[T], model: str) -> MessageCreateParamsBase:
             for text in (request.system, request.published)
             if text
         ],
-        "messages": [{"role": "user", "content": request.user}],
+        "messages": [{"role": "user", "content": _content(request)}],
         "output_config": {
             "effort": request.effort,
             "format": {"type": "json_schema", "schema": _schema(request.output)},
@@ -216,6 +217,27 @@ def message_params(request: Request[T], model: str) -> MessageCreateParamsBase:
     if (thinking := _thinking(capabilities)) is not None:
         params["thinking"] = thinking
     return params
+
+
+def _content(request: Request[T]) -> str | list[ImageBlockParam | TextBlockParam]:
+    """Return what the user says: pictures first, as the API recommends, each with the number it is referred to by."""
+    if not request.images:
+        return request.user
+    blocks: list[ImageBlockParam | TextBlockParam] = []
+    for number, image in enumerate(request.images, start=1):
+        blocks += [_text_block(f"Picture {number}:"), _image_block(image)]
+    return [*blocks, _text_block(request.user)]
+
+
+def _text_block(text: str) -> TextBlockParam:
+    return {"type": "text", "text": text}
+
+
+def _image_block(image: Image) -> ImageBlockParam:
+    data = base64.b64encode(image.content).decode("ascii")
+    # The store decides the type by the content, and only these four are shown.
+    media_type = cast("Literal['image/jpeg', 'image/png', 'image/gif', 'image/webp']", image.content_type)
+    return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 
 @cache

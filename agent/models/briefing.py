@@ -15,6 +15,8 @@ from agent.types import (
     Channel,
     Classification,
     Discount,
+    Media,
+    MediaId,
     Message,
     Passage,
     Sources,
@@ -22,6 +24,7 @@ from agent.types import (
     Turn,
     Unit,
 )
+from agent.unseen import attachment_status, is_decoration
 
 MAX_ITEMS = 40
 MAX_PASSAGES = 60
@@ -30,6 +33,7 @@ MAX_HISTORY = 18
 """Messages shown word for word: those that are not in the notes yet. Beyond that, they wait for the notes."""
 MAX_HISTORY_CHARS = 500
 MAX_SUMMARY_CHARS = 2600
+MAX_NOTE_CHARS = 300
 MAX_BURST = 20
 MAX_BURST_CHARS = 6000
 UCS2_SEGMENT = 67
@@ -64,7 +68,7 @@ def turn_briefing(turn: Turn, classification: Classification, sources: Sources, 
     further_passages = [each for each in sources.passages if each not in tenant.passages[:MAX_PASSAGES]]
     return {
         "summary": bounded(turn.summary, MAX_SUMMARY_CHARS),
-        "history": spoken(unsummarised(turn)[-MAX_HISTORY:], MAX_HISTORY_CHARS),
+        "history": spoken(unsummarised(turn)[-MAX_HISTORY:], MAX_HISTORY_CHARS, shown_pictures(turn)),
         "burst": burst_briefing(turn),
         "understanding": _understanding(classification),
         "relevant": [
@@ -85,21 +89,63 @@ def turn_briefing(turn: Turn, classification: Classification, sources: Sources, 
 def burst_briefing(turn: Turn) -> list[dict[str, object]]:
     """Return the newest messages of the burst, sharing a bounded number of characters."""
     burst = turn.inbound[-MAX_BURST:]
-    return spoken(burst, MAX_BURST_CHARS // len(burst))
+    return spoken(burst, MAX_BURST_CHARS // len(burst), shown_pictures(turn))
+
+
+def shown_pictures(turn: Turn) -> dict[MediaId, int]:
+    """Return the numbers by which a request calls the pictures in it."""
+    return {image.media_id: number for number, image in enumerate(turn.images, start=1)}
 
 
 def burst_text(turn: Turn) -> str:
-    """Return the same as one text; a message without words is the kinds of its attachments."""
-    return "\n".join(str(message["text"] or message.get("attachments", "")) for message in burst_briefing(turn))
+    """Return the same as one text; files and what a message answers stand beside words only where there are any."""
+    return "\n".join(_plain(message) for message in burst_briefing(turn))
 
 
-def spoken(messages: Iterable[Message], limit: int) -> list[dict[str, object]]:
-    """Return messages as a prompt shows them: who, what, and the kinds of attachments."""
+def _plain(message: Mapping[str, object]) -> str:
+    """Return what a message says, and what it shows or comes from if it says little."""
+    parts = (message["text"], message.get("attachments"), message.get("ad"))
+    return " ".join(str(part) for part in parts if part)
+
+
+def spoken(
+    messages: Iterable[Message], limit: int, shown: Mapping[MediaId, int] | None = None
+) -> list[dict[str, object]]:
+    """Return messages as a prompt shows them: who, what, and what came with it. `shown`: pictures in the request."""
     return [
-        {"from": AUTHORS[message.author], "text": bounded(message.text, limit)}
-        | ({"attachments": [bounded(media.content_type, 40) for media in message.media]} if message.media else {})
+        {"from": AUTHORS[message.author], "text": bounded(message.text, limit)} | _circumstances(message, shown or {})
         for message in messages
     ]
+
+
+def _circumstances(message: Message, shown: Mapping[MediaId, int]) -> dict[str, object]:
+    """Return what came with a message, and of its files above all what has not been seen."""
+    details = message.details
+    told: dict[str, object] = {}
+    if details.reply_to:
+        told["answers"] = bounded(details.quoted, MAX_HISTORY_CHARS) or "an earlier message that we no longer have"
+    if ad := details.referral:
+        told["ad"] = {"headline": bounded(ad.headline, MAX_NOTE_CHARS), "body": bounded(ad.body, MAX_NOTE_CHARS)}
+    if details.forwarded:
+        told["forwarded"] = details.forwarded
+    if message.kind == "edited":
+        told["edited"] = "corrects what this person wrote before"
+    if details.form and not details.wordless:  # without words, the text says it
+        told["form"] = bounded(details.form, MAX_HISTORY_CHARS)
+    if (place := details.location) and not details.wordless:
+        told["location"] = bounded(", ".join(filter(None, (place.label, place.address))), MAX_NOTE_CHARS) or "a place"
+    if details.transcribed:
+        told["spoken"] = "a machine wrote down what was said"
+    if message.direction == "outbound":
+        return told | ({"attachments": "a published file of ours went with it"} if message.media else {})
+    if files := [each for each in message.media if not is_decoration(each)]:
+        told["attachments"] = [_attachment(each, shown) for each in files]
+    return told
+
+
+def _attachment(media: Media, shown: Mapping[MediaId, int]) -> dict[str, str]:
+    name = {"name": bounded(media.filename, 80)} if media.filename else {}
+    return {"type": bounded(media.content_type, 80), **name, "status": attachment_status(media, shown)}
 
 
 def unsummarised(turn: Turn) -> tuple[Message, ...]:
@@ -145,6 +191,8 @@ def _item(item: CatalogueItem, tenant: Tenant, today: date) -> dict[str, object]
     notes = []
     if item.instalments and not item.instalments.interest_free:
         notes.append(f"It can be paid in up to {item.instalments.max} parts with interest; a colleague states them.")
+    if item.file_url:
+        notes.append(f"{{file:{item.sku}}} sends its published file along; write it once, if they ask to see it.")
     return {
         "sku": item.sku,
         "names": names + also,

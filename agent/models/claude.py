@@ -4,13 +4,16 @@ One request a task; if its answer cannot be used one repair, then the next tier,
 total time is bounded; retrying a turn is the queue's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 from pydantic import BaseModel
 
+from agent.errors import Misconfigured
 from agent.models.answers import IntentAnswer, JudgeAnswer, ReplyAnswer
 from agent.models.briefing import (
     MAX_BURST_CHARS,
@@ -27,7 +30,19 @@ from agent.models.request import Request
 from agent.models.usable import Usable, get_usable
 from agent.ports import Classified, Clock, Drafted, Judged, Judgement
 from agent.prompts import Prompts
-from agent.types import Channel, Claim, Classification, Draft, ModelTier, Route, Sources, TenantId, Turn, Verdict
+from agent.types import (
+    Channel,
+    Claim,
+    Classification,
+    Draft,
+    Image,
+    ModelTier,
+    Route,
+    Sources,
+    TenantId,
+    Turn,
+    Verdict,
+)
 
 CLASSIFY_MAX_TOKENS = 700
 REPLY_MAX_TOKENS = 2000
@@ -40,6 +55,8 @@ REVISE = ("reply/system.md", "reply/business.md", "revise/user.md")
 JUDGE = ("judge/system.md", "judge/business.md", "judge/user.md")
 
 T = TypeVar("T", bound=BaseModel)
+R = TypeVar("R")
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class ClaudeModels:
@@ -71,6 +88,14 @@ class ClaudeModels:
             ModelRefused: no usable answer, not even of the next tier.
             Misconfigured: the API refuses us; says what to mend.
         """
+        # Pictures cost time and money: they are looked at where there is nothing else to go by.
+        pictured = replace(turn, images=() if turn.words else _own_images(turn))
+        classified = await _whatever_the_pictures(pictured, partial(self._classify_turn, language=language, tier=tier))
+        if classified.classification.language in turn.tenant.languages:
+            return classified
+        return replace(classified, classification=replace(classified.classification, language=language))
+
+    async def _classify_turn(self, turn: Turn, *, language: str, tier: ModelTier) -> Classified:
         request = self.classify_request(
             burst_text(turn),
             context=turn.context,
@@ -80,10 +105,7 @@ class ClaudeModels:
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
-        classified = await self._classify(request)
-        if classified.classification.language in turn.tenant.languages:
-            return classified
-        return replace(classified, classification=replace(classified.classification, language=language))
+        return await self._classify(replace(request, images=turn.images))
 
     async def classify_text(
         self, text: str, *, context: str | None = None, channel: Channel = "whatsapp", tier: ModelTier = "fast"
@@ -108,13 +130,33 @@ class ClaudeModels:
 
         Raises: as `classify`.
         """
+
+        async def write(turn: Turn) -> Drafted:
+            request = self._draft_request(
+                turn, classification, sources, route, objections=objections, previous=previous
+            )
+            answer = await self._ask(request)
+            return Drafted(draft=_draft(answer, request.prompt_version), calls=answer.calls)
+
+        return await _whatever_the_pictures(turn, write)
+
+    def _draft_request(
+        self,
+        turn: Turn,
+        classification: Classification,
+        sources: Sources,
+        route: Route,
+        *,
+        objections: Sequence[Verdict],
+        previous: Draft | None,
+    ) -> Request[ReplyAnswer]:
         now = self._now()
         today = now.astimezone(ZoneInfo(turn.tenant.timezone)).date()
         system, business, user = files = REPLY if previous is None else REVISE
         values = turn_briefing(turn, classification, sources, now)
         if previous is not None:
             values |= {"previous": previous.text, "objections": [_objection(each) for each in objections]}
-        request = Request(
+        return Request(
             task="draft" if previous is None else "revise",
             tier=_writing_tier(route),
             system=self._prompts.render(system),
@@ -124,20 +166,27 @@ class ClaudeModels:
             effort="medium",
             max_tokens=REPLY_MAX_TOKENS,
             prompt_version=self._versions[files],
+            images=turn.images,
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
-        answer = await self._ask(request)
-        return Drafted(draft=_draft(answer, request.prompt_version), calls=answer.calls)
 
     async def judge(self, claims: Sequence[str], turn: Turn) -> Judged:
         """Say what each of `claims` is. One the answer leaves out is unsupported.
 
         Raises: as `classify`.
         """
+
+        async def ask(turn: Turn) -> Judged:
+            answer = await self._ask(self._judge_request(claims, turn))
+            return Judged(judgements=_judgements(answer.value, claims), calls=answer.calls)
+
+        return await _whatever_the_pictures(turn, ask)
+
+    def _judge_request(self, claims: Sequence[str], turn: Turn) -> Request[JudgeAnswer]:
         today = self._now().astimezone(ZoneInfo(turn.tenant.timezone)).date()
         system, business, user = JUDGE
-        request = Request(
+        return Request(
             task="judge",
             tier=turn.tenant.policy.tiers.get("judge", "fast"),
             system=self._prompts.render(system),
@@ -147,11 +196,10 @@ class ClaudeModels:
             effort="low",
             max_tokens=JUDGE_MAX_TOKENS,
             prompt_version=self._versions[JUDGE],
+            images=turn.images,
             tenant_id=turn.tenant.id,
             user_id=str(turn.conversation.contact.id),
         )
-        answer = await self._ask(request)
-        return Judged(judgements=_judgements(answer.value, claims), calls=answer.calls)
 
     def tiers_up(self) -> frozenset[ModelTier]:
         """Return the tiers that have a circuit which lets a call through, if only to try it."""
@@ -216,6 +264,23 @@ class ClaudeModels:
 
     def _repair_note(self, problem: str) -> str:
         return self._prompts.render("repair/user.md", problem=problem)
+
+
+async def _whatever_the_pictures(turn: Turn, ask: Callable[[Turn], Awaitable[R]]) -> R:
+    """Ask about a turn, and once more without its pictures if the API refuses: a broken one must not cost the rest."""
+    try:
+        return await ask(turn)
+    except Misconfigured as exc:
+        if not turn.images:
+            raise
+        _log.warning("model_refused_images", turn=str(turn.id), error=str(exc))
+        return await ask(replace(turn, images=()))
+
+
+def _own_images(turn: Turn) -> tuple[Image, ...]:
+    """Return the pictures of the burst itself."""
+    own = {media.id for message in turn.inbound for media in message.media}
+    return tuple(image for image in turn.images if image.media_id in own)
 
 
 def _writing_tier(route: Route) -> ModelTier:

@@ -19,6 +19,7 @@ from agent.prices import choose_currency, local_date
 from agent.render import render_draft
 from agent.route import TIERS
 from agent.types import Channel, Claim, Classification, Draft, ModelTier, Route, Sources, Turn, Verdict
+from agent.unseen import has_unseen
 
 MODEL = "local-replies"
 
@@ -96,7 +97,9 @@ class LocalModels:
             look_up=partial(self._retriever.retrieve, tenant, context=None),
         )
         written = write_reply(scene)
-        sentences = written.sentences
+        # It sees no pictures either, whatever other models are shown.
+        owning_up = (scene.say("unseen_file"),) if any(map(has_unseen, turn.inbound)) else ()
+        sentences = (*owning_up, *written.sentences)
         while not self._fits(draft := self._assemble(written, sentences, scene), turn):
             if (least := max(sentences, key=lambda each: each.weight)).weight == 0:
                 break  # nothing can go: the format guardrail decides

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from agent.models.capabilities import Effort
-from agent.types import ModelCall, ModelTier, Task, TenantId
+from agent.types import Image, ModelCall, ModelTier, Task, TenantId
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -27,6 +27,8 @@ class Request(Generic[T]):
     """What one tenant has published, cached apart: so `system`, which all tenants share, is cached once for all."""
     tenant_id: TenantId | None = None
     """Whose turn it is: retries and the provider's limits are shared out by tenant. None: outside any tenant."""
+    images: tuple[Image, ...] = ()
+    """Pictures shown before `user`, in its order."""
     user_id: str | None = None
     """Opaque id of the person behind the request, for the vendor's abuse detection. Never a name or address."""
 

@@ -146,7 +146,8 @@ async def get_conversation(tx: Tx, conversation_id: ConversationId) -> Conversat
     """
     row = await fetch_one(
         tx,
-        """select c.*, a.channel, a.provider, a.address as our_address, p.address as contact_address,
+        """select c.*, a.channel, a.provider, a.address as our_address,
+                  coalesce(c.contact_address, p.address) as reply_address,
                   k.name, k.language as contact_language, k.timezone,
                   s.reason as suppression_reason, s.created_at as suppressed_at
            from conversations c
@@ -179,7 +180,7 @@ def _conversation(row: DictRow) -> Conversation:
         provider=row["provider"],
         channel=row["channel"],
         our_address=row["our_address"],
-        contact_address=row["contact_address"],
+        contact_address=row["reply_address"],
         owner=row["owner"],
         language=row["language"],
         language_posterior=row["language_posterior"],

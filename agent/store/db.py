@@ -5,13 +5,15 @@ transaction only; row level security does the rest. The pool's sessions run as `
 neither owns the tables nor bypasses their policies.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -50,9 +52,11 @@ async def _autocommit(connection: Tx) -> None:
 class Database:
     """A pool of autocommit connections under the application role."""
 
-    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 16) -> None:
+    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 16, must_answer: bool = True) -> None:
+        """`must_answer`: opening waits for the server, and fails without it."""
         require_session_mode(url)
         self.url = url
+        self._must_answer = must_answer
         self.pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
             connection_class=AsyncConnection[DictRow],
@@ -62,13 +66,15 @@ class Database:
             min_size=min_size,
             max_size=max_size,
             timeout=5,
+            # Then whoever needs a connection next makes the attempt; the pool's own grow rarer by the minute.
+            reconnect_timeout=2,
             open=False,
             name="nightshift",
         )
 
     async def __aenter__(self) -> Self:
-        """Open the pool and wait for its first connection."""
-        await self.pool.open(wait=True, timeout=30)
+        """Open the pool and, if the server must answer, wait for its first connection."""
+        await self.pool.open(wait=self._must_answer, timeout=30)
         return self
 
     async def __aexit__(
@@ -76,6 +82,23 @@ class Database:
     ) -> None:
         """Close all connections."""
         await self.pool.close()
+
+    async def revive(self, within_s: float = 2.0) -> None:
+        """Make sure that the server answers and stores, and drop connections that have died.
+
+        Raises:
+            psycopg.Error: it does not; at once where it refuses, else after `within_s`.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                fresh = await AsyncConnection.connect(self.url, autocommit=True, options=SESSION_OPTIONS)
+                async with fresh:
+                    row = await (await fresh.execute("show transaction_read_only")).fetchone()
+                await self.pool.check()
+        except TimeoutError as exc:
+            raise OperationalError(f"PostgreSQL has not answered within {within_s:g} s") from exc
+        if row == ("on",):
+            raise ReadOnlySqlTransaction("PostgreSQL only reads at the moment")
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Tx]:

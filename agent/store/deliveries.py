@@ -1,12 +1,10 @@
-"""Deliveries: one row for each hand-over to a provider, and the append-only log of what the provider reported."""
+"""Deliveries: one row for each hand-over to a provider."""
 
 from datetime import datetime
 
-from psycopg.types.json import Jsonb
-
 from agent.ids import new_id
 from agent.store.db import Tx, fetch_one
-from agent.types import DeliveryStatus, MessageId, TenantId
+from agent.types import MessageId, TenantId
 
 
 async def insert_delivery(tx: Tx, tenant_id: TenantId, message_id: MessageId, attempt: int, at: datetime) -> None:
@@ -41,15 +39,3 @@ async def first_claimed_at(tx: Tx, message_id: MessageId) -> datetime | None:
     """Return when a provider was first called for this message."""
     row = await fetch_one(tx, "select min(claimed_at) as at from deliveries where message_id = %s", (message_id,))
     return row["at"] if row else None
-
-
-async def insert_status(
-    tx: Tx, tenant_id: TenantId, message_id: MessageId, status: DeliveryStatus, at: datetime
-) -> bool:
-    """Log a provider's report; False: this very report is already there."""
-    cursor = await tx.execute(
-        """insert into delivery_statuses (id, tenant_id, message_id, state, error_code, raw, received_at)
-           values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing""",
-        (new_id(), tenant_id, message_id, status.state, status.error_code or "", Jsonb(status.raw), at),
-    )
-    return cursor.rowcount == 1

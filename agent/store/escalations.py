@@ -6,6 +6,8 @@ from psycopg.types.json import Jsonb
 
 from agent.ids import new_id
 from agent.store.db import Tx, fetch_one
+from agent.store.templates import dump_proposal
+from agent.template_types import Proposal
 from agent.types import ConversationId, MessageId, TenantId, TurnId
 
 
@@ -20,12 +22,13 @@ async def insert_escalation(
     detail: str = "",
     draft: str | None = None,
     verdicts: list[dict[str, Any]] | None = None,
+    proposal: Proposal | None = None,
 ) -> None:
     """Ask for a person, with what they need to decide."""
     await tx.execute(
         """insert into escalations
-               (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts)
-           values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+               (id, tenant_id, conversation_id, turn_id, message_id, reason, detail, draft, verdicts, proposal)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         (
             new_id(),
             tenant_id,
@@ -36,6 +39,7 @@ async def insert_escalation(
             detail,
             draft,
             Jsonb(verdicts or []),
+            dump_proposal(proposal),
         ),
     )
 

@@ -13,6 +13,7 @@ from agent.store.db import Tx, fetch_one
 from agent.types import ConversationId, MessageId, Provider, TenantId
 
 TokenPurpose = Literal["reply", "unsubscribe"]
+_PURPOSES: tuple[TokenPurpose, ...] = ("reply", "unsubscribe")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,8 @@ class MailAccount:
     address: str
     provider: Provider
     conversation_id: ConversationId | None = None
+    is_way_out: bool = False
+    """The token is that of List-Unsubscribe: whoever writes there wants no more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,13 +84,15 @@ async def find_token(tx: Tx, token: str, purpose: TokenPurpose) -> NamedThread |
 
 async def find_account(tx: Tx, recipient: str, token: str | None) -> MailAccount | None:
     """Return whose address this is: by its token, as it stands, or without what follows a `+`."""
-    if token and (named := await find_token(tx, token, "reply")):
-        return MailAccount(
-            tenant_id=named.tenant_id,
-            address=named.address,
-            provider=named.provider,
-            conversation_id=named.conversation_id,
-        )
+    for purpose in _PURPOSES if token else ():
+        if named := await find_token(tx, token or "", purpose):
+            return MailAccount(
+                tenant_id=named.tenant_id,
+                address=named.address,
+                provider=named.provider,
+                conversation_id=named.conversation_id,
+                is_way_out=purpose == "unsubscribe",
+            )
     local, _, domain = recipient.partition("@")
     for address in dict.fromkeys((recipient, f"{local.partition('+')[0]}@{domain}")):
         row = await fetch_one(
@@ -102,7 +107,8 @@ async def find_thread(tx: Tx, references: Sequence[str], named: ConversationId |
     """Return the thread a mail belongs to: that of our latest mail it refers to, or the one its address names."""
     row = await fetch_one(
         tx,
-        """select c.id, p.address, p.kind = 'email' and p.normalised = %(sender)s as is_same_address,
+        """select c.id, coalesce(c.contact_address, p.address) as address,
+                  p.kind = 'email' and p.normalised = %(sender)s as is_same_address,
                   exists (select from contact_points o where o.contact_id = c.contact_id and o.kind = 'email'
                           and o.normalised = %(sender)s) as is_participant
            from conversations c

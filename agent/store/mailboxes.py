@@ -14,6 +14,8 @@ class ReadSoFar:
     uid_validity: int
     last_uid: int
     read_at: datetime | None
+    since: datetime | None = None
+    """When it was first seen: what arrived before is history. None: long ago."""
 
 
 async def claim_mailbox(tx: Tx, name: str, token: UUID, lease_s: float) -> ReadSoFar | None:
@@ -23,7 +25,7 @@ async def claim_mailbox(tx: Tx, name: str, token: UUID, lease_s: float) -> ReadS
         tx,
         """update mailboxes set lease_token = %(token)s, lease_until = clock_timestamp() + %(lease_s)s * interval '1 s'
            where name = %(name)s and (lease_token = %(token)s or lease_until is null or lease_until < clock_timestamp())
-           returning uid_validity, last_uid, read_at""",
+           returning uid_validity, last_uid, read_at, since""",
         {"name": name, "token": token, "lease_s": lease_s},
     )
     return None if row is None else ReadSoFar(**row)
@@ -32,9 +34,10 @@ async def claim_mailbox(tx: Tx, name: str, token: UUID, lease_s: float) -> ReadS
 async def record_read(tx: Tx, name: str, token: UUID, done: ReadSoFar) -> bool:
     """Note how far a mailbox has been read; False: the right to read it was lost, and nothing was noted."""
     cursor = await tx.execute(
-        """update mailboxes set uid_validity = %s, last_uid = %s, read_at = %s, error = null
+        """update mailboxes set uid_validity = %s, last_uid = %s, read_at = %s, since = coalesce(since, %s),
+                  error = null
            where name = %s and lease_token = %s""",
-        (done.uid_validity, done.last_uid, done.read_at, name, token),
+        (done.uid_validity, done.last_uid, done.read_at, done.since, name, token),
     )
     return cursor.rowcount == 1
 

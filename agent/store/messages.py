@@ -2,20 +2,31 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from agent.message_details import details_from_json
 from agent.store.db import Tx, fetch_one
 from agent.types import (
     ContactId,
     ConversationId,
     Media,
+    MediaId,
     Message,
+    MessageId,
     TurnId,
 )
 
-_COLUMNS = """id, seq, direction, author, body, created_at, language, subject, media, provider_id,
-              provider_handled_opt_out, automatic, thread_references, trust, hold"""
+_COLUMNS = """id, seq, direction, author, body, created_at, language, subject, provider_id,
+              provider_handled_opt_out, automatic, thread_references, trust, hold, kind, details,
+              case when media = '[]' then media else coalesce(
+                  (select jsonb_agg(jsonb_build_object(
+                       'id', f.id, 'url', f.url, 'content_type', coalesce(f.content_type, f.announced_type),
+                       'filename', f.filename, 'size', f.size, 'state', f.state, 'reason', f.reason,
+                       'heard', f.transcript is not null) order by f.position)
+                   from media f where f.message_id = messages.id), media) end as media"""
 BURST_LIMIT = 100
 """More unread messages than this are answered in a further turn."""
 
@@ -25,6 +36,20 @@ async def list_unread(tx: Tx, conversation_id: ConversationId) -> tuple[Message,
     cursor = await tx.execute(
         f"""select {_COLUMNS} from messages
             where conversation_id = %s and direction = 'inbound' and turn_id is null
+            order by seq limit {BURST_LIMIT}""",  # noqa: S608 — constants of this module
+        (conversation_id,),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
+
+
+async def list_unread_of_contact(tx: Tx, conversation_id: ConversationId) -> tuple[Message, ...]:
+    """Return what the conversation's contact has written, on any channel, and no turn has handled yet."""
+    cursor = await tx.execute(
+        f"""select {_COLUMNS} from messages
+            where tenant_id = (select current_tenant()) and direction = 'inbound' and turn_id is null
+              and conversation_id in (
+                  select s.id from conversations s
+                  join conversations c on c.tenant_id = s.tenant_id and c.contact_id = s.contact_id where c.id = %s)
             order by seq limit {BURST_LIMIT}""",  # noqa: S608 — constants of this module
         (conversation_id,),
     )
@@ -66,14 +91,21 @@ def _message(row: DictRow) -> Message:
         created_at=row["created_at"],
         language=row["language"],
         subject=row["subject"],
-        media=tuple(Media(**media) for media in row["media"]),
+        media=tuple(map(_media, row["media"])),
         provider_id=row["provider_id"],
         provider_handled_opt_out=row["provider_handled_opt_out"],
         automatic=row["automatic"],
         references=tuple(row["thread_references"]),
         trust=row["trust"],
         hold=row["hold"],
+        kind=row["kind"],
+        details=details_from_json(row["details"]),
     )
+
+
+def _media(kept: dict[str, Any]) -> Media:
+    media_id = kept.pop("id", None)
+    return Media(**kept, id=MediaId(UUID(media_id)) if media_id else None)
 
 
 async def has_newer_unread(tx: Tx, conversation_id: ConversationId, seq: int) -> bool:
@@ -124,6 +156,26 @@ async def list_latest(tx: Tx, conversation_id: ConversationId) -> tuple[Message,
         (conversation_id,),
     )
     return () if row is None else (_message(row),)
+
+
+async def list_messages(tx: Tx, message_ids: Sequence[MessageId]) -> tuple[Message, ...]:
+    """Return some messages as they stand now, oldest first."""
+    cursor = await tx.execute(
+        f"select {_COLUMNS} from messages where id = any(%s) order by seq",  # noqa: S608
+        (list(message_ids),),
+    )
+    return tuple(_message(row) for row in await cursor.fetchall())
+
+
+async def find_passed_over(tx: Tx, message_id: MessageId) -> tuple[ConversationId, Message] | None:
+    """Return an inbound message with its conversation if a turn has handled it, or has not waited for its files."""
+    row = await fetch_one(
+        tx,
+        f"""select conversation_id, {_COLUMNS} from messages where id = %s and direction = 'inbound' and (
+                turn_id is not null or exists (select from media where message_id = messages.id and given_up))""",  # noqa: S608
+        (message_id,),
+    )
+    return (ConversationId(row["conversation_id"]), _message(row)) if row else None
 
 
 async def list_of_turn(tx: Tx, turn_id: TurnId) -> tuple[Message, ...]:

@@ -9,11 +9,13 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from agent.attachments import media_of
+from agent.guardrails.segments import count_segments
 from agent.store.db import Tx, fetch_one
+from agent.store.templates import dump_filled, read_filled
 from agent.types import (
     Candidate,
     ConversationId,
-    DeliveryState,
     MessageId,
     OutboundMessage,
     Source,
@@ -64,6 +66,18 @@ class OutboxEntry:
     """Another worker is handing it over right now."""
     is_behind: bool
     """An earlier message to this prospect was due or attempted, and is still to leave."""
+    account_id: UUID
+    seq: int
+    segments: int | None = None
+    """SMS: parts it is carried as, each of which counts against the sender's rate."""
+    carriage_microusd: int | None = None
+    """What they cost, where that is known."""
+    messages_per_second: float | None = None
+    """The sender's rate as the tenant's file gives it; None: as is usual for such a number."""
+    unusable_reason: str = ""
+    """Why nothing can be delivered at the address; empty: nothing is known against it."""
+    first_claimed_at: datetime | None = None
+    """When a provider was first called for it."""
     holds: HoldState | None = None
     """For a line that tells of an outage: what the turn does that it speaks of."""
 
@@ -89,10 +103,13 @@ async def insert_outbound(
     """
     await tx.execute(
         """insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, subject,
-                                 language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts)
+                                 language, turn_id, created_at, purpose, source, state, draft, not_before, verdicts,
+                                 template, segments, carriage_microusd, media)
            select %(id)s, tenant_id, id, channel_account_id, 'outbound', %(author)s, %(body)s, %(subject)s,
                   %(language)s, %(turn_id)s, %(created_at)s, %(purpose)s, %(source)s, 'pending', %(draft)s,
-                  %(not_before)s, %(verdicts)s
+                  %(not_before)s, %(verdicts)s, %(template)s, %(segments)s::smallint,
+                  %(segments)s::smallint * (
+                      select segment_microusd::bigint from channel_accounts where id = channel_account_id), %(media)s
            from conversations where id = %(conversation_id)s and tenant_id = %(tenant_id)s""",
         {
             "id": message_id,
@@ -109,6 +126,9 @@ async def insert_outbound(
             "draft": Jsonb(draft) if draft is not None else None,
             "not_before": not_before,
             "verdicts": Jsonb(list(verdicts)),
+            "template": dump_filled(candidate.template),
+            "media": Jsonb([media_of(url) for url in candidate.media_urls]),
+            "segments": count_segments(candidate.text) or None if candidate.channel == "sms" else None,
         },
     )
 
@@ -141,7 +161,9 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
                                  (earlier.attempt > 0 or earlier.not_before <= m.not_before)))) as is_behind,
                   case when h.message_id is null then null when c.turn_state = 'waiting' then 'waits'
                        when c.waiting_since is not null then 'is_tried' else 'is_over' end as holds,
-                  a.provider, a.channel, a.address as our_address, p.address as contact_address,
+                  a.provider, a.channel, a.address as our_address, a.messages_per_second, p.unusable_reason,
+                  (select min(d.claimed_at) from deliveries d where d.message_id = m.id) as first_claimed_at,
+                  coalesce(c.contact_address, p.address) as contact_address,
                   last.provider_id as reply_to, last.thread_references as reply_references,
                   last.subject as reply_subject
            from messages m
@@ -163,6 +185,7 @@ async def lock_outbox_entry(tx: Tx, message_id: MessageId) -> OutboxEntry | None
 
 def _outbox_entry(row: DictRow) -> OutboxEntry:
     is_email = row["channel"] == "email"
+    template = read_filled(row["template"])
     return OutboxEntry(
         message=OutboundMessage(
             id=row["id"],
@@ -175,6 +198,9 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             subject=row["subject"] or row["reply_subject"],
             in_reply_to=row["reply_to"] if is_email else None,
             references=tuple(row["reply_references"] or ()) if is_email else (),
+            purpose=row["purpose"],
+            media_urls=tuple(media["url"] for media in row["media"]),  # outbound: links the provider may fetch
+            template=template,
         ),
         candidate=Candidate(
             text=row["body"],
@@ -182,6 +208,8 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
             channel=row["channel"],
             purpose=row["purpose"],
             author=row["author"],
+            template=template,
+            media_urls=tuple(media["url"] for media in row["media"]),
             **_certainty(row["draft"]),
         ),
         conversation_id=row["conversation_id"],
@@ -190,6 +218,13 @@ def _outbox_entry(row: DictRow) -> OutboxEntry:
         attempt=row["attempt"],
         source=row["source"],
         not_before=row["not_before"],
+        account_id=row["channel_account_id"],
+        seq=row["seq"],
+        segments=row["segments"],
+        carriage_microusd=row["carriage_microusd"],
+        messages_per_second=row["messages_per_second"],
+        unusable_reason=row["unusable_reason"],
+        first_claimed_at=row["first_claimed_at"],
         is_claimed=row["is_claimed"],
         is_behind=row["is_behind"],
         holds=row["holds"],
@@ -205,7 +240,7 @@ async def claim_outbox_entry(tx: Tx, message_id: MessageId, token: UUID, claim_s
     """Mark a message as being sent for `claim_s` seconds; return the number of this attempt."""
     row = await fetch_one(
         tx,
-        """update messages set state = 'sending', claim_token = %s, attempt = attempt + 1,
+        """update messages set state = 'sending', claim_token = %s, attempt = attempt + 1, slot_at = null,
                claimed_until = clock_timestamp() + %s * interval '1 s'
            where id = %s returning attempt""",
         (token, claim_s, message_id),
@@ -255,7 +290,8 @@ async def close_outbox_entry(
 async def postpone_outbox_entry(tx: Tx, message_id: MessageId, until: datetime, token: UUID | None = None) -> bool:
     """Put a message back to wait until `until`; with `token`, only for the claim that holds it."""
     cursor = await tx.execute(
-        """update messages set state = 'pending', not_before = %(until)s, claim_token = null, claimed_until = null
+        """update messages set state = 'pending', not_before = %(until)s, slot_at = null, claim_token = null,
+               claimed_until = null
            where id = %(id)s and state in ('pending', 'sending')
              and (%(token)s::uuid is null or claim_token = %(token)s)""",
         {"id": message_id, "until": until, "token": token},
@@ -290,38 +326,6 @@ async def list_due_outbox(
     """Find, over all tenants, messages overdue for a delivery job."""
     cursor = await tx.execute("select * from due_outbox(%s, %s::float8, %s)", (now, overdue_s, limit))
     return [(row["due_tenant_id"], row["due_id"]) for row in await cursor.fetchall()]
-
-
-# A status only ever moves a message forward in this order; `failed` ends it unless it was already read or delivered.
-_RANK: dict[str, int] = {
-    "pending": 0,
-    "sending": 0,
-    "unknown": 0,
-    "queued": 1,
-    "sent": 2,
-    "failed": 3,
-    "delivered": 4,
-    "read": 5,
-}
-
-
-async def project_status(
-    tx: Tx, message_id: MessageId, state: DeliveryState, provider_id: str, error_code: str | None
-) -> bool:
-    """Move a message's state forward on a provider's report; never back. True: it moved."""
-    row = await fetch_one(
-        tx,
-        "select state, provider_id from messages where id = %s and direction = 'outbound' for update",
-        (message_id,),
-    )
-    if row is None or row["state"] == "superseded" or _RANK[state] <= _RANK[row["state"]]:
-        return False
-    await tx.execute(
-        """update messages set state = %s, provider_id = coalesce(provider_id, %s),
-               error_code = coalesce(%s, error_code), claim_token = null, claimed_until = null where id = %s""",
-        (state, provider_id, error_code, message_id),
-    )
-    return True
 
 
 async def lock_reported(tx: Tx, message_id: MessageId | None, provider_id: str) -> MessageId | None:

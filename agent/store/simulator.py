@@ -12,6 +12,8 @@ from psycopg.rows import DictRow
 
 from agent.addresses import ContactAddress
 from agent.store.db import Tx, fetch_one
+from agent.store.templates import read_proposal
+from agent.template_types import Proposal
 from agent.types import Author, Channel, Direction, MessageId, OutboundMessage, Source, Suppression
 
 MAX_MESSAGES = 200
@@ -48,6 +50,12 @@ class ThreadMessage:
     model: str | None
     error: str | None
     not_before: datetime | None
+    segments: int | None = None
+    """SMS: parts it is carried as."""
+    carriage_microusd: int | None = None
+    """What they cost, where that is known."""
+    files: tuple[str, ...] = ()
+    """Where those are that went along with a reply."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,12 +87,16 @@ class ThreadEscalation:
     reason: str
     state: str
     created_at: datetime
+    proposal: Proposal | None = None
+    """What to do instead, where a reply window has closed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thread:
     """A conversation as it stands: the newest `MAX_MESSAGES` messages and `MAX_TURNS` turns, oldest first."""
 
+    channel: Channel
+    last_inbound_at: datetime | None
     turn_state: str
     owner: str
     is_overdue: bool
@@ -174,10 +186,10 @@ async def load_thread(tx: Tx, conversation_id: UUID) -> Thread:
     """
     row = await fetch_one(
         tx,
-        """select c.turn_state, c.owner, s.reason, s.created_at as since,
+        """select a.channel, c.last_inbound_at, c.turn_state, c.owner, s.reason, s.created_at as since,
                coalesce(c.turn_state = 'queued'
                         and c.wake_at < clock_timestamp() - %s * interval '1 s', false) as is_overdue
-           from conversations c left join lateral (
+           from conversations c join channel_accounts a on a.id = c.channel_account_id left join lateral (
                select reason, created_at from suppressions
                where tenant_id = c.tenant_id and contact_id = c.contact_id and lifted_at is null
                order by created_at limit 1) s on true
@@ -187,20 +199,31 @@ async def load_thread(tx: Tx, conversation_id: UUID) -> Thread:
     if row is None:
         raise LookupError(f"conversation {conversation_id} does not exist for this tenant")
     return Thread(
+        channel=row["channel"],
+        last_inbound_at=row["last_inbound_at"],
         turn_state=row["turn_state"],
         owner=row["owner"],
         is_overdue=row["is_overdue"],
         suppression=Suppression(reason=row["reason"], since=row["since"]) if row["since"] else None,
-        messages=tuple(ThreadMessage(**each) for each in await _list_messages(tx, conversation_id)),
+        messages=tuple(_message(each) for each in await _list_messages(tx, conversation_id)),
         turns=tuple(ThreadTurn(**each) for each in await _list_turns(tx, conversation_id)),
-        escalations=tuple(ThreadEscalation(**each) for each in await _list_escalations(tx, conversation_id)),
+        escalations=tuple(
+            ThreadEscalation(**{**each, "proposal": read_proposal(each["proposal"])})
+            for each in await _list_escalations(tx, conversation_id)
+        ),
     )
+
+
+def _message(row: DictRow) -> ThreadMessage:
+    return ThreadMessage(**{**row, "files": tuple(row["files"])})
 
 
 async def _list_messages(tx: Tx, conversation_id: UUID) -> list[DictRow]:
     cursor = await tx.execute(
         """select id, seq, direction, author, body, subject, language, provider_id, turn_id, created_at, source,
-                  state, draft->>'model' as model, error, not_before
+                  state, draft->>'model' as model, error, not_before, segments, carriage_microusd,
+                  case when direction = 'outbound' then array(select f->>'url' from jsonb_array_elements(media) f)
+                       else '{}' end as files
            from messages where tenant_id = (select current_tenant()) and conversation_id = %s
            order by seq desc limit %s""",
         (conversation_id, MAX_MESSAGES),
@@ -224,7 +247,7 @@ async def _list_turns(tx: Tx, conversation_id: UUID) -> list[DictRow]:
 
 async def _list_escalations(tx: Tx, conversation_id: UUID) -> list[DictRow]:
     cursor = await tx.execute(
-        """select id, turn_id, message_id, reason, state, created_at from escalations
+        """select id, turn_id, message_id, reason, state, created_at, proposal from escalations
            where tenant_id = (select current_tenant()) and conversation_id = %s
            order by created_at desc limit %s""",
         (conversation_id, MAX_TURNS),

@@ -4,7 +4,7 @@ The profile (voice, hours, policies of behaviour) is one JSON document; catalogu
 their own, so that they can be read, audited and changed one by one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from json import dumps
@@ -17,7 +17,7 @@ from agent.errors import Misconfigured
 from agent.ids import new_id
 from agent.prices import to_amount, to_minor
 from agent.store.db import Tx, fetch_one, set_tenant
-from agent.tenants import ChannelAccount, TenantFile, from_document, to_document
+from agent.tenants import ChannelAccount, TenantFile, account_document, from_document, to_document
 from agent.types import Tenant, TenantId
 
 _OWN_TABLES = ("catalogue", "policies", "facts", "channels")
@@ -75,8 +75,9 @@ async def find_tenant_file(tx: Tx, tenant_id: TenantId) -> TenantFile | None:
     row = await fetch_one(
         tx,
         """select t.profile,
-             (select coalesce(jsonb_agg(jsonb_build_object('channel', channel, 'address', address, 'provider', provider)
-                                        order by id), '[]') from channel_accounts where tenant_id = t.id) as channels,
+             (select coalesce(jsonb_agg(to_jsonb(a) order by id), '[]') from (
+                  select id, channel, address, provider, messages_per_second, segment_microusd
+                  from channel_accounts where tenant_id = t.id) a) as channels,
              (select coalesce(jsonb_agg(content order by position), '[]')
               from catalogue_items where tenant_id = t.id) as catalogue,
              (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'kind', kind, 'content', content)
@@ -116,11 +117,15 @@ def _assembled(row: DictRow, prices: list[DictRow]) -> dict[str, Any]:
     passages = row["passages"]
     return {
         **row["profile"],
-        "channels": row["channels"],
+        "channels": [account_document(_account(each)) for each in row["channels"]],
         "catalogue": [{**item, "prices": by_sku.get(item["sku"], [])} for item in row["catalogue"]],
         "policies": {each["key"]: each["content"] for each in passages if each["kind"] == "policy"},
         "facts": [{"id": each["key"], **each["content"]} for each in passages if each["kind"] == "fact"],
     }
+
+
+def _account(row: dict[str, Any]) -> ChannelAccount:
+    return ChannelAccount(**{key: value for key, value in row.items() if key != "id"})
 
 
 def _price_entry(price: DictRow) -> dict[str, Any]:
@@ -169,10 +174,18 @@ async def _save_channels(tx: Tx, tenant_id: TenantId, channels: tuple[ChannelAcc
                 "An address can receive for one tenant only: use another one, or take it out of the other's file.",
             )
         await tx.execute(
-            """insert into channel_accounts (id, tenant_id, channel, address, provider) values (%s, %s, %s, %s, %s)
+            """insert into channel_accounts
+                   (id, tenant_id, channel, address, provider, messages_per_second, segment_microusd)
+               values (%(id)s, %(tenant_id)s, %(channel)s, %(address)s, %(provider)s, %(messages_per_second)s,
+                       %(segment_microusd)s)
                on conflict (channel, lower(address)) do update
-                   set provider = excluded.provider, address = excluded.address""",
-            (new_id(), tenant_id, account.channel, account.address, account.provider),
+                   set provider = excluded.provider, address = excluded.address,
+                       messages_per_second = excluded.messages_per_second,
+                       segment_microusd = excluded.segment_microusd,
+                       -- What another provider had before is history.
+                       swept_until = case when channel_accounts.provider = excluded.provider
+                                          then channel_accounts.swept_until else now() end""",
+            {"id": new_id(), "tenant_id": tenant_id, **asdict(account)},
         )
     kept = [f"{account.channel}:{account.address.lower()}" for account in channels]
     await tx.execute(

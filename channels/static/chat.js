@@ -50,6 +50,7 @@ function show(html) {
   linkState.textContent = "";
   const follow = isAtEnd();
   syncRegion(regions.get("banners"), html.banners);
+  syncRegion(regions.get("countdown"), html.countdown);
   const arrived = syncRegion(thread, html.thread);
   for (const pending of thread.querySelectorAll(".is-pending")) settle(pending);
   showThoughts(html.thoughts);

@@ -16,10 +16,12 @@ from tests.benchmarks import (
     cascade,
     context,
     cost,
+    database_away,
     drill,
     gateway,
     guardrails,
     local_classifier,
+    reports,
     turns,
     webhook,
 )
@@ -32,6 +34,8 @@ Line = tuple[str, str]
 def lines() -> Iterator[Line]:
     """Yield lines of a table, what and how much, as they are measured."""
     yield from asyncio.run(webhook.run())
+    yield from asyncio.run(reports.run())
+    yield from asyncio.run(database_away.run())
     yield from asyncio.run(turns.run())
     yield from asyncio.run(gateway.run())
     yield from asyncio.run(context.run())

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.doubles.twilio import StoredMessage
+from tests.doubles.twilio_messages import StoredMessage
 from tests.stores import Store
 
 Row = Mapping[str, Any]

@@ -240,7 +240,7 @@ async def _answer(double: ClaudeDouble, request: Request, body: dict[str, Any]) 
 
 def _joined(content: Any) -> str:
     """Return the text of a string, or of a list of blocks."""
-    return content if isinstance(content, str) else "\n".join(block["text"] for block in content)
+    return content if isinstance(content, str) else "\n".join(block["text"] for block in content if "text" in block)
 
 
 def main() -> None:

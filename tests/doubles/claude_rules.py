@@ -1,5 +1,6 @@
 """What the Claude API refuses, as far as our requests could run into it. Source: the vendor's API reference."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,12 @@ FIELDS = {
     "model", "max_tokens", "messages", "system", "thinking", "output_config", "metadata", "tools", "tool_choice",
     "stop_sequences", "stream", "cache_control", "service_tier", "diagnostics", "inference_geo",
 }  # fmt: skip
+IMAGE_MARKS = {
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/gif": b"GIF8",
+    "image/webp": b"RIFF",
+}
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING_OFF = {HAIKU: "disabled", SONNET: "between_tools", OPUS: None}
 SCHEMA_WORDS = {
@@ -95,10 +102,27 @@ def _check_messages(messages: Any) -> None:
     require(isinstance(messages, list) and bool(messages), "messages: at least one message is required")
     for place, message in enumerate(messages):
         content = message.get("content")
+        for block in content if isinstance(content, list) else ():
+            if block.get("type") == "image":
+                _check_image(block.get("source") or {}, f"messages.{place}.content.image")
         texts = [content] if isinstance(content, str) else [block.get("text", "-") for block in content or []]
         require(bool(texts) and all(text.strip() for text in texts), f"messages.{place}: text must be non-empty")
     require(messages[0]["role"] == "user", "messages: first message must be of the user")
     require(messages[-1]["role"] == "user", "This model does not support assistant message prefill.")
+
+
+def _check_image(source: Mapping[str, Any], where: str) -> None:
+    """Refuse what the API refuses: other formats, content that is another or none, more than 5 MB."""
+    require(source.get("type") == "base64", f"{where}.source.type: expected base64, url or file")
+    media_type, encoded = source.get("media_type"), str(source.get("data", ""))
+    require(media_type in IMAGE_MARKS, f"{where}.source.media_type: unsupported")
+    require(len(encoded) <= 5_242_880, f"{where}.source.base64: image exceeds 5 MB maximum")
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        content = b""
+    mark = IMAGE_MARKS[str(media_type)]
+    require(content.startswith(mark) and len(content) > len(mark), f"{where}: Could not process image")
 
 
 def _check_cache_marks(body: Mapping[str, Any]) -> None:

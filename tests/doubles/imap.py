@@ -7,7 +7,7 @@ import asyncio
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +22,20 @@ class StoredMail:
     uid: int
     content: bytes
     arrived: date
+    """On a day, late; or at a time."""
     size: int
+
+    @property
+    def arrived_at(self) -> datetime:
+        """Its INTERNALDATE."""
+        if isinstance(self.arrived, datetime):
+            return self.arrived
+        return datetime.combine(self.arrived, time(23, 59), UTC)
+
+    @property
+    def day(self) -> date:
+        """What SEARCH SINCE goes by."""
+        return self.arrived_at.date()
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -62,6 +75,8 @@ class ImapDouble:
         self.next_uid = 1
         self.log = _Log()
         self.refuse_logins = False
+        self.refused: set[int] = set()
+        """UIDs whose content it cannot give, as Exchange cannot with some."""
         self.drop_after: int | None = None
         """Hang up after sending so many more mails."""
         self._idle = idle
@@ -130,6 +145,12 @@ class ImapDouble:
         for session in list(self._sessions):
             session.writer.transport.abort()
 
+    def dismiss(self) -> None:
+        """Say goodbye to all clients and close, as a server does that is restarted."""
+        for session in list(self._sessions):
+            self._send(session, "* BYE shutting down")
+            session.writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = _Session(reader=reader, writer=writer)
         self._sessions.add(session)
@@ -171,9 +192,7 @@ class ImapDouble:
         self._send(session, f"* CAPABILITY {offered}", f"{tag} OK done")
 
     def _do_login(self, session: _Session, tag: str, arguments: str) -> None:
-        given = [
-            each.replace('\\"', '"').replace("\\\\", "\\") for each in re.findall(r'"((?:[^"\\]|\\.)*)"', arguments)
-        ]
+        given = _strings(arguments)
         self.log.logins += 1
         if self.refuse_logins or given != [USER, PASSWORD]:
             self._send(session, f"{tag} NO [AUTHENTICATIONFAILED] Invalid credentials")
@@ -231,7 +250,7 @@ class ImapDouble:
             return [each for each in self.mails if each.uid >= first]
         if match := re.fullmatch(r"\(?SINCE (\d+)-(\w{3})-(\d{4})\)?", criteria):
             since = date(int(match[3]), _MONTHS.index(match[2]) + 1, int(match[1]))
-            return [each for each in self.mails if each.arrived >= since]
+            return [each for each in self.mails if each.day >= since]
         return list(self.mails)
 
     def _fetch(self, session: _Session, tag: str, arguments: str) -> None:
@@ -241,7 +260,12 @@ class ImapDouble:
             self._send(session, f"{tag} OK nothing there")
             return
         if "BODY" not in items:
-            self._send(session, f"* {number} FETCH (UID {mail.uid} RFC822.SIZE {mail.size})", f"{tag} OK done")
+            at = mail.arrived_at
+            told = f'RFC822.SIZE {mail.size} INTERNALDATE "{at.day:2}-{_MONTHS[at.month - 1]}-{at:%Y %H:%M:%S %z}"'
+            self._send(session, f"* {number} FETCH (UID {mail.uid} {told})", f"{tag} OK done")
+            return
+        if uid in map(str, self.refused):
+            self._send(session, f"{tag} NO The requested message could not be converted to RFC-822 compatible format.")
             return
         if "PEEK" not in items:
             self.log.marked.append(mail.uid)
@@ -255,3 +279,9 @@ class ImapDouble:
             if self.drop_after <= 0:
                 self.drop_after = None
                 session.writer.transport.abort()
+
+
+def _strings(arguments: str) -> list[str]:
+    """Read arguments that are atoms or quoted strings."""
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)', arguments)
+    return [atom or re.sub(r"\\(.)", r"\1", quoted) for quoted, atom in found]

@@ -40,6 +40,8 @@ class ScriptedModels:
     classified: list[str] = field(default_factory=list)
     drafted: list[str] = field(default_factory=list)
     objections: list[tuple[Verdict, ...]] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    """What each draft was to answer."""
     routes: list[Route] = field(default_factory=list)
     """Who was to write each draft."""
 
@@ -64,6 +66,7 @@ class ScriptedModels:
         """Answer as scripted."""
         text = self.texts[min(len(self.drafted), len(self.texts) - 1)]
         self.drafted.append(turn.text)
+        self.turns.append(turn)
         self.objections.append(tuple(objections))
         self.routes.append(route)
         self._fail()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.errors import Ambiguous
+from agent.errors import Ambiguous, CannotAsk
 from agent.ports import Limits
 from agent.types import Channel, OutboundMessage, Receipt
 
@@ -23,6 +23,8 @@ class RecordingSender:
     lost_answer: bool = True
     before_send: Hook | None = None
     taken: list[OutboundMessage] = field(default_factory=list)
+    answers: bool = True
+    """Whether it can be asked what it took."""
     asked: int = 0
     told: frozenset[str] = frozenset()
     """Ids that were said to be other messages' when it was asked last."""
@@ -44,6 +46,8 @@ class RecordingSender:
         """Say whether the message was taken."""
         self.asked += 1
         self.told = frozenset(known)
+        if not self.answers:
+            raise CannotAsk("it may have left")
         found = any(each.id == message.id for each in self.taken)
         return Receipt(provider_id=f"SM{message.id.hex}", state="queued") if found else None
 

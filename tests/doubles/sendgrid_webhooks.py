@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from secrets import token_hex
 
 import httpx
@@ -27,9 +28,21 @@ def make_mail(text: str = "Hola", *, to: str = "hola@lumen.example", **headers: 
 
 
 def raw_form(mail: bytes, envelope_to: Sequence[str], envelope_from: str = "ana@ruiz.example") -> bytes:
-    """Return the form of raw mode."""
-    envelope = json.dumps({"to": list(envelope_to), "from": envelope_from}).encode()
-    return multipart({"dkim": b"{@ruiz.example : pass}", "email": mail, "envelope": envelope, "SPF": b"pass"})
+    """Return the form of raw mode: the mail, and what SendGrid says of it."""
+    headers = BytesHeaderParser().parsebytes(mail)
+    said = {name: str(headers.get(name, "")).encode() for name in ("to", "from", "subject")}
+    fields = {
+        **said,
+        "dkim": b"{@ruiz.example : pass}",
+        "email": mail,
+        "sender_ip": b"203.0.113.7",
+        "spam_report": b"Spam detection software, running on the system ...",
+        "spam_score": b"0.1",
+        "envelope": json.dumps({"to": list(envelope_to), "from": envelope_from}).encode(),
+        "charsets": json.dumps(dict.fromkeys(said, "UTF-8")).encode(),
+        "SPF": b"pass",
+    }
+    return multipart(fields)
 
 
 def multipart(fields: Mapping[str, bytes]) -> bytes:

@@ -4,6 +4,7 @@ It speaks real SMTP (aiosmtpd) on a loopback port, in the test's own event loop.
 """
 
 import asyncio
+import ssl
 import warnings
 from collections import deque
 from dataclasses import dataclass, field
@@ -47,15 +48,22 @@ class SmtpDouble:
 
     Args:
         login: user and password to demand; None takes anybody.
+        tls: what it proves itself with after STARTTLS; None: it offers none.
+        implicit: encrypted from connecting (`smtps:`) instead.
     """
 
-    def __init__(self, *, login: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, *, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None, implicit: bool = False
+    ) -> None:
         self.mails: list[ReceivedMail] = []
         self.connections = 0
         self.delay_s = 0.0
         """Waited before each answer to MAIL."""
         self._script = _Script()
         self._login = login
+        self._tls, self._implicit = tls, implicit
+        self.encrypted = 0
+        """How many mails came encrypted."""
         self._server: asyncio.Server | None = None
         self._protocols: list[SMTP] = []
 
@@ -86,7 +94,9 @@ class SmtpDouble:
         self._script.drops.extend([taken] * times)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.get_running_loop().create_server(self._protocol, self.host, 0)
+        self._server = await asyncio.get_running_loop().create_server(
+            self._protocol, self.host, 0, ssl=self._tls if self._implicit else None
+        )
         return self
 
     async def __aexit__(
@@ -110,6 +120,7 @@ class SmtpDouble:
                 loop=asyncio.get_running_loop(),
                 auth_required=self._login is not None,
                 auth_require_tls=False,
+                tls_context=None if self._implicit else self._tls,
                 authenticator=self._authenticate,
             )
         self._protocols.append(protocol)
@@ -151,6 +162,8 @@ class SmtpDouble:
         """Take the mail, unless scripted otherwise."""
         if reply := self._scripted("DATA"):
             return reply
+        transport = server.transport
+        self.encrypted += transport is not None and transport.get_extra_info("ssl_object") is not None
         drop = bool(self._script.drops)
         if not drop or self._script.drops.popleft():
             self.mails.append(

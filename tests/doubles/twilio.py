@@ -1,4 +1,4 @@
-"""A stand-in for Twilio's Messages API on a loopback port.
+"""A stand-in for Twilio's Messages API, and the Content API beside it, on a loopback port.
 
 It checks credentials and parameters, keeps messages, lists and pages them, and reports on them through signed
 status callbacks. What a test wants to go wrong is scripted with `fail_next`. Error codes:
@@ -9,15 +9,14 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from secrets import compare_digest, token_hex
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import uvicorn
@@ -26,10 +25,11 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.doubles.twilio_content import StoredContent, content_app, failure_of, refusal_of, text_of
+from tests.doubles.twilio_messages import StoredMessage, error, inbound, media_page, page, problem, refusal
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, post_signed
 
-_ADDRESS = re.compile(r"(whatsapp:)?\+[0-9]{7,15}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
-_CALLBACK = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^ ]*)?")
+_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,65 +50,6 @@ class Fault:
     """Answer this text instead of JSON."""
     problem: bool = False
     """Describe the error as RFC 9457 does, which the SDK raises as another exception."""
-
-
-@dataclass(kw_only=True, slots=True)
-class StoredMessage:
-    """A message that the double has taken."""
-
-    sid: str
-    params: Mapping[str, str]
-    created_at: datetime
-    status: str
-    sent_at: datetime | None = None
-    error_code: int | None = None
-    direction: str = "outbound-api"
-
-    @property
-    def status_callback(self) -> str:
-        """URL to report to, or empty."""
-        return self.params.get("StatusCallback", "")
-
-    def callback_params(self, account_sid: str) -> dict[str, str]:
-        """Return the form that reports the present state."""
-        error = {"ErrorCode": str(self.error_code)} if self.error_code else {}
-        return {
-            "AccountSid": account_sid,
-            "ApiVersion": "2010-04-01",
-            "MessageSid": self.sid,
-            "SmsSid": self.sid,
-            "MessageStatus": self.status,
-            "SmsStatus": self.status,
-            "From": self.params.get("From", ""),
-            "To": self.params["To"],
-            **error,
-        }
-
-    def as_json(self, account_sid: str) -> dict[str, Any]:
-        """Return the Message resource."""
-        uri = f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}"
-        return {
-            "account_sid": account_sid,
-            "api_version": "2010-04-01",
-            "body": self.params.get("Body", ""),
-            "date_created": format_datetime(self.created_at),
-            "date_sent": format_datetime(self.sent_at) if self.sent_at else None,
-            "date_updated": format_datetime(self.sent_at or self.created_at),
-            "direction": self.direction,
-            "error_code": self.error_code,
-            "error_message": None,
-            "from": self.params.get("From"),
-            "messaging_service_sid": self.params.get("MessagingServiceSid"),
-            "num_media": "0",
-            "num_segments": "0" if "MessagingServiceSid" in self.params else "1",
-            "price": None,
-            "price_unit": None,
-            "sid": self.sid,
-            "status": self.status,
-            "subresource_uris": {"media": f"{uri}/Media.json"},
-            "to": self.params["To"],
-            "uri": f"{uri}.json",
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +82,7 @@ class TwilioDouble:
         script: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`script` is the statuses to report for every message, in this order, repeats included."""
+        """`script`: the statuses to report for each message, in order and with repeats: `sent`, `failed:30003`."""
         self.account_sid = account_sid
         self.auth_token = auth_token
         self.script = script
@@ -151,8 +92,14 @@ class TwilioDouble:
         self.callbacks: list[Callback] = []
         self.opted_out: set[str] = set()
         """Addresses, as in `To`, that answered STOP."""
+        self.contents: list[StoredContent] = []
+        """The account's templates."""
+        self.typing: list[str] = []
+        """Messages whose writers have been shown that a reply is on its way, in order."""
+        self.heard: dict[str, datetime] | None = None
+        """When each WhatsApp address wrote last; free text to others fails later. None: windows are not watched."""
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
-        self._faults: dict[str, list[Fault]] = {"create": [], "list": []}
+        self._faults: dict[str, list[Fault]] = {"create": [], "list": [], "content": [], "typing": [], "media": []}
         self._reports: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -188,10 +135,15 @@ class TwilioDouble:
         self.requests.clear()
         self.callbacks.clear()
         self.opted_out.clear()
-        self._faults = {"create": [], "list": []}
+        self.contents.clear()
+        self.typing.clear()
+        self.heard = None
+        self._faults = {"create": [], "list": [], "content": [], "typing": [], "media": []}
         self.script = ()
 
-    def fail_next(self, *, on: Literal["create", "list"] = "create", times: int = 1, **fault: Any) -> None:
+    def fail_next(
+        self, *, on: Literal["create", "list", "content", "typing", "media"] = "create", times: int = 1, **fault: Any
+    ) -> None:
         """Script the next `times` requests of a kind; the keywords are the fields of `Fault`."""
         self._faults[on].extend([Fault(**fault)] * times)
 
@@ -199,24 +151,36 @@ class TwilioDouble:
         """Take the next scripted fault; without one, a fault that changes nothing."""
         return self._faults[on].pop(0) if self._faults[on] else Fault()
 
-    def take(self, params: Mapping[str, str]) -> StoredMessage:
+    def take(self, params: Mapping[str, str], media_urls: Sequence[str] = ()) -> StoredMessage:
         """Keep a message and start reporting on it."""
         message = StoredMessage(
             sid=f"SM{token_hex(16)}",
             params=params,
             created_at=self.now().replace(microsecond=0),
             status="accepted" if "MessagingServiceSid" in params else "queued",
+            media_urls=media_urls,
+            text=text_of(params, self.contents) if "ContentSid" in params else None,
         )
         self.messages.append(message)
-        if self.script and message.status_callback:
-            task = asyncio.get_running_loop().create_task(self._report(message))
+        error_code = failure_of(params, self.contents, self.heard, self.now())
+        if (self.script or error_code) and message.status_callback:
+            task = asyncio.get_running_loop().create_task(self._report(message, error_code))
             self._reports.add(task)
             task.add_done_callback(self._reports.discard)
         return message
 
-    async def _report(self, message: StoredMessage) -> None:
-        for status in self.script:
-            await self.send_status(message, status)
+    def hear(self, form: Mapping[str, str], at: datetime | None = None) -> StoredMessage:
+        """Keep a prospect's message, described as its webhook would; post that yourself, or let it be lost."""
+        self.messages.append(inbound(form, at or self.now()))
+        return self.messages[-1]
+
+    async def _report(self, message: StoredMessage, error_code: int | None) -> None:
+        if error_code:
+            await self.send_status(message, "failed", error_code)
+            return
+        for step in self.script:
+            status, _, code = step.partition(":")
+            await self.send_status(message, status, int(code) if code else None)
 
     async def send_status(self, message: StoredMessage, status: str, error_code: int | None = None) -> Callback:
         """Advance a message to `status` and report it, signed, to its callback URL over the network."""
@@ -254,36 +218,79 @@ def create_app(double: TwilioDouble) -> FastAPI:
     async def refuse(request: Request, exc: Exception) -> JSONResponse:
         status = exc.status_code if isinstance(exc, HTTPException) else 500
         code, text = {401: (20003, "Authenticate"), 404: (20404, "The resource was not found")}[status]
-        return _error(status, code, text)
+        return error(status, code, text)
+
+    async def before_content(request: Request) -> Response | None:
+        await _seen(double, request)
+        return await _misbehave(double, request, double.next_fault("content"))
+
+    async def before_typing(request: Request) -> Response | None:
+        await _seen(double, request)
+        return await _misbehave(double, request, double.next_fault("typing"))
 
     app = FastAPI(dependencies=[Depends(authenticate)], exception_handlers={HTTPException: refuse})
+    app.mount("/v1", content_app(double.contents, double.account_sid, double.auth_token, before=before_content))
+    app.mount("/v2", typing_app(double, before=before_typing))
     messages = "/2010-04-01/Accounts/{account_sid}/Messages"
 
     @app.post(f"{messages}.json")
     async def create(request: Request) -> Response:
         params = await _seen(double, request)
         fault = double.next_fault("create")
-        refused = None if fault.status or fault.dropped else _refusal(params, double.opted_out)
+        refused = refusal(double.requests[-1].params, double.opted_out) or refusal_of(params, double.contents)
+        refused = None if fault.status or fault.dropped else refused
         failed = fault.status is not None or fault.dropped or refused is not None
-        message = double.take(params) if fault.accepted or not failed else None
+        media = [value for name, value in double.requests[-1].params if name == "MediaUrl"]
+        message = double.take(params, media) if fault.accepted or not failed else None
+        taken = message.as_json(double.account_sid) if message else {}  # before anything is reported on it
         if scripted := await _misbehave(double, request, fault):
             return scripted
         if message is None:
-            return _error(400, *(refused or (20001, "scripted")))
-        return JSONResponse(message.as_json(double.account_sid), status_code=201)
+            return error(400, *(refused or (20001, "scripted")))
+        return JSONResponse(taken, status_code=201)
 
     @app.get(f"{messages}.json")
     async def list_(request: Request) -> Response:
         params = await _seen(double, request)
         scripted = await _misbehave(double, request, double.next_fault("list"))
-        return scripted or JSONResponse(_page(double, params))
+        return scripted or JSONResponse(page(double.messages, double.account_sid, params))
+
+    def find(sid: str) -> StoredMessage:
+        found = next((message for message in double.messages if message.sid == sid), None)
+        if found is None:
+            raise HTTPException(404)
+        return found
 
     @app.get(f"{messages}/{{sid}}.json")
     async def fetch(sid: str) -> Response:
-        found = [message for message in double.messages if message.sid == sid]
-        if not found:
-            raise HTTPException(404)
-        return JSONResponse(found[0].as_json(double.account_sid))
+        return JSONResponse(find(sid).as_json(double.account_sid))
+
+    @app.get(f"{messages}/{{sid}}/Media.json")
+    async def media(sid: str, request: Request) -> Response:
+        await _seen(double, request)
+        scripted = await _misbehave(double, request, double.next_fault("media"))
+        return scripted or JSONResponse(media_page(find(sid), double.account_sid))
+
+    return app
+
+
+def typing_app(double: TwilioDouble, *, before: Callable[[Request], Awaitable[Response | None]]) -> FastAPI:
+    """Return the typing indicator of WhatsApp (to be mounted at /v2); public beta."""
+    app = FastAPI()
+
+    @app.post("/Indicators/Typing.json")
+    async def show(
+        request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(HTTPBasic(auto_error=False))]
+    ) -> Response:
+        if scripted := await before(request):
+            return scripted
+        params = dict(double.requests[-1].params)
+        if given is None or (given.username, given.password) != (double.account_sid, double.auth_token):
+            return error(401, 20003, "Authenticate")
+        if params.get("channel") != "whatsapp" or not _SID.fullmatch(params.get("messageId", "")):
+            return error(400, 20001, "Invalid parameter")
+        double.typing.append(params["messageId"])
+        return JSONResponse({"success": True})
 
     return app
 
@@ -324,69 +331,6 @@ async def _misbehave(double: TwilioDouble, request: Request, fault: Fault) -> Re
         return Response(fault.body, status_code=fault.status or 200)
     if fault.status is None:
         return None
-    answer = (_problem if fault.problem else _error)(fault.status, fault.code, fault.message)
+    answer = (problem if fault.problem else error)(fault.status, fault.code, fault.message)
     answer.headers.update(fault.headers)
     return answer
-
-
-def _error(status: int, code: int, message: str) -> JSONResponse:
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    return JSONResponse({"code": code, "message": message, "more_info": more, "status": status}, status_code=status)
-
-
-def _problem(status: int, code: int, message: str) -> JSONResponse:
-    kind = f"https://www.twilio.com/docs/api/errors/{code}"
-    return JSONResponse({"type": kind, "title": message, "status": status, "code": code}, status_code=status)
-
-
-def _refusal(params: Mapping[str, str], opted_out: Iterable[str]) -> tuple[int, str] | None:
-    """Return the code and text with which Twilio refuses these parameters, or None."""
-    to, sender, callback = (params.get(name, "") for name in ("To", "From", "StatusCallback"))
-    content = [params.get(name) for name in ("Body", "MediaUrl", "ContentSid")]
-    units = len(params.get("Body", "").encode("utf-16-le", "surrogatepass")) // 2
-    pair = {address.startswith("whatsapp:") for address in (to, sender) if address}
-    checks = (
-        (not to, 21604, "A 'To' phone number is required."),
-        (not _ADDRESS.fullmatch(to), 21211, "Invalid 'To' Phone Number"),
-        (not sender and "MessagingServiceSid" not in params, 21603, "A 'From' phone number is required."),
-        (sender and not _ADDRESS.fullmatch(sender), 21212, "Invalid From Number (caller ID)"),
-        (len(pair) > 1, 21910, "Invalid From and To pair. From and To should be of the same channel"),
-        (not any(content), 21602, "Message body is required."),
-        (units > 1600, 21617, "The concatenated message body exceeds the 1600 character limit"),
-        (callback and not _CALLBACK.fullmatch(callback), 21609, "The 'StatusCallback' URL is not a valid URL."),
-        (to in opted_out, 21610, "Attempt to send to unsubscribed recipient"),
-    )
-    return next(((code, text) for failed, code, text in checks if failed), None)
-
-
-def _page(double: TwilioDouble, params: Mapping[str, str]) -> dict[str, Any]:
-    """Return one page of the list, newest first."""
-    newest_first = [message for message in reversed(double.messages) if _matches(message, params)]
-    start = 0
-    if token := params.get("PageToken"):
-        start = 1 + next(i for i, message in enumerate(newest_first) if f"PA{message.sid}" == token)
-    size = min(int(params.get("PageSize", 50)), 1000)
-    found = newest_first[start : start + size]
-    number = int(params.get("Page", 0))
-    path = f"/2010-04-01/Accounts/{double.account_sid}/Messages.json"
-    following = {**params, "Page": str(number + 1), "PageToken": f"PA{found[-1].sid}" if found else ""}
-    return {
-        "end": start + len(found) - 1,
-        "first_page_uri": f"{path}?{urlencode({**params, 'Page': '0'})}",
-        "messages": [message.as_json(double.account_sid) for message in found],
-        "next_page_uri": f"{path}?{urlencode(following)}" if start + size < len(newest_first) else None,
-        "page": number,
-        "page_size": size,
-        "previous_page_uri": None,
-        "start": start,
-        "uri": f"{path}?{urlencode(params)}",
-    }
-
-
-def _matches(message: StoredMessage, params: Mapping[str, str]) -> bool:
-    if any(params.get(name, message.params.get(name)) != message.params.get(name) for name in ("To", "From")):
-        return False
-    if "DateSent>" not in params:
-        return True
-    # A message that has not been sent yet has no such date, and is missed.
-    return message.sent_at is not None and message.sent_at >= datetime.fromisoformat(params["DateSent>"])

@@ -81,6 +81,7 @@ async def test_conversation_on_a_phone_from_suggestion_to_opt_out(installation: 
     await expect(phone.locator(".line")).to_contain_text("Handed to a person", timeout=WITHIN_MS)
     await expect(phone.locator(".suggestions")).to_have_count(0)
     await expect(phone.locator('.bubble[data-mine="false"]')).to_have_count(1, timeout=WITHIN_MS)
+    await expect(phone.locator(".countdown")).to_contain_text(re.compile(r"Reply window closes in 23 h 5\d min"))
 
     await say(phone, "STOP")
     await expect(phone.locator(".banner")).to_contain_text("You have opted out", timeout=WITHIN_MS)

@@ -29,7 +29,14 @@ insert into documents (id, tenant_id, name, content_hash) values (%(document)s, 
 insert into passages (id, tenant_id, document_id, position, key, kind, content)
     values (gen_random_uuid(), %(tenant)s, %(document)s, 0, 'groups', 'fact', '{}');
 
-insert into contacts (id, tenant_id, name) values (%(contact)s, %(tenant)s, 'Prospect of ' || %(slug)s);
+insert into contacts (id, tenant_id, name) values
+    (%(contact)s, %(tenant)s, 'Prospect of ' || %(slug)s), (%(other)s, %(tenant)s, 'Other of ' || %(slug)s);
+insert into contacts (id, tenant_id, merged_into) values (%(merged)s, %(tenant)s, %(contact)s);
+insert into contact_merges (id, tenant_id, kept_id, merged_id, actor, moved)
+    values (gen_random_uuid(), %(tenant)s, %(contact)s, %(merged)s, 'staff',
+            '{"points": [], "kept_points": [], "suppressions": [], "active": [], "filled": {}}');
+insert into contact_points (id, tenant_id, contact_id, kind, address, normalised)
+    values (gen_random_uuid(), %(tenant)s, %(other)s, 'email', 'luis@ruiz.example', 'luis@ruiz.example');
 insert into contact_points (id, tenant_id, contact_id, kind, address, normalised) values
     (%(idle)s, %(tenant)s, %(contact)s, 'phone', '+34600000001', '+34600000001'),
     (%(queued)s, %(tenant)s, %(contact)s, 'whatsapp_user', 'US.1', 'US.1'),
@@ -51,7 +58,7 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
     (%(unread)s, %(tenant)s, %(queued)s, %(account)s, 'inbound', 'contact', '<unread@x>',
      'Secret of ' || %(slug)s, null, %(at)s),
     (gen_random_uuid(), %(tenant)s, %(running)s, %(account)s, 'inbound', 'contact', '<third@x>',
-     'Secret of ' || %(slug)s, null, %(at)s);
+     'Secret of ' || %(slug)s || ': luis@ruiz.example', null, %(at)s);
 insert into messages (id, tenant_id, conversation_id, channel_account_id, direction, author, body, turn_id, language,
                       created_at, purpose, source, state, attempt, claim_token, claimed_until, not_before, provider_id)
     values
@@ -61,9 +68,16 @@ insert into messages (id, tenant_id, conversation_id, channel_account_id, direct
      'reply', 'local', 'sending', 1, %(claim)s, '2099-01-01', %(at)s, null),
     (%(sent)s, %(tenant)s, %(idle)s, %(account)s, 'outbound', 'agent', 'A reply', %(done)s, 'en', %(at)s,
      'reply', 'local', 'sent', 1, null, null, %(at)s, %(provider_id)s);
+insert into media (id, tenant_id, message_id, position, url, state, sha256, due_at, size, finished_at) values
+    (%(contact)s, %(tenant)s, %(unread)s, 0, 'https://api.twilio.com/' || %(slug)s, 'pending', null, '2020-01-01',
+     null, null),
+    (%(idle)s, %(tenant)s, %(read)s, 0, '', 'stored', repeat('a', 64), '2020-01-01', 1, '2026-01-01');
+insert into media_discarded (media_id, tenant_id) values (%(idle)s, %(tenant)s);
 insert into mail_originals (message_id, tenant_id, content) values (%(read)s, %(tenant)s, 'Secret mail');
 insert into mail_tokens (token, tenant_id, conversation_id, purpose)
     values (rpad(translate(replace(%(idle)s::text, '-', ''), '0189', 'wxyz'), 26, 'a'), %(tenant)s, %(idle)s, 'reply');
+insert into mail_events (event_id, tenant_id, message_id, kind, occurred_at, received_at)
+    values ('event', %(tenant)s, %(sent)s, 'delivered', %(at)s, %(at)s);
 insert into holding_lines (tenant_id, conversation_id, outage_id, message_id)
     values (%(tenant)s, %(idle)s, %(idle)s, %(pending)s);
 insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
@@ -71,7 +85,7 @@ insert into deliveries (id, tenant_id, message_id, attempt, state, claimed_at)
 insert into delivery_statuses (id, tenant_id, message_id, state, received_at)
     values (gen_random_uuid(), %(tenant)s, %(sent)s, 'sent', %(at)s);
 insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, reason)
-    values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
+    values (%(done)s, %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
 insert into suppressions (id, tenant_id, contact_id, kind, normalised, reason, evidence_message_id, created_at)
     values (gen_random_uuid(), %(tenant)s, %(contact)s, 'phone', '+34600000001', 'STOP', %(read)s, %(at)s);
 insert into simulated_messages (provider_id, tenant_id, message_id, body, accepted_at)
@@ -95,6 +109,10 @@ insert into model_batches (id, tenant_id, key, task, tier, model, prompt_version
     values (%(contact)s, %(tenant)s, 'key of ' || %(slug)s, 'classify', 'fast', 'm', 'v', '{}', '2020-01-01');
 insert into model_batch_items (batch_id, place, tenant_id, prompt)
     values (%(contact)s, 0, %(tenant)s, 'Secret of ' || %(slug)s);
+insert into templates (tenant_id, sid, name, language, types, variables, approval, synced_at)
+    values (%(tenant)s, 'HX00000000000000000000000000000001', 'Template of ' || %(slug)s, 'es', '{}', '{}', 'approved',
+            %(at)s);
+update messages set template = '{"sid": "HX00000000000000000000000000000001"}' where id = %(sent)s;
 insert into eval_items (id, tenant_id, kind, input, expected, origin)
     values (gen_random_uuid(), %(tenant)s, 'reply', '{}', '{}', 'test');
 insert into eval_runs (id, tenant_id, version, figures, started_at)
@@ -124,6 +142,10 @@ class Rows:
     slug: str
     account: UUID
     contact: ContactId
+    other: ContactId
+    """Somebody else, whose address `contact` has mentioned."""
+    merged: ContactId
+    """A contact that is part of `contact` now."""
     idle: ConversationId
     queued: ConversationId
     running: ConversationId
@@ -146,7 +168,10 @@ class Rows:
 
 async def insert_rows(tx: Tx, slug: str) -> Rows:
     """Insert a tenant with rows in every table, in a transaction of the application role."""
-    names = ("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn")
+    names = [
+        *("tenant", "account", "item", "document", "contact", "idle", "queued", "running", "lease", "done", "turn"),
+        *("other", "merged"),
+    ]
     ids: dict[str, Any] = {name: new_id() for name in (*names, "read", "unread", "pending", "sending", "sent", "claim")}
     values = {**ids, "slug": slug, "at": AT, "provider_id": f"SM-{slug}"}
     await tx.execute("select set_config('nightshift.tenant_id', %s, true)", (str(ids["tenant"]),))

@@ -48,7 +48,9 @@ def nightshift(home: Path, *arguments: str | Path, **environment: str) -> subpro
 def test_help_names_every_command(home: Path) -> None:
     shown = nightshift(home, "--help")
     assert shown.returncode == 0
-    for command in ("up", "web", "worker", "clock", "migrate", "doctor", "tenant", "classify", "language", "check"):
+    processes = ("up", "web", "worker", "clock")
+    tenants = ("tenant", "contact", "conversations", "templates")
+    for command in (*processes, *tenants, "migrate", "doctor", "sweep", "classify", "language", "check"):
         assert command in shown.stdout
 
 
@@ -59,6 +61,12 @@ class TestTenant:
         assert "changes applied" in first.stdout
         second = nightshift(home, "tenant", "apply", EXAMPLES / "lumen.yaml")
         assert second.stdout == "lumen: nothing to change.\n"
+
+    def test_its_conversations_and_templates_are_listed(self, home: Path) -> None:
+        nightshift(home, "tenant", "apply", EXAMPLES / "lumen.yaml")
+        assert nightshift(home, "conversations", "list", "--tenant", "lumen").stdout == "No conversations.\n"
+        shown = nightshift(home, "templates", "list", "--tenant", "lumen", "--json")
+        assert (shown.returncode, json.loads(shown.stdout)) == (0, [])
 
     def test_dry_run_changes_nothing(self, home: Path, tmp_path: Path) -> None:
         nightshift(home, "tenant", "apply", EXAMPLES / "lumen.yaml")

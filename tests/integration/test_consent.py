@@ -7,15 +7,13 @@ from uuid import UUID
 import pytest
 
 from agent.gather import Gathered
-from agent.ids import new_id
-from agent.store import outbox
 from agent.turn import deliver, take_turn
-from agent.types import Candidate, Channel, ConversationId, MessageId, Purpose
+from agent.types import ConversationId, MessageId
 from tests.conftest import FakeClock
 from tests.factories import make_classification
 from tests.integration.agents import Agent
+from tests.integration.follow_ups import FOLLOW_UP, queue_follow_up
 
-FOLLOW_UP = "¿Te quedó alguna duda sobre el intensivo?"
 MORNINGS = '{"hours": [{"days": "mon-sun", "from": "09:00", "to": "12:00"}]}'
 
 
@@ -24,38 +22,6 @@ async def talk(agent: Agent, text: str, **fields: Any) -> ConversationId:
     conversation = await agent.hear(text, **fields)
     await agent.answer(conversation)
     return conversation
-
-
-async def queue_follow_up(
-    agent: Agent,
-    conversation: ConversationId,
-    clock: FakeClock,
-    *,
-    text: str = FOLLOW_UP,
-    purpose: Purpose = "follow_up",
-    channel: Channel = "whatsapp",
-    after: timedelta = timedelta(hours=20),
-) -> MessageId:
-    """Put a text that we start ourselves into the outbox, after the last turn of the conversation."""
-    message_id = MessageId(new_id())
-    async with agent.deps.db.tenant(agent.tenant_id) as tx:
-        turn_id = await agent.value(
-            "select id from turns where conversation_id = %s order by created_at desc limit 1", conversation
-        )
-        await outbox.insert_outbound(
-            tx,
-            message_id=message_id,
-            tenant_id=agent.tenant_id,
-            conversation_id=conversation,
-            turn_id=turn_id,
-            candidate=Candidate(text=text, language="es", channel=channel, purpose=purpose),
-            source="claude",
-            draft={"confidence": 0.9, "needs_human": False},
-            subject=None,
-            created_at=clock(),
-            not_before=clock() + after,
-        )
-    return message_id
 
 
 async def state_of(agent: Agent, message_id: MessageId | UUID) -> str:

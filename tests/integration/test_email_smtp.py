@@ -2,14 +2,23 @@
 
 import asyncio
 import smtplib
+import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from agent.errors import Ambiguous, Permanent, Retryable
+from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.types import MessageId, OutboundMessage, Receipt, TenantId
+from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
 from tests.doubles.smtp import SmtpDouble, Stage
 
@@ -36,7 +45,7 @@ async def server() -> AsyncIterator[SmtpDouble]:
 
 
 def sender(url: str, timeout_s: float = 5.0) -> SmtpSender:
-    return SmtpSender(parse_smtp_url(url), now=lambda: NOW, timeout_s=timeout_s)
+    return SmtpSender(parse_smtp_url(url), MailRoutes(), now=lambda: NOW, timeout_s=timeout_s)
 
 
 async def test_mail_arrives_as_written(server: SmtpDouble) -> None:
@@ -52,7 +61,8 @@ async def test_every_attempt_carries_the_same_message_id(server: SmtpDouble) -> 
     server.drop_after_data(taken=True)
     with pytest.raises(Ambiguous):
         await sender(server.url).send(MESSAGE)
-    assert await sender(server.url).find_sent(MESSAGE, NOW) is None
+    with pytest.raises(CannotAsk, match="may have left"):
+        await sender(server.url).find_sent(MESSAGE, NOW)
     assert await sender(server.url).send(MESSAGE) == TAKEN
     assert [mail.message["Message-ID"] for mail in server.mails] == [TAKEN.provider_id] * 2
 
@@ -114,6 +124,44 @@ async def test_demanded_encryption_that_is_missing_sends_nothing(server: SmtpDou
     with pytest.raises(Retryable, match="starttls"):
         await sender(f"{server.url}?starttls=always").send(MESSAGE)
     assert server.mails == []
+
+
+@pytest.mark.parametrize("vouched_for", [True, False], ids=["vouched for", "self-signed"])
+@pytest.mark.parametrize("way", ["smtps", "starttls=always", "starttls=auto"])
+async def test_encrypted_server_gets_mail_only_if_somebody_vouches_for_it(
+    way: str, vouched_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, context = make_certificate(tmp_path)
+    if vouched_for:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with SmtpDouble(tls=context, implicit=way == "smtps") as server:
+        scheme, query = ("smtps", "") if way == "smtps" else ("smtp", f"?{way}")
+        sending = sender(f"{scheme}://{server.host}:{server.port}{query}").send(MESSAGE)
+        if vouched_for:
+            assert await sending == TAKEN
+        else:
+            with pytest.raises(Retryable, match="certificate"):
+                await sending
+        assert (len(server.mails), server.encrypted) == (int(vouched_for),) * 2
+
+
+def make_certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
+    """Make a certificate for this machine that nobody vouches for but its own file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smtp.double.test")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, SHA256())
+    )
+    certificate, secret = directory / "certificate.pem", directory / "key.pem"
+    certificate.write_bytes(signed.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, secret)
+    return certificate, context
 
 
 async def test_many_mails_at_once_all_arrive(server: SmtpDouble) -> None:

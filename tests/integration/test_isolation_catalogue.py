@@ -30,20 +30,38 @@ DEFINER_FUNCTIONS = {
     "resume_waiting": "TABLE(resumed_tenant_id uuid, resumed_id uuid)",
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
+    "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
+    "list_troubled_senders": "TABLE(channel text, address text, trouble text, waiting bigint)",
+    "list_sweeps": (
+        "TABLE(account_id uuid, tenant_id uuid, channel text, address text, swept_until timestamp with time zone, "
+        "problem text)"
+    ),
+    "list_discarded_media": "TABLE(discarded_tenant_id uuid, discarded_id uuid)",
     "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
 
 ROUTER_READS = {
-    "channel_accounts": {"id", "tenant_id", "channel", "address", "provider"},
+    "channel_accounts": {
+        "id",
+        "tenant_id",
+        "channel",
+        "address",
+        "provider",
+        "swept_until",
+        "sweep_problem",
+        "trouble",
+    },
     "tenants": {"id", "slug", "name"},
-    "messages": {"id", "tenant_id", "state", "claimed_until", "not_before"},
+    "messages": {"id", "tenant_id", "channel_account_id", "state", "claimed_until", "not_before", "slot_at"},
     "conversations": {
         *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
         *("waiting_since", "wait_until", "priority", "is_resumed", "channel_account_id"),
     },
     "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
+    "media": {"tenant_id", "message_id", "state", "due_at"},
+    "media_discarded": {"media_id", "tenant_id", "discarded_at"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
 }
@@ -105,7 +123,7 @@ async def test_tables_without_tenant_allow_no_more_than_they_must_and_name_no_te
         "outages": ["at_once", "ended_at", "id", "reason", "recovering_at", "started_at"],
         "model_health": ["error", "model", "provider", "since", "state", "updated_at", "worker"],
         "metric_totals": ["labels", "sample", "value"],
-        "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "uid_validity"],
+        "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "since", "uid_validity"],
     }
 
 

@@ -22,31 +22,53 @@ from agent.store import (
     answer_cache,
     batches,
     consent,
+    contacts,
     conversations,
     db,
     deliveries,
+    drains,
     escalations,
     events,
     inbound,
     mail,
+    mail_reports,
     mailboxes,
+    media,
+    merges,
     messages,
     migrate,
     model_calls,
     operations,
     outbox,
+    reports,
+    review,
+    senders,
     simulator,
     spending,
     summaries,
+    sweeps,
+    templates,
     tenants,
     ticks,
     turns,
+    undelivered,
     waiting,
 )
 from agent.store.db import Database, Tx
 from agent.tenants import TenantFile
-from agent.types import Candidate, DeliveryStatus, MessageId, ModelCall, OutboundMessage, TenantId, TurnId, Usage
-from tests.factories import make_contact, make_conversation, make_message
+from agent.types import (
+    Candidate,
+    DeliveryStatus,
+    Media,
+    MediaId,
+    MessageId,
+    ModelCall,
+    OutboundMessage,
+    TenantId,
+    TurnId,
+    Usage,
+)
+from tests.factories import make_contact, make_conversation, make_inbound, make_message
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
@@ -55,6 +77,8 @@ Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 LAST = 10**12
 """Later than any message."""
 CANDIDATE = Candidate(text="Hola", language="es", channel="email")
+STORED = media.StoredFile(sha256="b" * 64, size=1, content_type="image/png", filename=None, transcript="heard")
+ARRIVED = make_inbound(media=(Media(url="https://api.twilio.com/x", content_type="image/png"),))
 WORK = batches.BatchWork(task="classify", tier="fast", model="m", prompt_version="v")
 CALL = ModelCall(
     task="draft",
@@ -88,6 +112,28 @@ def delivered(b: Rows) -> DeliveryStatus:
     return DeliveryStatus(provider="simulator", provider_id=b.provider_id, state="delivered", message_id=b.sent)
 
 
+def applicant_of(b: Rows) -> senders.Applicant:
+    return senders.Applicant(message_id=b.pending, account_id=b.account, seq=9, is_proactive=False, cost_s=1)
+
+
+async def clear_trouble(tx: Tx, b: Rows) -> None:
+    await senders.hold_sender(tx, b.account, AT, "account")
+    await senders.clear_trouble(tx, b.account)
+
+
+async def withdraw_repetition(tx: Tx, b: Rows) -> bool:
+    await undelivered.insert_repetition(tx, b.sent, AT, AT)
+    return await undelivered.withdraw_repetition(tx, b.sent, "x")
+
+
+async def clear_unusable(tx: Tx, b: Rows) -> bool:
+    """Whether an address of theirs was usable again: marked beforehand, as far as that can be."""
+    await undelivered.mark_unusable(tx, b.idle, "landline", AT)
+    await undelivered.clear_unusable(tx, b.idle)
+    cursor = await tx.execute("select 1 from contact_points where id = %s and unusable_at is null", (b.idle,))
+    return await cursor.fetchone() is not None
+
+
 async def accept_message(tx: Tx, tenant: TenantId, b: Rows) -> None:
     """Let the simulator take B's message; the answer is about its own log only."""
     message = OutboundMessage(
@@ -115,6 +161,9 @@ def outbound_of(tx: Tx, tenant: TenantId, b: Rows) -> Awaitable[None]:
 ATTACKS: dict[Callable[..., Any], Attack] = {
     consent.suppress: lambda tx, _, b: consent.suppress(tx, b.idle, reason="STOP", evidence=b.read, at=AT),
     consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
+    contacts.find_contact: lambda tx, _, b: contacts.find_contact(tx, str(b.contact)),
+    contacts.get_contact_card: lambda tx, _, b: contacts.get_contact_card(tx, b.contact),
+    contacts.suggest_merges: lambda tx, _, b: contacts.suggest_merges(tx, b.contact),
     conversations.claim: lambda tx, tenant, b: conversations.claim(tx, tenant, b.queued, new_id(), 30),
     conversations.seconds_until_due: lambda tx, _, b: seconds_until_due(tx, b),
     conversations.lock: lambda tx, _, b: conversations.lock(tx, b.lease),
@@ -127,7 +176,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     deliveries.insert_delivery: lambda tx, tenant, b: deliveries.insert_delivery(tx, tenant, b.pending, 1, AT),
     deliveries.close_delivery: lambda tx, _, b: deliveries.close_delivery(tx, b.sending, 1, "failed", at=AT),
     deliveries.first_claimed_at: lambda tx, _, b: deliveries.first_claimed_at(tx, b.sending),
-    deliveries.insert_status: lambda tx, tenant, b: deliveries.insert_status(tx, tenant, b.sent, delivered(b), AT),
     escalations.insert_escalation: lambda tx, tenant, b: escalations.insert_escalation(
         tx, tenant_id=tenant, conversation_id=b.idle, turn_id=b.done, message_id=b.read, reason="x"
     ),
@@ -140,7 +188,32 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     mail.judge_message: lambda tx, _, b: mail.judge_message(tx, b.unread, "failed", "x"),
     mail.insert_original: lambda tx, tenant, b: mail.insert_original(tx, tenant, b.unread, b"x"),
     mail.find_original: lambda tx, _, b: mail.find_original(tx, b.read),
+    sweeps.list_known: lambda tx, _, b: sweeps.list_known(tx, b.account, ["<read@x>"]),
+    sweeps.note_swept: lambda tx, _, b: sweeps.note_swept(tx, b.account, datetime(2099, 1, 1, tzinfo=UTC)),
+    sweeps.note_problem: lambda tx, _, b: sweeps.note_problem(tx, b.account, "x"),
+    media.insert_arrived: lambda tx, tenant, b: media.insert_arrived(tx, tenant, b.pending, ARRIVED),
+    media.claim_media: lambda tx, _, b: media.claim_media(tx, b.unread),
+    media.mark_media_stored: lambda tx, _, b: media.mark_media_stored(tx, MediaId(b.contact), STORED),
+    media.mark_media_ended: lambda tx, _, b: media.mark_media_ended(tx, MediaId(b.contact), "failed", "x"),
+    media.postpone_media: lambda tx, _, b: media.postpone_media(tx, MediaId(b.contact), 60),
+    media.count_stored_bytes: lambda tx, _, b: media.count_stored_bytes(tx, b.read, within_s=1e9),
+    media.give_up_waiting: lambda tx, _, b: media.give_up_waiting(tx, [b.unread]),
+    media.count_pending_media: lambda tx, _, b: media.count_pending_media(tx, [b.unread]),
+    media.list_files: lambda tx, _, b: media.list_files(tx, b.contact),
+    media.forget_discarded_media: lambda tx, _, b: media.forget_discarded_media(tx, MediaId(b.idle)),
+    media.find_served_media: lambda tx, _, b: media.find_served_media(tx, b.idle),
+    merges.merge_contacts: lambda tx, _, b: merges.merge_contacts(tx, b.contact, b.other, actor="staff"),
+    merges.unmerge_contacts: lambda tx, _, b: merges.unmerge_contacts(tx, b.merged, actor="staff"),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
+    messages.list_unread_of_contact: lambda tx, _, b: messages.list_unread_of_contact(tx, b.queued),
+    mail_reports.find_sent_mail: lambda tx, _, b: mail_reports.find_sent_mail(tx, b.sent),
+    mail_reports.insert_mail_event: lambda tx, tenant, b: mail_reports.insert_mail_event(
+        tx,
+        tenant,
+        b.sent,
+        {"event_id": "forged", "kind": "failed", "code": "", "reason": "", "occurred_at": AT},
+        AT,
+    ),
     messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT - timedelta(days=365)),
     messages.list_history: lambda tx, _, b: messages.list_history(tx, b.idle, LAST, 10),
     messages.list_sent_at: lambda tx, _, b: messages.list_sent_at(tx, b.contact, AT),
@@ -148,7 +221,9 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     messages.has_unread_beside: lambda tx, _, b: messages.has_unread_beside(tx, b.queued, ()),
     messages.mark_read: lambda tx, _, b: messages.mark_read(tx, b.done, [replace(make_message(), id=b.unread)], "es"),
     messages.mark_unread: lambda tx, _, b: messages.mark_unread(tx, b.done),
+    messages.list_messages: lambda tx, _, b: messages.list_messages(tx, [b.read]),
     messages.list_latest: lambda tx, _, b: messages.list_latest(tx, b.idle),
+    messages.find_passed_over: lambda tx, _, b: messages.find_passed_over(tx, b.read),
     messages.list_of_turn: lambda tx, _, b: messages.list_of_turn(tx, b.done),
     outbox.withdraw_unsent_replies: lambda tx, _, b: outbox.withdraw_unsent_replies(tx, b.idle),
     outbox.insert_outbound: outbound_of,
@@ -161,7 +236,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     outbox.postpone_outbox_entry: lambda tx, _, b: outbox.postpone_outbox_entry(tx, b.pending, AT),
     outbox.cancel_outbox: lambda tx, _, b: outbox.cancel_outbox(tx, [b.idle], "x"),
     outbox.list_provider_ids: lambda tx, _, b: outbox.list_provider_ids(tx, b.idle),
-    outbox.project_status: lambda tx, _, b: outbox.project_status(tx, b.sent, "delivered", b.provider_id, None),
     outbox.lock_reported: lambda tx, _, b: outbox.lock_reported(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(
         tx, tenant, [CALL], turn_id=b.done, at=AT
@@ -207,6 +281,32 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     ),
     simulator.fingerprint: lambda tx, _, b: simulator.fingerprint(tx, b.idle),
     simulator.load_thread: lambda tx, _, b: simulator.load_thread(tx, b.idle),
+    reports.find_reported: lambda tx, _, b: reports.find_reported(tx, b.sent, b.provider_id),
+    reports.get_reported: lambda tx, _, b: reports.get_reported(tx, b.sent),
+    reports.insert_report: lambda tx, tenant, b: reports.insert_report(
+        tx, tenant, b.sent, delivered(b), effect="moved", at=AT
+    ),
+    reports.move_on: lambda tx, _, b: reports.move_on(tx, b.sent, "delivered", b.provider_id, None),
+    review.list_conversations: lambda tx, _, b: review.list_conversations(tx, AT, only=b.idle),
+    review.list_open_requests: lambda tx, _, b: review.list_open_requests(tx, b.idle),
+    review.lock_open_request: lambda tx, _, b: review.lock_open_request(tx, b.done),
+    review.settle_request: lambda tx, _, b: review.settle_request(tx, b.done, AT),
+    review.find_latest_turn: lambda tx, _, b: review.find_latest_turn(tx, b.idle),
+    senders.take_slot: lambda tx, _, b: senders.take_slot(tx, applicant_of(b), AT),
+    senders.hold_sender: lambda tx, _, b: senders.hold_sender(tx, b.account, AT, "account"),
+    senders.clear_trouble: lambda tx, _, b: clear_trouble(tx, b),
+    undelivered.get_undelivered: lambda tx, _, b: undelivered.get_undelivered(tx, b.sent),
+    undelivered.insert_repetition: lambda tx, _, b: undelivered.insert_repetition(tx, b.sent, AT, AT),
+    undelivered.withdraw_repetition: lambda tx, _, b: withdraw_repetition(tx, b),
+    undelivered.mark_unusable: lambda tx, _, b: undelivered.mark_unusable(tx, b.idle, "landline", AT),
+    undelivered.clear_unusable: lambda tx, _, b: clear_unusable(tx, b),
+    undelivered.resolve_escalations: lambda tx, _, b: undelivered.resolve_escalations(tx, b.read, AT),
+    templates.list_templates: lambda tx, _, b: templates_of(tx, b),
+    templates.replace_templates: lambda tx, _, b: templates.replace_templates(tx, b.tenant, (), AT),
+    templates.doubt_template: lambda tx, _, b: templates.doubt_template(tx, b.sent),
+    templates.find_late_message: lambda tx, _, b: templates.find_late_message(tx, b.pending),
+    templates.has_unanswered_template: lambda tx, _, b: templates.has_unanswered_template(tx, b.idle),
+    templates.list_other_conversations: lambda tx, _, b: templates.list_other_conversations(tx, b.contact, b.idle),
     turns.find_running: lambda tx, _, b: turns.find_running(tx, b.running, 1, 1),
     turns.insert_turn: lambda tx, tenant, b: turns.insert_turn(
         tx,
@@ -255,6 +355,12 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     ticks.insert_tick: "belongs to no tenant",
     ticks.delete_old_ticks: "belongs to no tenant",
     batches.list_due_batches: "over all tenants: tells ids only",
+    media.list_discarded_media: "over all tenants: tells ids only",
+    db.Database.revive: "asks whether the server is there",
+    drains.is_draining: "belongs to no tenant",
+    sweeps.list_sweeps: "over all tenants: numbers of our own, for the clock",
+    senders.list_troubled: "over all tenants: numbers of our own, for operators",
+    media.list_due_media: "over all tenants: tells ids only",
     waiting.find_outage: "belongs to no tenant",
     waiting.open_outage: "belongs to no tenant",
     waiting.widen: "belongs to no tenant",
@@ -365,6 +471,10 @@ async def wait(tx: Tx, b: Rows) -> bool:
 async def addresses_of(tx: Tx, b: Rows) -> list[str]:
     accounts = await simulator.list_simulated_accounts(tx)
     return [account.address for account in accounts if b.slug in account.address]
+
+
+async def templates_of(tx: Tx, b: Rows) -> list[str]:
+    return [each.name for each in await templates.list_templates(tx) if b.slug in each.name]
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:

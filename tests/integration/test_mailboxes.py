@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -138,6 +138,48 @@ async def test_mail_without_message_id_is_known_by_its_content_after_renumbering
             await eventually(waits_for(school, "uno", "dos", "tres"))
 
 
+async def test_mail_that_is_there_twice_counts_once(server: ImapDouble, school: Agent) -> None:
+    async with reading(server, school):
+        mail = make_mail("uno", **{"Message-ID": "<same@ruiz.example>"})
+        copy = mail.replace(b"Subject:", b"X-Forwarded-By: a rule of the server\nSubject:")
+        for content in (mail, mail, copy, make_mail("dos")):
+            server.deliver(content)
+        await eventually(waits_for(school, "uno", "dos"))
+    assert server.log.fetched == [1, 2, 3, 4]
+
+
+async def test_what_was_there_before_us_stays_history_after_renumbering(school: Agent, clock: FakeClock) -> None:
+    async with ImapDouble() as server:
+        server.deliver(make_mail("antes"), arrived=clock() - timedelta(hours=2))
+        async with reading(server, school):
+            server.deliver(make_mail("uno"), arrived=clock() + timedelta(minutes=1))
+            await eventually(waits_for(school, "uno"))
+        clock.advance(3600)
+        server.renumber()
+        server.deliver(make_mail("dos"), arrived=clock())
+        async with reading(server, school):
+            await eventually(waits_for(school, "uno", "dos"))
+
+
+async def test_mail_that_the_server_does_not_give_keeps_no_other_back(school: Agent, admin: Tx) -> None:
+    async with ImapDouble() as server, reading(server, school):
+        server.refused = {1}
+        server.deliver(make_mail("Exchange cannot convert it"))
+        server.deliver(make_mail("uno"))
+        await eventually(waits_for(school, "uno"))
+    (event,) = await (await admin.execute("select data from system_events where kind = 'mail.unreadable'")).fetchall()
+    assert event["data"]["uid"] == 1
+    assert "could not be converted" in event["data"]["reason"]
+
+
+async def test_server_that_says_goodbye_is_read_again(server: ImapDouble, school: Agent) -> None:
+    async with reading(server, school):
+        for n in range(2):
+            server.dismiss()
+            server.deliver(make_mail(f"carta {n}"))
+        await eventually(waits_for(school, "carta 0", "carta 1"))
+
+
 async def test_worker_that_died_before_it_noted_a_mail_stores_it_once(school: Agent, admin: Tx) -> None:
     async with ImapDouble() as server:
         async with reading(server, school):
@@ -188,7 +230,7 @@ async def test_database_away_is_waited_out(school: Agent, admin: Tx) -> None:
 async def test_enormous_mail_leaves_its_headers_and_a_person_is_asked(school: Agent) -> None:
     async with ImapDouble() as server, reading(server, school):
         server.deliver(make_mail("mucho"), size=MAX_MIME_BYTES + 1)
-        await eventually(waits_for(school, ""))
+        await eventually(waits_for(school, "Curso"))  # all there is to read
         (row,) = await school.rows("select hold, subject from messages")
         assert row["subject"] == "Curso"
         assert "only its headers were fetched" in row["hold"]

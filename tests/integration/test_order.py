@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agent import delivery
+from agent import handover
 from agent.errors import Ambiguous, Retryable
 from agent.turn import deliver, take_turn
 from agent.types import ConversationId, OutboundMessage
@@ -116,7 +116,7 @@ async def test_provider_that_hangs_is_given_up_well_before_the_claim_lapses(
     async def hang(_: OutboundMessage) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(delivery, "CALL_S", 0.2)
+    monkeypatch.setattr(handover, "CALL_S", 0.2)
     agent.sender.before_send = hang
     await agent.answer(await agent.hear(FIRST))
     assert await agent.value("select state from deliveries") == "ambiguous"

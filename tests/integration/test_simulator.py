@@ -55,7 +55,7 @@ class Site:
     async def inbound(self) -> list[dict[str, Any]]:
         return await self.rows("select * from messages where direction = 'inbound' order by seq")
 
-    async def put_reply(self, channel: Channel, text: str = "Son 399,00 €.") -> OutboundMessage:
+    async def put_reply(self, channel: Channel, text: str = "Son 399,00 €.", **fields: Any) -> OutboundMessage:
         """Let the prospect write, and put an answer into the outbox as being sent."""
         await self.write(channel, "¿Cuánto cuesta?")
         (conversation,) = await self.rows(
@@ -71,7 +71,7 @@ class Site:
                 tenant_id=self.tenant.tenant.id,
                 conversation_id=conversation["id"],
                 turn_id=None,
-                candidate=Candidate(text=text, language="es", channel=channel),
+                candidate=Candidate(text=text, language="es", channel=channel, **fields),
                 source="local",
                 draft=None,
                 subject=None,
@@ -336,6 +336,13 @@ class TestPages:
         assert answer.status_code == 404
         assert 'href="/simulator"' in answer.text
         assert "<b>" not in answer.text
+
+    async def test_reply_shows_its_file_and_an_sms_its_price(self, site: Site) -> None:
+        url = "https://www.lumen.example/folleto.pdf"
+        await site.put_reply("sms", media_urls=(url,))
+        page = (await site.http.get(f"/simulator/lumen/sms?as={quote(ANA)}")).text
+        assert f'href="{url}"' in page
+        assert "1 SMS part, $0.0083" in page
 
     async def test_page_obeys_the_content_security_policy(self, site: Site) -> None:
         answer = await site.http.get(f"/simulator/lumen/whatsapp?as={quote(ANA)}")

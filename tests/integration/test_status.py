@@ -81,7 +81,8 @@ class TestStatus:
 
     async def test_process_is_alive_and_ready(self, web: httpx.AsyncClient) -> None:
         assert (await web.get("/healthz")).json() == {"status": "alive"}
-        assert (await web.get("/readyz")).json() == {"status": "ready", "workers": 0}
+        ready = (await web.get("/readyz")).json()
+        assert (ready["status"], ready["workers"], ready["spool"]["files"]) == ("ready", 0, 0)
 
     async def test_queue_that_cannot_be_read_is_not_ready(
         self, web: httpx.AsyncClient, outages: Outages, admin: Tx

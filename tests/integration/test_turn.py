@@ -356,6 +356,20 @@ class TestDeliver:
         assert len(agent.sender.taken) == 1
         assert await agent.value("select state from messages where direction = 'outbound'") == "queued"
 
+    @pytest.mark.parametrize("arrived", [True, False], ids=["it arrived", "it did not"])
+    async def test_unknown_outcome_that_nobody_can_tell_is_left_to_a_person(self, agent: Agent, arrived: bool) -> None:
+        agent.sender.failures, agent.sender.lost_answer = [Ambiguous("timeout")], arrived
+        agent.sender.answers = False
+        await agent.answer(await agent.hear("¿cuánto cuesta?"))
+        (sent,) = await agent.rows("select id, body from messages where direction = 'outbound'")
+        for _ in range(2):
+            await agent.lapse_claims()
+            await deliver(agent.tenant_id, sent["id"], agent.deps)
+        assert len(agent.sender.taken) == arrived
+        assert await agent.value("select state from messages where direction = 'outbound'") == "unknown"
+        (asked,) = await agent.rows("select reason, draft, message_id from escalations where state = 'open'")
+        assert asked == {"reason": "Delivery outcome unknown", "draft": sent["body"], "message_id": sent["id"]}
+
     async def test_worker_killed_after_the_provider_took_it_does_not_send_twice(self, agent: Agent) -> None:
         conversation = await agent.hear("¿cuánto cuesta?")
         await take_turn(await agent.claim(conversation), agent.deps)

@@ -92,10 +92,12 @@ async def test_date_filter_misses_what_is_not_sent_yet(double: TwilioDouble, mes
         ({"to": TO, "from_": FROM, "body": "👍" * 801}, 21617),
         ({"to": TO, "from_": FROM, "body": "x", "status_callback": "https://a_b.example/"}, 21609),
         ({"to": "+14155550666", "from_": FROM, "body": "x"}, 21610),
+        ({"to": TO, "from_": FROM, "media_url": ["ftp://x.example/a.png"]}, 21620),
+        ({"to": f"whatsapp:{TO}", "from_": f"whatsapp:{FROM}", "media_url": ["https://x.example/a.png"] * 2}, 21623),
     ],
 )
 async def test_bad_request_is_refused_with_twilios_code(
-    double: TwilioDouble, messages: Any, parameters: dict[str, str], code: int
+    double: TwilioDouble, messages: Any, parameters: dict[str, Any], code: int
 ) -> None:
     double.opted_out.add("+14155550666")
     with pytest.raises(TwilioRestException) as caught:
@@ -131,6 +133,44 @@ async def test_statuses_are_reported_signed_in_the_scripted_order(messages: Any,
     assert [found.params["MessageStatus"] for found in double.callbacks] == list(double.script)
     assert {found.params["MessageSid"] for found in double.callbacks} == {created.sid}
     assert {found.http_status for found in double.callbacks} == {404}
+
+
+async def test_reports_come_in_any_scripted_order_and_the_message_has_the_last_one(
+    messages: Any, double: TwilioDouble
+) -> None:
+    double.script = ("delivered", "queued", "failed:30008", "sent")
+    callback = f"{double.base_url}/reports"
+    created = await messages.create_async(to=TO, from_=FROM, body="x", status_callback=callback)
+    await double.wait_until(lambda twilio: len(twilio.callbacks) == 4)
+    told = [(each.params["MessageStatus"], each.params.get("ErrorCode")) for each in double.callbacks]
+    assert told == [("delivered", None), ("queued", None), ("failed", "30008"), ("sent", None)]
+    assert (await messages(created.sid).fetch_async()).status == "sent"
+
+
+async def test_message_goes_through_the_states_of_the_queue(messages: Any, double: TwilioDouble) -> None:
+    created = await messages.create_async(to=TO, from_=FROM, body="x", status_callback="http://127.0.0.1:9/")
+    seen = [created.status]
+    for status, code in (("sending", None), ("sent", None), ("undelivered", 30003)):
+        await double.send_status(double.messages[0], status, code)
+        found = await messages(created.sid).fetch_async()
+        seen.append(found.status)
+    assert seen == ["queued", "sending", "sent", "undelivered"]
+    assert (found.error_code, found.date_sent is None) == (30003, False)
+
+
+async def test_attachments_are_counted(messages: Any) -> None:
+    files = [f"https://x.example/{number}.png" for number in range(3)]
+    created = await messages.create_async(to=TO, from_=FROM, media_url=files)
+    assert (created.num_media, created.body) == ("3", "")
+
+
+async def test_typing_is_shown_for_a_message_of_whatsapp(double: TwilioDouble, http: TwilioHttpClient) -> None:
+    indicator = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=http).messaging.v2.typing_indicator
+    shown = await indicator.create_async(channel="whatsapp", message_id=f"SM{'1' * 32}")
+    assert (shown.success, double.typing) == (True, [f"SM{'1' * 32}"])
+    for channel, message_id in (("sms", f"SM{'1' * 32}"), ("whatsapp", "me")):
+        with pytest.raises(TwilioRestException):
+            await indicator.create_async(channel=channel, message_id=message_id)
 
 
 async def test_posts_are_signed_over_the_public_url() -> None:

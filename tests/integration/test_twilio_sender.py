@@ -3,50 +3,27 @@
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
 
 from agent.errors import Ambiguous, Misconfigured, NightshiftError, OptedOut, Permanent, Retryable
 from agent.settings import Settings
-from agent.types import Channel, MessageId, OutboundMessage, TenantId
+from agent.template_types import FilledTemplate
+from agent.types import Channel, Purpose
 from channels.twilio_inbound import callback_tenant, parse_status
-from channels.twilio_outbound import MAX_PAGES, PAGE_SIZE, TRIAL_PREFIX, TwilioSender
+from channels.twilio_outbound import MAX_TYPING, VALIDITY_S, TwilioSender
 from channels.twilio_signature import read_form
-from tests.doubles.twilio import StoredMessage, TwilioDouble
+from tests.doubles.twilio import TwilioDouble
+from tests.doubles.twilio_content import StoredContent
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
+from tests.integration.twilio_senders import MESSAGE, PUBLIC_URL, SHORT, SINCE, TENANT, outbound, sender_for
 
 API = json.loads((Path(__file__).parents[1] / "unit" / "data" / "twilio_messages_api.json").read_text())
-PUBLIC_URL = "https://agent.example"
-TENANT = TenantId(UUID("00000000-0000-7000-8000-000000000001"))
-MESSAGE = MessageId(UUID("00000000-0000-7000-8000-000000000002"))
-SINCE = datetime(2026, 11, 21, 12, 0, 0, 700_000, tzinfo=UTC)
-SHORT = httpx.Timeout(0.3)
-
-
-def outbound(
-    text: str = "¡Hola! ¿Qué curso?", *, channel: Channel = "whatsapp", recipient: str = "+34600000001"
-) -> OutboundMessage:
-    return OutboundMessage(
-        id=MESSAGE,
-        tenant_id=TENANT,
-        provider="twilio",
-        channel=channel,
-        sender="+14155550199",
-        recipient=recipient,
-        text=text,
-    )
-
-
-def stored(text: str, created_at: datetime, **params: str) -> StoredMessage:
-    fields = {"To": "whatsapp:+34600000001", "From": "whatsapp:+14155550199", "Body": text, **params}
-    sid = f"SM{token_hex(16)}"
-    return StoredMessage(sid=sid, params=fields, created_at=created_at.replace(microsecond=0), status="sent")
+WITH_BUTTONS = {"twilio/quick-reply": {"body": "Hola {{1}}, de {{2}}.", "actions": [{"title": "Sí"}, {"title": "No"}]}}
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +36,6 @@ def server() -> Iterator[TwilioDouble]:
 def double(server: TwilioDouble) -> TwilioDouble:
     server.reset()
     return server
-
-
-def sender_for(base_url: str, **more: Any) -> TwilioSender:
-    return TwilioSender(
-        account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL, base_url=base_url, **more
-    )
 
 
 @pytest.fixture
@@ -122,6 +93,95 @@ async def test_requests_use_only_parameters_of_the_api(double: TwilioDouble) -> 
     assert {name for name, _ in listed.params} <= set(API["list"])
     assert created.headers["content-type"] == "application/x-www-form-urlencoded"
     assert created.headers["user-agent"].startswith("twilio-python/")
+
+
+TEMPLATE = FilledTemplate(
+    sid="HX" + "1" * 32,
+    name="reopen",
+    language="es",
+    category="utility",
+    purpose="reopen",
+    variables={"1": "Ana", "2": 'O\'Neill & "Cía"'},
+)
+
+
+async def test_template_is_sent_by_its_sid_and_values_without_a_text(
+    double: TwilioDouble, sender: TwilioSender
+) -> None:
+    double.contents.append(StoredContent(friendly_name="reopen", types=WITH_BUTTONS, sid=TEMPLATE.sid))
+    message = replace(outbound('Hola Ana, de O\'Neill & "Cía".\nSí\nNo'), template=TEMPLATE)
+    receipt = await sender.send(message)
+    params = double.messages[0].params
+    assert "Body" not in params
+    assert (params["ContentSid"], json.loads(params["ContentVariables"])) == (TEMPLATE.sid, TEMPLATE.variables)
+    found = await sender.find_sent(message, SINCE)
+    assert found == receipt
+
+
+async def test_template_is_found_again_while_the_messaging_service_has_not_sent_it(double: TwilioDouble) -> None:
+    double.contents.append(StoredContent(friendly_name="reopen", types=WITH_BUTTONS, sid=TEMPLATE.sid))
+    sender = sender_for(double.base_url, messaging_service_sid="MG" + "2" * 32)
+    message = replace(outbound('Hola Ana, de O\'Neill & "Cía".\nSí\nNo'), template=TEMPLATE)
+    double.fail_next(accepted=True, dropped=True)
+    with pytest.raises(Ambiguous):
+        await sender.send(message)
+    found = await sender.find_sent(message, SINCE)
+    assert found is not None
+    assert await sender.find_sent(message, SINCE, known={found.provider_id}) is None
+    assert await sender.find_sent(outbound(), SINCE) is None
+    await sender.aclose()
+
+
+async def test_file_goes_with_its_text(double: TwilioDouble, sender: TwilioSender) -> None:
+    message = replace(outbound(), media_urls=("https://x.example/a.pdf",))
+    receipt = await sender.send(message)
+    (stored_message,) = double.messages
+    assert (stored_message.params["Body"], list(stored_message.media_urls)) == (message.text, list(message.media_urls))
+    assert await sender.find_sent(message, SINCE) == receipt
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [("https://x.example/1.png", "https://x.example/2.png"), ("http://x.example/1.png",), ("file:///etc/passwd",)],
+    ids=["too many", "in clear", "a file of ours"],
+)
+async def test_files_that_the_channel_does_not_carry_are_refused_before_anything_is_sent(
+    double: TwilioDouble, sender: TwilioSender, urls: tuple[str, ...]
+) -> None:
+    with pytest.raises(Permanent) as caught:
+        await sender.send(replace(outbound(), media_urls=urls))
+    assert (caught.value.failure, double.requests) == ("content", [])
+
+
+@pytest.mark.parametrize(("purpose", "seconds"), VALIDITY_S.items())
+async def test_message_dies_as_soon_as_its_purpose_is_stale(
+    double: TwilioDouble, sender: TwilioSender, purpose: Purpose, seconds: int
+) -> None:
+    await sender.send(replace(outbound(), purpose=purpose))
+    assert double.messages[0].params["ValidityPeriod"] == str(seconds)
+
+
+async def test_service_is_named_beside_its_sender_and_the_message_is_found_before_one_is_chosen(
+    double: TwilioDouble,
+) -> None:
+    service = f"MG{'2' * 32}"
+    sender = sender_for(double.base_url, messaging_service_sid=service)
+    receipt = await sender.send(outbound())
+    params = double.messages[0].params
+    assert (params["MessagingServiceSid"], params["From"]) == (service, "whatsapp:+14155550199")
+    double.messages[0].params = {**params, "From": ""}
+    assert await sender.find_sent(outbound(), SINCE) == receipt
+    await sender.aclose()
+
+
+async def test_typing_indicators_use_few_connections_and_end_with_the_sender(double: TwilioDouble) -> None:
+    sender = sender_for(double.base_url)
+    double.fail_next(on="typing", times=10, delay_s=0.05)
+    for number in range(10):
+        sender.show_typing(f"SM{number:032x}")
+    await double.wait_until(lambda twilio: len(twilio.typing) == MAX_TYPING)
+    await sender.aclose()
+    assert len(double.requests) == MAX_TYPING
 
 
 async def test_email_is_refused_before_anything_is_sent(double: TwilioDouble, sender: TwilioSender) -> None:
@@ -209,108 +269,6 @@ async def test_callback_of_a_lost_answer_ties_twilios_id_to_our_message(
     query = read_form(httpx.URL(taken.status_callback).query)
     status = parse_status(list(taken.callback_params(ACCOUNT_SID).items()), query)
     assert (status.message_id, status.provider_id, callback_tenant(query)) == (MESSAGE, taken.sid, TENANT)
-
-
-async def test_lost_answer_is_found_again(double: TwilioDouble, sender: TwilioSender) -> None:
-    double.fail_next(accepted=True, dropped=True)
-    with pytest.raises(Ambiguous):
-        await sender.send(outbound())
-    found = await sender.find_sent(outbound(), SINCE)
-    assert found is not None
-    assert found.provider_id == double.messages[0].sid
-
-
-async def test_message_known_to_be_another_is_not_taken_for_it(double: TwilioDouble, sender: TwilioSender) -> None:
-    earlier = await sender.send(outbound())
-    assert await sender.find_sent(outbound(), SINCE, known={earlier.provider_id}) is None
-    again = await sender.send(outbound())
-    assert await sender.find_sent(outbound(), SINCE, known={earlier.provider_id}) == again
-
-
-async def test_request_that_never_arrived_is_not_found(double: TwilioDouble, sender: TwilioSender) -> None:
-    double.fail_next(dropped=True)
-    with pytest.raises(Ambiguous):
-        await sender.send(outbound())
-    assert await sender.find_sent(outbound(), SINCE) is None
-
-
-TEXT = outbound().text
-CANDIDATES: dict[str, tuple[StoredMessage, bool]] = {
-    "the same second": (stored(TEXT, SINCE), True),
-    "later": (stored(TEXT, SINCE + timedelta(minutes=2)), True),
-    "trial account": (stored(TRIAL_PREFIX + TEXT, SINCE), True),
-    "sender not chosen yet": (stored(TEXT, SINCE, From=""), True),
-    "before the attempt": (stored(TEXT, SINCE - timedelta(seconds=10)), False),
-    "other text": (stored(TEXT + "!", SINCE), False),
-    "other recipient": (stored(TEXT, SINCE, To="whatsapp:+34600000002"), False),
-    "other channel": (stored(TEXT, SINCE, To="+34600000001"), False),
-    "other sender": (stored(TEXT, SINCE, From="whatsapp:+14155550100"), False),
-}
-
-
-@pytest.mark.parametrize(("candidate", "is_it"), CANDIDATES.values(), ids=CANDIDATES.keys())
-async def test_only_the_same_message_is_found(
-    double: TwilioDouble, sender: TwilioSender, candidate: StoredMessage, is_it: bool
-) -> None:
-    double.messages.append(candidate)
-    found = await sender.find_sent(outbound(), SINCE)
-    assert (found.provider_id if found else None) == (candidate.sid if is_it else None)
-    assert found is None or found.state == "sent"
-
-
-async def test_inbound_message_with_the_same_text_is_not_taken_for_ours(
-    double: TwilioDouble, sender: TwilioSender
-) -> None:
-    echo = stored(TEXT, SINCE)
-    echo.direction = "inbound"
-    double.messages.append(echo)
-    assert await sender.find_sent(outbound(), SINCE) is None
-
-
-async def test_search_goes_on_over_pages_and_stops_at_the_attempt(double: TwilioDouble, sender: TwilioSender) -> None:
-    old = [stored("old", SINCE - timedelta(hours=1)) for _ in range(3 * PAGE_SIZE)]
-    recent = [stored("recent", SINCE) for _ in range(PAGE_SIZE)]
-    wanted = stored(TEXT, SINCE)
-    double.messages.extend([*old, wanted, *recent])
-    found = await sender.find_sent(outbound(), SINCE)
-    assert found is not None
-    assert found.provider_id == wanted.sid
-    assert await sender.find_sent(outbound("never sent"), SINCE) is None
-    assert len(double.requests) == 2 + 2
-
-
-async def test_search_without_an_end_does_not_claim_absence(double: TwilioDouble, sender: TwilioSender) -> None:
-    double.messages.extend(stored("other", SINCE) for _ in range((MAX_PAGES + 1) * PAGE_SIZE))
-    with pytest.raises(Retryable, match="console"):
-        await sender.find_sent(outbound(), SINCE)
-    assert len(double.requests) == MAX_PAGES
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 500, "code": 20500},
-        {"status": 401, "code": 20003},
-        {"status": 200, "body": "<html>"},
-        {"status": 200, "body": "{}"},
-        {"dropped": True},
-        {"delay_s": 1.0},
-    ],
-    ids=["server error", "no permission", "no JSON", "other shape", "dropped", "too slow"],
-)
-async def test_search_that_fails_can_be_repeated(
-    double: TwilioDouble, sender: TwilioSender, fault: dict[str, Any]
-) -> None:
-    double.fail_next(on="list", **fault)
-    with pytest.raises(Retryable):
-        await sender.find_sent(outbound(), SINCE)
-
-
-async def test_rate_limited_search_keeps_the_waiting_time(double: TwilioDouble, sender: TwilioSender) -> None:
-    double.fail_next(on="list", status=429, code=20429, headers={"Retry-After": "4"})
-    with pytest.raises(Retryable) as caught:
-        await sender.find_sent(outbound(), SINCE)
-    assert caught.value.retry_after_s == 4
 
 
 def test_settings_without_credentials_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The mails we write: threaded, marked as automatic, and closed to injection."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import Misconfigured, Permanent
-from agent.types import MessageId, OutboundMessage, TenantId
+from agent.types import Letterhead, MessageId, OutboundMessage, TenantId
 from channels.email_body import body_text
+from channels.email_letter import MailRoutes, write_letter
 from channels.email_outbound import SmtpServer, compose, parse_smtp_url
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -36,9 +38,29 @@ def outbound(**changes: Any) -> OutboundMessage:
     return OutboundMessage(**(values | changes))
 
 
-def written(**changes: Any) -> EmailMessage:
+TOKEN = "abcdefghijklmnopqrstuvwxyz"[:26]
+ROUTES = MailRoutes(public_url="https://agent.example", reply_to="plus")
+SIGNED = Letterhead(
+    sender_name="Lumen Idiomas", language="es", signature="Lumen\nhttps://lumen.example", reply_token=TOKEN
+)
+PROACTIVE = replace(SIGNED, is_proactive=True, unsubscribe_token=TOKEN[::-1])
+
+
+def raw(routes: MailRoutes = ROUTES, **changes: Any) -> bytes:
+    """The mail as it leaves."""
+    return compose(write_letter(outbound(**changes), routes), NOW).as_bytes()
+
+
+def written(routes: MailRoutes = ROUTES, **changes: Any) -> EmailMessage:
     """The mail as it leaves, read again by the standard library."""
-    return message_from_bytes(compose(outbound(**changes), NOW).as_bytes(), policy=policy.default)
+    return message_from_bytes(raw(routes, **changes), policy=policy.default)
+
+
+def bodies(mail: EmailMessage) -> tuple[str, str]:
+    """The plain and the HTML body, with plain line breaks."""
+    found = [mail.get_body((kind,)) for kind in ("plain", "html")]
+    plain, html = (part.get_content().replace("\r\n", "\n") for part in found if part is not None)
+    return plain, html
 
 
 def test_reply_is_threaded_and_marked_as_automatic() -> None:
@@ -78,15 +100,22 @@ def test_both_bodies_say_the_same_and_html_is_escaped() -> None:
 
 
 def test_what_leaves_is_plain_ascii_in_short_lines() -> None:
-    raw = compose(outbound(text="ção " * 2_000, references=(OUTLOOK_ID,) * 3), NOW).as_bytes()
-    assert raw.isascii()
-    assert max(map(len, raw.split(b"\r\n"))) <= 300
+    sent = raw(text="ção " * 2_000, references=(OUTLOOK_ID,) * 3, letterhead=PROACTIVE)
+    assert sent.isascii()
+    assert max(map(len, sent.split(b"\r\n"))) <= 300
 
 
 def test_long_message_ids_are_written_as_they_are() -> None:
-    raw = compose(outbound(in_reply_to=OUTLOOK_ID, references=("<a@b.example>", OUTLOOK_ID)), NOW).as_bytes()
-    assert f"In-Reply-To: {OUTLOOK_ID}\r\n".encode() in raw
-    assert f"References: <a@b.example>\r\n {OUTLOOK_ID}\r\n".encode() in raw
+    sent = raw(in_reply_to=OUTLOOK_ID, references=("<a@b.example>", OUTLOOK_ID))
+    assert f"In-Reply-To: {OUTLOOK_ID}\r\n".encode() in sent
+    assert f"References: <a@b.example>\r\n {OUTLOOK_ID}\r\n".encode() in sent
+
+
+def test_id_that_we_gave_to_a_mail_without_one_is_not_referred_to() -> None:
+    mail = written(in_reply_to="<00ff@nightshift.invalid>", references=("<00ff@nightshift.invalid>",))
+    assert "In-Reply-To" not in mail
+    assert "References" not in mail
+    assert mail["Auto-Submitted"] == "auto-replied"
 
 
 def test_long_thread_keeps_its_first_and_latest_mails() -> None:
@@ -99,6 +128,7 @@ def test_long_thread_keeps_its_first_and_latest_mails() -> None:
 @pytest.mark.parametrize(
     ("subject", "expected"),
     [("Curso", "Re: Curso"), ("Re: Curso", "Re: Curso"), ("RES: Curso", "RES: Curso"), ("re : x", "re : x"),
+     ("Re: RE: Re[2]: AW: Curso", "Re: Curso"), ("RV: Curso", "Re: RV: Curso"),
      ("Regalo", "Re: Regalo"), ("", "Re:"), (None, "Re:"), ("a\r\nBcc: x@y.example", "Re: a Bcc: x@y.example")],
 )  # fmt: skip
 def test_subject_is_that_of_the_thread(subject: str | None, expected: str) -> None:
@@ -110,9 +140,11 @@ def test_subject_is_that_of_the_thread(subject: str | None, expected: str) -> No
     st.text(max_size=80),
     st.lists(st.text(max_size=80), max_size=3),
     st.text(max_size=200),
+    st.text(max_size=80),
 )
-def test_no_text_can_add_a_header(subject: str, parent: str, references: list[str], text: str) -> None:
+def test_no_text_can_add_a_header(subject: str, parent: str, references: list[str], text: str, name: str) -> None:
     mail = written(
+        letterhead=replace(PROACTIVE, sender_name=f"x\r\nBcc: evil@x.example\r\n{name}", signature=text),
         subject=f"x\r\nBcc: evil@x.example\r\n\r\n{subject}",
         in_reply_to=f"<b@ruiz.example>\r\nBcc: evil@x.example{parent}",
         references=tuple(f"<c@d.example>\nBcc: {each}" for each in references),
@@ -120,7 +152,8 @@ def test_no_text_can_add_a_header(subject: str, parent: str, references: list[st
     )
     assert {name.lower() for name in mail} <= {
         "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted",
-        "x-auto-response-suppress", "mime-version", "content-type",
+        "x-auto-response-suppress", "mime-version", "content-type", "reply-to", "list-unsubscribe",
+        "list-unsubscribe-post",
     }  # fmt: skip
     assert not mail.defects
 
@@ -132,7 +165,7 @@ def test_no_text_can_add_a_header(subject: str, parent: str, references: list[st
 )  # fmt: skip
 def test_address_we_cannot_write_to_is_permanent(address: str) -> None:
     with pytest.raises(Permanent, match="not an e-mail address") as refusal:
-        compose(outbound(recipient=address), NOW)
+        write_letter(outbound(recipient=address), ROUTES)
     assert refusal.value.code == "5.1.3"
 
 
@@ -166,3 +199,79 @@ def test_bad_smtp_url_names_the_fix_and_not_the_password(url: str) -> None:
         parse_smtp_url(url)
     assert "SMTP_URL" in str(problem.value)
     assert "secret" not in str(problem.value)
+
+
+# --- letterhead -------------------------------------------------------------------------------------------------
+
+
+def test_answer_is_signed_and_names_where_to_write_back() -> None:
+    mail = written(letterhead=SIGNED)
+    assert mail["From"] == "Lumen Idiomas <hola@lumen.example>"
+    assert mail["Reply-To"] == f"hola+{TOKEN}@lumen.example"
+    assert "List-Unsubscribe" not in mail
+    plain, html = bodies(mail)
+    assert plain.endswith("Lumen <escuela>\n\n-- \nLumen\nhttps://lumen.example\n")
+    assert '<p>-- <br>\nLumen<br>\n<a href="https://lumen.example">https://lumen.example</a></p>' in html
+
+
+def test_name_that_is_no_ascii_is_encoded() -> None:
+    assert b"From: =?utf-8?b?QcOnYcOt?= <hola@lumen.example>" in raw(letterhead=replace(SIGNED, sender_name="Açaí"))
+    mail = written(letterhead=replace(SIGNED, sender_name='Açaí, "Ltda."'))
+    (address,) = mail["From"].addresses
+    assert (address.display_name, address.addr_spec) == ('Açaí, "Ltda."', "hola@lumen.example")
+
+
+def test_mail_nobody_asked_for_offers_one_click_and_a_mail_to_leave() -> None:
+    sent = raw(letterhead=PROACTIVE, in_reply_to="<b@ruiz.example>")
+    url = f"https://agent.example/unsubscribe/{TOKEN[::-1]}"
+    mailto = f"<mailto:hola+{TOKEN[::-1]}@lumen.example?subject=unsubscribe>"
+    assert f"List-Unsubscribe: <{url}>,\r\n {mailto}\r\n".encode() in sent
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in sent
+    mail = message_from_bytes(sent, policy=policy.default)
+    assert mail["Auto-Submitted"] == "auto-generated", "it answers nothing, though it stands in a thread"
+    plain, html = bodies(mail)
+    assert plain.endswith(f"¿No quieres más correos de Lumen Idiomas? Puedes darte de baja aquí: {url}\n")
+    assert f'<a href="{url}">{url}</a></small></p>' in html
+
+
+@pytest.mark.parametrize(
+    ("routes", "headers", "reply_to", "words"),
+    [
+        (
+            MailRoutes(public_url="http://127.0.0.1:8000"),
+            {"List-Unsubscribe": f"<mailto:hola+{TOKEN[::-1]}@lumen.example?subject=unsubscribe>"},
+            f"hola+{TOKEN}@lumen.example",
+            "Responde BAJA.",
+        ),
+        (
+            MailRoutes(reply_to="plain"),
+            {"List-Unsubscribe": "<mailto:hola@lumen.example?subject=unsubscribe>"},
+            None,
+            "Responde BAJA.",
+        ),
+        (
+            MailRoutes(reply_to="in.lumen.example"),
+            {"List-Unsubscribe": f"<mailto:reply+{TOKEN[::-1]}@in.lumen.example?subject=unsubscribe>"},
+            f"reply+{TOKEN}@in.lumen.example",
+            "Responde BAJA.",
+        ),
+    ],
+    ids=["no https, no one-click", "no subaddressing", "a domain of ours"],
+)
+def test_ways_back_follow_the_settings(
+    routes: MailRoutes, headers: dict[str, str], reply_to: str | None, words: str
+) -> None:
+    mail = written(routes, letterhead=PROACTIVE)
+    assert {name: value for name, value in mail.items() if name.startswith("List-")} == headers
+    assert mail["Reply-To"] == reply_to
+    assert words in bodies(mail)[0]
+
+
+def test_mail_of_a_person_is_not_marked_as_automatic() -> None:
+    mail = written(letterhead=replace(SIGNED, is_automatic=False))
+    assert "Auto-Submitted" not in mail
+    assert "X-Auto-Response-Suppress" not in mail
+
+
+def test_first_touch_without_a_subject_is_named_after_who_writes() -> None:
+    assert written(subject=None, in_reply_to=None, letterhead=SIGNED)["Subject"] == "Lumen Idiomas"

@@ -1,6 +1,8 @@
 """Quote and signature stripping, on samples written from the documented formats of the clients."""
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,10 +16,23 @@ from tests.unit.mail_clients import MailSample, samples
 from tests.unit.mail_texts import PLAIN, Sample
 from tests.unit.mail_texts_html import HTML
 
+RARE = tomllib.loads((Path(__file__).parent / "data" / "rare_mails.toml").read_text(encoding="utf-8"))
+
 
 @pytest.mark.parametrize("sample", PLAIN.values(), ids=PLAIN.keys())
 def test_plain_mail_keeps_only_what_its_author_wrote(sample: Sample) -> None:
     assert split_reply(sample.text).reply == sample.reply
+
+
+@pytest.mark.parametrize("history", RARE["history"].values(), ids=RARE["history"].keys())
+def test_history_of_a_rarer_client_is_cut(history: str) -> None:
+    reply = "Hola, sí me interesa.\n¿Cuánto cuesta?"
+    assert split_reply(f"{reply}\n\n{history}").reply == reply
+
+
+@pytest.mark.parametrize("text", RARE["whole"].values(), ids=RARE["whole"].keys())
+def test_what_only_looks_like_history_stays(text: str) -> None:
+    assert split_reply(text).reply == text
 
 
 @pytest.mark.parametrize("sample", HTML.values(), ids=HTML.keys())

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.guardrails.segments import count_segments
-from agent.screen import FLOOD_MESSAGES, REPEATS, opt_out_evidence, screen
+from agent.message_details import Details
+from agent.screen import FLOOD_MESSAGES, REPEATS, is_opt_out, opt_out_evidence, screen
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.types import Channel, Message, Suppression, Turn
 from tests.factories import NOW, make_conversation, make_message, make_tenant, make_turn
@@ -271,3 +272,24 @@ def test_confirmation_falls_back_to_the_tenants_language() -> None:
     tenant = make_tenant(default_language="pt")
     assert opt_out_text(tenant, "fr") == opt_out_text(tenant, "pt")
     assert help_text(tenant, "fr") == tenant.help_text["pt"]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        pytest.param(make_message("no me escriban más"), True, id="words"),
+        pytest.param(make_message("gracias", subject="BAJA"), True, id="subject"),
+        pytest.param(make_message("BORRAR", details=Details(keyword="stop")), True, id="keyword"),
+        pytest.param(make_message("BORRAR", provider_handled_opt_out=True), True, id="handled_for_whatever_word"),
+        pytest.param(
+            make_message("INFO", details=Details(keyword="help"), provider_handled_opt_out=True), False, id="help"
+        ),
+        pytest.param(
+            make_message("STOP", details=Details(keyword="start"), provider_handled_opt_out=True), False, id="start"
+        ),
+        pytest.param(make_message("STOP", automatic=True), False, id="automatic"),
+        pytest.param(make_message("sí"), False, id="yes_to_whatever_was_asked"),
+    ],
+)
+def test_what_is_an_opt_out_whatever_was_said_before(message: Message, expected: bool) -> None:
+    assert is_opt_out(message) is expected

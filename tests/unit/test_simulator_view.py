@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.store.simulator import Thread, ThreadEscalation, ThreadMessage, ThreadTurn
+from agent.template_types import Proposal
 from agent.types import MessageId, Source, Suppression
 from channels.pages import build_templates
 from channels.simulator_page import REGIONS
@@ -85,6 +86,8 @@ def a_turn(**overrides: Any) -> ThreadTurn:
 
 def a_thread(*messages: ThreadMessage, **overrides: Any) -> Thread:
     thread = Thread(
+        channel="whatsapp",
+        last_inbound_at=None,
         turn_state="idle",
         owner="agent",
         is_overdue=False,
@@ -167,6 +170,20 @@ class TestEntries:
         days = [entry.label for entry in shown.entries if entry.kind == "day"]
         assert days == ["Sunday, 8 November 2026", "Yesterday", "Today"]
 
+    def test_escalation_tells_what_staff_are_proposed_to_send(self) -> None:
+        proposal = Proposal(kind="channel", reason="closed", text="Son 399,00 €.", channel="email")
+        escalation = ThreadEscalation(
+            id=UUID(int=9),
+            turn_id=TURN,
+            message_id=None,
+            reason="The reply window has closed",
+            state="open",
+            created_at=NOW,
+            proposal=proposal,
+        )
+        line = the_line(a_thread(a_message(1), escalations=(escalation,)))
+        assert line.text.endswith("The reply window has closed. Proposed to them: to write by email, “Son 399,00 €.”")
+
     def test_escalation_stands_between_the_message_and_the_notice(self) -> None:
         escalation = ThreadEscalation(
             id=UUID(int=9),
@@ -231,6 +248,24 @@ class TestState:
         (banner,) = view(a_thread(**overrides)).banners
         assert words in banner.text
 
+    @pytest.mark.parametrize(
+        ("ago", "text", "tone"),
+        [
+            (timedelta(hours=1), "Reply window closes in 22 h 55 min", "plain"),
+            (timedelta(hours=23), "Reply window closes in 55 min", "warn"),
+            (timedelta(hours=25), "Reply window closed: only an approved template may be sent", "bad"),
+        ],
+        ids=["open", "closing", "closed"],
+    )
+    def test_reply_window_is_counted_down(self, ago: timedelta, text: str, tone: str) -> None:
+        countdown = view(a_thread(last_inbound_at=NOW - ago)).countdown
+        assert countdown is not None
+        assert (countdown.text, countdown.tone) == (text, tone)
+        assert countdown.closes_at == f"{(NOW - ago + timedelta(hours=23, minutes=55)).astimezone(MADRID):%A %H:%M}"
+
+    def test_channel_without_a_reply_window_counts_nothing_down(self) -> None:
+        assert view(a_thread(channel="sms", last_inbound_at=NOW)).countdown is None
+
 
 class TestEngine:
     @pytest.mark.parametrize(
@@ -249,6 +284,21 @@ class TestEngine:
     def test_every_reply_says_who_wrote_it(self) -> None:
         assert the_bubble(a_thread(a_reply(1))).byline == "local engine — no model key set"
         assert the_bubble(a_thread(a_reply(1, author="staff"))).byline == "a person on the team"
+
+    def test_reply_shows_the_files_that_came_along(self) -> None:
+        assert the_bubble(a_thread(a_reply(1, files=("https://x.example/a.pdf",)))).files == (
+            "https://x.example/a.pdf",
+        )
+
+    @pytest.mark.parametrize(
+        ("segments", "carriage_microusd", "said"),
+        [(1, 8300, "1 SMS part, $0.0083"), (3, 24900, "3 SMS parts, $0.0249"), (2, None, "2 SMS parts")],
+    )
+    def test_reply_by_sms_says_its_parts_and_what_they_cost(
+        self, segments: int, carriage_microusd: int | None, said: str
+    ) -> None:
+        reply = a_reply(1, segments=segments, carriage_microusd=carriage_microusd)
+        assert the_bubble(a_thread(reply)).byline.endswith(f" · {said}")
 
 
 class TestThought:

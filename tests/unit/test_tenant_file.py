@@ -157,6 +157,18 @@ def test_days_are_expanded(days: str, weekdays: list[int]) -> None:
         pytest.param("channels.0.address", "910 555 012", "expected a phone number in E.164", id="phone"),
         pytest.param("channels.0.address", 34910555012, "expected text; put it in quotes", id="unquoted phone"),
         pytest.param("channels.0.provider", "email", "does not carry whatsapp", id="provider"),
+        pytest.param(
+            "catalogue.0.file", "http://school.example/a.pdf", "file: String should match", id="file in clear"
+        ),
+        pytest.param("catalogue.0.file", "https://evil.example/a.pdf", "a domain under `links`", id="file elsewhere"),
+        pytest.param("channels.0.segment_usd", "0.01", "only SMS is billed by parts", id="price of no SMS"),
+        pytest.param(
+            "channels.1",
+            {"channel": "sms", "address": "+34910555012", "provider": "twilio", "segment_usd": "1,5"},
+            "channels[1]: expected dollars such as",
+            id="price of an SMS",
+        ),
+        pytest.param("channels.0.messages_per_second", 0, "greater than 0", id="rate"),
         pytest.param("channels.0.channel", "fax", "channels[0].channel: Input should be", id="channel"),
         pytest.param(
             "channels.1",
@@ -323,6 +335,16 @@ def test_two_tenants_of_different_trades_and_countries_ship() -> None:
     assert {file.tenant.country for file in files} == {"ES", "MX"}
     addresses = [(account.channel, account.address) for file in files for account in file.channels]
     assert len(addresses) == len(set(addresses)) == 6
+
+
+def test_rate_and_price_of_a_number_are_read_and_written_back() -> None:
+    def add(data: dict[str, Any]) -> None:
+        number = {"channel": "sms", "address": "+34910555012", "provider": "twilio"}
+        data["channels"].append({**number, "messages_per_second": 10, "segment_usd": "0.0790"})
+
+    file = parse_tenant_file(full(add))
+    assert (file.channels[1].messages_per_second, file.channels[1].segment_microusd) == (10, 79000)
+    assert parse_tenant_file(dump_tenant_file(file)) == file
 
 
 def test_same_slug_is_the_same_tenant_everywhere() -> None:

@@ -112,11 +112,11 @@ CASES: dict[str, tuple[Params, dict[str, Any]]] = {
             MediaContentType0="image/png",
             MediaUrl1=MEDIA_URL,
         ),
-        {"text": "[image, file]"},
+        {"text": "[image, document]"},
     ),
     "vcard": (
         pairs(SMS, Body="", NumMedia="1", MediaUrl0=MEDIA_URL, MediaContentType0="text/x-vcard"),
-        {"text": "[contact card]"},
+        {"text": "[contacts]"},
     ),
     "media that is announced but not there": (
         pairs(WHATSAPP, Body="", NumMedia="1"),
