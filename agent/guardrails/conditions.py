@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import fold, words_of
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
@@ -24,7 +24,7 @@ from agent.types import CatalogueItem, Discount
 _WORDS = load_expressions("pricing_words")
 
 _CONCEPTS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
+    name: compiled_on_use(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("conditions.toml").read_text("utf-8")).items()
 }
 _LOOKUPS = {name: Lookup.of_alternatives(pattern.pattern) for name, pattern in _CONCEPTS.items()}

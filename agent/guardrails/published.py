@@ -11,6 +11,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
@@ -24,13 +25,13 @@ from agent.prices import valid_discounts
 from agent.types import CatalogueItem, Tenant
 
 _TOPICS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
-    (name, re.compile(rf"\b(?:{line})\b"))
+    (name, compiled_on_use(rf"\b(?:{line})\b"))
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("giveaways.toml").read_text("utf-8")).items()
     for line in lines.splitlines()
     if line
 )
 """By the name of what is given away, the ways to call it."""
-_TOPIC_LOOKUP = Lookup(needs_of(pattern.pattern) for _, pattern in _TOPICS)
+_TOPIC_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TOPICS))
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""

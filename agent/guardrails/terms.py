@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.mentions import MONTHS
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.required_words import Lookup, needs_of, starts_in
@@ -70,8 +71,8 @@ class _Things:
     """Things a term may be about, by the words that name them in any language."""
 
     def __init__(self, things: Mapping[str, Sequence[str]]) -> None:
-        self._patterns = [(name, re.compile(rf"\b(?:{'|'.join(words)})")) for name, words in things.items()]
-        self._lookup = Lookup(needs_of(pattern.pattern) for _, pattern in self._patterns)
+        self._patterns = [(name, compiled_on_use(rf"\b(?:{'|'.join(words)})")) for name, words in things.items()]
+        self._lookup = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
 
     def in_text(self, text: str) -> frozenset[str]:
         """Return the things that folded `text` names."""
