@@ -81,9 +81,8 @@ def _tells_of_a_life(text: str, folded: Folded, turn: Turn) -> Iterator[tuple[in
             denied = _SAYS["denied"].search(said, max(0, match.start() - 16), match.start())
             if not denied and not _SAYS["as_machine"].match(said, match.end()):
                 yield match.span()
-    yield from _folded_spans(
-        (match.span() for key in ("lived", "i_did") for match in _LIFE[key].finditer(text)), folded
-    )
+    past = ("lived", "i_did") if _LIFE["first_person"].search(text) else ()
+    yield from _folded_spans((match.span() for key in past for match in _LIFE[key].finditer(text)), folded)
     question = words_of(turn.text[:MAX_INBOUND_CHARS])
     asked_for_life = _LIFE["asks_life"].search(question) and _LIFE["affirms"].match(said)
     here = _LIFE["is_here"].match(said) if _LIFE["asks_person"].search(question) else None

@@ -148,13 +148,12 @@ def _sentence(
     hints = _hints(whole, language)
     plain_already = _spell_out(digits_for_words(_spell_out(whole), language)) == whole
     bare = [
-        clause
+        _bare(text, folded, piece, "" if plain_already else language, (number, hints))
         for piece in _pieces(folded.text, where, language)
-        if (clause := _bare(text, folded, piece, "" if plain_already else language)) is not None
     ]
     if asks:
         bare = _mark_question(bare)
-    marked = [_marked(clause._replace(sentence=number, hints=hints), language) for clause in bare]
+    marked = [_marked(clause, language) for clause in bare]
     if "hedge" in hints:
         marked = _mark_hedges(marked)
     yield from _mark_denials(marked, language) if "denial" in hints else marked
@@ -169,29 +168,28 @@ def _hints(sentence: str, language: str) -> frozenset[str]:
 
 
 def _pieces(text: str, where: tuple[int, int], language: str) -> Iterator[tuple[int, int]]:
-    start = where[0]
-    for cut in (_PT_CUT if language == "pt" else _CUT).finditer(text, *where):
-        yield from _bounded(start, cut.start())
-        start = cut.start() if cut.start() == cut.end() else cut.end()
-    yield from _bounded(start, where[1])
+    """Yield where the pieces of a sentence stand, without the space around them."""
+    start, end = where
+    cuts = [match.span() for match in (_PT_CUT if language == "pt" else _CUT).finditer(text, start, end)]
+    for stop, after in (*cuts, (end, end)):
+        for at in range(start, stop, MAX_CLAUSE):  # what looks around a number then looks at few characters
+            piece = text[at : min(at + MAX_CLAUSE, stop)]
+            bare = piece.strip()
+            if bare:
+                first = at + piece.index(bare)
+                yield first, first + len(bare)
+        start = after
 
 
-def _bounded(start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield a piece in parts of at most `MAX_CLAUSE` characters: what looks around a number then looks at few."""
-    return ((at, min(at + MAX_CLAUSE, stop)) for at in range(start, stop, MAX_CLAUSE))
-
-
-def _bare(text: str, folded: Folded, where: tuple[int, int], language: str) -> Clause | None:
-    """Return a piece of a sentence as an unmarked clause; none without words. No language: no number words in it."""
-    start, stop = where
-    piece = folded.text[start:stop]
-    start, stop = start + len(piece) - len(piece.lstrip()), stop - len(piece) + len(piece.rstrip())
-    if start >= stop:
-        return None
-    first, last = folded.span(start, stop)
-    piece = folded.text[start:stop]
+def _bare(
+    text: str, folded: Folded, where: tuple[int, int], language: str, sentence: tuple[int, frozenset[str]]
+) -> Clause:
+    """Return a piece of a sentence as an unmarked clause. No language: no number words in it."""
+    first, last = folded.span(*where)
+    piece = folded.text[slice(*where)]
     plain = _spell_out(digits_for_words(_spell_out(piece), language)) if language else piece
     found = list(_WORD.finditer(plain))
+    number, hints = sentence
     return Clause(
         start=first,
         end=last,
@@ -200,6 +198,8 @@ def _bare(text: str, folded: Folded, where: tuple[int, int], language: str) -> C
         plain=plain,
         words=tuple([match[0] for match in found]),
         word_starts=tuple([match.start() for match in found]),
+        sentence=number,
+        hints=hints,
     )
 
 

@@ -123,14 +123,17 @@ def find_concepts(words: Sequence[str], language: str) -> list[Found]:
     return [
         found
         for at, word in enumerate(words)
-        if _forms_for(word, language).every
-        for found in concepts_at(words, at, language)
+        if (forms := _forms_for(word, language)).every
+        for found in _found_at(words, at, forms)
     ]
 
 
 def concepts_at(words: Sequence[str], at: int, language: str) -> list[Found]:
     """Return the concepts that begin at word `at`."""
-    forms = _forms_for(words[at], language)
+    return _found_at(words, at, _forms_for(words[at], language))
+
+
+def _found_at(words: Sequence[str], at: int, forms: _Forms) -> list[Found]:
     second = words[at + 1] if at + 1 < len(words) else ""
     if second not in forms.seconds and not second.startswith(forms.stems):
         return [Found(at, 1, form.concept, form.is_loose) for form in forms.alone]

@@ -33,7 +33,7 @@ def _starts_of_word(word: str) -> tuple[str, str, str, str]:
 @lru_cache(maxsize=128)
 def starts_in(text: str) -> Starts:
     """Return how the words of a folded text with its punctuation begin. Several rules ask, so the last are kept."""
-    return starts_of(_NOT_A_WORD.sub(" ", text))
+    return frozenset(chain.from_iterable(map(_starts_of_word, _WORD.findall(text))))
 
 
 def required_starts(pattern: str) -> Starts | None:
@@ -66,7 +66,7 @@ def needs_of(pattern: str) -> Needs:
     return _needs([Part("group", branches=read_pattern(pattern))])
 
 
-_NOT_A_WORD = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class Lookup:
@@ -104,19 +104,21 @@ class Lookup:
 
     def places(self, starts: Starts) -> Sequence[int]:
         """Return the places of the patterns that a text whose words begin so may match, in order."""
-        found = set(self._always)
+        return sorted({*self._always, *self._possible(starts)})
+
+    def any(self, starts: Starts) -> bool:
+        """Say whether a text whose words begin so may match any of the patterns."""
+        return bool(self._always) or next(self._possible(starts), None) is not None
+
+    def _possible(self, starts: Starts) -> Iterator[int]:
+        """Yield the patterns of which a text has all they need, some several times."""
         for start in self._starts & starts:
             for place, rest in self._by_start[start]:
                 for need in rest:
                     if need.isdisjoint(starts):
                         break
                 else:
-                    found.add(place)
-        return sorted(found)
-
-    def any(self, starts: Starts) -> bool:
-        """Say whether a text whose words begin so may match any of the patterns."""
-        return bool(self.places(starts))
+                    yield place
 
 
 def _alternatives(branches: Sequence[Sequence[Part]]) -> Iterator[list[Part]]:

@@ -4,7 +4,6 @@ Spanish, Portuguese and English together. The words of a sentence stand one spac
 ends. Every pattern is bounded: reading takes linear time.
 """
 
-import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ Span = tuple[int, int]
 
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\W]|$)|\n+")
 _CLAUSE_END = re.compile(
-    r"[;()\"“”«»]|(?<!\d)[,:]|[,:](?!\d)|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
+    r"[;()\"“”«»]|[,:](?:(?<!\d.)|(?!\d))|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
     r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto)\b)"
     r"|\b(?=(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si)\b)",
 )
@@ -171,14 +170,14 @@ def is_conditional(sentence: Sentence, match: re.Match[str]) -> bool:
 
 def _clauses(text: str, start: int, stop: int) -> list[Span]:
     """Return the offsets of the clauses of one sentence."""
-    cuts = [(start, start), *(m.span() for m in _CLAUSE_END.finditer(text, start, stop)), (stop, stop)]
-    return [_stripped(text, one[1], other[0]) for one, other in itertools.pairwise(cuts)]
-
-
-def _stripped(text: str, start: int, end: int) -> Span:
-    """Return the offsets without the space around the piece."""
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), max(start, start + len(piece.rstrip()))
+    found: list[Span] = []
+    for end, after in (*[match.span() for match in _CLAUSE_END.finditer(text, start, stop)], (stop, stop)):
+        piece = text[start:end]
+        bare = piece.strip()
+        first = start + piece.index(bare)
+        found.append((first, first + len(bare)))
+        start = after
+    return found
 
 
 def _words(clause: str, *, draws_out: bool) -> str:
