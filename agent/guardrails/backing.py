@@ -208,7 +208,7 @@ def _statement(name: str, language: str, text: str, *, is_part: bool) -> Stateme
         days=days_of(folded),
         numbers=frozenset(re.findall(r"\d+", words)),
         anchors=anchors_of(words),
-        parts=parts_of(words),
+        parts=frozenset().union(*(parts_of(each.words) for each in sentences if not _denies_guarantee(each))),
         extras=_extras_of(words),
         stems=_stems(words),
         told_of=tuple((spans_of(each.text, language), parts_of(each.words)) for each in sentences),
@@ -235,7 +235,19 @@ def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str],
                 continue
             (denied if is_denied(sentence, match) else said).add(topic)
     denied -= said
+    if "guarantee" in granted and any(_grants_by_term(sentence) for sentence in sentences):
+        denied -= {"guarantee"}  # "Implants: 5 years. Whitening has no guarantee."
     return frozenset((granted | said) - denied), frozenset(denied)
+
+
+def _denies_guarantee(sentence: Sentence) -> bool:
+    found = _WORDS["about"].find(sentence.words, sentence.starts)
+    return any(topic == "guarantee" and is_denied(sentence, match) for topic, match in found)
+
+
+def _grants_by_term(sentence: Sentence) -> bool:
+    """Say whether a sentence of a guarantee gives one for some time: "Implants: 5 years"."""
+    return bool(re.search(r"\d", sentence.words)) and not _denies_guarantee(sentence)
 
 
 def _extras_of(words: str) -> frozenset[str]:

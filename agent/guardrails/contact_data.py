@@ -122,7 +122,7 @@ def _is_phone(match: re.Match[str], digits: str) -> bool:
     if _ABOUT_ORDERS.search(before):
         return bool(about - _NUMBER_OF)
     if _MONEY_AFTER.match(match.string, match.end()):
-        return bool(about)
+        return bool(about) and not _THOUSANDS.match(number)
     told = bool(about) or _THREE_BY_THREE.match(number) is not None
     if _THOUSANDS.match(number):
         return told

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from agent.guardrails.grounding_facts import Facts, sound
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
@@ -80,6 +81,9 @@ def judge_code(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     (code,) = statement.mention.value if isinstance(statement.mention.value, tuple) else ("",)
     if code in facts.compact:
         return "supported"
+    name = code.rstrip("0123456789")
+    if name in facts.words and Decimal(code[len(name) :] or 0) in facts.prices:
+        return "undecided"  # "the CIPLE 245"
     echoed = any(m.value == statement.mention.value for m in talk.inbound.of("code"))
     return "undecided" if echoed and not statement.sentence.serves else "unsupported"
 

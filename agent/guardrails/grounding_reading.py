@@ -121,6 +121,7 @@ def _begins(clauses: Sequence[Clause], at: int) -> bool:
 
 _NO_TOPICS = ("units:", "places:")
 _TOO_COMMON = LISTS["too_common"]
+_LINKS = LISTS["links"] | LISTS["stops"]
 
 
 def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) -> list[tuple[int, str]]:
@@ -145,18 +146,29 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
 
 @lru_cache(maxsize=64)
 def _item_words(items: ItemNames) -> tuple[Mapping[str, str], frozenset[str]]:
-    """Return what only one item's names have: beginnings of words, numbers with the word behind; and all words."""
-    owners: dict[str, set[str]] = {}
+    """Return what only one item's names have: beginnings of words, numbers with the word behind; and all words.
+
+    A word such as "plus" or "for" is only taken where an item has no other of its own.
+    """
+    telling: dict[str, set[str]] = {}
+    links: dict[str, set[str]] = {}
     exact: set[str] = set()
     for sku, names in items:
         for name in names:
             words = re.findall(r"[a-z]+\d*|\d+", fold(name))
             exact.update(words)
-            keys = [family(w) for w in words if len(w) > 2 and w not in _TOO_COMMON and not _is_unit(w)]
-            keys += [f"{one} {other}" for one, other in itertools.pairwise(words) if one.isdigit()]
-            for key in keys:
-                owners.setdefault(key, set()).add(sku)
-    return {key: f"item:{min(skus)}" for key, skus in owners.items() if len(skus) == 1}, frozenset(exact)
+            for word in words:
+                if len(word) > 2 and word not in _TOO_COMMON and not _is_unit(word):
+                    (links if word in _LINKS else telling).setdefault(family(word), set()).add(sku)
+            for one, other in itertools.pairwise(words):
+                if one.isdigit():
+                    telling.setdefault(f"{one} {other}", set()).add(sku)
+    known = _of_one(telling)
+    return known | {word: sku for word, sku in _of_one(links).items() if sku not in known.values()}, frozenset(exact)
+
+
+def _of_one(owners: Mapping[str, set[str]]) -> dict[str, str]:
+    return {key: f"item:{min(skus)}" for key, skus in owners.items() if len(skus) == 1}
 
 
 def _is_unit(word: str) -> bool:

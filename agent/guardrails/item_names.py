@@ -74,7 +74,7 @@ class Names:
     def _has(self, word: str) -> bool:
         if word in self.words:
             return _is_kept(word)
-        if word in _ALL_COMMON or not _is_kept(word) or stem(word) not in self.telling | self.helping:
+        if word in _NEVER or not _is_kept(word) or stem(word) not in self.telling | self.helping:
             return False
         return not (len(word) > _STEM and _VERB.search(word))
 
@@ -144,7 +144,8 @@ def stem(word: str) -> str:
     return word[:_STEM]
 
 
-_ALL_COMMON = WORDS["unit_nouns"] | WORDS["common_in_names"]
+_NEVER = WORDS["unit_nouns"] | WORDS["common_in_names"] | WORDS["no_names"]
+"""They name nothing but where they stand so in a name."""
 _ORDINALS = frozenset(stem(word) for word in WORDS["ordinals"])
 
 

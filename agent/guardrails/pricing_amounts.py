@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from agent.folding import fold
 from agent.guardrails.conditions import condition_of, is_regardless
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.implied import Implied
+from agent.guardrails.implied import UNITS, Implied
 from agent.guardrails.item_names import is_in_name
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
@@ -83,10 +83,19 @@ def _implied(
     money = reading.money(expression)
     return [
         each
-        for item in about.items
+        for item in [*about.items, *_sold_so(about, expression, reading)]
         for each in reading.implied(item)
         if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
     ]
+
+
+def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> list[int]:
+    """Return the items sold by the unit said, if none that is spoken of is and its sentence names none: "the plan"."""
+    if (about.explicit and not about.aside) or expression.unit not in {"month", "session"}:
+        return []
+    catalogue = reading.tenant.catalogue
+    sold = [n for n, each in enumerate(catalogue) if any(expression.unit in UNITS[p.unit] for p in each.prices)]
+    return [] if set(sold) & set(about.items) else sold
 
 
 def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpression | None, reading: Reading) -> bool:
@@ -122,7 +131,7 @@ def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         return False
     if expression.unit in each.units or _is_published_unit(expression, reading):
         return True
-    return expression.unit == "other" and any(
+    return expression.unit in {"other", "year"} and any(
         is_in_name(reading.tenant.catalogue, each.item, word) for word in expression.unit_words.split() if len(word) > 2
     )
 
@@ -179,11 +188,20 @@ def _describes(item: int, number: int, reading: Reading) -> bool:
 def _is_published_amount(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a published text states the amount, and not clearly of another thing."""
     if expression.unit not in {"", "once", "other"}:
-        return False
+        return _is_published_so(expression, reading)
     if not is_published(expression, reading):
         return not expression.currencies and expression.value in reading.published.numbers and expression.unit == ""
     return expression.hedge != "about" or any(
         each.hedge == "about" and each.value == expression.value for each in reading.published.of_kind("amount")
+    )
+
+
+def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a published text states the amount by the same unit: "250.000 pesos por cita"."""
+    return any(
+        each.unit == expression.unit and set(each.values) & set(expression.values)
+        for each in reading.published.of_kind("amount")
+        if not each.currencies or not expression.currencies or each.currencies & expression.currencies
     )
 
 

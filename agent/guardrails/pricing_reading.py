@@ -44,6 +44,8 @@ class Bound:
     """Whether its own sentence names them."""
     named: bool
     """Whether anything names them; otherwise they are all there are."""
+    aside: bool = False
+    """Whether its own sentence names them in passing only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +131,7 @@ class Reading:
             return Bound(items=tuple(sorted(own)), explicit=True, named=True)
         earlier = _in_last_sentence(expression, self.mentions) | self.asked_items or self.context_items
         if earlier or own:
-            return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True)
+            return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True, aside=aside)
         return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
 
 

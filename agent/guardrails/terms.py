@@ -36,7 +36,7 @@ _ANY_UNIT = "|".join(f"(?P<{name}>{words})" for name, words in _UNITS.items())
 _OPEN_DAYS = r"habil(?:es)?|uteis|util|laborables?|working|business"
 _TERM = re.compile(
     rf"(?<![\w.,])(?P<low>{_NUMBER}|una?|uma?|an?|one)(?:(?: ?- ?| (?:a|to|ate|y|e|and|o|ou|or) )(?P<high>{_NUMBER}))?"
-    rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|{_OPEN_DAYS}) )?(?:{_ANY_UNIT})(?!\w)"
+    rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|(?P<working>{_OPEN_DAYS})) )?(?:{_ANY_UNIT})(?!\w)"
     rf"(?P<open> (?:{_OPEN_DAYS}))?"
 )
 _YEAR_NUMBER = re.compile(r"\b(?:ano|year) (\d{1,2})\b")
@@ -120,7 +120,7 @@ def _terms(match: re.Match[str]) -> Iterator[Term]:
     for number in (match["low"], match["high"]):
         if number and not (number in _ARTICLES and unit == "percent"):
             yield _normal(unit, "1" if number in _ARTICLES else _plain(number))
-    if match["open"]:  # working days: five make a week
+    if match["open"] or match["working"]:  # working days: five make a week
         for number in (match["low"], match["high"]):
             if number and number.isdigit() and int(number) % 5 == 0:
                 yield "day", str(int(number) // 5 * 7)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from agent.guardrails.currencies import PRICED
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.word_lists import load_words
 
@@ -51,12 +52,17 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
 _AFTER = {cue: re.compile(words) for cue, words in _CUE_WORDS.items()}
 _ANY_AFTER = re.compile("|".join(_CUE_WORDS.values()))
 _CLAUSE = re.compile(r"[^\d.;!?()\n□]{0,34}(?:\d{1,2} (?:semanas|weeks)\b)?")
+_NOT_PAID = "".join(
+    rf"(?<!{words} )"
+    for words in ("con el pago", "con pago", "com pagamento", "com o pagamento", "con el plan", "com o plano", "with")
+)
+"""Behind one of these, "annual" says how one pays; the amount may well be that of a month."""
 _BEFORE = re.compile(
     r"\b(?P<month>al mes|por mes|mensual(?:mente)?|mensualidad|cuota mensual|mensalidade|monthly|per month|a month"
     r"|cada mes)"
     r"[^\d.;!?,□]{0,20}$"
-    r"|\b(?P<year>al ano|por ano|cada ano|anual(?:mente)?|anualidade?|per year|a year|yearly"
-    r"|annual(?:ly)?)[^\d.;!?,□]{0,20}$"
+    rf"|\b(?P<year>al ano|por ano|cada ano|{_NOT_PAID}(?:anual(?:mente)?|anualidade?|yearly|annual(?:ly)?)"
+    r"(?! (?:pre|bill))|per year|a year)[^\d.;!?,□]{0,20}$"
     r"|\b(?P<session>por (?:clase|aula|sesion|sessao|cita|visita)|per (?:class|lesson|session|visit)|cada (?:clase"
     r"|aula))[^\d.;!?,□]{0,20}$"
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
@@ -121,7 +127,8 @@ _COVERS = _WORDS["covers"]
 _PEOPLE = re.compile(
     r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
-    r"| os| as)? ?)(?P<count>\d{1,2})\b(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
+    rf"| os| as)? ?)(?P<count>\d{{1,2}})\b(?!{PRICED})"
+    r"(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
     r"|parcel|instal|pagos"
     r"|payments|kwp?\b|kw\b|l\b|litros?|lit(?:er|re)s?|m2?\b|cm\b|gb\b|hp\b|plazas|placas|paineles|paineis|paneles))"
 )
