@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 from agent.folding import words_of
 from agent.guardrails.folded import fold_text
+from agent.guardrails.mentions import find_mentions
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import starts_of
 from agent.guardrails.sentences import Sentence, is_denied, read_sentences
 from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
-from agent.types import Tenant
+from agent.types import CatalogueItem, Tenant
 
 _WORDS = load_patterns("promises_words")
 _OF_ID = {
@@ -60,6 +61,10 @@ _TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|expe
 _SENTENCE = re.compile(r"[^.]+(?:\.(?=\S)[^.]*)*\.?")
 """A policy's sentences may hold of different things: each is read by itself, too."""
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
+_DECLINES = re.compile(
+    r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
+    r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
+)
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 _CONTENT = re.compile(
     r"\b(?!(?:semana|meses|month|minut|horas|hours|years|precio|sobre|desde|hasta|about|after|before|depois|antes"
@@ -105,6 +110,7 @@ class Backing:
 
     statements: tuple[Statement, ...]
     words: str
+    catalogue: tuple[CatalogueItem, ...]
 
     def repeats(self, words: str) -> bool:
         """Whether a sentence stands word for word in what is published."""
@@ -121,7 +127,7 @@ class Backing:
 
     def backs(self, topic: str, said: Sentence, match: re.Match[str], whole: str, language: str) -> bool:
         """Whether the promise on `topic` that `match` found in a sentence follows from what is published."""
-        claim = self._without_asides(_Said.read(said, match, whole, language), topic)
+        claim = self._without_asides(_Said.read(said, match, whole, language, self.catalogue), topic)
         topics = _COVERED_BY.get(topic, frozenset()) | {topic}
         on_topic = [s for s in self.statements if topics & s.topics or topic in s.denies]
         if topic == "deadline":
@@ -166,9 +172,17 @@ class _Said:
     extras: frozenset[str]
     whole: str
     """The whole reply: its other sentences may tell the condition."""
+    catalogue: tuple[CatalogueItem, ...]
 
     @classmethod
-    def read(cls, sentence: Sentence, match: re.Match[str], whole: str, language: str) -> "_Said":
+    def read(
+        cls,
+        sentence: Sentence,
+        match: re.Match[str],
+        whole: str,
+        language: str,
+        catalogue: tuple[CatalogueItem, ...],
+    ) -> "_Said":
         return cls(
             sentence=sentence,
             match=match,
@@ -178,6 +192,7 @@ class _Said:
             parts=parts_of(sentence.words),
             extras=_extras_of(sentence.words),
             whole=whole,
+            catalogue=catalogue,
         )
 
 
@@ -191,12 +206,16 @@ def backing_of(tenant: Tenant) -> Backing:
     texts = (*passages, *(("", code, text) for texts in items for code, text in texts.items()))
     sentences = [sentence.words for _, _, text in texts for sentence in read_sentences(text)]
     parts = [("", code, part) for _, code, text in texts if len(found := _SENTENCE.findall(text)) > 1 for part in found]
-    statements = [_statement(*each, is_part=False) for each in texts]
-    statements += [_statement(*each, is_part=True) for each in parts]
-    return Backing(tuple(statements), f"|{'|'.join(sentences)}|")
+    catalogue = tuple(tenant.catalogue)
+    statements = [_statement(*each, catalogue, is_part=False) for each in texts]
+    statements += [_statement(*each, catalogue, is_part=True) for each in parts]
+    statements += [_validity(item) for item in tenant.catalogue]
+    return Backing(tuple(statements), f"|{'|'.join(sentences)}|", catalogue)
 
 
-def _statement(name: str, language: str, text: str, *, is_part: bool) -> Statement:
+def _statement(
+    name: str, language: str, text: str, catalogue: tuple[CatalogueItem, ...], *, is_part: bool
+) -> Statement:
     sentences = read_sentences(text)
     folded = fold_text(text).text
     words = " , ".join(sentence.words for sentence in sentences)
@@ -208,10 +227,12 @@ def _statement(name: str, language: str, text: str, *, is_part: bool) -> Stateme
         days=days_of(folded),
         numbers=frozenset(re.findall(r"\d+", words)),
         anchors=anchors_of(words),
-        parts=frozenset().union(*(parts_of(each.words) for each in sentences if not _denies_guarantee(each))),
+        parts=frozenset().union(
+            *(_subjects(each.text, catalogue) for each in sentences if not _denies_guarantee(each))
+        ),
         extras=_extras_of(words),
         stems=_stems(words),
-        told_of=tuple((spans_of(each.text, language), parts_of(each.words)) for each in sentences),
+        told_of=tuple((spans_of(each.text, language), _subjects(each.text, catalogue)) for each in sentences),
         conditional=bool(_IF.search(words)),
         language=language,
         counts_back=bool(_BEFORE.search(words)),
@@ -220,6 +241,14 @@ def _statement(name: str, language: str, text: str, *, is_part: bool) -> Stateme
         trial=bool(_TRIAL.search(words)),
         is_part=is_part,
     )
+
+
+def _validity(item: CatalogueItem) -> Statement:
+    """Return the days between which the prices and discounts of an item hold, as if a text had stated them."""
+    ends = [day for price in item.prices for day in (price.valid_from, price.valid_to) if day]
+    ends += [discount.valid_to for discount in item.discounts if discount.valid_to]
+    days = frozenset(("date", f"{day.month}-{day.day}") for day in ends)
+    return replace(_statement("", "", "", (), is_part=False), days=days)
 
 
 def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str], frozenset[str]]:
@@ -250,6 +279,15 @@ def _grants_by_term(sentence: Sentence) -> bool:
     return bool(re.search(r"\d", sentence.words)) and not _denies_guarantee(sentence)
 
 
+_ITEM = "item "
+
+
+def _subjects(text: str, catalogue: tuple[CatalogueItem, ...]) -> frozenset[str]:
+    """Return what a folded text tells terms of: parts, and items by their place in the catalogue."""
+    items = (place for mention in find_mentions(catalogue, text) if not mention.weak for place in mention.items)
+    return parts_of(text) | {f"{_ITEM}{place}" for place in items}
+
+
 def _extras_of(words: str) -> frozenset[str]:
     """Return what makes a promise in `words` larger: `anytime`, `lifetime`, `full` …"""
     return frozenset(name for name, _ in _WORDS["widens"].find(words, starts_of(words)))
@@ -265,7 +303,7 @@ def _stems(words: str) -> frozenset[str]:
 def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
     """Say whether every time in the sentence is a published one; a sentence without any sets no deadline."""
     spans = frozenset(term for term in said.spans if term[0] in _TIMES)
-    days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days
+    days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days - _declined_days(said.sentence)
     if said.sentence.asks or not (spans or days):
         return True
     acts = anchors_of(said.sentence.words) & {"installation", "delivery"}
@@ -274,6 +312,12 @@ def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
         for statement in statements
         if not statement.topics & {"refund", "guarantee", "cancellation", "reservation"}
     )
+
+
+def _declined_days(sentence: Sentence) -> frozenset[Term]:
+    """Return the days that a sentence refuses to name for certain: "so I can't promise Friday"."""
+    pieces = (piece for piece in _PIECE_END.split(sentence.text) if _DECLINES.search(piece))
+    return frozenset(day for piece in pieces for day in days_of(piece))
 
 
 def _gives_guarantee(statement: Statement, said: _Said) -> bool:
@@ -300,7 +344,7 @@ def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
     waiting: frozenset[str] = frozenset()
     told = True
     for piece in _PIECE_END.split(said.sentence.text):
-        parts, spans = parts_of(piece), spans_of(piece, said.language) & said.spans
+        parts, spans = _subjects(piece, said.catalogue), spans_of(piece, said.language) & said.spans
         waiting = parts if told and parts else waiting | parts
         told = bool(spans)
         for span in spans:
@@ -312,9 +356,19 @@ def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
     if not parts or not statement.parts:
         return "everything" not in parts
     known = parts & statement.parts
+    if known != parts and not _are_named(parts, statement):
+        known = frozenset(part for part in known if not part.startswith(_ITEM))
+        parts = frozenset(part for part in parts if not part.startswith(_ITEM))
+        if not parts:
+            return True  # it tells no items apart
     if not known or "everything" in parts - statement.parts:
         return False
     return all(any(span in spans and part in names for spans, names in statement.told_of) for part in known)
+
+
+def _are_named(parts: frozenset[str], statement: Statement) -> bool:
+    """Say whether any of the items among parts stands in a statement, or it tells of other items."""
+    return any(part.startswith(_ITEM) for part in parts) and any(part.startswith(_ITEM) for part in statement.parts)
 
 
 def _says_the_same(statement: Statement, said: _Said) -> bool:

@@ -26,7 +26,8 @@ LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "an unresolved reference or placeholder",
         ("{", "}", "[[", "<<", "%", "____", "XXX", "xxx", "TBD", "FIXME", "TODO", "orem ", "OREM "),
         re.compile(
-            r"(?=[{}\[<%$#_XxTFLl])(?:(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
+            r"(?=[{}\[<%$#_XxTFLl])(?:(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b"
+            r"|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
             r"|\b(?:XXX+|xxx+)\b|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b|(?i:\blorem ipsum\b))"
         ),
     ),

@@ -93,14 +93,21 @@ def _close(one: Decimal, other: Decimal) -> bool:
 def _said_by_prospect(statement: Statement, comparable: Sequence[Mention], talk: Conversation) -> bool:
     """Say whether the number is the prospect's own and nothing published about the subject says otherwise."""
     mention = statement.mention
-    said = any(
-        m.value == mention.value and (m.unit.startswith("word:") or dimension(m.unit) in {"", dimension(mention.unit)})
-        for m in talk.asked
-    )
+    said = any(m.value == mention.value and _may_be_same(m.unit, mention.unit) for m in talk.asked)
     if not said or not statement.sentence.is_yes:
         return said
     told = any(m.value != mention.value and dimension(m.unit) == dimension(mention.unit) for m in talk.told)
     return told or not any(f.topics & mention.topics for f in comparable)  # "up to 50 miles, so 30 is fine"
+
+
+_EXTENT = frozenset({"length", "area"})
+"""People ask for a room "of 40 metres" and mean square ones."""
+
+
+def _may_be_same(asked: str, told: str) -> bool:
+    """Say whether a number asked with one unit may be meant with the other."""
+    kinds = {dimension(asked), dimension(told)}
+    return asked.startswith("word:") or len(kinds - {""}) < 2 or kinds <= _EXTENT
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------

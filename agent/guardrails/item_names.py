@@ -17,7 +17,9 @@ _STEM = 6
 MAX_WORDS = 20_000
 """So many words are remembered as part of a name, or as none."""
 _MEASURE = re.compile(r"kwp?|kwh|kms?|kg|l|h|m2?|w|hp|gb")
-_VERB = re.compile(r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste)$")
+_VERB = re.compile(
+    r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste|[aiu]d[oa]|crit[oa]|ered|ated)$"
+)
 """How forms of a verb end that has its stem in common with a name: "te inscribes", beside "Inscripción"."""
 
 

@@ -21,6 +21,9 @@ from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, unit_class
 
 _WORDS = load_expressions("pricing_words")
 
+_EACH = re.compile(r"\b(?:cada|each|every|per|adicional|additional|further|extra|suplementari[oa])\b")
+_BY_THE_PIECE = frozenset({"other", "session"})
+
 NOT_FOLLOWING = "This amount does not follow from the catalogue; use a price reference."
 ROUNDED = "A price is stated exactly, never about."
 NOT_THE_LEAST = "There is a lower price than this 'from'."
@@ -91,7 +94,7 @@ def _implied(
 
 def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> list[int]:
     """Return the items sold by the unit said, if none that is spoken of is and its sentence names none: "the plan"."""
-    if (about.explicit and not about.aside) or expression.unit not in {"month", "session"}:
+    if (about.explicit and not about.aside) or expression.unit not in {"month", "session", "course"}:
         return []
     catalogue = reading.tenant.catalogue
     sold = [n for n, each in enumerate(catalogue) if any(expression.unit in UNITS[p.unit] for p in each.prices)]
@@ -103,7 +106,7 @@ def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpressi
     if not _fits_unit(each, expression, reading):
         return False
     if instalments and instalments.value > 1:
-        multiplies = instalments.deal == "times" and each.role in {"price", "discounted"}
+        multiplies = each.role in {"price", "discounted"} and (instalments.deal == "times" or "month" in each.units)
         more = bool(_ONE_MORE.match(reading.plain.text, expression.end))
         return multiplies or each.parts == instalments.value + more
     if each.role in {"saving", "discounted"} and is_regardless(expression.sentence):
@@ -189,6 +192,8 @@ def _is_published_amount(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a published text states the amount, and not clearly of another thing."""
     if expression.unit not in {"", "once", "other"}:
         return _is_published_so(expression, reading)
+    if not expression.hedge and _is_multiple_of_published(expression, reading):
+        return True
     if not is_published(expression, reading):
         return not expression.currencies and expression.value in reading.published.numbers and expression.unit == ""
     return expression.hedge != "about" or any(
@@ -202,6 +207,19 @@ def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:
         each.unit == expression.unit and set(each.values) & set(expression.values)
         for each in reading.published.of_kind("amount")
         if not each.currencies or not expression.currencies or each.currencies & expression.currencies
+    )
+
+
+def _is_multiple_of_published(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount is so many times one that a text states by the piece: "each further metre costs 18 €"."""
+    several = [count for count in reading.counts if count > 1]
+    return any(
+        value * count in expression.values
+        for each in reading.published.of_kind("amount")
+        if (each.unit in _BY_THE_PIECE or _EACH.search(each.before[-60:]))
+        and (not each.currencies or not expression.currencies or each.currencies & expression.currencies)
+        for value in each.values
+        for count in several
     )
 
 

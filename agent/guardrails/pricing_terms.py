@@ -17,6 +17,7 @@ from agent.prices import valid_discounts
 _WORDS = load_expressions("pricing_words")
 
 _WINDOW = 45
+_NEAR = 12
 _LOWERS = _WORDS["lowers"]
 _DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
@@ -185,6 +186,8 @@ def _are_instalments_explained(expression: MoneyExpression, about: Bound, readin
         return True
     if expression.deal == "times" and _multiplies_price(expression, about, reading):
         return True
+    if not claims_free and _are_months(expression, about, reading):
+        return True
     published = [
         e for e in reading.published.of_kind("instalments") if bool(_INTEREST_FREE.search(e.sentence)) >= claims_free
     ]
@@ -200,6 +203,22 @@ def _multiplies_price(expression: MoneyExpression, about: Bound, reading: Readin
     money = reading.money(following)
     return any(
         (each.amount_minor, each.currency) in money and each.role in {"price", "discounted"}
+        for item in about.items
+        for each in reading.implied(item)
+    )
+
+
+def _are_months(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether "12 cuotas de 22 €" are no parts of a price, but twelve times one that is paid every month."""
+    following = next((each for each in reading.amounts if each.start >= expression.end), None)
+    if following is None or following.start - expression.end > _NEAR:
+        return False
+    money = reading.money(following)
+    return any(
+        (each.amount_minor, each.currency) in money
+        and each.role == "price"
+        and each.quantity == 1
+        and "month" in each.units
         for item in about.items
         for each in reading.implied(item)
     )

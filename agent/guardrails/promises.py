@@ -48,6 +48,13 @@ _SPECIFIC = frozenset({"refund", "reservation", "price_lock", "replacement", "re
 _WORD_GIVEN = frozenset({"guarantee", "certainty"})
 
 _EXPLAINS = re.compile(r"\d|\b(?:no|nao|not|never|pero|but|mas|if|si|se|solo|only|sin|sem|without)\b")
+_NOT_BOUGHT = re.compile(
+    r"\b(?:si|se|if|unless|until|hasta que|ate que|ate)\b(?: (?:you|tu|usted|vos|voce|vc|al final|luego|depois"
+    r"|despues))*(?: (?:no|nao|ifnot|do not|don t|decide not to))? (?:te |se |os |le |la |lo |o |a )?(?:elig|elij|escolh"
+    r"|choos|pick|contrat|suscrib|assin|subscrib|sign|continu|sig[ua]|compr|buy|decid|avanz|avanc|activ|ativ)\w*"
+    r".{0,60}\b(?:no|nao|not|nothing|never|nunca)\b.{0,30}\b(?:cobr|charg|pag|pay|cost|cust)"
+)
+"""Nothing is paid for what one does not buy: that gives nothing back."""
 _NOT_A_SUBJECT = re.compile(
     r"\b(?:garanti|garant|promet|promis|guarant|habl|fal|asesor|consej|advi|aconsel|sobre|about|para|otr|outr|other|dar"
     r"|giv|anunci|announc|compar|with|entre|hacer|fazer|make|making)\w*"
@@ -124,6 +131,8 @@ def _claims(sentence: Sentence) -> Iterator[tuple[str, Match[str]]]:
         if topic in _WORD_GIVEN and specific:
             continue
         if topic == "certainty" and _is_harmless(sentence, match):
+            continue
+        if topic == "refund" and _NOT_BOUGHT.search(sentence.words):
             continue
         if not (is_denied(sentence, match) or is_hedged(sentence, match) or _is_open(topic, sentence, match)):
             specific = specific or topic in _SPECIFIC

@@ -36,8 +36,8 @@ _ANY_UNIT = "|".join(f"(?P<{name}>{words})" for name, words in _UNITS.items())
 _OPEN_DAYS = r"habil(?:es)?|uteis|util|laborables?|working|business"
 _TERM = re.compile(
     rf"(?<![\w.,])(?P<low>{_NUMBER}|una?|uma?|an?|one)(?:(?: ?- ?| (?:a|to|ate|y|e|and|o|ou|or) )(?P<high>{_NUMBER}))?"
-    rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|(?P<working>{_OPEN_DAYS})) )?(?:{_ANY_UNIT})(?!\w)"
-    rf"(?P<open> (?:{_OPEN_DAYS}))?"
+    rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|(?P<working>{_OPEN_DAYS})) )?"
+    rf"(?:{_ANY_UNIT})(?!\w)(?P<open> (?:{_OPEN_DAYS}))?"
 )
 _YEAR_NUMBER = re.compile(r"\b(?:ano|year) (\d{1,2})\b")
 _HALF = re.compile(r"\b(?:la mitad|metade|half)\b")

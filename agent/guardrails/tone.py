@@ -11,6 +11,7 @@ from re import Match
 
 from agent.folding import words_of
 from agent.guardrails.backing import backing_of
+from agent.guardrails.grounding_words import LISTS
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.publications import publications_of
 from agent.guardrails.sentences import Sentence, Span, is_denied, read_sentences
@@ -93,7 +94,7 @@ def _ill_of_named(text: str, sentences: Sequence[Sentence], turn: Turn, tenant: 
 
 def _names_in(asked: str, text: str) -> frozenset[str]:
     """Return the words of what the prospect wrote that the reply writes with a capital letter."""
-    capital = frozenset(words_of(" ".join(_CAPITAL.findall(text))).split())
+    capital = frozenset(words_of(" ".join(_CAPITAL.findall(text))).split()) - LISTS["stops"] - LISTS["links"]
     return capital & frozenset(word for word in words_of(asked).split() if len(word) > 3)
 
 

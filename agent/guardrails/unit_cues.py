@@ -68,6 +68,10 @@ _BEFORE = re.compile(
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
 )
+_DENIED = re.compile(
+    r"\b(?:no|nao|not|isn't|aren't|nunca|never)(?: (?:es|e|son|sao|hay|ha|se|is|are|un|una|um|uma|a|an|the|any))*\b ?$"
+)
+"""In front of a unit: "it isn't a monthly fee"."""
 _WORD = re.compile(r"[a-z]+")
 _BEFORE_WORDS = frozenset(
     [
@@ -166,7 +170,7 @@ def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int
     if _BEFORE_WORDS.isdisjoint(_WORD.findall(plain, least, start)):
         return "", end, ""
     before = _BEFORE.search(plain, least, start)
-    if before and before.lastgroup:
+    if before and before.lastgroup and not _DENIED.search(plain, least, before.start()):
         return _CUES[before.lastgroup], end, before[0]
     return "", end, ""
 
