@@ -14,25 +14,26 @@ from typing import Any, cast
 from agent.guardrails.required_words import Lookup, Starts, needs_of
 
 
-class _Expression:
+class Expression:
     """The text of a regular expression, compiled when the first of its methods is called."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, flags: int) -> None:
         self.pattern = pattern
+        self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
         """Return what the compiled expression has of that name, and keep it: this is only called the first time."""
-        found = getattr(re.compile(self.pattern), name)
+        found = getattr(re.compile(self.pattern, self._flags), name)
         setattr(self, name, found)
         return found
 
 
-def compiled_on_use(pattern: str) -> re.Pattern[str]:
-    """Return what behaves as `re.compile(pattern)` does; a wrong pattern raises `re.error` when it is first used.
+def compiled_on_use(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Return what behaves as `re.compile(pattern, flags)` does, but only raises `re.error` when it is first used.
 
-    Of the lists' many hundred patterns a text needs a few; to compile them all takes seconds.
+    Of many hundred patterns a text needs a few; to compile them all takes seconds.
     """
-    return cast("re.Pattern[str]", _Expression(pattern))
+    return cast("re.Pattern[str]", Expression(pattern, flags))
 
 
 class Alternatives:

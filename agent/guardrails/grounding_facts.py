@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
@@ -191,7 +192,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
     )
 
 
-_LACKS = re.compile(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
+_LACKS = compiled_on_use(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
 _OR = re.compile(r" (?:ni|nem|nor|or|o|ou|and|y|e) ")
 
 

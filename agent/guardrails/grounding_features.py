@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_reading import Mention
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
@@ -11,7 +12,7 @@ from agent.guardrails.grounding_words import IMPLIED, LISTS, family, pattern
 
 _LANGUAGES = {"es": "features:spanish_lang", "pt": "features:portuguese_lang", "en": "features:english_lang"}
 _FEATURE_TABLES = ("topics", "extra_topics", "features")
-_DENIES_DIRECTLY = re.compile(pattern("denies_directly"))
+_DENIES_DIRECTLY = compiled_on_use(pattern("denies_directly"))
 
 _APART = re.compile(rf"\b{pattern('apart')}")
 """What is to be paid on its own, or is the prospect's affair, is no part of what there is."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
@@ -22,7 +23,7 @@ from agent.types import Candidate, Tenant, Turn
 HISTORY = 12
 """How many of the last messages of a conversation count as said."""
 
-_SCARCE = re.compile(pattern("scarce"))
+_SCARCE = compiled_on_use(pattern("scarce"))
 _ANSWERS = 2
 """So many sentences of a reply are about what was asked, unless they say otherwise."""
 MAX_SENTENCE = 1_000

@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_words import pattern
 
-_SERVES = re.compile(rf"\b{pattern('serves')}\b")
+_SERVES = compiled_on_use(rf"\b{pattern('serves')}\b")
 Finding = Literal["supported", "contradicted", "unsupported", "undecided"]
 
 
@@ -84,7 +85,7 @@ class Statement(NamedTuple):
     sentence: Sentence
 
 
-_ASKS_FOR = re.compile(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
+_ASKS_FOR = compiled_on_use(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agent.guardrails.dates_text import ANY_DAY, ANY_MONTH
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
 from agent.guardrails.number_words import digits_for_words
@@ -74,20 +75,20 @@ _JOINED = re.compile(r"^\W*(?:y|e|and)\b")
 
 # --- what is no statement -------------------------------------------------------------------------------------
 
-_HEDGE = re.compile(rf"\b{pattern('hedge')}")
+_HEDGE = compiled_on_use(rf"\b{pattern('hedge')}")
 _CONDITION = re.compile(rf"^\W*(?:(?:y|e|and|pero|but|mas|o|or|ou|solo|so|only) )?{pattern('condition')}\b")
 _PT_CONDITION = re.compile(r"^\W*(?:(?:e|mas|ou) )?se (?!ja\b)")
-_ABOUT_PROSPECT = re.compile(rf"\b{pattern('about_prospect')}\b")
+_ABOUT_PROSPECT = compiled_on_use(rf"\b{pattern('about_prospect')}\b")
 _QUESTION_WORD = re.compile(rf"^\W*{pattern('question_word')}\b")
 _YES = re.compile(rf"^\W*{pattern('yes')}\b")
-_GREETS = re.compile(rf"^\W*{pattern('greets')}\W*$")
+_GREETS = compiled_on_use(rf"^\W*{pattern('greets')}\W*$")
 _NAMES_ONLY = r"(?:[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}(?: (?:de|da|do|dos|del|la|e|y|and|&))*(?: |$)){1,5}$"
 _ADDRESSES = re.compile(rf"^\W*(?:{_NAMES_ONLY})")
-_GREETS_SOMEBODY = re.compile(rf"^\W*{pattern('greets')},? (?=\w)")
+_GREETS_SOMEBODY = compiled_on_use(rf"^\W*{pattern('greets')},? (?=\w)")
 
 # --- what denies ----------------------------------------------------------------------------------------------
 
-_NO_DENIAL = re.compile(rf"\b{pattern('no_denial')}\b")
+_NO_DENIAL = compiled_on_use(rf"\b{pattern('no_denial')}\b")
 _DENIAL = {
     "es": re.compile(r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|excepto|salvo)\b"),
     "pt": re.compile(r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|exceto|n)\b"),

@@ -11,6 +11,7 @@ from re import Match
 
 from agent.folding import words_of
 from agent.guardrails.backing import Backing, backing_of
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.required_words import Starts, starts_of
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
@@ -48,7 +49,7 @@ _SPECIFIC = frozenset({"refund", "reservation", "price_lock", "replacement", "re
 _WORD_GIVEN = frozenset({"guarantee", "certainty"})
 
 _EXPLAINS = re.compile(r"\d|\b(?:no|nao|not|never|pero|but|mas|if|si|se|solo|only|sin|sem|without)\b")
-_NOT_BOUGHT = re.compile(
+_NOT_BOUGHT = compiled_on_use(
     r"\b(?:si|se|if|unless|until|hasta que|ate que|ate)\b(?: (?:you|tu|usted|vos|voce|vc|al final|luego|depois"
     r"|despues))*(?: (?:no|nao|ifnot|do not|don t|decide not to))? (?:te |se |os |le |la |lo |o |a )?(?:elig|elij|escolh"
     r"|choos|pick|contrat|suscrib|assin|subscrib|sign|continu|sig[ua]|compr|buy|decid|avanz|avanc|activ|ativ)\w*"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from agent.folding import fold, words_of
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.publications import publications_of
 from agent.guardrails.word_lists import load_words
 from agent.types import Tenant
@@ -20,11 +20,11 @@ _SAYS = load_expressions("signatures")
 _FIRST_NAMES = load_words("pii")["first_names"]
 _LINE = re.compile(r"[^\n]+")
 _NAME = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w'’-]{1,20}(?: (?:(?:de|del|da|do|dos|la) )?[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w'’.-]{0,20}){0,3}"
-_SIGNED = re.compile(
+_SIGNED = compiled_on_use(
     rf"\W{{0,5}}(?P<title>(?:Dra?|Lic|Ing|Prof|Sra?|Mr|Ms|Mrs|Eng|Arq|Enf)\.? )?(?P<name>{_NAME})(?P<rest>\W.*|)$"
 )
-_NAMED_FIRST = re.compile(rf"\W{{0,3}}(?P<name>{_NAME})(?=[,.!]? (?:from|de|da|do|del|here|aqu[ií])\b)")
-_DASHED = re.compile(rf"\s[-–—~] ?(?P<name>{_NAME})\W{{0,5}}$")
+_NAMED_FIRST = compiled_on_use(rf"\W{{0,3}}(?P<name>{_NAME})(?=[,.!]? (?:from|de|da|do|del|here|aqu[ií])\b)")
+_DASHED = compiled_on_use(rf"\s[-–—~] ?(?P<name>{_NAME})\W{{0,5}}$")
 
 
 def find_signatures(text: str, tenant: Tenant) -> Iterator[tuple[int, int]]:

@@ -34,7 +34,7 @@ _UNITS = {
 }
 _ANY_UNIT = "|".join(f"(?P<{name}>{words})" for name, words in _UNITS.items())
 _OPEN_DAYS = r"habil(?:es)?|uteis|util|laborables?|working|business"
-_TERM = re.compile(
+_TERM = compiled_on_use(
     rf"(?<![\w.,])(?P<low>{_NUMBER}|una?|uma?|an?|one)(?:(?: ?- ?| (?:a|to|ate|y|e|and|o|ou|or) )(?P<high>{_NUMBER}))?"
     rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|(?P<working>{_OPEN_DAYS})) )?"
     rf"(?:{_ANY_UNIT})(?!\w)(?P<open> (?:{_OPEN_DAYS}))?"
@@ -45,12 +45,12 @@ _ARTICLES = frozenset({"un", "una", "um", "uma", "a", "an", "one"})
 _FACTORS = {"week": ("day", 7), "fortnight": ("day", 14), "year": ("month", 12)}
 
 _MONTH = "|".join(" ".join(MONTHS).split())
-_DATE = re.compile(
+_DATE = compiled_on_use(
     rf"(?<!\d)(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|o)? (?:de |of )?(?P<month>{_MONTH})\b"
     rf"|\b(?P<month2>{_MONTH}) (?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?! ?(?:percent|%|\d))"
     r"|(?<!\d)(?P<day3>3[01]|[12]\d|0?[1-9])/(?P<month3>1[0-2]|0?[1-9])(?!\d)"
 )
-_DAY = re.compile(
+_DAY = compiled_on_use(
     r"\b(?:(?P<weekday>lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)(?:-feira)?"
     r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo"
