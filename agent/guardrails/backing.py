@@ -26,7 +26,7 @@ _OF_ID = {
     "reservation": ("reserv", "booking", "hold", "apartado"),
     "price_lock": ("price", "precio", "preco"),
     "replacement": ("replac", "exchange", "cambio", "troca"),
-    "redo": ("redo", "repeat", "retake", "repet"),
+    "redo": ("redo", "repeat", "retake", "repet", "resched", "reprogram", "remarc", "reagend"),
     "exclusivity": ("exclusiv",),
     "visa": ("visa", "visto", "immigr"),
     "tax": ("tax", "fiscal", "impuest"),

@@ -65,7 +65,7 @@ _TIME = compiled_on_use(
 _NOON = re.compile(r"\b(?:mediodia|meio.dia|noon|midday)\b|\b(?P<midnight>medianoche|meia.noite|midnight)\b")
 _BEFORE_TIME = {
     "es": re.compile(r"\b(?:a|de|desde|hasta|sobre|entre|y|para)? ?las? $"),
-    "pt": re.compile(r"\b(?:as|das|ate as|ate|desde as|pelas|entre as|a partir das) $"),
+    "pt": re.compile(r"\b(?:as|das|ate as|ate|desde as|(?<!□ )pelas|entre as|a partir das) $"),
     "en": re.compile(r"\b(?:at|from|until|till|by|before|after|to|past) $"),
 }
 _LOOK_BACK = 30
@@ -87,7 +87,11 @@ _OPENING_GAP = re.compile(r"\b(?:de|das|from|between|entre|entre las|desde|desde
 @lru_cache(maxsize=2048)
 def read_times(text: str, language: str) -> tuple[Clock, ...]:
     """Return the times of day in a clause, in order. A bare number is one only where the words around it say so."""
-    found = [_read_time(match, text, language) for match in _TIME.finditer(text) if not _is_day_of(match, text)]
+    found = [
+        _read_time(match, text, language)
+        for match in _TIME.finditer(text)
+        if not (_is_day_of(match, text) or _LASTS.search(text, max(0, match.start() - _LOOK_BACK), match.start()))
+    ]
     for at, (one, other) in enumerate(itertools.pairwise(found)):
         if _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and (one.is_sure or other.is_sure):
             found[at] = one.joined_to(other)
@@ -107,6 +111,11 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
     return tuple(sorted((*(r.clock for r in found if r.is_sure), *noons), key=lambda clock: clock.start))
 
 
+_LASTS = re.compile(
+    r"\b(?:dura[nm]?|duran|leva[m]?|lleva[n]?|tarda[n]?|demora[nm]?|takes?|lasts?)\b"
+    r"(?! (?:las?|as|from|a partir|ate|hasta|until|till))(?: [a-z]{1,12}){0,4} $"
+)
+"""Behind it stands how long, "1h20", not when."""
 _AFTER_WEEKDAY = re.compile(
     r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta|monday|tuesday|wednesday"
     r"|thursday|friday|saturday|sunday)(?:-feira)?,? $"

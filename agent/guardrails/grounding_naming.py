@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from agent.guardrails.grounding_facts import Facts, sound
+from agent.guardrails.grounding_features import owned
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
 from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts, pattern
 
@@ -29,9 +30,16 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "undecided"  # "18:00 in London": the time is what is checked
     if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
         return "undecided"  # "Regional Government of León" for "Junta de León": partly translated
-    if all(word in talk.inbound_words for word in unknown):
-        return "unsupported" if statement.sentence.serves and not _is_greeting(statement, words) else "undecided"
-    return "unsupported"
+    if not all(word in talk.inbound_words for word in unknown):
+        return "unsupported"
+    is_theirs = all(_is_of_prospect(word, talk) for word in unknown)  # "my Golf"
+    return (
+        "undecided" if is_theirs or not statement.sentence.serves or _is_greeting(statement, words) else "unsupported"
+    )
+
+
+def _is_of_prospect(word: str, talk: Conversation) -> bool:
+    return any(word in owned(clause.plain) for clause in talk.inbound.clauses)
 
 
 _COURTESY = re.compile(rf"^\W*(?:{pattern('yes')}|{pattern('greets')})\W*$")

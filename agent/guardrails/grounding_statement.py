@@ -111,8 +111,11 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
     """Return what a published value comes to: contradicted where another value is published closer to the subject."""
     if not topics:
         return "supported"
+    others = tuple(others)
     if any(topics <= f.wide for f in equal):
-        return "supported"
+        told_apart = not any(topics & f.subject for f in equal)
+        elsewhere = told_apart and any(topics <= f.subject for f in others if f not in equal)
+        return "contradicted" if elsewhere else "supported"
     nearest = max(closeness(f.wide, topics) for f in equal)
     rival = max((closeness(f.subject, topics) for f in others), default=0)
     return "contradicted" if rival >= 1 and rival > nearest else "supported"

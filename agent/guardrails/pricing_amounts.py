@@ -17,7 +17,7 @@ from agent.guardrails.pricing_terms import (
     is_own_figure,
     is_published,
 )
-from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, unit_class
+from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, sold_units, unit_class
 
 _WORDS = load_expressions("pricing_words")
 
@@ -41,6 +41,26 @@ _FOR_BOTH = re.compile(
     r"|por persona|por pessoa)\b"
     r"(?! (?:de|da|of|das|dos|adicional|siguiente|extra|seguinte))"
 )
+_FOR_ALL = re.compile(
+    r"^[^.;!?\d]{0,25}\b(?:for|para|pra|entre|pel[oa]s)(?: the| l[oa]s| os| as)?"
+    r" (?:[2-9]|both|two|three|four|five|six|all|dos|dois|duas|tres|cuatro|quatro|cinco|seis|todos|todas|ambos|ambas)\b"
+)
+_TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
+"""The amount is for all of them: no unit of which there may be several."""
+_TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
+_BY_PIECE = re.compile(
+    r"\b(?:por|per|cada|each) (?!mes|month|person|pessoa|dia|day|semana|week|noche|night|noite|hora|hour|ano|year|vez)"
+    r"[a-z]{3,}"
+)
+_FOR_SEVERAL = re.compile(
+    r"\b(?:para|ate|hasta|up to|for) (?:[2-9]|1\d|dos|duas|two|tres|three|quatro|cuatro|four)"
+    r" (?:personas|pessoas|people|persons|pax|pasajeros|passageiros|passengers|adultos|adults)\b"
+)
+_WITH_DISCOUNT = re.compile(
+    r"^ ?,? ?(?:(?:ya|ja|already) )?(?:with|con|com|after|tras|apos|incluy\w+|incluindo)"
+    r"(?: (?:the|el|o|un|um|a|your|tu|su|seu))? \d{1,2} ?% (?:off|discount|de desc|desc|menos|less)"
+)
+"""Behind an amount: it is said to be lowered already."""
 _OF_THE_OTHERS = re.compile(
     r"\b(?:otr[oa]s?|outr[oa]s?|others?|siguientes?|seguintes?|segund[oa]s?|second|rest\w*|demas|demais)\b"
 )
@@ -93,12 +113,17 @@ def _implied(
 
 
 def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> list[int]:
-    """Return the items sold by the unit said, if none that is spoken of is and its sentence names none: "the plan"."""
-    if (about.explicit and not about.aside) or expression.unit not in {"month", "session", "course"}:
+    """Return the items sold by the unit said, if none that is spoken of is: "the plan".
+
+    Where its sentence names others, "£19 a month covers a service", only those that the prospect has named.
+    """
+    if expression.unit not in {"month", "session", "course"}:
         return []
     catalogue = reading.tenant.catalogue
     sold = [n for n, each in enumerate(catalogue) if any(expression.unit in UNITS[p.unit] for p in each.prices)]
-    return [] if set(sold) & set(about.items) else sold
+    if set(sold) & set(about.items):
+        return []
+    return [n for n in sold if n in reading.asked_items] if about.explicit and not about.aside else sold
 
 
 def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpression | None, reading: Reading) -> bool:
@@ -130,10 +155,14 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
 
 
 def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
-    if expression.unit in {"session", "other"} and each.quantity > 1:
+    if expression.unit == "other" and _TOGETHER.fullmatch(expression.unit_words):
+        return each.quantity > 1 or _is_for_several(each.item, reading)
+    if expression.unit in {"session", "other"} and each.quantity > 1 and not _FOR_ALL.match(expression.after):
         return False
-    if expression.unit in each.units or _is_published_unit(expression, reading):
+    if expression.unit in each.units or _is_published_unit(each.item, expression, reading):
         return True
+    if expression.unit == "other" and _is_sold_by_piece(each.item, reading):
+        return unit_class(expression.unit_words) not in _TIMES
     return expression.unit in {"other", "year"} and any(
         is_in_name(reading.tenant.catalogue, each.item, word) for word in expression.unit_words.split() if len(word) > 2
     )
@@ -141,7 +170,11 @@ def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a price may be that of so many people or sessions as its sentence says."""
-    if _PER_HEAD.match(expression.after) and _describes(each.item, EVERYONE, reading):
+    if _PER_HEAD.match(expression.after) and (
+        _describes(each.item, EVERYONE, reading) or _is_for_several(each.item, reading)
+    ):
+        return False
+    if _WITH_DISCOUNT.match(expression.after) and each.role == "price" and not _is_followed(expression, reading):
         return False
     if expression.people > 1 and each.quantity == 1:
         return _describes(each.item, expression.people, reading)
@@ -157,9 +190,12 @@ def _instalments_of(expression: MoneyExpression, reading: Reading) -> MoneyExpre
     return last if _TO_PART.match(reading.plain.text[last.end : expression.start]) else None
 
 
-def _is_published_unit(expression: MoneyExpression, reading: Reading) -> bool:
-    """Say whether prices are published by a unit that only texts name: "por noche"."""
-    return expression.unit == "other" and unit_class(expression.unit_words) in reading.published.units
+def _is_published_unit(item: int, expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether prices are published by a unit that only texts name, "por noche", or the item's own description."""
+    if expression.unit != "other":
+        return False
+    own = (sold_units(fold(text)) for text in reading.tenant.catalogue[item].description.values())
+    return unit_class(expression.unit_words) in reading.published.units.union(*own)
 
 
 def _is_for_both(expression: MoneyExpression) -> bool:
@@ -177,6 +213,23 @@ def _least(item: int, reading: Reading) -> int:
     """Return of how many a discount of the item is at least, at most."""
     catalogue = reading.tenant.catalogue
     return max((condition_of(d, item, catalogue).least for d in catalogue[item].discounts), default=0)
+
+
+def _is_sold_by_piece(item: int, reading: Reading) -> bool:
+    """Say whether an item's description says of what it is the price, "por trecho": a reply may say it otherwise."""
+    return any(_BY_PIECE.search(fold(text)) for text in reading.tenant.catalogue[item].description.values())
+
+
+def _is_for_several(item: int, reading: Reading) -> bool:
+    """Say whether an item is sold once for some people together: "a tour of 4 hours, up to 4 people"."""
+    product = reading.tenant.catalogue[item]
+    once = all(price.unit in {"one_time", "item"} for price in product.prices)
+    return once and any(_FOR_SEVERAL.search(fold(text)) for text in product.description.values())
+
+
+def _is_followed(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether another amount stands behind this one in its sentence."""
+    return any(expression.end < each.start <= expression.sentence_span[1] for each in reading.amounts)
 
 
 def _describes(item: int, number: int, reading: Reading) -> bool:

@@ -59,7 +59,7 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     thing = free_thing(clause, reading.tenant.catalogue)
     if about.explicit:
         return _are_all_waived(expression, about, thing, reading)
-    if _is_published_free(thing, reading) or thing.topics:
+    if _is_published_free(thing, reading) or thing.topics - {"period"}:
         return _is_published_free(thing, reading)
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)

@@ -242,7 +242,8 @@ def _is_tax_explained(expression: MoneyExpression, _: Bound, reading: Reading) -
     if is_denied(expression.before):
         return True
     if expression.deal == "included":  # where nothing is published, the rule `grounding` judges it
-        return all(each.deal == "included" for each in reading.published.of_kind("tax"))
+        stated = [each.deal for each in reading.published.of_kind("tax")]
+        return not stated or "included" in stated
     return is_published(expression, reading)
 
 

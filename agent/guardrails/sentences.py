@@ -30,7 +30,7 @@ _NOT_A_DENIAL = compiled_on_use(
     r"|no hay (?:ningun )?problemas?|no pasa nada|por que no|nao se preocup\w+|sem (?:nenhum )?problemas?"
     r"|nao tem problema|(?:do|need) not worry|no wor+ies|no problem|no prob|why not"
     r"|no solo|nao so|not only|not just|no es mentira|no te miento|no exagero|nao e mentira|not lying|no kidding"
-    r"|no joke)\b"
+    r"|no joke|no (?:seu|meu|nosso|teu) (?:caso|lugar|nome|dia))\b"
 )
 _CERTAIN = re.compile(
     r"\b(?:no lo dud\w+|sin (?:ninguna )?dudas?|sem (?:nenhuma )?duvidas?|no doubt|without (?:a )?doubt)\b"

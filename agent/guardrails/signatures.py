@@ -13,6 +13,9 @@ from agent.types import Tenant
 MAX_LINES = 4
 """A signature has at most so many lines, the closing formula among them."""
 
+MAX_NAME = 3
+"""Words in the name of a person of whom nothing else is known."""
+
 MAX_DASHED = 100
 """In the last so many characters a dash may stand before a name."""
 
@@ -67,4 +70,6 @@ def _is_person(name: str, tenant: Tenant, *, sure: bool) -> bool:
     if words[-1] in own or words[0] in own:
         return False
     known = (sure or len(words) > 1) and publications_of(tenant).says(" ".join(words))
-    return known or words[0] in _FIRST_NAMES
+    return (
+        known or words[0] in _FIRST_NAMES or (sure and len(words) <= MAX_NAME and not _SAYS["team"].search(fold(name)))
+    )

@@ -61,6 +61,8 @@ _DAY = compiled_on_use(
     r"|christmas|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
     r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
     rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)|within the hour|dentro de la hora"
+    rf"|(?:primer[ao]?|primeir[ao]|segund[ao]|ultim[ao]|first|second|last) (?:semana|quincena|quinzena|week)"
+    rf" (?:de|do|of|in) (?:{_MONTH})"
     r"|de inmediato|imediat\w+|inmediat\w+|immediately"
     r"|right away|overnight|na hora|al instante|instant\w*)"
     r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b(?! (?:de|primer|class|dias)))\b"

@@ -44,7 +44,9 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r"|\b12 (?:meses|months)\b|\b(?:todo el ano|o ano (?:todo|inteiro)|the whole year|for the year|pelo ano)\b",
     "session": rf"{_A}{_SESSION}s?\b",
     "course": _WHOLE_COURSE,
-    "once": r"\b(?:una (?:sola|unica) vez|uma (?:so|unica) vez|once (?:and for all|only)|just once|one[- ]time"
+    "once": r"\b(?:por|for|pelo|pela|para) (?:todo (?:el|o)|toda (?:la|a)|the (?:whole|entire|full))"
+    r" (?!mes|month|ano|year|semana|week|dia|day|grup|group|equip|team|famil|noche|night|noite)[a-z]{5,15}\b"
+    r"|\b(?:una (?:sola|unica) vez|uma (?:so|unica) vez|once (?:and for all|only)|just once|one[- ]time"
     r"|one[- ]off"
     r"|(?:un )?unico pago|pago unico|unico pagamento|pagamento unico|un solo pago|single payment|de por vida"
     r"|vitalici[oa]|lifetime|for life|para siempre|pra sempre|forever)\b",
@@ -126,6 +128,9 @@ _PRICED_BY = re.compile(
     rf"\b(?:preci\w+|precos?|prices?|priced|rates?|tarifas?|valor\w*|charged|billed"
     rf"|cobra\w*)\b[^.\n]{{0,25}}?{_A}(?P<unit>{_OTHERS})s?\b"
 )
+_SOLD_BY = re.compile(rf"{_A}(?P<unit>{_OTHERS})s?\b")
+_DAILY_RATE = re.compile(r"(?<!\d )\b(?:diarias?|pernoites?|pernoctac\w+|nightly)\b")
+_FOR_TWO = re.compile(r"\b(?:para|for) (?:2|dos|duas|two) (?:personas|pessoas|people|persons)\b")
 _UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
 _COVERS = _WORDS["covers"]
 _PEOPLE = re.compile(
@@ -192,6 +197,16 @@ def unit_class(words: str) -> str:
 def priced_units(plain: str) -> frozenset[str]:
     """Return the classes of the units by which a published text says that prices are meant."""
     return frozenset(unit_class(match["unit"]) for match in _PRICED_BY.finditer(plain))
+
+
+def sold_units(description: str) -> frozenset[str]:
+    """Return the classes of the units that an item's folded description says it is sold by: "diária", "por noche".
+
+    How long something lasts, "10 semanas", is none; a "diária" is a night.
+    """
+    found = frozenset(unit_class(match["unit"]) for match in _SOLD_BY.finditer(description))
+    found |= {"couple"} if _FOR_TWO.search(description) else frozenset()
+    return found | {"night", "day"} if _DAILY_RATE.search(description) else found
 
 
 def is_for_everyone(text: str) -> bool:
