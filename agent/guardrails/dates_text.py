@@ -114,8 +114,9 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
 _LASTS = re.compile(
     r"\b(?:dura[nm]?|duran|leva[m]?|lleva[n]?|tarda[n]?|demora[nm]?|takes?|lasts?)\b"
     r"(?! (?:las?|as|from|a partir|ate|hasta|until|till))(?: [a-z]{1,12}){0,4} $"
+    r"|□,? (?:las|los|pel[ao]s|as|os) $"
 )
-"""Behind it stands how long, "1h20", not when."""
+"""Behind it stands how long, "1h20", or how many an amount is for, "$ 90 las dos": not when."""
 _AFTER_WEEKDAY = re.compile(
     r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta|monday|tuesday|wednesday"
     r"|thursday|friday|saturday|sunday)(?:-feira)?,? $"

@@ -24,6 +24,7 @@ GIVEN_BACK = re.compile(
     r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
 )
 """How a text says that money is paid back, or kept."""
+_AHEAD = re.compile(r"\b(?:prepay\w*|prepaid|up ?front|in advance|(?:adelant|anticip|antecip|adiant)ad\w+)\b")
 _SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
 _INTEREST_FREE = re.compile(
     r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
@@ -72,7 +73,7 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     if _is_said_to_be_over(expression, reading):
         return True
     kind = percent_kind(expression)
-    if kind != "deposit" and _is_discount(expression, about, reading):
+    if (kind != "deposit" or _is_for_paying_ahead(expression)) and _is_discount(expression, about, reading):
         return True
     if kind == "" and expression.value == 100:
         return True  # "100 % online"
@@ -80,6 +81,11 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
         return expression.value in deposit_percents(about, reading)
     same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
     return any(is_alike(each, expression, reading) for each in same)
+
+
+def _is_for_paying_ahead(expression: MoneyExpression) -> bool:
+    """Say whether what looks like a deposit is what one gets for paying ahead: "20 % for annual prepayment"."""
+    return bool(_AHEAD.search(expression.before[-_WINDOW:]) or _AHEAD.search(expression.after[:_WINDOW]))
 
 
 def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:
