@@ -41,7 +41,10 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     return "undecided" if open_ended else "unsupported"
 
 
-_BY_ITS_CLOCK = re.compile(r"\b(?:hora|horas|horario|fuso) (?:local )?(?:de|del|do|da|em|en|no) |\btime\b")
+_BY_ITS_CLOCK = re.compile(
+    r"\b(?:hora|horario|fuso)s? (?:local )?(?:de|del|do|da|em|en|no) (?P<of>[a-z]+(?: [a-z]+){0,2})"
+    r"|\b(?P<before>[a-z]+(?: [a-z]+)?) (?:local )?time\b"
+)
 _LEAST_LETTERS = 4
 
 
@@ -49,11 +52,10 @@ def _is_of_another_zone(
     minutes: frozenset[int], published: Sequence[Mention], statement: Statement, facts: Facts, talk: Conversation
 ) -> bool:
     """Say whether a published time is told as that of a place elsewhere, where it is another: "13:00 in São Paulo"."""
-    places = {place for place in statement.sentence.places if place in ZONES}
-    zones = {ZONES[place] for place in places}
-    if not zones or not _BY_ITS_CLOCK.search(statement.clause_text) or talk.zone in zones:
-        return False
-    if any(f"places:{place}" in facts.concepts for place in places) or any(_is_alike(zone, talk) for zone in zones):
+    clock = _BY_ITS_CLOCK.search(statement.clause_text)
+    named = find_concepts(tuple((clock["of"] or clock["before"]).split()), "en") if clock else ()
+    zones = {ZONES[each.concept] for each in named if each.concept in ZONES and each.concept not in facts.concepts}
+    if not zones or any(_is_alike(zone, talk) for zone in zones):
         return False
     return not _is_converted(minutes, published, statement, talk)
 
@@ -132,11 +134,19 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         return "undecided"
     for day in as_set(statement.mention):
         equal = [f for f in published if day in as_set(f)]
+        if not equal and _is_elsewhere_by_clock(statement, talk):
+            equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
         if equal:
             findings.append(settle(equal, published, statement.topics))
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
     return _worst(findings)
+
+
+def _is_elsewhere_by_clock(statement: Statement, talk: Conversation) -> bool:
+    """Say whether a time is told for a place in another zone, where it may be another day already."""
+    zones = {ZONES[place] for place in statement.sentence.places if place in ZONES}
+    return statement.sentence.tells_time and bool(zones - {talk.zone})
 
 
 def _falls_on(day: CalendarDate, weekday: int) -> bool:

@@ -100,7 +100,12 @@ def _with_carried_units(text: str, quantities: tuple[Quantity, ...]) -> tuple[Qu
         return quantities
     last = quantities[-1]
     ends = not text[last.end :].strip(" .") and last.value <= _SMALL
+    ends = ends and not _TAKES.search(text, quantities[-2].end, last.start)
     return (*quantities[:-1], last._replace(unit=quantities[-2].unit)) if ends else quantities
+
+
+_TAKES = re.compile(r"\b(?:takes?|lasts?|tardan?|llevan?|duran?|dura[mn]?|leva[m]?|demora[nm]?)\b")
+"""What stands behind it is a time, not what was counted before."""
 
 
 def without_addresses(text: str) -> str:

@@ -28,6 +28,9 @@ _WORDS = load_expressions("pricing_words")
 
 _UNIT_NOUNS = WORDS["unit_nouns"] - {"price", "precio", "preco", "month", "person", "persona", "pessoa"}
 _OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
+MAX_BEFORE = 120
+"""Characters before an amount in which a common noun may tell what it is of."""
+
 MAX_EARLIER = 4
 """So many earlier messages of the prospect are read for what they said."""
 MAX_CONTEXT_CHARS = 2_000
@@ -147,7 +150,9 @@ class Reading:
 
     def _named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
         """Return the items whose names alone have a common noun that is said before: "15 lessons come to 432"."""
-        nouns = {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before)} & _UNIT_NOUNS
+        nouns = {
+            word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before[-MAX_BEFORE:])
+        } & _UNIT_NOUNS
         return frozenset(items[0] for noun in nouns if len(items := self._with_noun(noun)) == 1)
 
     def _with_noun(self, noun: str) -> tuple[int, ...]:
