@@ -14,7 +14,15 @@ from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
-from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement, asks_for
+from agent.guardrails.grounding_statement import (
+    WEAK,
+    Conversation,
+    Finding,
+    Sentence,
+    Statement,
+    asks_for,
+    written_in,
+)
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_words import ZONES, pattern
@@ -58,6 +66,7 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     of_prospect = _distinct(asked.of("quantity", "date", "time"))
     talk = Conversation(
         inbound=asked,
+        written=written_in(asked),
         told=told,
         asked=of_prospect,
         said_numbers=_numbers(told) | _numbers(of_prospect),

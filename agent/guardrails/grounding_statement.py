@@ -1,7 +1,8 @@
 """One thing a reply says, where it stands, and what two subjects have in common."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +32,8 @@ class Conversation:
     contact_zone: str | None
     now: datetime
     """Aware, in UTC."""
+    written: Mapping[str, frozenset[object]]
+    """The values of what the prospect mentions (`written_in`)."""
     told: tuple[Mention, ...]
     """The numbers and dates of the reply: of those that say the same one, and no more than anybody writes."""
     asked: tuple[Mention, ...]
@@ -144,13 +147,21 @@ def closeness(one: Topics, other: Topics) -> float:
     return sum(3 if topic.startswith("item:") else 0.5 if topic in WEAK else 1 for topic in one & other)
 
 
+def written_in(inbound: Reading) -> Mapping[str, frozenset[object]]:
+    """Return the values of what a text mentions, by kind; of weekdays every day, of times every minute."""
+    found: dict[str, set[object]] = defaultdict(set)
+    for mention in inbound.mentions:
+        found[mention.kind].update(as_set(mention) if mention.kind in {"weekday", "time"} else (mention.value,))
+    return {kind: frozenset(values) for kind, values in found.items()}
+
+
 def is_echo(statement: Statement, talk: Conversation) -> bool:
     """Say whether it repeats what the prospect wrote, not as something the business does."""
-    mention = statement.mention
-    same = any(m.value == mention.value for m in talk.inbound.of(mention.kind))
+    mention, said = statement.mention, talk.written.get(statement.mention.kind, frozenset())
     if mention.kind == "weekday":
-        said = frozenset(day for m in talk.inbound.of("weekday") for day in as_set(m))
         same = as_set(mention) <= said
-    if mention.kind == "time":
-        same = any(as_set(m) & as_set(mention) for m in talk.inbound.of("time"))
+    elif mention.kind == "time":
+        same = not as_set(mention).isdisjoint(said)
+    else:
+        same = mention.value in said
     return same and not statement.sentence.serves and not statement.sentence.is_yes
