@@ -9,99 +9,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.folding import words_of
-from agent.guardrails.folded import fold_text
-from agent.guardrails.mentions import find_mentions
+from agent.guardrails.backing_statements import (
+    AVERAGE,
+    BEFORE,
+    BY_OTHERS,
+    ITEM,
+    SENTENCE,
+    TRIAL,
+    Statement,
+    extras_of,
+    read_statement,
+    stems_of,
+    subjects,
+    validity_of,
+)
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import starts_of
-from agent.guardrails.sentences import Sentence, is_denied, read_sentences
+from agent.guardrails.sentences import Sentence, read_sentences
 from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
 from agent.types import CatalogueItem, Tenant
 
 _WORDS = load_patterns("promises_words")
-_OF_ID = {
-    "guarantee": ("guarant", "warrant", "garant"),
-    "refund": ("refund", "reembols", "devol"),
-    "cancellation": ("cancel", "commitment", "permanenc"),
-    "reservation": ("reserv", "booking", "hold", "apartado"),
-    "price_lock": ("price", "precio", "preco"),
-    "replacement": ("replac", "exchange", "cambio", "troca"),
-    "redo": ("redo", "repeat", "retake", "repet", "resched", "reprogram", "remarc", "reagend"),
-    "exclusivity": ("exclusiv",),
-    "visa": ("visa", "visto", "immigr"),
-    "tax": ("tax", "fiscal", "impuest"),
-    "legal": ("legal",),
-    "medical": ("medical", "medic"),
-}
 _COVERED_BY = {"replacement": frozenset({"guarantee"}), "redo": frozenset({"guarantee"})}
 """Policies of another topic that may give the same."""
 _ANCHOR = re.compile(
     r"\b(?:despues|depois|after|tras|antes|before|desde|since|from|following|prior to|of)"
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
-_BEFORE = re.compile(
-    r"\b(?:antes|before|prior|ahead|previ[oa]s?|anticipacion|antelacion|antecedencia|notice|preaviso|in advance"
-    r"|(?:con|com|with|faltando|faltan) \d+)\b"
-)
-_IF = re.compile(r"\b(?:si|se|if|caso|cuando|quando|when)\b")
-_FREE = re.compile(
-    r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
-)
-_LOCKS = re.compile(
-    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz|freez|valid|bloq"
-    r"|conserv|sost|travad)\w*"
-)
-"""A policy on prices without such a word, "reviewed every January", locks none."""
-_BY_OTHERS = re.compile(
-    r"\b(?:ask|claim|pedir|solicitar|reclamar)\b.{0,60}\b(?:plano|plan|seguro|aseguradora|seguradora|obra social"
-    r"|prepaga|mutua|convenio|insurer|insurance)\b"
-)
-"""Money that somebody else gives back: "we give you the invoice to claim it from your insurer"."""
-_TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
-_SENTENCE = re.compile(r"[^.]+(?:\.(?=\S)[^.]*)*\.?")
-"""A policy's sentences may hold of different things: each is read by itself, too."""
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _DECLINES = re.compile(
     r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
 _TIMES = frozenset({"hour", "day", "month", "minute"})
-_CONTENT = re.compile(
-    r"\b(?!(?:semana|meses|month|minut|horas|hours|years|precio|sobre|desde|hasta|about|after|before|depois|antes"
-    r"|client|nuestr|nosso|todos|todas|puede|would|could)\w*)[a-z]{5,}"
-)
-_AVERAGE = re.compile(
-    r"\b(?:promedio|average|averaged|media|medio|client\w*|customers?|alumn\w*|students?|candidat\w*)\b"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Statement:
-    """One published text in one language, read for its terms."""
-
-    topics: frozenset[str]
-    """What it says there is."""
-    denies: frozenset[str]
-    """What it says there is not, or only on a condition."""
-    spans: frozenset[Term]
-    days: frozenset[Term]
-    numbers: frozenset[str]
-    anchors: frozenset[str]
-    parts: frozenset[str]
-    extras: frozenset[str]
-    stems: frozenset[str]
-    told_of: tuple[tuple[frozenset[Term], frozenset[str]], ...]
-    """Per sentence, its spans and the parts it names: which term belongs to what."""
-    conditional: bool
-    """Whether it holds only "if …"."""
-    language: str
-    counts_back: bool
-    """Whether its days count back from an event: "30 days before departure"."""
-    average: bool
-    free: bool
-    trial: bool
-    is_part: bool
-    """Whether it is one sentence of a published text that has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +63,7 @@ class Backing:
 
     def states(self, words: str) -> bool:
         """Whether a published text says mostly the same, with the same numbers."""
-        stems, spans = _stems(words), frozenset(re.findall(r"\d+", words))
+        stems, spans = stems_of(words), frozenset(re.findall(r"\d+", words))
         return any(len(stems & s.stems) >= 2 and spans <= s.numbers for s in self.statements)
 
     def backs(self, topic: str, said: Sentence, match: re.Match[str], whole: str, language: str) -> bool:
@@ -140,7 +81,7 @@ class Backing:
             return any(
                 _says_the_same(statement, claim) for statement in self.statements if topic not in statement.denies
             )
-        if topic == "refund" and _BY_OTHERS.search(said.words):
+        if topic == "refund" and BY_OTHERS.search(said.words):
             return True
         published = frozenset(day for statement in self.statements for day in statement.days)
         free = topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements)
@@ -154,7 +95,7 @@ class Backing:
             for piece in _PIECE_END.split(said.sentence.text)
             if not starts_of(said.match[0]) & starts_of(words_of(piece))
             for span in spans_of(piece, said.language) & said.spans
-            if any(span in other.spans and _stems(words_of(piece)) & other.stems for other in others)
+            if any(span in other.spans and stems_of(words_of(piece)) & other.stems for other in others)
         }
         return replace(said, spans=said.spans - aside)
 
@@ -190,7 +131,7 @@ class _Said:
             spans=spans_of(sentence.text, language),
             days=days_of(sentence.text),
             parts=parts_of(sentence.words),
-            extras=_extras_of(sentence.words),
+            extras=extras_of(sentence.words),
             whole=whole,
             catalogue=catalogue,
         )
@@ -205,96 +146,12 @@ def backing_of(tenant: Tenant) -> Backing:
     items = (texts for item in tenant.catalogue for texts in (item.name, item.description))
     texts = (*passages, *(("", code, text) for texts in items for code, text in texts.items()))
     sentences = [sentence.words for _, _, text in texts for sentence in read_sentences(text)]
-    parts = [("", code, part) for _, code, text in texts if len(found := _SENTENCE.findall(text)) > 1 for part in found]
+    parts = [("", code, part) for _, code, text in texts if len(found := SENTENCE.findall(text)) > 1 for part in found]
     catalogue = tuple(tenant.catalogue)
-    statements = [_statement(*each, catalogue, is_part=False) for each in texts]
-    statements += [_statement(*each, catalogue, is_part=True) for each in parts]
-    statements += [_validity(item) for item in tenant.catalogue]
+    statements = [read_statement(*each, catalogue, is_part=False) for each in texts]
+    statements += [read_statement(*each, catalogue, is_part=True) for each in parts]
+    statements += [validity_of(item) for item in tenant.catalogue]
     return Backing(tuple(statements), f"|{'|'.join(sentences)}|", catalogue)
-
-
-def _statement(
-    name: str, language: str, text: str, catalogue: tuple[CatalogueItem, ...], *, is_part: bool
-) -> Statement:
-    sentences = read_sentences(text)
-    folded = fold_text(text).text
-    words = " , ".join(sentence.words for sentence in sentences)
-    topics, denies = _topics(name.casefold(), sentences)
-    return Statement(
-        topics=topics,
-        denies=denies,
-        spans=spans_of(folded, language),
-        days=days_of(folded),
-        numbers=frozenset(re.findall(r"\d+", words)),
-        anchors=anchors_of(words),
-        parts=frozenset().union(
-            *(_subjects(each.text, catalogue) for each in sentences if not _denies_guarantee(each))
-        ),
-        extras=_extras_of(words),
-        stems=_stems(words),
-        told_of=tuple((spans_of(each.text, language), _subjects(each.text, catalogue)) for each in sentences),
-        conditional=bool(_IF.search(words)),
-        language=language,
-        counts_back=bool(_BEFORE.search(words)),
-        average=bool(_AVERAGE.search(words)),
-        free=bool(_FREE.search(words)),
-        trial=bool(_TRIAL.search(words)),
-        is_part=is_part,
-    )
-
-
-def _validity(item: CatalogueItem) -> Statement:
-    """Return the days between which the prices and discounts of an item hold, as if a text had stated them."""
-    ends = [day for price in item.prices for day in (price.valid_from, price.valid_to) if day]
-    ends += [discount.valid_to for discount in item.discounts if discount.valid_to]
-    days = frozenset(("date", f"{day.month}-{day.day}") for day in ends)
-    return replace(_statement("", "", "", (), is_part=False), days=days)
-
-
-def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the topics a published text grants, and those it denies or makes conditional ("… not without pay")."""
-    granted = {topic for topic, ids in _OF_ID.items() if any(word in name for word in ids)}
-    if not any(_LOCKS.search(sentence.words) for sentence in sentences):
-        granted -= {"price_lock"}
-    said: set[str] = set()
-    denied: set[str] = set()
-    for sentence in sentences:
-        for topic, match in _WORDS["about"].find(sentence.words, sentence.starts):
-            if topic == "refund" and _BY_OTHERS.search(sentence.words):
-                continue
-            (denied if is_denied(sentence, match) else said).add(topic)
-    denied -= said
-    if "guarantee" in granted and any(_grants_by_term(sentence) for sentence in sentences):
-        denied -= {"guarantee"}  # "Implants: 5 years. Whitening has no guarantee."
-    return frozenset((granted | said) - denied), frozenset(denied)
-
-
-def _denies_guarantee(sentence: Sentence) -> bool:
-    found = _WORDS["about"].find(sentence.words, sentence.starts)
-    return any(topic == "guarantee" and is_denied(sentence, match) for topic, match in found)
-
-
-def _grants_by_term(sentence: Sentence) -> bool:
-    """Say whether a sentence of a guarantee gives one for some time: "Implants: 5 years"."""
-    return bool(re.search(r"\d", sentence.words)) and not _denies_guarantee(sentence)
-
-
-_ITEM = "item "
-
-
-def _subjects(text: str, catalogue: tuple[CatalogueItem, ...]) -> frozenset[str]:
-    """Return what a folded text tells terms of: parts, and items by their place in the catalogue."""
-    items = (place for mention in find_mentions(catalogue, text) if not mention.weak for place in mention.items)
-    return parts_of(text) | {f"{_ITEM}{place}" for place in items}
-
-
-def _extras_of(words: str) -> frozenset[str]:
-    """Return what makes a promise in `words` larger: `anytime`, `lifetime`, `full` …"""
-    return frozenset(name for name, _ in _WORDS["widens"].find(words, starts_of(words)))
-
-
-def _stems(words: str) -> frozenset[str]:
-    return frozenset(word[:5] for word in _CONTENT.findall(words))
 
 
 # --- the comparisons --------------------------------------------------------------------------------------
@@ -326,7 +183,7 @@ def _gives_guarantee(statement: Statement, said: _Said) -> bool:
         return False
     if said.spans:
         return said.spans <= statement.spans and all(_belongs(*pair, statement) for pair in _pairs(said))
-    if said.parts & statement.parts or len(_stems(said.sentence.words) & statement.stems) > 1:
+    if said.parts & statement.parts or len(stems_of(said.sentence.words) & statement.stems) > 1:
         return True
     is_mention = re.search(r"\b(?:garantias?|warranty|guarantee)$", said.match[0])  # "sí, tiene garantía"
     return is_mention is not None and not said.parts
@@ -344,7 +201,7 @@ def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
     waiting: frozenset[str] = frozenset()
     told = True
     for piece in _PIECE_END.split(said.sentence.text):
-        parts, spans = _subjects(piece, said.catalogue), spans_of(piece, said.language) & said.spans
+        parts, spans = subjects(piece, said.catalogue), spans_of(piece, said.language) & said.spans
         waiting = parts if told and parts else waiting | parts
         told = bool(spans)
         for span in spans:
@@ -357,8 +214,8 @@ def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
         return "everything" not in parts
     known = parts & statement.parts
     if known != parts and not _are_named(parts, statement):
-        known = frozenset(part for part in known if not part.startswith(_ITEM))
-        parts = frozenset(part for part in parts if not part.startswith(_ITEM))
+        known = frozenset(part for part in known if not part.startswith(ITEM))
+        parts = frozenset(part for part in parts if not part.startswith(ITEM))
         if not parts:
             return True  # it tells no items apart
     if not known or "everything" in parts - statement.parts:
@@ -368,22 +225,22 @@ def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
 
 def _are_named(parts: frozenset[str], statement: Statement) -> bool:
     """Say whether any of the items among parts stands in a statement, or it tells of other items."""
-    return any(part.startswith(_ITEM) for part in parts) and any(part.startswith(_ITEM) for part in statement.parts)
+    return any(part.startswith(ITEM) for part in parts) and any(part.startswith(ITEM) for part in statement.parts)
 
 
 def _says_the_same(statement: Statement, said: _Said) -> bool:
     """Say whether a statement says what the sentence says: the same terms, and mostly the same words."""
-    if statement.average and not _AVERAGE.search(said.sentence.words):
+    if statement.average and not AVERAGE.search(said.sentence.words):
         return False
-    shared = _stems(said.sentence.words) & statement.stems
+    shared = stems_of(said.sentence.words) & statement.stems
     enough = len(shared) >= 3 or (bool(said.spans) and (len(shared) >= 2 or statement.average))
     return enough and said.spans <= statement.spans and said.extras - {"full"} <= statement.extras
 
 
 def _gives_free(statement: Statement, said: _Said) -> bool:
     """Say whether what is told to be "on us" is published as free."""
-    tries = bool(_TRIAL.search(said.sentence.words)) and statement.trial
-    alike = len(_stems(said.sentence.words) & statement.stems) > 1 or (tries and statement.language != said.language)
+    tries = bool(TRIAL.search(said.sentence.words)) and statement.trial
+    alike = len(stems_of(said.sentence.words) & statement.stems) > 1 or (tries and statement.language != said.language)
     return statement.free and alike and said.spans <= statement.spans and said.extras <= statement.extras
 
 
@@ -397,7 +254,7 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
 
     `published` are all days the tenant has published: a term may be told with the day it counts from.
     """
-    alike = topic in statement.topics | statement.denies or len(_stems(said.sentence.words) & statement.stems) > 1
+    alike = topic in statement.topics | statement.denies or len(stems_of(said.sentence.words) & statement.stems) > 1
     if not (alike or _is_translated(statement, said)):
         return False
     if topic in statement.denies:  # "no places are held without payment"
@@ -435,7 +292,7 @@ def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
         return False
     if statement.counts_back:
         least = max(bounds) if "full" in said.extras else min(bounds)
-        return bool(_BEFORE.search(said.sentence.words)) and int(number) >= least
+        return bool(BEFORE.search(said.sentence.words)) and int(number) >= least
     return len(bounds) > 1 and min(bounds) <= int(number) <= max(bounds)
 
 
