@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.rule import passed
 from agent.guardrails.segments import count_segments
 from agent.types import Candidate, Channel, Tenant, Turn, Verdict
 
@@ -102,7 +103,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that is empty, has leftovers of templates or markup, or is too long for its channel."""
     problem = next(_problems(candidate, tenant), None)
     if problem is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     reason, span = problem
     evidence = candidate.text[slice(*span)][:80] if span else ""
     return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=evidence, span=span, version=VERSION)

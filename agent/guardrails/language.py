@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from agent.folding import fold
 from agent.guardrails.folded import MAX_CHARS
-from agent.guardrails.rule import Rule
+from agent.guardrails.rule import Rule, passed, revised
 from agent.guardrails.word_lists import load_words
 from agent.types import WRITTEN, Candidate, DetectedLanguage, Tenant, Turn, Verdict
 
@@ -75,19 +75,16 @@ def make_language_rule(detect: Detect) -> Rule:
 
     def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
         if candidate.purpose not in WRITTEN:
-            return Verdict(rule=RULE, outcome="pass", version=VERSION)
+            return passed(RULE, VERSION)
         if candidate.language not in tenant.languages:
             reason = f"Write in one of: {', '.join(tenant.languages)}."
             return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=candidate.language, version=VERSION)
         found = next(_foreign(candidate, tenant, detect), None)
         if found is None:
-            return Verdict(rule=RULE, outcome="pass", version=VERSION)
+            return passed(RULE, VERSION)
         start, end, language = found
         reason = f"The reply must be in {candidate.language!r}, and this reads as {language!r}."
-        evidence = candidate.text[start:end][:120]
-        return Verdict(
-            rule=RULE, outcome="revise", reason=reason, evidence=evidence, span=(start, end), version=VERSION
-        )
+        return revised(RULE, VERSION, reason, candidate.text, (start, end))
 
     return Rule(name=RULE, version=VERSION, check=check)
 

@@ -17,11 +17,12 @@ from agent.guardrails.expressions import load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.guardrails.required_words import Lookup, needs_of, starts_in
+from agent.guardrails.rule import passed, revised
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "leakage"
 VERSION = 2
-MAX_EVIDENCE = 120
+REASON = "The text tells something internal; leave out how the agent works and what is noted about people."
 QUOTED_WORDS = 7
 """A run of this many words of our prompts, or of the tenant's own advice to the agent, is a quotation."""
 
@@ -63,16 +64,8 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     folded = fold_text(text)
     found = next(_leaks(folded.text, turn, tenant), None) or next(_addressed(text, folded, tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    start, end = folded.span(*found)
-    return Verdict(
-        rule=RULE,
-        outcome="revise",
-        reason="The text tells something internal; leave out how the agent works and what is noted about people.",
-        evidence=text[start:end][:MAX_EVIDENCE],
-        span=(start, end),
-        version=VERSION,
-    )
+        return passed(RULE, VERSION)
+    return revised(RULE, VERSION, REASON, text, folded.span(*found))
 
 
 def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.publications import publications_of
+from agent.guardrails.rule import passed
 from agent.guardrails.word_lists import load_words
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -46,7 +47,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that links, or seems to link, outside the tenant's allowed domains."""
     found = next(_foreign_links(candidate.text[:MAX_CHARS], tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     evidence = candidate.text[found[0] : found[1]][:MAX_EVIDENCE]
     return Verdict(
         rule=RULE,

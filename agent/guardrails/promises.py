@@ -14,6 +14,7 @@ from agent.guardrails.backing import Backing, backing_of
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.required_words import Starts, starts_of
+from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -84,16 +85,9 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that promises more than the tenant's policies and facts."""
     found = next(_broken(candidate, turn, tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     topic, span = found
-    return Verdict(
-        rule=RULE,
-        outcome="revise",
-        reason=REASONS[topic],
-        evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
-        span=span,
-        version=VERSION,
-    )
+    return revised(RULE, VERSION, REASONS[topic], candidate.text, span, most=MAX_EVIDENCE)
 
 
 def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:

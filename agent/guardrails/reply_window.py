@@ -5,6 +5,7 @@ Source: Twilio, "Send WhatsApp notification messages with templates" (the custom
 
 from datetime import datetime, timedelta
 
+from agent.guardrails.rule import passed
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "reply_window"
@@ -18,7 +19,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Hold a WhatsApp text unless the contact wrote less than 24 hours, less the margin, ago."""
     last = turn.conversation.last_inbound_at
     if candidate.channel != "whatsapp" or (last is not None and now - last < WINDOW - MARGIN):
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     wrote = f"last wrote at {last:%Y-%m-%d %H:%M} UTC" if last else "has never written"
     return Verdict(
         rule=RULE,
