@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agent.guardrails.currencies import PRICED
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.word_lists import load_words
 
 _WORDS = load_expressions("pricing_words")
@@ -51,15 +51,15 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r"|(?:un )?unico pago|pago unico|unico pagamento|pagamento unico|un solo pago|single payment|de por vida"
     r"|vitalici[oa]|lifetime|for life|para siempre|pra sempre|forever)\b",
 }
-_AFTER = {cue: re.compile(words) for cue, words in _CUE_WORDS.items()}
-_ANY_AFTER = re.compile("|".join(_CUE_WORDS.values()))
+_AFTER = {cue: compiled_on_use(words) for cue, words in _CUE_WORDS.items()}
+_ANY_AFTER = compiled_on_use("|".join(_CUE_WORDS.values()))
 _CLAUSE = re.compile(r"[^\d.;!?()\n□]{0,34}(?:\d{1,2} (?:semanas|weeks)\b)?")
 _NOT_PAID = "".join(
     rf"(?<!{words} )"
     for words in ("con el pago", "con pago", "com pagamento", "com o pagamento", "con el plan", "com o plano", "with")
 )
 """Behind one of these, "annual" says how one pays; the amount may well be that of a month."""
-_BEFORE = re.compile(
+_BEFORE = compiled_on_use(
     r"\b(?P<month>al mes|por mes|mensual(?:mente)?|mensualidad|cuota mensual|mensalidade|monthly|per month|a month"
     r"|cada mes)"
     r"[^\d.;!?,□]{0,20}$"
@@ -133,7 +133,7 @@ _DAILY_RATE = re.compile(r"(?<!\d )\b(?:diarias?|pernoites?|pernoctac\w+|nightly
 _FOR_TWO = re.compile(r"\b(?:para|for) (?:2|dos|duas|two) (?:personas|pessoas|people|persons)\b")
 _UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
 _COVERS = _WORDS["covers"]
-_PEOPLE = re.compile(
+_PEOPLE = compiled_on_use(
     r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
     rf"| os| as)? ?)(?P<count>\d{{1,2}})\b(?!{PRICED})"
