@@ -45,6 +45,10 @@ _FOR_ALL = re.compile(
     r"^[^.;!?\d]{0,25}\b(?:for|para|pra|entre|pel[oa]s)(?: the| l[oa]s| os| as)?"
     r" (?:[2-9]|both|two|three|four|five|six|all|dos|dois|duas|tres|cuatro|quatro|cinco|seis|todos|todas|ambos|ambas)\b"
 )
+_HOLDS = re.compile(
+    r"^ (?:only |solo |so |apenas |ya |also )?(?:runs?|applies|is valid|vale|rige|aplica|corre|valem|rigen)\b"
+)
+"""Behind the amount of a discount: "the £750 only runs until April"."""
 _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
 """The amount is for all of them: no unit of which there may be several."""
 _TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
@@ -145,7 +149,7 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
-            return bool(DIFFERS.search(expression.sentence))
+            return bool(DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after))
         case "past":
             return bool(_PAST.search(expression.sentence))
         case "discounted" if each.quantity == 1 and _is_for_both(expression):
