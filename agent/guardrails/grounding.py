@@ -8,6 +8,7 @@ from datetime import datetime
 
 from agent.guardrails.grounding_claims import claims_to_judge
 from agent.guardrails.grounding_findings import find_faults, prepare
+from agent.guardrails.rule import passed
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 __all__ = ["RULE", "VERSION", "check", "claims_to_judge"]
@@ -41,7 +42,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     facts, reading, talk = prepare(candidate, turn, tenant, now)
     fault = next(find_faults(reading, facts, talk), None)
     if fault is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     reason = f"{_REASONS[fault.kind]}: leave it out, correct it from the facts, or say that you will check."
     if fault.finding == "contradicted":
         reason = f"{_REASONS[fault.kind]}; something else is: correct it from the facts."

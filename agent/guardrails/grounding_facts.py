@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
-from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, read, read_slots
+from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
 from agent.types import CatalogueItem, Tenant
@@ -191,7 +192,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
     )
 
 
-_LACKS = re.compile(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
+_LACKS = compiled_on_use(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
 _OR = re.compile(r" (?:ni|nem|nor|or|o|ou|and|y|e) ")
 
 
@@ -199,14 +200,18 @@ def _lacking(readings: Sequence[Reading]) -> Iterator[frozenset[str]]:
     """Yield the things that are denied without any restriction: "We do no gas work", not "no phone support on Core"."""
     clauses = [clause for reading in readings for clause in reading.clauses]
     affirmed = [frozenset(map(family, clause.words)) for clause in clauses if not clause.is_denied]
-    for clause in clauses:
-        match = _LACKS.search(clause.plain) if clause.is_denied else None
+    for clause, topics in (pair for reading in readings for pair in zip(reading.clauses, reading.topics, strict=True)):
+        match = _LACKS.search(clause.plain) if clause.is_denied and not _is_of_an_item(topics) else None
         for thing in _OR.split(match["things"]) if match else ():
             words = [word for word in thing.split() if word not in LISTS["links"] and word not in _WITH]
             named = frozenset(family(word) for word in words if len(word) >= _LEAST_LETTERS)
             is_plain = all(word.isalpha() and word not in LISTS["stops"] for word in words)
             if named and is_plain and len(words) <= _LONG_THING and not any(named <= there for there in affirmed):
                 yield named
+
+
+def _is_of_an_item(topics: Topics) -> bool:
+    return any(topic.startswith("item:") for topic in topics)
 
 
 _WITH = frozenset({"con", "com", "with"})

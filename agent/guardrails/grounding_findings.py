@@ -8,12 +8,21 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
-from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement, asks_for
+from agent.guardrails.grounding_statement import (
+    WEAK,
+    Conversation,
+    Finding,
+    Sentence,
+    Statement,
+    asks_for,
+    written_in,
+)
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_words import ZONES, pattern
@@ -22,7 +31,7 @@ from agent.types import Candidate, Tenant, Turn
 HISTORY = 12
 """How many of the last messages of a conversation count as said."""
 
-_SCARCE = re.compile(pattern("scarce"))
+_SCARCE = compiled_on_use(pattern("scarce"))
 _ANSWERS = 2
 """So many sentences of a reply are about what was asked, unless they say otherwise."""
 MAX_SENTENCE = 1_000
@@ -57,6 +66,7 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     of_prospect = _distinct(asked.of("quantity", "date", "time"))
     talk = Conversation(
         inbound=asked,
+        written=written_in(asked),
         told=told,
         asked=of_prospect,
         said_numbers=_numbers(told) | _numbers(of_prospect),

@@ -27,7 +27,7 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
-    if equal:
+    if equal and not _is_of_another_zone(minutes, published, statement, facts, talk):
         return settle(equal, published, statement.topics)
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
@@ -41,7 +41,27 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     return "undecided" if open_ended else "unsupported"
 
 
+_BY_ITS_CLOCK = re.compile(
+    r"\b(?:hora|horario|fuso)s? (?:local )?(?:de|del|do|da|em|en|no) (?P<of>[a-z]+(?: [a-z]+){0,2})"
+    r"|\b(?P<before>[a-z]+(?: [a-z]+)?) (?:local )?time\b"
+)
 _LEAST_LETTERS = 4
+
+
+def _is_of_another_zone(
+    minutes: frozenset[int], published: Sequence[Mention], statement: Statement, facts: Facts, talk: Conversation
+) -> bool:
+    """Say whether a published time is told as that of a place elsewhere, where it is another: "13:00 in São Paulo"."""
+    clock = _BY_ITS_CLOCK.search(statement.clause_text)
+    named = find_concepts(tuple((clock["of"] or clock["before"]).split()), "en") if clock else ()
+    zones = {ZONES[each.concept] for each in named if each.concept in ZONES and each.concept not in facts.concepts}
+    if not zones or any(_is_alike(zone, talk) for zone in zones):
+        return False
+    return not _is_converted(minutes, published, statement, talk)
+
+
+def _is_alike(zone: str, talk: Conversation) -> bool:
+    return _offset(zone, talk.now) == _offset(talk.zone, talk.now)
 
 
 def _is_elsewhere(statement: Statement, facts: Facts, talk: Conversation) -> bool:
@@ -114,11 +134,19 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         return "undecided"
     for day in as_set(statement.mention):
         equal = [f for f in published if day in as_set(f)]
+        if not equal and _is_elsewhere_by_clock(statement, talk):
+            equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
         if equal:
             findings.append(settle(equal, published, statement.topics))
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
     return _worst(findings)
+
+
+def _is_elsewhere_by_clock(statement: Statement, talk: Conversation) -> bool:
+    """Say whether a time is told for a place in another zone, where it may be another day already."""
+    zones = {ZONES[place] for place in statement.sentence.places if place in ZONES}
+    return statement.sentence.tells_time and bool(zones - {talk.zone})
 
 
 def _falls_on(day: CalendarDate, weekday: int) -> bool:
@@ -177,6 +205,8 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if equal:
         others = [f for f in published if _is_day(f) == (said.day is not None)]
         return "contradicted" if is_rival(equal, others, statement) else "supported"
+    if said.day is not None and _starts_otherwise(statement, published, talk):
+        return "unsupported"
     if (
         _is_near(said, talk.today)
         or _is_later(said, published, facts, talk.today)
@@ -192,6 +222,22 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     return "undecided" if echoes else "unsupported"
 
 
+_BEGINS = "topics:start"
+
+
+def _starts_otherwise(statement: Statement, published: Sequence[Mention], talk: Conversation) -> bool:
+    """Say whether a clause says when something starts, and other days are published on which it does."""
+    if _BEGINS not in statement.mention.own or _IF_OR_UNTIL.search(statement.clause_text):
+        return False
+    topics = statement.topics.union(statement.mention.subject, *talk.inbound.topics)
+    items = {topic for topic in topics if topic.startswith("item:")}
+    dated = [f.wide for f in published if _is_day(f) and f.unit not in {"from", "to"}]
+    return any(items & wide if items else _BEGINS in wide for wide in dated)
+
+
+_IF_OR_UNTIL = re.compile(
+    r"\b(?:si|se|if|hasta|ate|until|before|antes|podr\w+|could|can|may|might|puedes?|pode[ms]?|podes|quieres|want)\b"
+)
 _DAY_OF_THE_MONTH = re.compile(
     r"\b(?:dia|el|o|day|the) (\d{1,2})(?:st|nd|rd|th|o)?"
     r"(?= (?:de cada|de todos|do|del|of each|of every|of the|each|every)\b)"

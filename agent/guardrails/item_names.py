@@ -17,7 +17,9 @@ _STEM = 6
 MAX_WORDS = 20_000
 """So many words are remembered as part of a name, or as none."""
 _MEASURE = re.compile(r"kwp?|kwh|kms?|kg|l|h|m2?|w|hp|gb")
-_VERB = re.compile(r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste)$")
+_VERB = re.compile(
+    r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste|[aiu]d[oa]|crit[oa]|ered|ated)$"
+)
 """How forms of a verb end that has its stem in common with a name: "te inscribes", beside "Inscripción"."""
 
 
@@ -74,7 +76,7 @@ class Names:
     def _has(self, word: str) -> bool:
         if word in self.words:
             return _is_kept(word)
-        if word in _ALL_COMMON or not _is_kept(word) or stem(word) not in self.telling | self.helping:
+        if word in _NEVER or not _is_kept(word) or stem(word) not in self.telling | self.helping:
             return False
         return not (len(word) > _STEM and _VERB.search(word))
 
@@ -144,7 +146,8 @@ def stem(word: str) -> str:
     return word[:_STEM]
 
 
-_ALL_COMMON = WORDS["unit_nouns"] | WORDS["common_in_names"]
+_NEVER = WORDS["unit_nouns"] | WORDS["common_in_names"] | WORDS["no_names"]
+"""They name nothing but where they stand so in a name."""
 _ORDINALS = frozenset(stem(word) for word in WORDS["ordinals"])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
 from agent.guardrails.item_names import WORD, WORDS, Names, names_in, stem
 from agent.guardrails.number_lexicon import small_number
@@ -17,7 +18,7 @@ MONTHS = (
     "noviembre novembro november nov", "diciembre dezembro december dic dez dec",
 )  # fmt: skip
 
-_LEADS_TO_ASIDE = re.compile(
+_LEADS_TO_ASIDE = compiled_on_use(
     r"\b(?:con|com|with|cualquier|qualquer|any|sin|sem|without|junto (?:con|com|a)|together with|al comprar|ao comprar"
     r"|al contratar|ao contratar|quien|quienes|quem|who|whoever|si|se|if|cuando|quando|when|comprar|contratar|buy|take"
     r"|pagas|paga)(?: (?:un|una|um|uma|a|an|el|la|o|the|tu|your|any|cualquier|qualquer|eliges|elige|contratas|contrata"

@@ -18,6 +18,7 @@ from agent.guardrails.pricing_free import false_inclusion
 from agent.guardrails.pricing_reading import Reading, read
 from agent.guardrails.pricing_terms import objection
 from agent.guardrails.published import expired_codes, known_codes
+from agent.guardrails.rule import passed
 from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -47,7 +48,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     reading = read(candidate, turn, tenant, local_date(tenant, now))
     problem = next(_problems(reading), None)
     if problem is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     return _revise(problem[0], candidate.text, problem[1])
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from agent.folding import fold
 from agent.guardrails.conditions import condition_of, is_met, is_regardless
 from agent.guardrails.expressions import load_expressions
+from agent.guardrails.item_names import is_in_name
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
@@ -58,12 +59,20 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     thing = free_thing(clause, reading.tenant.catalogue)
     if about.explicit:
         return _are_all_waived(expression, about, thing, reading)
-    if _is_published_free(thing, reading) or thing.topics:
+    if _is_published_free(thing, reading) or thing.topics - {"period"}:
         return _is_published_free(thing, reading)
-    if about.named and any(_is_waived(item, thing, reading) for item in about.items):
+    told = f"{reading.inbound} {_text_before(expression, reading)}"
+    meant = about.items if about.named else _loosely_named(told, about, reading)
+    if any(_is_waived(item, thing, reading) for item in meant):
         return True
-    context = free_thing(f"{reading.inbound} {_text_before(expression, reading)}")
+    context = free_thing(told)
     return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
+    """Return the items of which folded text has a word, be it only a common one: "the visit" of a "Quote visit"."""
+    words = frozenset(re.findall(r"[a-z]{4,}", told))
+    return [i for i in about.items if any(is_in_name(reading.tenant.catalogue, i, word) for word in words)]
 
 
 def _is_published_free(thing: FreeThing, reading: Reading) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
 from agent.guardrails.sentences import Span
 
@@ -14,7 +15,7 @@ _WORDS = tuple(
     """.split()  # noqa: SIM905 — words are read more easily so
 )
 _READ_AS = {"a": "4@", "e": "3", "i": "1!", "o": "0", "s": "5$", "t": "7", "b": "8", "g": "9", "l": "1"}
-_MASKED = re.compile(
+_MASKED = compiled_on_use(
     r"(?<![\w*@/.])(?:"
     + "|".join(
         word[0] + "".join(rf"(?:{letter}|[{re.escape(_READ_AS.get(letter, letter))}]|[*#@$%])" for letter in word[1:])

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from agent.guardrails import leakage
+from agent.guardrails.rule import MAX_EVIDENCE
 from agent.types import Channel, Verdict
 from tests.factories import NOW
 from tests.trades import TRADES, draft, labelled, later_turn
@@ -262,7 +263,7 @@ def test_inner_workings_are_not_told(trade: str, inbound: str, text: str) -> Non
     assert verdict.outcome == "revise"
     assert verdict.span
     start, end = verdict.span
-    assert verdict.evidence == text[start:end][: leakage.MAX_EVIDENCE]
+    assert verdict.evidence == text[start:end][: MAX_EVIDENCE]
 
 
 @pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
