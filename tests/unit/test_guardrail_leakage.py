@@ -263,7 +263,7 @@ def test_inner_workings_are_not_told(trade: str, inbound: str, text: str) -> Non
     assert verdict.outcome == "revise"
     assert verdict.span
     start, end = verdict.span
-    assert verdict.evidence == text[start:end][: MAX_EVIDENCE]
+    assert verdict.evidence == text[start:end][:MAX_EVIDENCE]
 
 
 @pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
