@@ -199,7 +199,8 @@ select (select count(*) from ours where turn_state = 'queued' and not exists (
             and j.args = jsonb_build_object('tenant_id', ours.tenant_id, 'conversation_id', ours.id))) as without_job,
        (select count(*) from ours where turn_state <> 'queued') as without_turn,
        (select count(*) from jobs.procrastinate_jobs
-        where not exists (select from ours where id = (args->>'conversation_id')::uuid)) as jobs_for_nothing,
+        where not exists (select from ours where id = (args->>'conversation_id')::uuid)
+          and not exists (select from media where message_id = (args->>'message_id')::uuid)) as jobs_for_nothing,
        (select count(*) from ours where not exists (
             select from messages where conversation_id = ours.id)) as empty_conversations,
        (select count(*) from contacts where tenant_id = any(%(tenants)s) and not exists (

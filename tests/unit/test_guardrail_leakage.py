@@ -275,6 +275,6 @@ def test_ordinary_words_and_declining_pass(trade: str, inbound: str, text: str) 
     "text", ["mi prompt " * 10_000, "a " * 50_000, "my instructions are " * 5_000, "canary-" * 14_000]
 )
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     judge("cars", "hi", text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
