@@ -13,7 +13,8 @@ from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
-from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
+from agent.guardrails.grounding_numbers import without_money
+from agent.guardrails.grounding_reading import Mention, Reading, as_set, read, read_slots
 from agent.guardrails.grounding_statement import (
     WEAK,
     Conversation,
@@ -150,6 +151,9 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
     places: dict[int, set[str]] = {}
     for mention in reading.of("place"):
         places.setdefault(numbers[mention.clause], set()).add(str(mention.value))
+    days: dict[int, set[int]] = {}
+    for mention in reading.of("weekday"):
+        days.setdefault(numbers[mention.clause], set()).update(as_set(mention))
     found: dict[int, Sentence] = {}
     for number, group in itertools.groupby(reading.clauses, lambda clause: clause.sentence):
         clauses = tuple(group)
@@ -158,6 +162,7 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
             text=" ".join(clause.text for clause in clauses)[:MAX_SENTENCE],
             places=frozenset(places.get(number, ())),
             tells_time=number in timed,
+            days=frozenset(days.get(number, ())),
         )
     return found
 
@@ -174,7 +179,7 @@ def _slot_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator
 
 def _scarcity(reading: Reading, facts: Facts) -> Iterator[Fault]:
     for clause in reading.clauses:
-        if clause.is_claim and _SCARCE.search(clause.plain) and not _SCARCE.search(facts.text):
+        if clause.is_claim and _SCARCE.search(without_money(clause.plain)) and not _SCARCE.search(facts.text):
             yield Fault("scarcity", "unsupported", clause.start, clause.end)
 
 

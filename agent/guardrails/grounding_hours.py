@@ -13,14 +13,10 @@ from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, is_rival, settle
+from agent.guardrails.grounding_windows import is_within
 from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
-
-_UNTIL = re.compile(
-    r"\b(?:hasta|ate|until|till|cierra|cerramos|closes?|fecha|fechamos|abre|abrimos|opens?|desde|from|a partir)\b"
-)
-
 
 def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a time of day: published, inside opening hours, or a published one told in another zone."""
@@ -33,7 +29,7 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
         _is_converted(minutes, published, statement, talk)
-        or _is_inside(minutes, facts.slots, statement)
+        or is_within(minutes, _days_meant(statement, talk), facts.windows, statement.clause_text)
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
@@ -109,16 +105,10 @@ def _offset(zone: str, moment: datetime) -> int:
     return int(offset.total_seconds() // 60) if offset is not None else 0
 
 
-def _is_inside(minutes: frozenset[int], slots: Sequence[Slot], statement: Statement) -> bool:
-    """Say whether a single time lies in long opening hours, and is not said to be when they begin or end."""
-    if _UNTIL.search(statement.clause_text):
-        return False
-    return any(
-        len(slot.times) == 2 and max(slot.times[1]) - min(slot.times[0]) >= 240
-        and any(min(slot.times[0]) < m < max(slot.times[1]) for m in minutes)
-        for slot in slots
-        if "topics:opening" in slot.wide
-    )  # fmt: skip
+def _days_meant(statement: Statement, talk: Conversation) -> frozenset[int]:
+    """Return the days a sentence names, or else those that were asked for."""
+    asked = frozenset(day for mention in talk.inbound.of("weekday") for day in as_set(mention))
+    return statement.sentence.days or asked
 
 
 _ALL_DAYS = 7

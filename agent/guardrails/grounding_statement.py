@@ -67,6 +67,8 @@ class Sentence:
     places: frozenset[str]
     tells_time: bool
     """It gives a time of day."""
+    days: frozenset[int] = frozenset()
+    """The days of the week it names."""
 
     @property
     def serves(self) -> bool:

@@ -74,7 +74,7 @@ class Names:
         return known
 
     def _has(self, word: str) -> bool:
-        if word in self.words:
+        if word in self.words or (word in WORDS["unit_nouns"] and _singular(word) in self.words):
             return _is_kept(word)
         if word in _NEVER or not _is_kept(word) or stem(word) not in self.telling | self.helping:
             return False
@@ -134,6 +134,10 @@ def is_in_name(catalogue: Sequence[CatalogueItem], item: int, word: str) -> bool
     """Say whether a folded word is one of those that name catalogue[item]."""
     its = "" if _MEASURE.fullmatch(word) else stem(word)
     return any(name.item == item and its in name.stems - name.qualifying for name in names_in(tuple(catalogue)).names)
+
+
+def _singular(word: str) -> str:
+    return word.removesuffix("s")
 
 
 def stem(word: str) -> str:

@@ -21,6 +21,8 @@ MAX_ROUNDS = 3
 MAX_KNOWN = 30
 
 DIFFERS = _WORDS["differs"]
+ASKS_HOW_MUCH_MORE = _WORDS["asks_how_much_more"]
+"""How a prospect asks for a difference, so that an amount alone may answer."""
 _REST = re.compile(r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding)\b")
 Money = tuple[int, str]
 """Minor units and currency."""
@@ -68,9 +70,10 @@ def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -
     """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
-    if DIFFERS.search(expression.sentence):
+    if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
+        found |= set(_changes(reading))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
     return frozenset(found)
 
@@ -106,6 +109,17 @@ def _prices(reading: Reading) -> set[Money]:
         for each in reading.implied(item)
         if each.role == "price" and each.quantity == 1
     }
+
+
+def _changes(reading: Reading) -> Iterator[Money]:
+    """Yield by how much the price of an item goes up or down: between two of its prices that may be told."""
+    for item in range(len(reading.tenant.catalogue)):
+        told = {
+            (each.amount_minor, each.currency)
+            for each in reading.implied(item)
+            if each.role in {"price", "past"} and each.quantity == 1
+        }
+        yield from _pairs(told, told, minus=True)
 
 
 def _base(expression: MoneyExpression, reading: Reading) -> set[Money]:

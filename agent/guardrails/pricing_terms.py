@@ -73,7 +73,8 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     if _is_said_to_be_over(expression, reading):
         return True
     kind = percent_kind(expression)
-    if (kind != "deposit" or _is_for_paying_ahead(expression)) and _is_discount(expression, about, reading):
+    is_deposit = kind == "deposit" and not (_is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading))
+    if not is_deposit and _is_discount(expression, about, reading):
         return True
     if kind == "" and expression.value == 100:
         return True  # "100 % online"
@@ -86,6 +87,13 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
 def _is_for_paying_ahead(expression: MoneyExpression) -> bool:
     """Say whether what looks like a deposit is what one gets for paying ahead: "20 % for annual prepayment"."""
     return bool(_AHEAD.search(expression.before[-_WINDOW:]) or _AHEAD.search(expression.after[:_WINDOW]))
+
+
+def _is_of_a_fee(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether what looks like a deposit is what is taken off an item named behind it: "50 % na matrícula"."""
+    end = expression.span[1]
+    behind = (m for m in reading.mentions if end <= m.start <= end + _NEAR)
+    return any(m.items == frozenset(about.items) for m in behind)
 
 
 def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:

@@ -1,0 +1,66 @@
+"""The hours within which a business is open, or a thing may be used, and whether a time of a reply lies in them."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from agent.guardrails.dates_text import DAY_MINUTES
+from agent.guardrails.grounding_reading import Mention, Reading, as_set, read_slots
+
+_EVERY_DAY = frozenset(range(7))
+_OPENING = 240
+"""Minutes from which on a span that is called opening hours is one, and no lesson."""
+_LONG = 360
+"""Minutes from which on any span is one within which to come: nothing is taught or shown for so long."""
+_UNTIL = r"\b(?:hasta|ate|until|till|cierra\w*|cerramos|closes?|fecha\w*|abre\w*|abrimos|opens?|desde|from|a partir)"
+_ENDS_AT = re.compile(rf"{_UNTIL}(?: (?:de|del?|at|a|as|las?|o|el|the))* (?P<hour>\d{{1,2}})(?:[:h.](?P<minute>\d\d))?")
+_BEGINS = re.compile(r"\b(?:empie[zc]\w*|empez\w*|comien\w*|comenz\w*|come[cs]\w*|inici\w*|arranc\w*|starts?|begins?)\b")
+_ONLY_UNTIL = re.compile(r"\b(?:hasta|ate|until|till)(?: (?:as|a|las?))? $")
+
+
+class Window(NamedTuple):
+    """From when to when, in minutes after midnight, and on which days."""
+
+    first: int
+    last: int
+    days: frozenset[int]
+    is_opening: bool
+
+
+def read_windows(reading: Reading) -> Iterator[Window]:
+    """Yield the spans of time that a published text gives, on the days it gives them for."""
+    days = {(slot.first.clause, slot.first.group): slot.days for slot in read_slots(reading)}
+    for key, run in itertools.groupby(reading.of("time"), lambda m: (m.clause, m.group)):
+        ends = tuple(run)
+        times = [as_set(end) for end in ends]
+        is_opening = "topics:opening" in ends[0].wide
+        if len(ends) == 2:
+            first, last = min(times[0]), max(times[1])
+            yield Window(first, last + (DAY_MINUTES if last <= first else 0), days.get(key, _EVERY_DAY), is_opening)
+        elif len(ends) == 1 and _ONLY_UNTIL.search(_before(ends[0], reading)):
+            last = max(times[0])
+            yield Window(last - _OPENING, last, days.get(key, _EVERY_DAY), is_opening=True)
+
+
+def _before(mention: Mention, reading: Reading) -> str:
+    clause = reading.clauses[mention.clause]
+    return clause.plain[: max(0, mention.start - clause.start)]
+
+
+def is_within(minutes: frozenset[int], days: frozenset[int], windows: Iterable[Window], clause: str) -> bool:
+    """Say whether a time of a clause lies in a span given for its days, and is not said to begin or end anything."""
+    if _BEGINS.search(clause) or minutes & _bounds(clause):
+        return False
+    return any(
+        window.first < minute < window.last and days <= window.days
+        for window in windows
+        if window.last - window.first >= (_OPENING if window.is_opening else _LONG)
+        for minute in minutes
+    )
+
+
+def _bounds(clause: str) -> frozenset[int]:
+    """Return the times of which a clause says that something lasts until or from then, on either half of the day."""
+    said = (int(match["hour"]) * 60 + int(match["minute"] or 0) for match in _ENDS_AT.finditer(clause))
+    return frozenset((time + half) % DAY_MINUTES for time in said for half in (0, DAY_MINUTES // 2))
