@@ -252,7 +252,7 @@ def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequen
     if mention.unit == "units:kind_of" and _number(mention) <= _FEW:
         return True
     if mention.unit in MINUTES or mention.unit == "percent":
-        return False
+        return mention.unit == "units:year" and any(f.value == mention.value and not f.unit for f in published)
     if any(f.value == mention.value and closeness(f.wide, mention.topics) >= 1 for f in published):
         return True
     same_number = any(f.value == mention.value for f in published)

@@ -26,6 +26,7 @@ from agent.guardrails.grounding_statement import (
 )
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
+from agent.guardrails.grounding_windows import read_windows
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
 
@@ -151,6 +152,7 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
     places: dict[int, set[str]] = {}
     for mention in reading.of("place"):
         places.setdefault(numbers[mention.clause], set()).add(str(mention.value))
+    windows = tuple(read_windows(reading)) if timed else ()
     days: dict[int, set[int]] = {}
     for mention in reading.of("weekday"):
         days.setdefault(numbers[mention.clause], set()).update(as_set(mention))
@@ -163,6 +165,7 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
             places=frozenset(places.get(number, ())),
             tells_time=number in timed,
             days=frozenset(days.get(number, ())),
+            windows=tuple(window for window in windows if window.sentence == number),
         )
     return found
 

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -13,7 +13,7 @@ from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, is_rival, settle
-from agent.guardrails.grounding_windows import is_within
+from agent.guardrails.grounding_windows import Window, is_between, is_within
 from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
@@ -23,13 +23,16 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
-    if equal and not _is_of_another_zone(minutes, published, statement, facts, talk):
+    is_elsewhere = bool(equal) and _is_of_another_zone(minutes, published, statement, facts, talk)
+    if not is_elsewhere and is_between(minutes, statement.sentence.windows, facts.windows):
+        return "supported"
+    if equal and not is_elsewhere:
         return settle(equal, published, statement.topics)
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
         _is_converted(minutes, published, statement, talk)
-        or is_within(minutes, _days_meant(statement, talk), facts.windows, statement.clause_text)
+        or (not equal and is_within(minutes, statement.clause_text, _windows_on(statement, facts, talk)))
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
@@ -93,7 +96,7 @@ def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Fa
     lengths = {
         int(m.value * MINUTES[m.unit])
         for m in (*talk.told, *talk.asked, *facts.notices)
-        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal)
+        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal) and m.other < 0
     }
     times = {time for m in (*published, *(each for each in talk.asked if each.kind == "time")) for time in as_set(m)}
     moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
@@ -105,10 +108,11 @@ def _offset(zone: str, moment: datetime) -> int:
     return int(offset.total_seconds() // 60) if offset is not None else 0
 
 
-def _days_meant(statement: Statement, talk: Conversation) -> frozenset[int]:
-    """Return the days a sentence names, or else those that were asked for."""
+def _windows_on(statement: Statement, facts: Facts, talk: Conversation) -> Iterator[Window]:
+    """Yield the published spans of the days that a sentence names, or else of those that were asked for."""
     asked = frozenset(day for mention in talk.inbound.of("weekday") for day in as_set(mention))
-    return statement.sentence.days or asked
+    days = statement.sentence.days or asked
+    return (window for window in facts.windows if window.is_on(days, statement.topics))
 
 
 _ALL_DAYS = 7

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
 from agent.guardrails.grounding_statements import Clause
+from agent.guardrails.grounding_windows import Window
 from agent.guardrails.grounding_words import pattern
 
 _SERVES = compiled_on_use(rf"\b{pattern('serves')}\b")
@@ -69,6 +70,8 @@ class Sentence:
     """It gives a time of day."""
     days: frozenset[int] = frozenset()
     """The days of the week it names."""
+    windows: tuple[Window, ...] = ()
+    """The spans of time it tells."""
 
     @property
     def serves(self) -> bool:

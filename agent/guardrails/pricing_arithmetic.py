@@ -24,6 +24,8 @@ DIFFERS = _WORDS["differs"]
 ASKS_HOW_MUCH_MORE = _WORDS["asks_how_much_more"]
 """How a prospect asks for a difference, so that an amount alone may answer."""
 _REST = re.compile(r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding)\b")
+_LEFT_OVER = re.compile(r"\b(?:left|spare|to go|short|sobr\w*|qued\w*|falt\w*|rest\w*)\b")
+"""How a sentence tells what remains of the prospect's own money, or what lacks."""
 Money = tuple[int, str]
 """Minor units and currency."""
 
@@ -73,7 +75,9 @@ def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -
     if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
-        found |= set(_changes(reading))
+        found |= set(_changes(expression, reading))
+    if _LEFT_OVER.search(expression.sentence):
+        found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
     return frozenset(found)
 
@@ -111,9 +115,9 @@ def _prices(reading: Reading) -> set[Money]:
     }
 
 
-def _changes(reading: Reading) -> Iterator[Money]:
+def _changes(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield by how much the price of an item goes up or down: between two of its prices that may be told."""
-    for item in range(len(reading.tenant.catalogue)):
+    for item in reading.about(expression).items:
         told = {
             (each.amount_minor, each.currency)
             for each in reading.implied(item)
@@ -155,10 +159,14 @@ def _share(amount: int, percent: Decimal) -> int:
     return int((amount * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+def _asked_money(reading: Reading) -> set[Money]:
+    return {money for each in reading.asked if each.kind == "amount" for money in reading.money(each)}
+
+
 def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield what the prospect says to have paid, where the sentence is about giving it back."""
     if GIVEN_BACK.search(expression.sentence):
-        yield from (money for each in reading.asked if each.kind == "amount" for money in reading.money(each))
+        yield from _asked_money(reading)
 
 
 def _costs(reading: Reading) -> list[frozenset[Money]]:

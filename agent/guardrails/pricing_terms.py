@@ -61,9 +61,16 @@ def is_own_figure(expression: MoneyExpression, reading: Reading) -> bool:
     asked = reading.asked_numbers | {value for each in reading.asked for value in each.values}
     if not asked.intersection(expression.values):
         return False
+    if expression.kind == "amount" and not expression.currencies and _is_counted_by_prospect(expression, reading):
+        return True
     if is_declined(expression.sentence) or is_acknowledged(expression.sentence, expression.before):
         return True
     return expression.kind == "amount" and not is_offered(expression.sentence, expression.before)
+
+
+def _is_counted_by_prospect(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number repeats what the prospect counts, and no money: "can I print 80 pages?" "80 is fine"."""
+    return not any(set(each.values) & set(expression.values) for each in reading.asked)
 
 
 def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
