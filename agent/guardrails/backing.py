@@ -42,7 +42,9 @@ _DECLINES = re.compile(
     r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
-_NEAR_DAY = re.compile(r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$")
+_NEAR_DAY = re.compile(
+    r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
+)
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 
 

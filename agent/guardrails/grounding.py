@@ -60,8 +60,8 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
 
 
 def _is_money(fault: Fault, candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> bool:
-    """Say whether a number is an amount of money, of which the rule `pricing` judges."""
-    if fault.kind != "quantity":
+    """Say whether a number, or what looks like a code ("CLP3,000"), is money, of which the rule `pricing` judges."""
+    if fault.kind not in {"quantity", "code"}:
         return False
     amounts = read_prices(candidate, turn, tenant, local_date(tenant, now)).amounts
-    return any(each.span[0] <= fault.start and fault.end <= each.span[1] for each in amounts)
+    return any(each.span[0] <= fault.start < each.span[1] for each in amounts)

@@ -26,7 +26,7 @@ from agent.guardrails.grounding_statement import (
 )
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
-from agent.guardrails.grounding_windows import read_windows
+from agent.guardrails.grounding_windows import is_between, read_windows
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
 
@@ -176,6 +176,9 @@ def _slot_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator
         return  # times may be told in another zone
     for slot in read_slots(reading):
         clause = reading.clauses[slot.first.clause]
+        told = [window for window in read_windows(reading) if window.sentence == clause.sentence]
+        if len(slot.times) == 1 and is_between(slot.times[0], told, facts.windows):
+            continue
         if clause.is_claim and not clause.is_denied and judge_slot(slot, facts) == "contradicted":
             yield Fault("slot", "contradicted", slot.first.start, slot.first.end)
 

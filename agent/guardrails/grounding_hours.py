@@ -18,13 +18,15 @@ from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
 
+
 def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a time of day: published, inside opening hours, or a published one told in another zone."""
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
     is_elsewhere = bool(equal) and _is_of_another_zone(minutes, published, statement, facts, talk)
-    if not is_elsewhere and is_between(minutes, statement.sentence.windows, facts.windows):
+    is_end = _ends_span(minutes, statement)
+    if not (is_elsewhere or is_end) and is_between(minutes, statement.sentence.windows, facts.windows):
         return "supported"
     if equal and not is_elsewhere:
         return settle(equal, published, statement.topics)
@@ -32,7 +34,7 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
         _is_converted(minutes, published, statement, talk)
-        or (not equal and is_within(minutes, statement.clause_text, _windows_on(statement, facts, talk)))
+        or (not (equal or is_end) and is_within(minutes, statement.clause_text, _windows_on(statement, facts, talk)))
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
@@ -106,6 +108,11 @@ def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Fa
 def _offset(zone: str, moment: datetime) -> int:
     offset = moment.astimezone(UTC).astimezone(ZoneInfo(zone)).utcoffset()
     return int(offset.total_seconds() // 60) if offset is not None else 0
+
+
+def _ends_span(minutes: frozenset[int], statement: Statement) -> bool:
+    """Say whether a time is the end of a span that its sentence tells."""
+    return any(minutes & {window.first, window.last % DAY_MINUTES} for window in statement.sentence.windows)
 
 
 def _windows_on(statement: Statement, facts: Facts, talk: Conversation) -> Iterator[Window]:

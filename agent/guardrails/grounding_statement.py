@@ -136,9 +136,10 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
-    if not about or any(about & f.wide for f in equal):
-        return False
     items = frozenset(topic for topic in about if topic.startswith("item:"))
+    named = frozenset() if items else statement.mention.subject - statement.mention.topics
+    if not about or any((about | named) & f.wide for f in equal):
+        return False
     rivals = [f.subject for f in others if f not in equal]
     if any((about - items) & subject for subject in rivals):
         return True

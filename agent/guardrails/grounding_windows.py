@@ -15,7 +15,9 @@ _LONG = 360
 """Minutes from which on any span is one within which to come: nothing is taught or shown for so long."""
 _UNTIL = r"\b(?:hasta|ate|until|till|cierra\w*|cerramos|closes?|fecha\w*|abre\w*|abrimos|opens?|desde|from|a partir)"
 _ENDS_AT = re.compile(rf"{_UNTIL}(?: (?:de|del?|at|a|as|las?|o|el|the))* (?P<hour>\d{{1,2}})(?:[:h.](?P<minute>\d\d))?")
-_BEGINS = re.compile(r"\b(?:empie[zc]\w*|empez\w*|comien\w*|comenz\w*|come[cs]\w*|inici\w*|arranc\w*|starts?|begins?|sa[il]e[ns]?|sai|saem|salimos|saimos|volta|vuelve\w*|leaves?|departs?|returns?)\b")
+_BEGINS = re.compile(
+    r"\b(?:empie[zc]\w*|empez\w*|comien\w*|comenz\w*|come[cs]\w*|inici\w*|arranc\w*|starts?|begins?|sa[il]e[ns]?|sai|saem|salimos|saimos|volta|vuelve\w*|leaves?|departs?|returns?)\b"
+)
 _ONLY_UNTIL = re.compile(r"\b(?:hasta|ate|until|till)(?: (?:as|a|las?))? $")
 
 
@@ -47,7 +49,9 @@ def read_windows(reading: Reading) -> Iterator[Window]:
         sentence = reading.clauses[ends[0].clause].sentence
         if len(ends) == 2:
             first, last = min(times[0]), max(times[1])
-            yield Window(first, last + (DAY_MINUTES if last <= first else 0), days.get(key, _NO_DAYS), ends[0].wide, sentence)
+            yield Window(
+                first, last + (DAY_MINUTES if last <= first else 0), days.get(key, _NO_DAYS), ends[0].wide, sentence
+            )
         elif len(ends) == 1 and _ONLY_UNTIL.search(_before(ends[0], reading)):
             last = max(times[0])
             yield Window(last - _OPENING, last, days.get(key, _NO_DAYS), ends[0].wide | {"topics:opening"}, sentence)
@@ -62,12 +66,7 @@ def is_within(minutes: frozenset[int], clause: str, windows: Iterable[Window]) -
     """Say whether a time of a clause lies in one of `windows`, and is not said to begin or end anything."""
     if _BEGINS.search(clause) or minutes & _bounds(clause):
         return False
-    return any(
-        window.first < minute < window.last
-        for window in windows
-        if window.is_long
-        for minute in minutes
-    )
+    return any(window.first < minute < window.last for window in windows if window.is_long for minute in minutes)
 
 
 def is_between(minutes: frozenset[int], told: Iterable[Window], windows: Iterable[Window]) -> bool:

@@ -32,7 +32,9 @@ _PRICED = (
     r"(?:total|costs?|prices?|fees?|payments?|rate|amount|bill|cuotas?|pagos?|precio|preco|costo|custo|valor|importe|monto|parcelas?"
     r"|tarifa|gasto|totais|totales)"
 )
-_IS_ADJECTIVE = re.compile(r"(?:monthly|yearly|annual|weekly|mensual|mensal|mensais|anual|anuales|anuais|semanal)\w{0,3}\b")
+_IS_ADJECTIVE = re.compile(
+    r"(?:monthly|yearly|annual|weekly|mensual|mensal|mensais|anual|anuales|anuais|semanal)\w{0,3}\b"
+)
 _PRICE_BEFORE = re.compile(rf"\b{_PRICED} $")
 _PRICE_BEHIND = re.compile(rf" {_PRICED}\b")
 _MOMENT = re.compile(r"\b(?:na|no|al|ao|on|upon|at|a la|en la|de la|da) $")
@@ -134,9 +136,7 @@ def _says_how_often(before: str, text: str, word: re.Match[str]) -> bool:
     return bool(_PRICE_BEFORE.search(before) or _PRICE_BEHIND.match(text, word.end()))
 
 
-def _mention(
-    text: str, cluster: Sequence[re.Match[str]], names: Names, capitals: frozenset[int]
-) -> Iterator[Mention]:
+def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield what a row of name words names: the items that share most of it."""
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
@@ -145,7 +145,12 @@ def _mention(
     top, missing, headed = names.best(said, has_article=is_told)
     if not top:
         return
-    if len(cluster) == 1 and not is_told and _IS_ADJECTIVE.match(text, start) and _says_how_often(before, text, cluster[0]):
+    if (
+        len(cluster) == 1
+        and not is_told
+        and _IS_ADJECTIVE.match(text, start)
+        and _says_how_often(before, text, cluster[0])
+    ):
         return
     words = before.split()[-2:]
     count = small_number(words[-1]) if words else 0

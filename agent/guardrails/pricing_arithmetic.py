@@ -11,7 +11,7 @@ from agent.guardrails.conditions import is_regardless
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.implied import find_sums
 from agent.guardrails.money_text import MoneyExpression
-from agent.guardrails.pricing_reading import Reading
+from agent.guardrails.pricing_reading import Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import GIVEN_BACK, deposit_percents, is_percent_explained, percent_kind
 
 _WORDS = load_expressions("pricing_words")
@@ -60,7 +60,10 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
 def _follows(
     expression: MoneyExpression, known: set[Money], groups: Sequence[frozenset[Money]], reading: Reading
 ) -> bool:
-    if expression.unit not in {"", "month", "year", "once"} or expression.hedge:
+    if expression.hedge or not (
+        expression.unit in {"", "month", "year", "once"}
+        or any(is_unit_of_name(expression, item, reading) for item in reading.named_items)
+    ):
         return False
     if is_regardless(expression.sentence) and DIFFERS.search(expression.sentence):
         return False

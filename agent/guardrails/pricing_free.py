@@ -57,7 +57,8 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     ):
         return False
     thing = free_thing(clause, reading.tenant.catalogue)
-    thing = replace(thing, periods=thing.periods - free_thing(reading.inbound).periods)
+    own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
+    thing = replace(thing, periods=own or thing.periods)
     if about.explicit:
         return _are_all_waived(expression, about, thing, reading)
     if _is_published_free(thing, reading) or thing.topics - {"period"}:

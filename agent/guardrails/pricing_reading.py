@@ -257,6 +257,12 @@ def _earlier(history: Sequence[Message]) -> str:
     return "\n".join(text[:MAX_CONTEXT_CHARS] for text in theirs[-MAX_EARLIER:])
 
 
+def is_unit_of_name(expression: MoneyExpression, item: int, reading: Reading) -> bool:
+    """Say whether what looks like the unit of an amount is a word of an item's name: "Revisión anual: 189 €"."""
+    words = re.findall(r"[a-z]{3,}", expression.unit_words)
+    return any(is_in_name(reading.tenant.catalogue, item, word) for word in words)
+
+
 # --- which item -------------------------------------------------------------------------------------------------
 
 

@@ -80,7 +80,9 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     if _is_said_to_be_over(expression, reading):
         return True
     kind = percent_kind(expression)
-    is_deposit = kind == "deposit" and not (_is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading))
+    is_deposit = kind == "deposit" and not (
+        _is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading)
+    )
     if not is_deposit and _is_discount(expression, about, reading):
         return True
     if kind == "" and expression.value == 100:
