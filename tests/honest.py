@@ -1,4 +1,4 @@
-"""Honest replies composed from what a tenant publishes: prices, totals, parts, differences, discounts, hours, policies."""
+"""Honest replies composed from what a tenant publishes: prices, totals, parts, differences, discounts, hours."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -53,7 +53,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "{item}: {price} until {last} and {total} from {first}. It goes down by {part}.",
     },
     "discount": {
-        "es": "{item}: con el {percent} % de descuento ({condition}) queda en {total} en vez de {price}; son {part} menos.",
+        "es": "{item}: con el {percent} % de descuento ({condition}) queda en {total} y no {price}; son {part} menos.",
         "pt": "{item}: com {percent}% de desconto ({condition}) fica em {total} em vez de {price}; são {part} a menos.",
         "en": "{item}: with {percent}% off ({condition}) it is {total} instead of {price}, {part} less.",
     },
@@ -80,9 +80,9 @@ UNITS = {
     "session": {"es": " por sesión", "pt": " por sessão", "en": " per session"},
 }
 MONTHS = {
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split(),
-    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split(),
-    "en": "January February March April May June July August September October November December".split(),
+    "es": "enero,febrero,marzo,abril,mayo,junio,julio,agosto,septiembre,octubre,noviembre,diciembre",
+    "pt": "janeiro,fevereiro,março,abril,maio,junho,julho,agosto,setembro,outubro,novembro,dezembro",
+    "en": "January,February,March,April,May,June,July,August,September,October,November,December",
 }
 _COUNTED = frozenset({"session", "month", "seat_month"})
 
@@ -202,7 +202,7 @@ class _Speaker(NamedTuple):
         return next(iter(valid_prices(item, self.today, self.tenant.currency)), None)
 
     def _day(self, day: date) -> str:
-        month = MONTHS[self.language][day.month - 1]
+        month = MONTHS[self.language].split(",")[day.month - 1]
         return f"{month} {day.day}" if self.language == "en" else f"{day.day} de {month}"
 
 

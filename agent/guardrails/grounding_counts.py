@@ -69,10 +69,15 @@ _RATE = re.compile(
 )
 
 
+_EACH = ("every", "each", "per", "cada", "toda")
+"""What they say how often is a statement of its own, but beside a day of the week."""
+
+
 def _is_rate(statement: Statement) -> bool:
     """Say whether one of a unit of time only says how often, or what for: "every week", "£26 an hour"."""
     mention = statement.mention
-    return mention.value == 1 and mention.unit in MINUTES and bool(_RATE.search(statement.sentence.text))
+    match = _RATE.search(statement.sentence.text) if mention.value == 1 and mention.unit in MINUTES else None
+    return match is not None and (bool(statement.sentence.days) or not match[0].startswith(_EACH))
 
 
 def _is_money(value: Decimal, facts: Facts) -> bool:
@@ -252,7 +257,7 @@ def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequen
     if mention.unit == "units:kind_of" and _number(mention) <= _FEW:
         return True
     if mention.unit in MINUTES or mention.unit == "percent":
-        return mention.unit == "units:year" and any(f.value == mention.value and not f.unit for f in published)
+        return False
     if any(f.value == mention.value and closeness(f.wide, mention.topics) >= 1 for f in published):
         return True
     same_number = any(f.value == mention.value for f in published)

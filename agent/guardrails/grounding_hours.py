@@ -12,7 +12,16 @@ from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
-from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, is_rival, settle
+from agent.guardrails.grounding_statement import (
+    WEAK,
+    Conversation,
+    Finding,
+    Statement,
+    closeness,
+    is_echo,
+    is_rival,
+    settle,
+)
 from agent.guardrails.grounding_windows import Window, is_between, is_within
 from agent.guardrails.grounding_words import ZONES, find_concepts
 
@@ -25,7 +34,8 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
     is_elsewhere = bool(equal) and _is_of_another_zone(minutes, published, statement, facts, talk)
-    is_end = _ends_span(minutes, statement)
+    is_sure = bool(statement.sentence.days) or len(minutes) == 1  # "de 2 a 6" may count people
+    is_end = is_sure and _ends_span(minutes, statement)
     if not (is_elsewhere or is_end) and is_between(minutes, statement.sentence.windows, facts.windows):
         return "supported"
     if equal and not is_elsewhere:
@@ -117,9 +127,15 @@ def _ends_span(minutes: frozenset[int], statement: Statement) -> bool:
 
 def _windows_on(statement: Statement, facts: Facts, talk: Conversation) -> Iterator[Window]:
     """Yield the published spans of the days that a sentence names, or else of those that were asked for."""
+    if any(ZONES.get(place, talk.zone) != talk.zone for place in statement.sentence.places):
+        return
     asked = frozenset(day for mention in talk.inbound.of("weekday") for day in as_set(mention))
     days = statement.sentence.days or asked
-    return (window for window in facts.windows if window.is_on(days, statement.topics))
+    about = statement.mention.own - WEAK
+    is_told_of = about and any(about & f.wide for f in facts.of("time"))
+    for window in facts.windows:
+        if window.is_on(days, statement.topics) and (not is_told_of or about & window.topics):
+            yield window
 
 
 _ALL_DAYS = 7

@@ -13,11 +13,17 @@ _OPENING = 240
 """Minutes from which on a span that is called opening hours is one, and no lesson."""
 _LONG = 360
 """Minutes from which on any span is one within which to come: nothing is taught or shown for so long."""
-_UNTIL = r"\b(?:hasta|ate|until|till|cierra\w*|cerramos|closes?|fecha\w*|abre\w*|abrimos|opens?|desde|from|a partir)"
-_ENDS_AT = re.compile(rf"{_UNTIL}(?: (?:de|del?|at|a|as|las?|o|el|the))* (?P<hour>\d{{1,2}})(?:[:h.](?P<minute>\d\d))?")
-_BEGINS = re.compile(
-    r"\b(?:empie[zc]\w*|empez\w*|comien\w*|comenz\w*|come[cs]\w*|inici\w*|arranc\w*|starts?|begins?|sa[il]e[ns]?|sai|saem|salimos|saimos|volta|vuelve\w*|leaves?|departs?|returns?)\b"
+_UNTIL = r"\b(?:hasta|ate|until|till|cierra\w*|cerramos|closes?|fecha\w*|abre\w*|abrimos|opens?|desde|from|a partir|by|before|antes)"
+_ENDS_AT = re.compile(
+    rf"{_UNTIL}(?: (?:de|del?|at|a|as|las?|o|el|al|the))* "
+    r"(?:(?P<hour>\d{1,2})(?:[:h.](?P<minute>\d\d))?|(?P<noon>noon|midday|mediodia|meio[- ]dia))"
 )
+_BEGINS = re.compile(
+    r"\b(?:empie[zc]\w*|empez\w*|comien\w*|comenz\w*|come[cs]\w*|inici\w*|arranc\w*|starts?|begins?|sa[il]e[ns]?|sai|saem"
+    r"|salimos|saimos|volta|vuelve\w*|leaves?|departs?|returns?)\b"
+    r"|\b(?:es|son|e|sao|is|are) (?:(?:el|los|as|os|aos|na|nas|no|on|toda|todas|todos|cada|every) |a las?|at )"
+)
+"""How a clause says when something is held, which is not when one may come."""
 _ONLY_UNTIL = re.compile(r"\b(?:hasta|ate|until|till)(?: (?:as|a|las?))? $")
 
 
@@ -81,5 +87,5 @@ def is_between(minutes: frozenset[int], told: Iterable[Window], windows: Iterabl
 
 def _bounds(clause: str) -> frozenset[int]:
     """Return the times of which a clause says that something lasts until or from then, on either half of the day."""
-    said = (int(match["hour"]) * 60 + int(match["minute"] or 0) for match in _ENDS_AT.finditer(clause))
+    said = (int(match["hour"] or 12) * 60 + int(match["minute"] or 0) for match in _ENDS_AT.finditer(clause))
     return frozenset((time + half) % DAY_MINUTES for time in said for half in (0, DAY_MINUTES // 2))

@@ -69,7 +69,7 @@ def is_own_figure(expression: MoneyExpression, reading: Reading) -> bool:
 
 
 def _is_counted_by_prospect(expression: MoneyExpression, reading: Reading) -> bool:
-    """Say whether a bare number repeats what the prospect counts, and no money: "can I print 80 pages?" "80 is fine"."""
+    """Say whether a bare number repeats what the prospect counts, and no money: "print 80 pages?" "80 is fine"."""
     return not any(set(each.values) & set(expression.values) for each in reading.asked)
 
 
