@@ -121,8 +121,8 @@ class _Speaker(NamedTuple):
     def of_item(self, item: CatalogueItem) -> Iterator[Honest]:
         """Yield what may be said of one item alone."""
         for price in valid_prices(item, self.today):
-            yield self._say("price", item, price=price.amount_minor, currency=price.currency, unit=self._unit(price))
-            yield self._say("plain", item, price=price.amount_minor, currency=price.currency, unit=self._unit(price))
+            for kind in ("price", "plain"):
+                yield self._say(kind, item, price.currency, {"price": price.amount_minor, "unit": self._unit(price)})
             yield from self._multiples(item, price)
             yield from self._parts(item, price)
             yield from self._changes(item, price)
@@ -131,15 +131,13 @@ class _Speaker(NamedTuple):
     def of_both(self, item: CatalogueItem, other: CatalogueItem) -> Iterator[Honest]:
         """Yield what may be said of two items: the sum and the difference of their prices."""
         one, two = (self._home_price(each) for each in (item, other))
-        if one is None or two is None or one.amount_minor == two.amount_minor or one.currency != two.currency:
+        if one is None or two is None or one.amount_minor == two.amount_minor:
             return
-        name = self._name(other)
-        apart = abs(one.amount_minor - two.amount_minor)
-        both = {"price": one.amount_minor, "total": two.amount_minor, "part": apart, "currency": one.currency}
-        yield self._say("difference", item, asked="difference", other=name, **both)
-        yield self._say("compared", item, asked="difference", other=name, **both)
-        total = one.amount_minor + two.amount_minor
-        yield self._say("sum", item, asked="difference", other=name, total=total, currency=one.currency)
+        apart, total = abs(one.amount_minor - two.amount_minor), one.amount_minor + two.amount_minor
+        both = {"price": one.amount_minor, "total": two.amount_minor, "part": apart, "other": self._name(other)}
+        yield self._say("difference", item, one.currency, both, asked="difference")
+        yield self._say("compared", item, one.currency, both, asked="difference")
+        yield self._say("sum", item, one.currency, {**both, "total": total}, asked="difference")
 
     def of_hours(self) -> Iterator[Honest]:
         """Yield that a time in the middle of published opening hours is one to come at."""
@@ -151,9 +149,8 @@ class _Speaker(NamedTuple):
 
     def _multiples(self, item: CatalogueItem, price: Price) -> Iterator[Honest]:
         for count in (2, 3) if price.unit in _COUNTED else ():
-            total = price.amount_minor * count
-            amounts = {"price": price.amount_minor, "total": total, "currency": price.currency}
-            yield self._say("total", item, count=count, **amounts)
+            amounts = {"price": price.amount_minor, "total": price.amount_minor * count}
+            yield self._say("total", item, price.currency, {"count": count, **amounts})
 
     def _parts(self, item: CatalogueItem, price: Price) -> Iterator[Honest]:
         terms = item.instalments
@@ -161,7 +158,7 @@ class _Speaker(NamedTuple):
         if terms and terms.interest_free and price.currency == self.tenant.currency and price.amount_minor >= least:
             for count in {2, terms.max}:
                 part = (2 * price.amount_minor + count) // (2 * count)
-                yield self._say("parts", item, count=count, part=part, currency=price.currency)
+                yield self._say("parts", item, price.currency, {"count": count, "part": part})
 
     def _changes(self, item: CatalogueItem, price: Price) -> Iterator[Honest]:
         for later in item.prices:
@@ -170,19 +167,19 @@ class _Speaker(NamedTuple):
                 days = {"last": self._day(price.valid_to), "first": self._day(later.valid_from)}
                 apart = later.amount_minor - price.amount_minor
                 amounts = {"price": price.amount_minor, "total": later.amount_minor, "part": abs(apart)}
-                kind = "change" if apart > 0 else "fall"
-                yield self._say(kind, item, currency=price.currency, **days, **amounts)
+                yield self._say("change" if apart > 0 else "fall", item, price.currency, {**days, **amounts})
 
     def _discounts(self, item: CatalogueItem, price: Price) -> Iterator[Honest]:
         for discount in valid_discounts(item, self.today):
             if discount.percent and discount.percent < 100 and self.language in discount.condition:
                 total = less_percent(price.amount_minor, discount.percent)
                 amounts = {"price": price.amount_minor, "total": total, "part": price.amount_minor - total}
-                condition = discount.condition[self.language]
-                told = {"percent": str(discount.percent), "condition": condition}
-                yield self._say("discount", item, currency=price.currency, **told, **amounts)
+                told = {"percent": str(discount.percent), "condition": discount.condition[self.language]}
+                yield self._say("discount", item, price.currency, {**told, **amounts})
 
-    def _say(self, kind: str, item: CatalogueItem, *, currency: str, asked: str = "", **said: object) -> Honest:
+    def _say(
+        self, kind: str, item: CatalogueItem, currency: str, said: Mapping[str, int | str], asked: str = ""
+    ) -> Honest:
         amounts = {
             key: format_money(value, currency, self.language, self.tenant.country)
             for key, value in said.items()

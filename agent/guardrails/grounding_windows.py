@@ -13,7 +13,10 @@ _OPENING = 240
 """Minutes from which on a span that is called opening hours is one, and no lesson."""
 _LONG = 360
 """Minutes from which on any span is one within which to come: nothing is taught or shown for so long."""
-_UNTIL = r"\b(?:hasta|ate|until|till|cierra\w*|cerramos|closes?|fecha\w*|abre\w*|abrimos|opens?|desde|from|a partir|by|before|antes)"
+_UNTIL = (
+    r"\b(?:hasta|ate|until|till|cierra\w*|cerramos|closes?|fecha\w*|abre\w*|abrimos|opens?|desde|from|a partir|by"
+    r"|before|antes)"
+)
 _ENDS_AT = re.compile(
     rf"{_UNTIL}(?: (?:de|del?|at|a|as|las?|o|el|al|the))* "
     r"(?:(?P<hour>\d{1,2})(?:[:h.](?P<minute>\d\d))?|(?P<noon>noon|midday|mediodia|meio[- ]dia))"

@@ -60,6 +60,7 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
     if about.explicit:
+        thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
     if _is_published_free(thing, reading) or thing.topics - {"period"}:
         return _is_published_free(thing, reading)
