@@ -134,7 +134,12 @@ class _Speaker(NamedTuple):
         if one is None or two is None or one.amount_minor == two.amount_minor:
             return
         apart, total = abs(one.amount_minor - two.amount_minor), one.amount_minor + two.amount_minor
-        both = {"price": one.amount_minor, "total": two.amount_minor, "part": apart, "other": self._name(other)}
+        both: dict[str, int | str] = {
+            "price": one.amount_minor,
+            "total": two.amount_minor,
+            "part": apart,
+            "other": self._name(other),
+        }
         yield self._say("difference", item, one.currency, both, asked="difference")
         yield self._say("compared", item, one.currency, both, asked="difference")
         yield self._say("sum", item, one.currency, {**both, "total": total}, asked="difference")
