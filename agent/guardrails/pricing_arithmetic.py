@@ -24,7 +24,8 @@ DIFFERS = _WORDS["differs"]
 ASKS_HOW_MUCH_MORE = _WORDS["asks_how_much_more"]
 """How a prospect asks for a difference, so that an amount alone may answer."""
 _REST = re.compile(
-    r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding|qued\w* (?:\w{1,9} )?(?:por|pend)|fica\w* faltando|left to pay)\b"
+    r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding|qued\w* (?:\w{1,9} )?(?:por|pend)"
+    r"|fica\w* faltando|left to pay)\b"
 )
 _LEFT_OVER = re.compile(r"\b(?:left|spare|to go|short|sobr\w*|qued\w*(?! (?:en|a|por)\b)|falt\w*|rest\w*)\b")
 """How a sentence tells what remains of the prospect's own money, or what lacks."""
