@@ -42,6 +42,9 @@ _DECLINES = re.compile(
     r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
+_NEAR_DAY = re.compile(
+    r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
+)
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 
 
@@ -260,7 +263,9 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
     if topic in statement.denies:  # "no places are held without payment"
         paid = "unpaid" not in said.extras and "payment" in anchors_of(said.whole)
         return "unpaid" in statement.extras and paid and not said.days and not said.spans
-    days = statement.days | published if said.spans and said.spans <= statement.spans else statement.days
+    days = statement.days
+    if said.spans and said.spans <= statement.spans:
+        days = days | published | frozenset(day for day in said.days if _is_told_of_span(day))
     if not (said.extras - {"unhappy"} <= statement.extras and said.days <= days):
         return False
     anchors = frozenset(each for m in _ANCHOR.finditer(said.sentence.words) for each in anchors_of(m["what"]))
@@ -268,6 +273,11 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
         return False
     spans = frozenset(span for span in said.spans if not _is_within(span, statement, said))
     return spans <= statement.spans and _is_right_tier(statement, said) and _states_condition(topic, statement, said)
+
+
+def _is_told_of_span(day: Term) -> bool:
+    """Say whether a day may only tell where a stated span ends: "48 hours, so until Thursday"; no week or month is."""
+    return day[0] == "weekday" or (day[0] == "near" and bool(_NEAR_DAY.search(day[1])))
 
 
 def _is_right_tier(statement: Statement, said: _Said) -> bool:

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from agent.folding import fold, words_of
 from agent.guardrails.expressions import compiled_on_use, load_expressions
-from agent.guardrails.item_names import stem
+from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.published_once import once_for
@@ -123,12 +123,18 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     if condition.least:
         return any(count >= condition.least for count in said.counts) or _least(said.words) == condition.least
     if condition.items:
-        return bool(condition.items & said.items)
+        return bool(condition.items & said.items) or any(_is_called(item, catalogue, said) for item in condition.items)
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
         return _are_heard(condition, said)
     return condition.campaign or _shares_word(condition.stems, said.words)
+
+
+def _is_called(item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
+    """Say whether an item is called by a word that only names have beside others: "soy miembro full"."""
+    words = WORDS["common_in_names"].intersection(said.words.split())
+    return any(is_in_name(catalogue, item, word) for word in words)
 
 
 def _are_heard(condition: Condition, said: Said) -> bool:

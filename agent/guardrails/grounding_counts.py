@@ -24,7 +24,7 @@ _FEW = 12
 def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a number with what it counts."""
     mention = statement.mention
-    if _is_no_fact(mention, statement.clause_text, facts):
+    if _is_no_fact(mention, statement.clause_text, facts) or _is_rate(statement):
         return "undecided"
     comparable = facts.quantities.get(dimension(mention.unit), ())
     equal = [f for f in comparable if _same_amount(mention, f)]
@@ -61,6 +61,23 @@ def _is_no_fact(mention: Mention, text: str, facts: Facts) -> bool:
     if unit == "percent":
         return bool(_DISCOUNT.search(text))
     return not unit or (unit.startswith("word:") and _is_money(_number(mention), facts))
+
+
+_RATE = re.compile(
+    r"(?:\b(?:every|each|per|cada|toda)|(?:[€$£] ?[\d.,]{1,12}|\d ?[€$£]|\d (?:[a-z]{4,9})) an?)"
+    r" (?:single )?(?:hour|day|night|week|month|year|hora|dia|noche|noite|semana|mes|ano)s?\b"
+)
+
+
+_EACH = ("every", "each", "per", "cada", "toda")
+"""What they say how often is a statement of its own, but beside a day of the week."""
+
+
+def _is_rate(statement: Statement) -> bool:
+    """Say whether one of a unit of time only says how often, or what for: "every week", "£26 an hour"."""
+    mention = statement.mention
+    match = _RATE.search(statement.sentence.text) if mention.value == 1 and mention.unit in MINUTES else None
+    return match is not None and (bool(statement.sentence.days) or not match[0].startswith(_EACH))
 
 
 def _is_money(value: Decimal, facts: Facts) -> bool:

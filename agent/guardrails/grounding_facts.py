@@ -13,6 +13,7 @@ from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
+from agent.guardrails.grounding_windows import Window, read_windows
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
 from agent.types import CatalogueItem, Tenant
@@ -69,6 +70,8 @@ class Facts:
     quantities: Mapping[str, tuple[Mention, ...]]
     """By what they measure (`dimension`)."""
     slots: tuple[Slot, ...]
+    windows: tuple[Window, ...]
+    """From when to when it is open."""
     words: frozenset[str]
     families: frozenset[str]
     sounds: Mapping[str, tuple[str, ...]]
@@ -176,6 +179,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         mentions={kind: tuple(found) for kind, found in mentions.items()},
         quantities=_by_dimension(mentions.get("quantity", ())),
         slots=tuple(slot for reading in readings for slot in read_slots(reading)),
+        windows=tuple(window for reading in readings for window in read_windows(reading)),
         words=words,
         families=frozenset(family(word) for word in words if len(word) >= 4),
         sounds=_by_sound(words),
@@ -281,6 +285,7 @@ def _joined(one: Facts, other: Facts) -> Facts:
         mentions=_merged(one.mentions, other.mentions),
         quantities=_merged(one.quantities, other.quantities),
         slots=one.slots + other.slots,
+        windows=one.windows + other.windows,
         words=one.words | other.words,
         families=one.families | other.families,
         sounds=_merged(one.sounds, other.sounds),

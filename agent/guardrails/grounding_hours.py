@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -12,14 +12,20 @@ from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
-from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, is_rival, settle
+from agent.guardrails.grounding_statement import (
+    WEAK,
+    Conversation,
+    Finding,
+    Statement,
+    closeness,
+    is_echo,
+    is_rival,
+    settle,
+)
+from agent.guardrails.grounding_windows import Window, is_between, is_within
 from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
-
-_UNTIL = re.compile(
-    r"\b(?:hasta|ate|until|till|cierra|cerramos|closes?|fecha|fechamos|abre|abrimos|opens?|desde|from|a partir)\b"
-)
 
 
 def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
@@ -27,13 +33,18 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
-    if equal and not _is_of_another_zone(minutes, published, statement, facts, talk):
+    is_elsewhere = bool(equal) and _is_of_another_zone(minutes, published, statement, facts, talk)
+    is_sure = bool(statement.sentence.days) or len(minutes) == 1  # "de 2 a 6" may count people
+    is_end = is_sure and _ends_span(minutes, statement)
+    if not (is_elsewhere or is_end) and is_between(minutes, statement.sentence.windows, facts.windows):
+        return "supported"
+    if equal and not is_elsewhere:
         return settle(equal, published, statement.topics)
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
         _is_converted(minutes, published, statement, talk)
-        or _is_inside(minutes, facts.slots, statement)
+        or (not (equal or is_end) and is_within(minutes, statement.clause_text, _windows_on(statement, facts, talk)))
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
@@ -97,7 +108,7 @@ def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Fa
     lengths = {
         int(m.value * MINUTES[m.unit])
         for m in (*talk.told, *talk.asked, *facts.notices)
-        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal)
+        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal) and m.other < 0
     }
     times = {time for m in (*published, *(each for each in talk.asked if each.kind == "time")) for time in as_set(m)}
     moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
@@ -109,16 +120,22 @@ def _offset(zone: str, moment: datetime) -> int:
     return int(offset.total_seconds() // 60) if offset is not None else 0
 
 
-def _is_inside(minutes: frozenset[int], slots: Sequence[Slot], statement: Statement) -> bool:
-    """Say whether a single time lies in long opening hours, and is not said to be when they begin or end."""
-    if _UNTIL.search(statement.clause_text):
-        return False
-    return any(
-        len(slot.times) == 2 and max(slot.times[1]) - min(slot.times[0]) >= 240
-        and any(min(slot.times[0]) < m < max(slot.times[1]) for m in minutes)
-        for slot in slots
-        if "topics:opening" in slot.wide
-    )  # fmt: skip
+def _ends_span(minutes: frozenset[int], statement: Statement) -> bool:
+    """Say whether a time is the end of a span that its sentence tells."""
+    return any(minutes & {window.first, window.last % DAY_MINUTES} for window in statement.sentence.windows)
+
+
+def _windows_on(statement: Statement, facts: Facts, talk: Conversation) -> Iterator[Window]:
+    """Yield the published spans of the days that a sentence names, or else of those that were asked for."""
+    if any(ZONES.get(place, talk.zone) != talk.zone for place in statement.sentence.places):
+        return
+    asked = frozenset(day for mention in talk.inbound.of("weekday") for day in as_set(mention))
+    days = statement.sentence.days or asked
+    about = statement.mention.own - WEAK
+    is_told_of = about and any(about & f.wide for f in facts.of("time"))
+    for window in facts.windows:
+        if window.is_on(days, statement.topics) and (not is_told_of or about & window.topics):
+            yield window
 
 
 _ALL_DAYS = 7

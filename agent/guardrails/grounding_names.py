@@ -119,6 +119,8 @@ def _counts(match: re.Match[str], raw: str, *, begins_sentence: bool) -> bool:
     folded = (word.lower() if word.isascii() else fold(word)).removesuffix("'s").removesuffix("’s")
     if len(word) == 1 or folded in _NO_NAMES or ("-" in folded and _NO_NAMES.issuperset(folded.split("-"))):
         return False  # "Mon-Fri" names nothing either
+    if word[:3] in _CURRENCIES and word[3:].isdigit():
+        return False  # "ARS3,000"
     if len(word) >= 2 and word[1:] != word[1:].lower():
         return True  # an acronym
     before = raw[: match.start()]

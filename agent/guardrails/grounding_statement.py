@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
 from agent.guardrails.grounding_statements import Clause
+from agent.guardrails.grounding_windows import Window
 from agent.guardrails.grounding_words import pattern
 
 _SERVES = compiled_on_use(rf"\b{pattern('serves')}\b")
@@ -67,6 +68,10 @@ class Sentence:
     places: frozenset[str]
     tells_time: bool
     """It gives a time of day."""
+    days: frozenset[int] = frozenset()
+    """The days of the week it names."""
+    windows: tuple[Window, ...] = ()
+    """The spans of time it tells."""
 
     @property
     def serves(self) -> bool:
@@ -131,9 +136,10 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
-    if not about or any(about & f.wide for f in equal):
-        return False
     items = frozenset(topic for topic in about if topic.startswith("item:"))
+    named = frozenset() if items else statement.mention.subject - statement.mention.topics
+    if not about or any((about | named) & f.wide for f in equal):
+        return False
     rivals = [f.subject for f in others if f not in equal]
     if any((about - items) & subject for subject in rivals):
         return True

@@ -16,6 +16,8 @@ WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d{3}(?!\d)| ?(?:mil|k)\b)?")
 _STEM = 6
 MAX_WORDS = 20_000
 """So many words are remembered as part of a name, or as none."""
+_LETTERS = frozenset("bcfghjkpqvwz")
+"""Single letters that tell a name apart, "permiso B", and are no word, end of a word or measure."""
 _MEASURE = re.compile(r"kwp?|kwh|kms?|kg|l|h|m2?|w|hp|gb")
 _VERB = re.compile(
     r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste|[aiu]d[oa]|crit[oa]|ered|ated)$"
@@ -74,7 +76,7 @@ class Names:
         return known
 
     def _has(self, word: str) -> bool:
-        if word in self.words:
+        if word in self.words or (word in WORDS["unit_nouns"] and _singular(word) in self.words):
             return _is_kept(word)
         if word in _NEVER or not _is_kept(word) or stem(word) not in self.telling | self.helping:
             return False
@@ -115,7 +117,7 @@ def names_in(catalogue: tuple[CatalogueItem, ...]) -> Names:
     words = frozenset(word for group in groups for _, name in group for word in WORD.findall(fold(name)))
     common = frozenset(stem(word) for word in words & WORDS["common_in_names"]) - ordinals
     units = frozenset(stem(word) for word in words & WORDS["unit_nouns"])
-    helping = frozenset(stem for stem in stems if stem.isdigit()) | units | ordinals | common
+    helping = frozenset(stem for stem in stems if stem.isdigit() or len(stem) == 1) | units | ordinals | common
     sizes = dict(_sizes(groups))
     pattern = "|".join(re.escape(size) for size in sorted(sizes, key=len, reverse=True))
     return Names(
@@ -134,6 +136,10 @@ def is_in_name(catalogue: Sequence[CatalogueItem], item: int, word: str) -> bool
     """Say whether a folded word is one of those that name catalogue[item]."""
     its = "" if _MEASURE.fullmatch(word) else stem(word)
     return any(name.item == item and its in name.stems - name.qualifying for name in names_in(tuple(catalogue)).names)
+
+
+def _singular(word: str) -> str:
+    return word.removesuffix("s")
 
 
 def stem(word: str) -> str:
@@ -164,7 +170,9 @@ def _name(item: int, language: str, name: str) -> Name:
 
 
 def _is_kept(word: str) -> bool:
-    return word[0].isdigit() or (len(word) > 1 and word not in WORDS["short"] and word not in WORDS["fillers"])
+    if len(word) == 1:
+        return word.isdigit() or word in _LETTERS
+    return word[0].isdigit() or (word not in WORDS["short"] and word not in WORDS["fillers"])
 
 
 def _sizes(groups: Sequence[Sequence[tuple[str, str]]]) -> Iterator[tuple[str, int]]:

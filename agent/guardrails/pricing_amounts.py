@@ -7,12 +7,11 @@ from agent.folding import fold
 from agent.guardrails.conditions import condition_of, is_regardless
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.implied import UNITS, Implied
-from agent.guardrails.item_names import is_in_name
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
-from agent.guardrails.pricing_arithmetic import DIFFERS, Known, after_arithmetic
+from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Known, after_arithmetic
 from agent.guardrails.pricing_dates import is_out_of_date
-from agent.guardrails.pricing_reading import Bound, Reading
+from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import (
     is_own_figure,
     is_published,
@@ -110,10 +109,20 @@ def _implied(
     money = reading.money(expression)
     return [
         each
-        for item in [*about.items, *_sold_so(about, expression, reading)]
+        for item in _items_of(expression, about, instalments, reading)
         for each in reading.implied(item)
         if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
     ]
+
+
+def _items_of(
+    expression: MoneyExpression, about: Bound, instalments: MoneyExpression | None, reading: Reading
+) -> Iterator[int]:
+    """Yield the items an amount may be the price of; what is multiplied, "12 × 149,90", of any that is spoken of."""
+    yield from about.items
+    yield from _sold_so(about, expression, reading)
+    if instalments and instalments.deal == "times" and ASKS_HOW_MUCH_MORE.search(reading.inbound):
+        yield from reading.named_items - set(about.items)
 
 
 def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> list[int]:
@@ -167,9 +176,7 @@ def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         return True
     if expression.unit == "other" and _is_sold_by_piece(each.item, reading):
         return unit_class(expression.unit_words) not in _TIMES
-    return expression.unit in {"other", "year"} and any(
-        is_in_name(reading.tenant.catalogue, each.item, word) for word in expression.unit_words.split() if len(word) > 2
-    )
+    return expression.unit in {"other", "year"} and is_unit_of_name(expression, each.item, reading)
 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:

@@ -57,7 +57,10 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     ):
         return False
     thing = free_thing(clause, reading.tenant.catalogue)
+    own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
+    thing = replace(thing, periods=own or thing.periods)
     if about.explicit:
+        thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
     if _is_published_free(thing, reading) or thing.topics - {"period"}:
         return _is_published_free(thing, reading)
@@ -163,8 +166,21 @@ def _around(mention: Mention, reading: Reading) -> str:
     )
 
 
+def _is_part_of_named(item: int, reading: Reading) -> bool:
+    """Say whether an item that the reply or the prospect names has this one in its own description."""
+    catalogue = reading.tenant.catalogue
+    return any(
+        item in mention.items
+        for other in reading.named_items - {item}
+        for text in catalogue[other].description.values()
+        for mention in find_mentions(catalogue, text)
+    )
+
+
 def _is_published_inclusion(item: int, reading: Reading) -> bool:
     """Say whether a published text speaks of the item as included."""
+    if _is_part_of_named(item, reading):
+        return True
     texts = [text for passage in reading.tenant.passages for text in passage.text.values()]
     texts += [text for each in reading.tenant.catalogue for text in each.description.values()]
     told = (text for text in texts if "inclu" in fold(text))

@@ -136,7 +136,7 @@ class Reading:
 
     def _bound(self, expression: MoneyExpression) -> Bound:
         own, aside = _beside(expression, self.mentions, self.amounts)
-        behind = self._named_behind(expression)
+        behind = self._named_behind(expression) or self._called_free(expression)
         if behind:
             return Bound(items=behind, explicit=True, named=True)
         if own and not aside and _COMPARED.search(expression.before) and self.asked_items - own:
@@ -158,6 +158,12 @@ class Reading:
     def _with_noun(self, noun: str) -> tuple[int, ...]:
         catalogue = self.tenant.catalogue
         return tuple(place for place in range(len(catalogue)) if is_in_name(catalogue, place, noun))
+
+    def _called_free(self, expression: MoneyExpression) -> tuple[int, ...]:
+        """Return the items whose name an expression is part of: "no joining fee", "sem taxa de adesão"."""
+        start, end = expression.span
+        within = [m for m in self.mentions if m.start < end and start < m.end] if expression.kind == "free" else []
+        return tuple(sorted(within[-1].items)) if within else ()
 
     def _named_behind(self, expression: MoneyExpression) -> tuple[int, ...]:
         """Return the one item whose common name stands right behind an amount: "94 € de tasa"."""
@@ -249,6 +255,12 @@ def _earlier(history: Sequence[Message]) -> str:
     """Return what the prospect wrote in the last few messages before this burst."""
     theirs = [message.text for message in history if message.direction == "inbound" and message.text]
     return "\n".join(text[:MAX_CONTEXT_CHARS] for text in theirs[-MAX_EARLIER:])
+
+
+def is_unit_of_name(expression: MoneyExpression, item: int, reading: Reading) -> bool:
+    """Say whether what looks like the unit of an amount is a word of an item's name: "Revisión anual: 189 €"."""
+    words = re.findall(r"[a-z]{3,}", expression.unit_words)
+    return any(is_in_name(reading.tenant.catalogue, item, word) for word in words)
 
 
 # --- which item -------------------------------------------------------------------------------------------------

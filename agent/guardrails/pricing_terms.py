@@ -61,9 +61,16 @@ def is_own_figure(expression: MoneyExpression, reading: Reading) -> bool:
     asked = reading.asked_numbers | {value for each in reading.asked for value in each.values}
     if not asked.intersection(expression.values):
         return False
+    if expression.kind == "amount" and not expression.currencies and _is_counted_by_prospect(expression, reading):
+        return True
     if is_declined(expression.sentence) or is_acknowledged(expression.sentence, expression.before):
         return True
     return expression.kind == "amount" and not is_offered(expression.sentence, expression.before)
+
+
+def _is_counted_by_prospect(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number repeats what the prospect counts, and no money: "print 80 pages?" "80 is fine"."""
+    return not any(set(each.values) & set(expression.values) for each in reading.asked)
 
 
 def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -73,7 +80,10 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     if _is_said_to_be_over(expression, reading):
         return True
     kind = percent_kind(expression)
-    if (kind != "deposit" or _is_for_paying_ahead(expression)) and _is_discount(expression, about, reading):
+    is_deposit = kind == "deposit" and not (
+        _is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading)
+    )
+    if not is_deposit and _is_discount(expression, about, reading):
         return True
     if kind == "" and expression.value == 100:
         return True  # "100 % online"
@@ -86,6 +96,13 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
 def _is_for_paying_ahead(expression: MoneyExpression) -> bool:
     """Say whether what looks like a deposit is what one gets for paying ahead: "20 % for annual prepayment"."""
     return bool(_AHEAD.search(expression.before[-_WINDOW:]) or _AHEAD.search(expression.after[:_WINDOW]))
+
+
+def _is_of_a_fee(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether what looks like a deposit is what is taken off an item named behind it: "50 % na matrícula"."""
+    end = expression.span[1]
+    behind = (m for m in reading.mentions if end <= m.start <= end + _NEAR)
+    return any(m.items == frozenset(about.items) for m in behind)
 
 
 def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:

@@ -61,6 +61,11 @@ _MONEY_BACK = re.compile(
     r"\b(?:get|gets|have|receive)"
     r" (?:it|it all|everything|all of it|your money|your deposit|the deposit) ?(?:all )?back\b"
 )
+_SAVES = re.compile(r"\b(?:ahorr|econom|sav)\w*[^,]{0,12}\d")
+_BILL = re.compile(
+    r"\b(?:factur|fatur|bill|recibo|luz|conta|energ|electric|eletric|tax|impuest|impost|cost[oe]s|gast|combust|fuel|horas|hours"
+    r"|tiempo|tempo|time)\w*"
+)
 _PAYS_NOTHING = re.compile(
     r"\b(?:nada|nothing|nenhum\w*|ningun\w*|anything|a thing|a penny|un peso|un centavo|nem um centavo)\b"
 )
@@ -158,6 +163,8 @@ def _promises_nothing(topic: str, sentence: Sentence, match: Match[str]) -> bool
     if topic == "refund":
         only_free = _PAYS_NOTHING.search(match[0]) and not _WAY_OUT.search(sentence.words)
         return bool(only_free or _NOT_BOUGHT.search(sentence.words))
+    if topic == "result" and _SAVES.search(match[0]) and not _BILL.search(sentence.words):
+        return True  # what one pays less to us: the rule `pricing` reckons it
     return topic == "deadline" and bool(_EXPERIENCE.search(sentence.words))
 
 

@@ -48,6 +48,8 @@ _DENIAL = (
     r"|never|nor|neither|none|nobody|nothing|nada(?= (?:se|e|es) )|unable|imposible|impossivel|impossible|evito"
     r"|evitamos|avoid|refuse|lejos de|longe de)"
 )
+_DENIAL_WITH_OR = re.compile(r"\b(?:no|nunca|jamas|tampoco|ni|sin)\b")
+"""Only in Spanish "o" is "or"; Portuguese has it as an article: "não …; o curso é devolvido"."""
 _ANY_DENIAL = re.compile(rf"\b{_DENIAL}\b")
 _DENIED_BEFORE = compiled_on_use(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
 _DENIED_AFTER = compiled_on_use(
@@ -151,7 +153,8 @@ def is_denied(sentence: Sentence, match: re.Match[str]) -> bool:
     clause = before.rpartition(", ")[2]
     if _DENIED_BEFORE.search(clause) or _DENIED_AFTER.search(after):
         return True
-    return bool(_CARRIED.match(clause)) and bool(_ANY_DENIAL.search(before))
+    carried = _CARRIED.match(clause)
+    return carried is not None and bool((_DENIAL_WITH_OR if carried[0] == "o " else _ANY_DENIAL).search(before))
 
 
 def denies(sentence: Sentence) -> bool:

@@ -50,8 +50,14 @@ _DATE = compiled_on_use(
     rf"|\b(?P<month2>{_MONTH}) (?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?! ?(?:percent|%|\d))"
     r"|(?<!\d)(?P<day3>3[01]|[12]\d|0?[1-9])/(?P<month3>1[0-2]|0?[1-9])(?!\d)"
 )
+_NOT_MONDAY = (
+    r"(?:semana|quin[cz]ena|clase|aula|sesion|sessao|cuota|parcela|vez|parte|visita|mensualidad|mensalidade|pessoa|persona|via"
+    r"|noche|noite|unidad|consulta|cita|revision|etapa|fase|turma|hora)"
+)
+"""Before these "segunda" is "second"."""
 _DAY = compiled_on_use(
-    r"\b(?:(?P<weekday>lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta"
+    rf"\b(?:(?P<weekday>lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda(?! {_NOT_MONDAY})"
+    r"|terca|quarta|quinta|sexta"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)(?:-feira)?"
     r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo"
     r"|(?:para|ya|pero|desde|lista|listo) manana|fin de mes|final de mes|fim do mes|month end"

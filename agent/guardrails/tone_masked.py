@@ -22,7 +22,7 @@ _MASKED = compiled_on_use(
         for word in sorted(_WORDS, key=len, reverse=True)
     )
     + r"|[a-z]{1,2}[*#@$%]{2,6}[a-z]{0,6}"
-    + r")(?!\w)"
+    + r")(?!\w|[.,]\d)"
 )
 _MASKING = re.compile(r"[^\W_][*#@$%!]|[a-z]\d")
 

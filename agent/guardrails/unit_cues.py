@@ -32,11 +32,12 @@ _OTHERS = (
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"{_A}{_OTHERS}s?\b|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
+    "other": rf"(?!(?:\bel|\bla|\bo|\ba|\bthe) \w{{3,12}} (?:del?|da|do|of)\b){_A}{_OTHERS}s?\b"
+    rf"|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
     rf"|\bpor (?:{_POR_UNIT})s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
     r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
     r"|\b(?:o|el|la|a|the) (?:semestre|trimestre|quarter|bimestre|semana|dia|noche|noite|hora|week|night|day)\b"
-    r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
+    r"(?! (?:proxim|pasad|(?:que|del?|da|do|of|next|siguiente|seguinte|anterior|before|after)\b))",
     "month": rf"{_A}(?:mes|month|mo|mth)\b(?! (?:que|proxim|pasad))"
     r"|\b(?:mensual(?:es|mente)?|mensa(?:l|is|lmente)|monthly|mensualidad(?:es)?)\b",
     "year": rf"{_A}(?:ano|year|yr|anualidad)\b(?! (?:pre|paid|up ?front|in advance|por ad|adelant|anticip|antecip"
@@ -134,7 +135,7 @@ _FOR_TWO = re.compile(r"\b(?:para|for) (?:2|dos|duas|two) (?:personas|pessoas|pe
 _UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
 _COVERS = _WORDS["covers"]
 _PEOPLE = compiled_on_use(
-    r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
+    r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.:;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
     rf"| os| as)? ?)(?P<count>\d{{1,2}})\b(?!{PRICED})"
     r"(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
