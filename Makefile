@@ -5,7 +5,7 @@ RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 SOURCES := agent channels jobs prompts tests
 
-.PHONY: help install run test check static format bench crash-matrix lock browser clean
+.PHONY: help install run test soak check static format bench crash-matrix lock browser clean
 
 help:                   ## List the targets
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,10 @@ run: $(RUNTIME)         ## Start everything and print where to click
 	@$(BIN)/nightshift up
 
 test: $(DEV) browser    ## Install what tests need and run them all, on all cores
-	$(BIN)/pytest --numprocesses auto --dist loadscope
+	$(BIN)/pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
+
+soak: $(DEV)            ## Run the long tests at their full length
+	$(BIN)/pytest --soak tests/chaos tests/unit/test_email_fuzz.py tests/integration/test_webhook_fuzz.py
 
 check: static test      ## Format, lint, types, import contract, tests
 

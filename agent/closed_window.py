@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from agent.asking import ask_person
-from agent.check import check, dump_verdicts, settle
+from agent.check import dump_verdicts, settle_notice
 from agent.decide import put_in_outbox
 from agent.gather import load_answered_turn
 from agent.guardrails import LEGAL_RULES, check_all, content_rules, worst
@@ -93,8 +93,7 @@ def _take(proposal: Proposal, turn: Turn, deps: AgentDeps) -> Send | None:
     if proposal.template is None or not turn.tenant.policy.send_templates:
         return None
     candidate = as_candidate(proposal.text, proposal.template, turn.conversation.channel)
-    reply = Reply(candidate=candidate, source="rule", verdicts=check(candidate, turn, deps))
-    decision = settle(reply, proposal.reason)
+    decision = settle_notice(candidate, turn, proposal.reason, deps)
     return decision if isinstance(decision, Send) else None
 
 

@@ -14,6 +14,8 @@ def fold(text: str) -> str:
 
     Full-width and other scripts' digits become ASCII digits. Punctuation stays.
     """
+    if text.isascii():
+        return text.lower()
     visible = _IGNORABLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
     return _NOT_ASCII.sub(_plain, unicodedata.normalize("NFD", visible))
 

@@ -51,9 +51,7 @@ def _is_other(message: Reported, status: DeliveryStatus) -> bool:
 async def _follow_up(tx: Tx, message: Reported, status: DeliveryStatus, projection: Projection, deps: Deps) -> None:
     if _is_other(message, status) and await insert_tick(tx, f"delivery.twice:{message.id}"):
         data = {"message": str(message.id), "ours": message.provider_id, "other": status.provider_id}
-        await alert(
-            tx, "delivery.twice", data, fix="the provider has two messages for one of ours; see both there"
-        )
+        await alert(tx, "delivery.twice", data, fix="the provider has two messages for one of ours; see both there")
     if not projection.moved:
         return
     if status.state == "failed" and message.state != "superseded":

@@ -209,7 +209,7 @@ class Policy:
     send_templates: bool = False
     """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
     sla_minutes: int = 60
-    """How soon staff should answer what is put before them, counted in `send_hours`. The gravest is due in a quarter."""
+    """How soon staff should answer what is put before them, counted in `send_hours`. The gravest: a quarter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -221,11 +221,6 @@ def distinct(addresses: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(address for each in addresses if (address := normalise_address(each))))
 
 
-def first_header(mail: EmailMessage, names: Sequence[str]) -> str:
-    """Return the text of the first of these headers that says something."""
-    return next((value for name in names if (value := header(mail, name))), "")
-
-
 def has_header(mail: EmailMessage, names: Sequence[str]) -> bool:
     """Whether any of the headers is present."""
     return any(name in mail for name in names)

@@ -12,11 +12,11 @@ import structlog
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from agent.errors import Ambiguous, Misconfigured, Retryable
+from agent.errors import Ambiguous, Retryable
 from agent.settings import Settings
 from agent.template_types import APPROVALS, Category, Template
 from channels.twilio_errors import read_refusal
-from channels.twilio_outbound import TIMEOUT, TwilioHttpClient
+from channels.twilio_outbound import TIMEOUT, TwilioHttpClient, credentials
 
 PAGE_SIZE = 100
 MAX_PAGES = 100
@@ -51,16 +51,8 @@ class TwilioContent:
         Raises:
             Misconfigured: the account or its token is not set.
         """
-        if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
-            raise Misconfigured(
-                "Templates are Twilio's, which has no credentials.",
-                "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (see .env.example).",
-            )
-        return cls(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            base_url=settings.twilio_base_url,
-        )
+        account_sid, auth_token = credentials(settings, "Templates are Twilio's, which has no credentials.")
+        return cls(account_sid=account_sid, auth_token=auth_token, base_url=settings.twilio_base_url)
 
     async def list_templates(self) -> tuple[Template, ...]:
         """Return every template of the account with its approval state: all of them, or an error.

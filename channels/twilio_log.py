@@ -12,12 +12,12 @@ import httpx
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from agent.errors import Ambiguous, Misconfigured, Permanent, Retryable
+from agent.errors import Ambiguous, Permanent, Retryable
 from agent.settings import Settings
 from agent.types import Channel, InboundMessage
 from channels.twilio_errors import read_refusal
 from channels.twilio_inbound import MAX_MEDIA, parse_inbound
-from channels.twilio_outbound import TIMEOUT, TwilioHttpClient
+from channels.twilio_outbound import TIMEOUT, TwilioHttpClient, credentials
 
 API_URL = "https://api.twilio.com"
 PAGE_SIZE = 1000
@@ -54,16 +54,8 @@ class TwilioLog:
         Raises:
             Misconfigured: the account or its token is not set.
         """
-        if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
-            raise Misconfigured(
-                "Messages cannot be asked for: Twilio has no credentials.",
-                "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (see .env.example).",
-            )
-        return cls(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            base_url=settings.twilio_base_url,
-        )
+        account_sid, auth_token = credentials(settings, "Messages cannot be asked for: Twilio has no credentials.")
+        return cls(account_sid=account_sid, auth_token=auth_token, base_url=settings.twilio_base_url)
 
     async def list_received(
         self, channel: Channel, address: str, after: datetime, before: datetime

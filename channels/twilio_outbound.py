@@ -125,6 +125,17 @@ class TwilioHttpClient(AsyncHttpClient):  # type: ignore[misc]  # untyped base c
         await self._http.aclose()
 
 
+def credentials(settings: Settings, problem: str) -> tuple[str, str]:
+    """Return the configured account's sid and token.
+
+    Raises:
+        Misconfigured: one of them is not set; `problem` says what cannot be done without.
+    """
+    if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
+        raise Misconfigured(problem, "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (see .env.example).")
+    return settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value()
+
+
 class TwilioSender:
     """The `ChannelSender` for WhatsApp and SMS."""
 
@@ -155,13 +166,10 @@ class TwilioSender:
         Raises:
             Misconfigured: the account or its token is not set.
         """
-        if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
-            raise Misconfigured(
-                "Twilio has no credentials.", "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (see .env.example)."
-            )
+        account_sid, auth_token = credentials(settings, "Twilio has no credentials.")
         return cls(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
+            account_sid=account_sid,
+            auth_token=auth_token,
             public_url=settings.public_url,
             messaging_service_sid=settings.twilio_messaging_service_sid,
             base_url=settings.twilio_base_url,

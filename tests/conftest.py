@@ -1,5 +1,6 @@
 """What tests share: one PostgreSQL for the session, a fresh migrated database for each test, a settable clock."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,16 @@ from agent.store.migrate import ensure_app_login, migrate
 
 TEMPLATE = "nightshift_template"
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests at their full length (make soak)")
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether the long tests are to run at their full length, which CI has no time for."""
+    return bool(request.config.getoption("--soak"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,8 +129,13 @@ def clock() -> FakeClock:
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the local classifier has been trained: once a session, because it takes seconds."""
-    home = tmp_path_factory.mktemp("trained")
+    """A home in which the local classifier has been trained: once for all test processes, because it takes seconds.
+
+    Of several that come first at once, one trains and the others wait for it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trained"
+    home.mkdir(exist_ok=True)
     LocalClassifier.load(home, load_encoder())
     return home
 

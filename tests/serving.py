@@ -18,7 +18,7 @@ async def serving(build: Callable[[str], FastAPI]) -> AsyncIterator[str]:
         config = uvicorn.Config(build(url), log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):  # on a busy machine
             while not server.started:
                 await asyncio.sleep(0.01)
         try:

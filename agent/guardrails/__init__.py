@@ -128,8 +128,9 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
 
 def as_strict(verdict: Verdict, policy: Policy) -> Verdict:
     """Hold at once what could be redrafted, where the tenant wants that. Only content rules, and only upwards."""
-    wanted = {name for name in CONTENT_RULES if policy.strictness.get(name) == "hold"}
-    return replace(verdict, outcome="hold") if verdict.outcome == "revise" and verdict.rule in wanted else verdict
+    if verdict.outcome != "revise" or verdict.rule not in CONTENT_RULES:
+        return verdict
+    return replace(verdict, outcome="hold") if policy.strictness.get(verdict.rule) == "hold" else verdict
 
 
 def _check(rule: Rule, candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:

@@ -9,94 +9,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.folding import words_of
-from agent.guardrails.folded import fold_text
+from agent.guardrails.backing_statements import (
+    AVERAGE,
+    BEFORE,
+    BY_OTHERS,
+    ITEM,
+    SENTENCE,
+    TRIAL,
+    Statement,
+    extras_of,
+    read_statement,
+    stems_of,
+    subjects,
+    validity_of,
+)
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import starts_of
-from agent.guardrails.sentences import Sentence, is_denied, read_sentences
+from agent.guardrails.sentences import Sentence, read_sentences
 from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
-from agent.types import Tenant
+from agent.types import CatalogueItem, Tenant
 
 _WORDS = load_patterns("promises_words")
-_OF_ID = {
-    "guarantee": ("guarant", "warrant", "garant"),
-    "refund": ("refund", "reembols", "devol"),
-    "cancellation": ("cancel", "commitment", "permanenc"),
-    "reservation": ("reserv", "booking", "hold", "apartado"),
-    "price_lock": ("price", "precio", "preco"),
-    "replacement": ("replac", "exchange", "cambio", "troca"),
-    "redo": ("redo", "repeat", "retake", "repet"),
-    "exclusivity": ("exclusiv",),
-    "visa": ("visa", "visto", "immigr"),
-    "tax": ("tax", "fiscal", "impuest"),
-    "legal": ("legal",),
-    "medical": ("medical", "medic"),
-}
 _COVERED_BY = {"replacement": frozenset({"guarantee"}), "redo": frozenset({"guarantee"})}
 """Policies of another topic that may give the same."""
 _ANCHOR = re.compile(
     r"\b(?:despues|depois|after|tras|antes|before|desde|since|from|following|prior to|of)"
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
-_BEFORE = re.compile(
-    r"\b(?:antes|before|prior|ahead|previ[oa]s?|anticipacion|antelacion|antecedencia|notice|preaviso|in advance"
-    r"|(?:con|com|with|faltando|faltan) \d+)\b"
-)
-_IF = re.compile(r"\b(?:si|se|if|caso|cuando|quando|when)\b")
-_FREE = re.compile(
-    r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
-)
-_LOCKS = re.compile(
-    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz|freez|valid|bloq"
-    r"|conserv|sost|travad)\w*"
-)
-"""A policy on prices without such a word, "reviewed every January", locks none."""
-_BY_OTHERS = re.compile(
-    r"\b(?:ask|claim|pedir|solicitar|reclamar)\b.{0,60}\b(?:plano|plan|seguro|aseguradora|seguradora|obra social"
-    r"|prepaga|mutua|convenio|insurer|insurance)\b"
-)
-"""Money that somebody else gives back: "we give you the invoice to claim it from your insurer"."""
-_TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
-_SENTENCE = re.compile(r"[^.]+(?:\.(?=\S)[^.]*)*\.?")
-"""A policy's sentences may hold of different things: each is read by itself, too."""
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
+_DECLINES = re.compile(
+    r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
+    r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
+)
+_NEAR_DAY = re.compile(
+    r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
+)
 _TIMES = frozenset({"hour", "day", "month", "minute"})
-_CONTENT = re.compile(
-    r"\b(?!(?:semana|meses|month|minut|horas|hours|years|precio|sobre|desde|hasta|about|after|before|depois|antes"
-    r"|client|nuestr|nosso|todos|todas|puede|would|could)\w*)[a-z]{5,}"
-)
-_AVERAGE = re.compile(
-    r"\b(?:promedio|average|averaged|media|medio|client\w*|customers?|alumn\w*|students?|candidat\w*)\b"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Statement:
-    """One published text in one language, read for its terms."""
-
-    topics: frozenset[str]
-    """What it says there is."""
-    denies: frozenset[str]
-    """What it says there is not, or only on a condition."""
-    spans: frozenset[Term]
-    days: frozenset[Term]
-    numbers: frozenset[str]
-    anchors: frozenset[str]
-    parts: frozenset[str]
-    extras: frozenset[str]
-    stems: frozenset[str]
-    told_of: tuple[tuple[frozenset[Term], frozenset[str]], ...]
-    """Per sentence, its spans and the parts it names: which term belongs to what."""
-    conditional: bool
-    """Whether it holds only "if …"."""
-    language: str
-    counts_back: bool
-    """Whether its days count back from an event: "30 days before departure"."""
-    average: bool
-    free: bool
-    trial: bool
-    is_part: bool
-    """Whether it is one sentence of a published text that has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +54,7 @@ class Backing:
 
     statements: tuple[Statement, ...]
     words: str
+    catalogue: tuple[CatalogueItem, ...]
 
     def repeats(self, words: str) -> bool:
         """Whether a sentence stands word for word in what is published."""
@@ -116,12 +66,12 @@ class Backing:
 
     def states(self, words: str) -> bool:
         """Whether a published text says mostly the same, with the same numbers."""
-        stems, spans = _stems(words), frozenset(re.findall(r"\d+", words))
+        stems, spans = stems_of(words), frozenset(re.findall(r"\d+", words))
         return any(len(stems & s.stems) >= 2 and spans <= s.numbers for s in self.statements)
 
     def backs(self, topic: str, said: Sentence, match: re.Match[str], whole: str, language: str) -> bool:
         """Whether the promise on `topic` that `match` found in a sentence follows from what is published."""
-        claim = self._without_asides(_Said.read(said, match, whole, language), topic)
+        claim = self._without_asides(_Said.read(said, match, whole, language, self.catalogue), topic)
         topics = _COVERED_BY.get(topic, frozenset()) | {topic}
         on_topic = [s for s in self.statements if topics & s.topics or topic in s.denies]
         if topic == "deadline":
@@ -134,7 +84,7 @@ class Backing:
             return any(
                 _says_the_same(statement, claim) for statement in self.statements if topic not in statement.denies
             )
-        if topic == "refund" and _BY_OTHERS.search(said.words):
+        if topic == "refund" and BY_OTHERS.search(said.words):
             return True
         published = frozenset(day for statement in self.statements for day in statement.days)
         free = topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements)
@@ -148,7 +98,7 @@ class Backing:
             for piece in _PIECE_END.split(said.sentence.text)
             if not starts_of(said.match[0]) & starts_of(words_of(piece))
             for span in spans_of(piece, said.language) & said.spans
-            if any(span in other.spans and _stems(words_of(piece)) & other.stems for other in others)
+            if any(span in other.spans and stems_of(words_of(piece)) & other.stems for other in others)
         }
         return replace(said, spans=said.spans - aside)
 
@@ -166,9 +116,17 @@ class _Said:
     extras: frozenset[str]
     whole: str
     """The whole reply: its other sentences may tell the condition."""
+    catalogue: tuple[CatalogueItem, ...]
 
     @classmethod
-    def read(cls, sentence: Sentence, match: re.Match[str], whole: str, language: str) -> "_Said":
+    def read(
+        cls,
+        sentence: Sentence,
+        match: re.Match[str],
+        whole: str,
+        language: str,
+        catalogue: tuple[CatalogueItem, ...],
+    ) -> "_Said":
         return cls(
             sentence=sentence,
             match=match,
@@ -176,8 +134,9 @@ class _Said:
             spans=spans_of(sentence.text, language),
             days=days_of(sentence.text),
             parts=parts_of(sentence.words),
-            extras=_extras_of(sentence.words),
+            extras=extras_of(sentence.words),
             whole=whole,
+            catalogue=catalogue,
         )
 
 
@@ -190,61 +149,12 @@ def backing_of(tenant: Tenant) -> Backing:
     items = (texts for item in tenant.catalogue for texts in (item.name, item.description))
     texts = (*passages, *(("", code, text) for texts in items for code, text in texts.items()))
     sentences = [sentence.words for _, _, text in texts for sentence in read_sentences(text)]
-    parts = [("", code, part) for _, code, text in texts if len(found := _SENTENCE.findall(text)) > 1 for part in found]
-    statements = [_statement(*each, is_part=False) for each in texts]
-    statements += [_statement(*each, is_part=True) for each in parts]
-    return Backing(tuple(statements), f"|{'|'.join(sentences)}|")
-
-
-def _statement(name: str, language: str, text: str, *, is_part: bool) -> Statement:
-    sentences = read_sentences(text)
-    folded = fold_text(text).text
-    words = " , ".join(sentence.words for sentence in sentences)
-    topics, denies = _topics(name.casefold(), sentences)
-    return Statement(
-        topics=topics,
-        denies=denies,
-        spans=spans_of(folded, language),
-        days=days_of(folded),
-        numbers=frozenset(re.findall(r"\d+", words)),
-        anchors=anchors_of(words),
-        parts=parts_of(words),
-        extras=_extras_of(words),
-        stems=_stems(words),
-        told_of=tuple((spans_of(each.text, language), parts_of(each.words)) for each in sentences),
-        conditional=bool(_IF.search(words)),
-        language=language,
-        counts_back=bool(_BEFORE.search(words)),
-        average=bool(_AVERAGE.search(words)),
-        free=bool(_FREE.search(words)),
-        trial=bool(_TRIAL.search(words)),
-        is_part=is_part,
-    )
-
-
-def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the topics a published text grants, and those it denies or makes conditional ("… not without pay")."""
-    granted = {topic for topic, ids in _OF_ID.items() if any(word in name for word in ids)}
-    if not any(_LOCKS.search(sentence.words) for sentence in sentences):
-        granted -= {"price_lock"}
-    said: set[str] = set()
-    denied: set[str] = set()
-    for sentence in sentences:
-        for topic, match in _WORDS["about"].find(sentence.words, sentence.starts):
-            if topic == "refund" and _BY_OTHERS.search(sentence.words):
-                continue
-            (denied if is_denied(sentence, match) else said).add(topic)
-    denied -= said
-    return frozenset((granted | said) - denied), frozenset(denied)
-
-
-def _extras_of(words: str) -> frozenset[str]:
-    """Return what makes a promise in `words` larger: `anytime`, `lifetime`, `full` …"""
-    return frozenset(name for name, _ in _WORDS["widens"].find(words, starts_of(words)))
-
-
-def _stems(words: str) -> frozenset[str]:
-    return frozenset(word[:5] for word in _CONTENT.findall(words))
+    parts = [("", code, part) for _, code, text in texts if len(found := SENTENCE.findall(text)) > 1 for part in found]
+    catalogue = tuple(tenant.catalogue)
+    statements = [read_statement(*each, catalogue, is_part=False) for each in texts]
+    statements += [read_statement(*each, catalogue, is_part=True) for each in parts]
+    statements += [validity_of(item) for item in tenant.catalogue]
+    return Backing(tuple(statements), f"|{'|'.join(sentences)}|", catalogue)
 
 
 # --- the comparisons --------------------------------------------------------------------------------------
@@ -253,7 +163,7 @@ def _stems(words: str) -> frozenset[str]:
 def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
     """Say whether every time in the sentence is a published one; a sentence without any sets no deadline."""
     spans = frozenset(term for term in said.spans if term[0] in _TIMES)
-    days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days
+    days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days - _declined_days(said.sentence)
     if said.sentence.asks or not (spans or days):
         return True
     acts = anchors_of(said.sentence.words) & {"installation", "delivery"}
@@ -264,13 +174,19 @@ def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
     )
 
 
+def _declined_days(sentence: Sentence) -> frozenset[Term]:
+    """Return the days that a sentence refuses to name for certain: "so I can't promise Friday"."""
+    pieces = (piece for piece in _PIECE_END.split(sentence.text) if _DECLINES.search(piece))
+    return frozenset(day for piece in pieces for day in days_of(piece))
+
+
 def _gives_guarantee(statement: Statement, said: _Said) -> bool:
     """Say whether a guarantee is the published one: its terms, for the thing it is published for."""
     if "guarantee" in statement.denies or not said.extras - {"full", "unhappy", "unpaid"} <= statement.extras:
         return False
     if said.spans:
         return said.spans <= statement.spans and all(_belongs(*pair, statement) for pair in _pairs(said))
-    if said.parts & statement.parts or len(_stems(said.sentence.words) & statement.stems) > 1:
+    if said.parts & statement.parts or len(stems_of(said.sentence.words) & statement.stems) > 1:
         return True
     is_mention = re.search(r"\b(?:garantias?|warranty|guarantee)$", said.match[0])  # "sí, tiene garantía"
     return is_mention is not None and not said.parts
@@ -288,7 +204,7 @@ def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
     waiting: frozenset[str] = frozenset()
     told = True
     for piece in _PIECE_END.split(said.sentence.text):
-        parts, spans = parts_of(piece), spans_of(piece, said.language) & said.spans
+        parts, spans = subjects(piece, said.catalogue), spans_of(piece, said.language) & said.spans
         waiting = parts if told and parts else waiting | parts
         told = bool(spans)
         for span in spans:
@@ -300,24 +216,34 @@ def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
     if not parts or not statement.parts:
         return "everything" not in parts
     known = parts & statement.parts
+    if known != parts and not _are_named(parts, statement):
+        known = frozenset(part for part in known if not part.startswith(ITEM))
+        parts = frozenset(part for part in parts if not part.startswith(ITEM))
+        if not parts:
+            return True  # it tells no items apart
     if not known or "everything" in parts - statement.parts:
         return False
     return all(any(span in spans and part in names for spans, names in statement.told_of) for part in known)
 
 
+def _are_named(parts: frozenset[str], statement: Statement) -> bool:
+    """Say whether any of the items among parts stands in a statement, or it tells of other items."""
+    return any(part.startswith(ITEM) for part in parts) and any(part.startswith(ITEM) for part in statement.parts)
+
+
 def _says_the_same(statement: Statement, said: _Said) -> bool:
     """Say whether a statement says what the sentence says: the same terms, and mostly the same words."""
-    if statement.average and not _AVERAGE.search(said.sentence.words):
+    if statement.average and not AVERAGE.search(said.sentence.words):
         return False
-    shared = _stems(said.sentence.words) & statement.stems
+    shared = stems_of(said.sentence.words) & statement.stems
     enough = len(shared) >= 3 or (bool(said.spans) and (len(shared) >= 2 or statement.average))
     return enough and said.spans <= statement.spans and said.extras - {"full"} <= statement.extras
 
 
 def _gives_free(statement: Statement, said: _Said) -> bool:
     """Say whether what is told to be "on us" is published as free."""
-    tries = bool(_TRIAL.search(said.sentence.words)) and statement.trial
-    alike = len(_stems(said.sentence.words) & statement.stems) > 1 or (tries and statement.language != said.language)
+    tries = bool(TRIAL.search(said.sentence.words)) and statement.trial
+    alike = len(stems_of(said.sentence.words) & statement.stems) > 1 or (tries and statement.language != said.language)
     return statement.free and alike and said.spans <= statement.spans and said.extras <= statement.extras
 
 
@@ -331,13 +257,15 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
 
     `published` are all days the tenant has published: a term may be told with the day it counts from.
     """
-    alike = topic in statement.topics | statement.denies or len(_stems(said.sentence.words) & statement.stems) > 1
+    alike = topic in statement.topics | statement.denies or len(stems_of(said.sentence.words) & statement.stems) > 1
     if not (alike or _is_translated(statement, said)):
         return False
     if topic in statement.denies:  # "no places are held without payment"
         paid = "unpaid" not in said.extras and "payment" in anchors_of(said.whole)
         return "unpaid" in statement.extras and paid and not said.days and not said.spans
-    days = statement.days | published if said.spans and said.spans <= statement.spans else statement.days
+    days = statement.days
+    if said.spans and said.spans <= statement.spans:
+        days = days | published | frozenset(day for day in said.days if _is_told_of_span(day))
     if not (said.extras - {"unhappy"} <= statement.extras and said.days <= days):
         return False
     anchors = frozenset(each for m in _ANCHOR.finditer(said.sentence.words) for each in anchors_of(m["what"]))
@@ -345,6 +273,11 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
         return False
     spans = frozenset(span for span in said.spans if not _is_within(span, statement, said))
     return spans <= statement.spans and _is_right_tier(statement, said) and _states_condition(topic, statement, said)
+
+
+def _is_told_of_span(day: Term) -> bool:
+    """Say whether a day may only tell where a stated span ends: "48 hours, so until Thursday"; no week or month is."""
+    return day[0] == "weekday" or (day[0] == "near" and bool(_NEAR_DAY.search(day[1])))
 
 
 def _is_right_tier(statement: Statement, said: _Said) -> bool:
@@ -369,7 +302,7 @@ def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
         return False
     if statement.counts_back:
         least = max(bounds) if "full" in said.extras else min(bounds)
-        return bool(_BEFORE.search(said.sentence.words)) and int(number) >= least
+        return bool(BEFORE.search(said.sentence.words)) and int(number) >= least
     return len(bounds) > 1 and min(bounds) <= int(number) <= max(bounds)
 
 

@@ -37,13 +37,17 @@ _LESS = re.compile(
 )
 
 
+_THE_TWO = re.compile(r"\b(?:l[oa]s|[oa]s|the|entre|between|n[oó]s|voces|ustedes) $")
+"""Before a small number they make it people or things: "por los dos al mes"."""
+
+
 def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *, about_prices: bool) -> bool:
     """Say whether the number plain[start:end], of no stated currency and counting nothing, is meant as a price."""
     before = plain[max(0, start - 50) : start]
     if 1990 <= value <= 2040 and value % 1 == 0 and not _STRONG.search(before):
         return False  # a year
     if value < LEAST:
-        return unit in {"month", "year"} and bool(_PRICE_WORD.search(before))
+        return not _THE_TWO.search(before) and unit in {"month", "year"} and bool(_PRICE_WORD.search(before))
     if unit in {"month", "year"}:
         return True
     if _PACK.search(before):

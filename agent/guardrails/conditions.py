@@ -12,8 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import fold, words_of
-from agent.guardrails.expressions import load_expressions
-from agent.guardrails.item_names import stem
+from agent.guardrails.expressions import compiled_on_use, load_expressions
+from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import MONTHS, find_mentions
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.published_once import once_for
@@ -24,7 +24,7 @@ from agent.types import CatalogueItem, Discount
 _WORDS = load_expressions("pricing_words")
 
 _CONCEPTS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
+    name: compiled_on_use(rf"\b(?:{'|'.join(line for line in lines.splitlines() if line)})\b")
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("conditions.toml").read_text("utf-8")).items()
 }
 _LOOKUPS = {name: Lookup.of_alternatives(pattern.pattern) for name, pattern in _CONCEPTS.items()}
@@ -36,9 +36,15 @@ _WEAK_STEMS = frozenset(
     stem(word) for word in ("empresas", "companies", "company", "business", "negocios", "empleados")
 )
 _PAID_BY = frozenset({"pix", "transfer", "debit"})
+_MEANS = _PAID_BY | {"cash"}
+_YEAR_AHEAD = frozenset({"annual", "upfront"})
 _AGE = _WORDS["age"]
 _LOCAL = frozenset({"resident"})
-_WIDE = {"cash": frozenset({"cash", "upfront"}), "group": frozenset({"group", "bundle"})}
+_WIDE = {
+    "cash": frozenset({"cash", "upfront"}),
+    "group": frozenset({"group", "bundle"}),
+    "paid_yearly": frozenset({"paid_yearly", "upfront"}),
+}
 _LEAST = re.compile(
     r"\b(\d{1,4})(?: [a-z]{3,15}){0,2} (?:o|ou|or|y|e|and) (?:mas|mais|more|superior)\b"
     r"|\b(?:a partir de|desde|minimo(?: de)?|al menos|pelo menos|at least|from|min|bono de|pack(?: de| of)?|pacote de"
@@ -115,14 +121,20 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     """Say whether what is said states or meets the condition of a discount of catalogue[item]."""
     condition = condition_of(discount, item, catalogue)
     if condition.least:
-        return any(count >= condition.least for count in said.counts)
+        return any(count >= condition.least for count in said.counts) or _least(said.words) == condition.least
     if condition.items:
-        return bool(condition.items & said.items)
+        return bool(condition.items & said.items) or any(_is_called(item, catalogue, said) for item in condition.items)
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
         return _are_heard(condition, said)
     return condition.campaign or _shares_word(condition.stems, said.words)
+
+
+def _is_called(item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
+    """Say whether an item is called by a word that only names have beside others: "soy miembro full"."""
+    words = WORDS["common_in_names"].intersection(said.words.split())
+    return any(is_in_name(catalogue, item, word) for word in words)
 
 
 def _are_heard(condition: Condition, said: Said) -> bool:
@@ -135,6 +147,8 @@ def _are_heard(condition: Condition, said: Said) -> bool:
     if condition.not_first and max(said.counts, default=1) > 1:
         heard.add("second")
     needed = condition.concepts if condition.not_first else _core(condition.concepts)
+    if len(condition.concepts & _MEANS) > 1:
+        return bool(heard & _MEANS)  # "in cash or by transfer"
     return bool(heard) and heard >= needed
 
 
@@ -180,6 +194,7 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
     """Return the concepts without those that others imply."""
     if concepts - _ABOUT_QUANTITY:
         concepts -= _ABOUT_QUANTITY
+    concepts = (concepts - _YEAR_AHEAD) | {"paid_yearly"} if concepts >= _YEAR_AHEAD else concepts - {"paid_yearly"}
     if "upfront" in concepts:
         concepts -= {"cash"}
     if "senior" in concepts or "first_time" in concepts:
@@ -208,7 +223,7 @@ def _ages(words: str) -> frozenset[int]:
 
 def _core(concepts: frozenset[str]) -> frozenset[str]:
     """Return the concepts that cannot be left unsaid: how one has to pay."""
-    return concepts & _PAID_BY or concepts & {"upfront"}
+    return concepts & _PAID_BY or concepts & {"upfront", "paid_yearly"}
 
 
 def _places(text: str) -> frozenset[str]:

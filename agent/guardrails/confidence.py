@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from agent.guardrails.rule import passed
 from agent.types import WRITTEN, Candidate, Tenant, Turn, Verdict
 
 RULE = "confidence"
@@ -19,7 +20,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
                 f"The agent is {candidate.confidence:.0%} sure of this reply; you ask for {least:.0%}.",
                 f"confidence={candidate.confidence:.2f}",
             )
-    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    return passed(RULE, VERSION)
 
 
 def _hold(reason: str, evidence: str) -> Verdict:

@@ -7,6 +7,7 @@ CTIA Messaging Principles (HELP is answered also after STOP); Spain, LSSI art. 2
 
 from datetime import datetime, timedelta
 
+from agent.guardrails.rule import passed
 from agent.types import PROACTIVE, Candidate, Outcome, Suppression, Tenant, Turn, Verdict
 
 RULE = "consent"
@@ -28,18 +29,18 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
         return _of_suppressed(candidate, turn, suppression, now)
     if candidate.purpose in PROACTIVE:
         return _of_approach(turn, now)
-    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    return passed(RULE, VERSION)
 
 
 def _of_suppressed(candidate: Candidate, turn: Turn, suppression: Suppression, now: datetime) -> Verdict:
     """Let through the confirmation in time, and the answer to a HELP that came after the opt-out."""
     if candidate.purpose == "opt_out_confirmation":
         if now - suppression.since <= CONFIRM_WITHIN:
-            return Verdict(rule=RULE, outcome="pass", version=VERSION)
+            return passed(RULE, VERSION)
         reason = "It is too late to confirm this opt-out with a text; it holds all the same."
         return _verdict("block", reason, suppression.reason)
     if candidate.purpose == "help" and turn.inbound[-1].created_at >= suppression.since:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     reason = f"This contact asked us on {suppression.since:%Y-%m-%d} not to write; they can return with START."
     return _verdict("block", reason, suppression.reason)
 
@@ -48,7 +49,7 @@ def _of_approach(turn: Turn, now: datetime) -> Verdict:
     """Hold a text that we start ourselves unless the contact wrote to us within `INQUIRY`."""
     last = turn.conversation.last_inbound_at
     if last is not None and now - last <= INQUIRY:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     since = f"last wrote to us on {last:%Y-%m-%d}" if last else "has never written to us"
     reason = f"This contact {since}: there is no consent on record to write first; a person decides."
     return _verdict("hold", reason, last.isoformat() if last else "")

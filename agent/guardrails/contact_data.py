@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agent.folding import words_of
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.findings import Finding, Known, Place, spelled_digits
 from agent.guardrails.folded import MAX_CHARS, Folded
 from agent.guardrails.required_words import Lookup, starts_in
@@ -46,7 +47,7 @@ _SPELLED_DOT = re.compile(r" ?[(\[{]? ?(?:\b(?:punto|ponto|dot)\b|\.) ?[)\]}]? ?
 _NAME = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][\w'’.-]{1,30}"
 _OF = r"(?:(?i:del?|d[aeo]s?|l[ao]s?|el|y|e)\s+){0,2}"
 _NUMBER = r"(?:,?\s*(?:n\.?\s?[º°o]\.?|[Nn][úu]m\.?|#|no\.)?\s*\d{1,5})(?!\d|[:.,]\d|\s?[h€$%]|\s+(?:de|of)\s)"
-_STREET = re.compile(
+_STREET = compiled_on_use(
     rf"(?<!\w)(?i:calle|c/|avenida|avda\.?|av\.?|paseo|pso\.?|plaza|pza\.?|calzada|bulevar|blvd\.?|privada|cerrada|carrer"
     rf"|rua|r\.|travessa|alameda|pra[çc]a|rodovia)\s*{_OF}{_NAME}(?:\s+{_OF}{_NAME}){{0,4}}{_NUMBER}"
 )
@@ -55,7 +56,7 @@ _GRID = re.compile(
     r"\d{1,3}\s?[A-Za-z]?(?:\s(?i:sur|norte|bis|este|oeste))?\s*(?:#|[Nn][º°o]\.?|[Nn]o\.)\s*\d{1,3}(?:\s?-\s?\d{1,3})?"
 )
 """Streets by number, as in Colombia: "carrera 43A # 18-20"."""
-_NUMBER_FIRST = re.compile(
+_NUMBER_FIRST = compiled_on_use(
     r"(?<!\w)(?i:n\.?\s?[º°o]\.?|n[úu]mero|no)\s*\d{1,5}\s(?i:d[aeo]|del?|na|no)\s(?:la\s)?(?i:rua|avenida|travessa|praça"
     rf"|calle|paseo|plaza)\s{_OF}{_NAME}(?:\s{_NAME}){{0,2}}"
 )
@@ -122,7 +123,7 @@ def _is_phone(match: re.Match[str], digits: str) -> bool:
     if _ABOUT_ORDERS.search(before):
         return bool(about - _NUMBER_OF)
     if _MONEY_AFTER.match(match.string, match.end()):
-        return bool(about)
+        return bool(about) and not _THOUSANDS.match(number)
     told = bool(about) or _THREE_BY_THREE.match(number) is not None
     if _THOUSANDS.match(number):
         return told

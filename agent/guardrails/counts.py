@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from agent.guardrails.currencies import PRICED, SIGNS
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.unit_cues import unit_class
 
@@ -15,10 +15,10 @@ MAX_COUNT = 5_000
 MAX_COUNTS = 12
 """More different numbers than this are not tried."""
 
-_NUMBER = re.compile(
+_NUMBER = compiled_on_use(
     rf"\d(?<![\w.,{SIGNS}].)(?<![{SIGNS}] .)\d{{0,3}}(?:,\d{{3}})?(?![\w%])(?![.,]\d)(?! ?%)(?!{PRICED})"
 )
-_DOES_NOT_MULTIPLY = re.compile(
+_DOES_NOT_MULTIPLY = compiled_on_use(
     r"[ -](?:(?:primer[oa]s|primeir[oa]s|first|full|horas de|hours of) )?(?P<noun>semanas?|weeks?|horas?|hours?"
     r"|minutos?|minutes?|mins?|dias?|days?|anos?"
     r"|years?|modulos?|modules?|niveles|levels?|noches?|nights?|noites?|paneles|panels?|paineis|kw|por ciento"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_words import LISTS
 from agent.guardrails.mentions import MONTHS
 
@@ -55,7 +56,7 @@ _PART = (
 )
 _MARK = rf"(?:a\.? ?m\b\.?|p\.? ?m\b\.?|hs\b|hrs?\b|horas?\b|h\b|o'?clock\b|{_PART}\b)"
 _HALF = r"(?: (?:(?:y|e) (?:media|meia|cuarto|1/2)|menos cuarto)\b)"
-_TIME = re.compile(
+_TIME = compiled_on_use(
     rf"(?<![\w.,:/$€£+%])(?P<half>half past |quarter past |quarter to )?(?P<hour>[01]?\d|2[0-4])"
     rf"(?:(?:(?P<sep>[:h])(?P<minute>[0-5]\d)|\.(?P<dotted>[0-5]\d)(?= ?(?:h|hs|am|pm|p\.m|a\.m)\b)"
     rf"|(?P<and>{_HALF}))(?!\d))?"
@@ -64,7 +65,7 @@ _TIME = re.compile(
 _NOON = re.compile(r"\b(?:mediodia|meio.dia|noon|midday)\b|\b(?P<midnight>medianoche|meia.noite|midnight)\b")
 _BEFORE_TIME = {
     "es": re.compile(r"\b(?:a|de|desde|hasta|sobre|entre|y|para)? ?las? $"),
-    "pt": re.compile(r"\b(?:as|das|ate as|ate|desde as|pelas|entre as|a partir das) $"),
+    "pt": re.compile(r"\b(?:as|das|ate as|ate|desde as|(?<!□ )pelas|entre as|a partir das) $"),
     "en": re.compile(r"\b(?:at|from|until|till|by|before|after|to|past) $"),
 }
 _LOOK_BACK = 30
@@ -86,7 +87,11 @@ _OPENING_GAP = re.compile(r"\b(?:de|das|from|between|entre|entre las|desde|desde
 @lru_cache(maxsize=2048)
 def read_times(text: str, language: str) -> tuple[Clock, ...]:
     """Return the times of day in a clause, in order. A bare number is one only where the words around it say so."""
-    found = [_read_time(match, text, language) for match in _TIME.finditer(text) if not _is_day_of(match, text)]
+    found = [
+        _read_time(match, text, language)
+        for match in _TIME.finditer(text)
+        if not (_is_day_of(match, text) or _LASTS.search(text, max(0, match.start() - _LOOK_BACK), match.start()))
+    ]
     for at, (one, other) in enumerate(itertools.pairwise(found)):
         if _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and (one.is_sure or other.is_sure):
             found[at] = one.joined_to(other)
@@ -106,6 +111,12 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
     return tuple(sorted((*(r.clock for r in found if r.is_sure), *noons), key=lambda clock: clock.start))
 
 
+_LASTS = re.compile(
+    r"\b(?:dura[nm]?|duran|leva[m]?|lleva[n]?|tarda[n]?|demora[nm]?|takes?|lasts?)\b"
+    r"(?! (?:las?|as|from|a partir|ate|hasta|until|till))(?: [a-z]{1,12}){0,4} $"
+    r"|□,? (?:las|los|pel[ao]s|as|os) $"
+)
+"""Behind it stands how long, "1h20", or how many an amount is for, "$ 90 las dos": not when."""
 _AFTER_WEEKDAY = re.compile(
     r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta|monday|tuesday|wednesday"
     r"|thursday|friday|saturday|sunday)(?:-feira)?,? $"
@@ -219,7 +230,7 @@ _BESIDE = re.compile(r"^ ?(?:,|y|e|and|o|ou|or|&|/|-|–|a|ate|to|through)? ?(?:
 _LEADS_DAY = re.compile(r"^ ?$|\b(?:de|as|na|nas|toda|todas as|cada|a|ate|every|on|each|next|este|los|el|e|y|and|da) $")
 _LEADS_DAYS = re.compile(r"\b(?:as|nas) $")
 _AFTER_DAY = re.compile(r"^ ?(?:$|[,;:.)]|a\b|e\b|y\b|to\b|and\b|as\b|das\b|de\b|from\b|at\b|ate\b|-|–|\d|through\b)")
-_SETS = re.compile(
+_SETS = compiled_on_use(
     r"(?P<week>\b(?:dias de semana|entre semana|dias laborables|dias uteis|weekdays?|business days|working days)\b)"
     r"|(?P<end>\b(?:fin(?:es)? de semana|fins? de semana|fim de semana|finde|findes|weekends?)\b)"
     r"|(?P<all>\b(?:todos los dias|todos os dias|todo dia|todo o dia|every ?day|each day|cada dia|daily|a diario"
@@ -301,7 +312,7 @@ def _day_sets(text: str) -> list[Weekdays]:
 
 _MONTH_NUMBERS = {name: number for number, names in enumerate(MONTHS, 1) for name in names.split()}
 _MONTH = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
-_DATE = re.compile(
+_DATE = compiled_on_use(
     rf"(?<![\d.,])(?P<day>[0-3]?\d)(?:st|nd|rd|th|o|ro)?(?: de| of)? (?P<month>{_MONTH})\b\.?"
     r"(?:(?: de| del|,)? (?P<year>20\d\d)\b)?"
     rf"|\b(?P<month2>{_MONTH})\.? (?P<day2>[0-3]?\d)(?:st|nd|rd|th)?\b(?![.,:]\d)(?:,? (?P<year2>20\d\d)\b)?"
@@ -309,7 +320,7 @@ _DATE = re.compile(
     r"|(?<!\d)(?P<year4>20\d\d)-(?P<month4>[01]\d)-(?P<day4>[0-3]\d)(?!\d)"
 )
 ANY_MONTH = re.compile(r"\b(?:ene|jan|feb|fev|mar|abr|apr|may|mai|jun|jul|ago|aug|sep|set|out|oct|nov|dic|diz|dez|dec)")
-_MONTH_ALONE = re.compile(
+_MONTH_ALONE = compiled_on_use(
     r"\b(?:en|em|in|de|desde|hasta|ate|from|until|till|since|para|during|durante|a|to|through|y|e|and|by|of)"
     rf" (?P<month>{_MONTH})\b"
     r"(?:(?: de| del|,)? (?P<year>(?:19|20)\d\d)\b)?"

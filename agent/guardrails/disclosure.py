@@ -14,6 +14,7 @@ from agent.guardrails.expressions import first_match, load_alternatives, load_ex
 from agent.guardrails.folded import MAX_CHARS, Folded, fold_text
 from agent.guardrails.publications import publications_of
 from agent.guardrails.required_words import starts_in
+from agent.guardrails.rule import passed
 from agent.guardrails.signatures import find_signatures, names_at_start
 from agent.guardrails.word_lists import load_words
 from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
@@ -40,7 +41,7 @@ _FIRST_NAMES = load_words("pii")["first_names"]
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
     """Revise what the agent writes when it poses as a person, or does not disclose at first contact or when asked."""
     if candidate.author != "agent" or candidate.purpose not in WRITTEN:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     folded = fold_text(candidate.text)
     asked = candidate.purpose not in PROACTIVE and is_asked(turn)
     if found := next(_poses(candidate.text[:MAX_CHARS], folded, turn, tenant, asked=asked), None):
@@ -51,7 +52,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     if turn.is_first_contact and not _discloses(candidate.text, folded.text, tenant):
         reason = "This is the first contact: say that you are an automated assistant."
         return Verdict(rule=RULE, outcome="revise", reason=reason, version=VERSION)
-    return Verdict(rule=RULE, outcome="pass", version=VERSION)
+    return passed(RULE, VERSION)
 
 
 def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant, *, asked: bool) -> Iterator[tuple[int, int]]:
@@ -81,9 +82,8 @@ def _tells_of_a_life(text: str, folded: Folded, turn: Turn) -> Iterator[tuple[in
             denied = _SAYS["denied"].search(said, max(0, match.start() - 16), match.start())
             if not denied and not _SAYS["as_machine"].match(said, match.end()):
                 yield match.span()
-    yield from _folded_spans(
-        (match.span() for key in ("lived", "i_did") for match in _LIFE[key].finditer(text)), folded
-    )
+    past = ("lived", "i_did") if _LIFE["first_person"].search(text) else ()
+    yield from _folded_spans((match.span() for key in past for match in _LIFE[key].finditer(text)), folded)
     question = words_of(turn.text[:MAX_INBOUND_CHARS])
     asked_for_life = _LIFE["asks_life"].search(question) and _LIFE["affirms"].match(said)
     here = _LIFE["is_here"].match(said) if _LIFE["asks_person"].search(question) else None

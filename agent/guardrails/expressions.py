@@ -6,18 +6,42 @@ expression of the same file.
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
+from typing import Any, cast
 
 from agent.guardrails.required_words import Lookup, Starts, needs_of
+
+
+class Expression:
+    """The text of a regular expression, compiled when the first of its methods is called."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self.pattern = pattern
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the compiled expression has of that name, and keep it: this is only called the first time."""
+        found = getattr(re.compile(self.pattern, self._flags), name)
+        setattr(self, name, found)
+        return found
+
+
+def compiled_on_use(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Return what behaves as `re.compile(pattern, flags)` does, but only raises `re.error` when it is first used.
+
+    Of many hundred patterns a text needs a few; to compile them all takes seconds.
+    """
+    return cast("re.Pattern[str]", Expression(pattern, flags))
 
 
 class Alternatives:
     """The lines of an expression one by one: only those are tried that a text may match."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self.all = [re.compile(line) for line in lines]
-        self._lookup = Lookup(map(needs_of, lines))
+        self.all = [compiled_on_use(line) for line in lines]
+        self._lookup = Lookup(lambda: map(needs_of, lines))
 
     def possible(self, starts: Starts) -> list[re.Pattern[str]]:
         """Return the lines that a text may match whose words begin so (`required_words.starts_in`)."""
@@ -30,14 +54,14 @@ def first_match(patterns: Iterable[re.Pattern[str]], text: str, start: int, end:
     return min(found, key=re.Match.start, default=None)
 
 
-def load_expressions(name: str) -> dict[str, re.Pattern[str]]:
-    """Return the expressions of `name`.toml, compiled.
+@cache
+def load_expressions(name: str) -> Mapping[str, re.Pattern[str]]:
+    """Return the expressions of `name`.toml, each compiled when it is first used.
 
     Raises:
         FileNotFoundError: there is no such file.
-        re.error: an expression is wrong.
     """
-    return {key: re.compile(_joined(lines)) for key, lines in lines_of(name).items()}
+    return {key: compiled_on_use(_joined(lines)) for key, lines in lines_of(name).items()}
 
 
 def load_alternatives(name: str, keys: Iterable[str]) -> dict[str, Alternatives]:
@@ -45,14 +69,14 @@ def load_alternatives(name: str, keys: Iterable[str]) -> dict[str, Alternatives]
 
     Raises:
         FileNotFoundError: there is no such file.
-        re.error: a line is wrong.
         ValueError: a line uses a notation that `pattern_text` does not know.
     """
     lines = lines_of(name)
     return {key: Alternatives(lines[key]) for key in keys}
 
 
-def lines_of(name: str) -> dict[str, list[str]]:
+@cache
+def lines_of(name: str) -> Mapping[str, Sequence[str]]:
     """Return the alternatives of each expression of `name`.toml, earlier ones filled in; those at a word come first.
 
     Raises:

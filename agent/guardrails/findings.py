@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from agent.folding import fold, words_of
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.publications import Publications, publications_of
 from agent.types import Tenant, Turn
 
@@ -31,7 +32,7 @@ _DIGITS = {
     for word in words.split()
 }
 _DIGIT_WORD = re.compile(r"[a-z]+")
-_SPELLED = re.compile(rf"(?<!\w)(?:{'|'.join(_DIGITS)})(?:[ ,.-]{{1,3}}(?:{'|'.join(_DIGITS)})){{6,20}}(?!\w)")
+_SPELLED = compiled_on_use(rf"(?<!\w)(?:{'|'.join(_DIGITS)})(?:[ ,.-]{{1,3}}(?:{'|'.join(_DIGITS)})){{6,20}}(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)

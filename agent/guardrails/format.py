@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.rule import passed
 from agent.guardrails.segments import count_segments
 from agent.types import Candidate, Channel, Tenant, Turn, Verdict
 
@@ -25,15 +27,16 @@ LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "an unresolved reference or placeholder",
         ("{", "}", "[[", "<<", "%", "____", "XXX", "xxx", "TBD", "FIXME", "TODO", "orem ", "OREM "),
-        re.compile(
-            r"(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
-            r"|\b(?:XXX+|xxx+)\b|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b|(?i:\blorem ipsum\b)"
+        compiled_on_use(
+            r"(?=[{}\[<%$#_XxTFLl])(?:(?<![:;=])(?<![:;=]-)[{}]|\[\[|<<\s?[\w ]{1,40}>>|%\(\w|%s\b"
+            r"|%[A-Z][A-Z_]{2,30}%|\$\{|#\{|_{4,}"
+            r"|\b(?:XXX+|xxx+)\b|\b(?:TBD|FIXME)\b|\bTODO:? (?:add|insert|fill|fix|write)\b|(?i:\blorem ipsum\b))"
         ),
     ),
     (
         "a placeholder",
         ("[", "@", "$", "%", "(", "<"),
-        re.compile(
+        compiled_on_use(
             rf"\[\s?(?:[A-ZÁÉÍÓÚÑÇÃÕ][A-ZÁÉÍÓÚÑÇÃÕ _-]{{3,30}}|[Xx]{{2,}}|{_TO_FILL_IN}\b[^\]\n]{{0,40}})\](?!\()"
             r"|(?<![\w.])[@$%](?i:nombre|nome|name|first_?name|last_?name|cliente?|customer|usuario|user|fecha|data|date|hora|precio"
             r"|pre[çc]o|price|curso|course|empresa|company|link|url|monto|amount|tel[eé]fono|undefined)\b%?"
@@ -53,7 +56,7 @@ LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "raw HTML",
         ("<", "&"),
-        re.compile(
+        compiled_on_use(
             r"</?[a-z][a-z0-9]{0,15}(?:\s[^<>\n]{0,300})?/?>|<!--|&(?:nbsp|amp|lt|gt|quot|apos|#x?[0-9a-f]{1,6}"
             r"|[a-z]{1,6}(?:acute|grave|tilde|circ|cedil|uml)|euro|iexcl|iquest);",
             re.IGNORECASE,
@@ -72,7 +75,7 @@ LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "internal markup",
         ("<", "[", ":", "\\"),
-        re.compile(
+        compiled_on_use(
             r"<\|[\w ]{1,30}\|>|\[/?INST\]|<</?SYS>>"
             r"|^\s{0,3}(?:assistant|asistente|assistente|user|human|bot)\s?:\s"
             r"|\A\s{0,3}(?:draft(?: reply)?|reply|response|answer|borrador|respuesta|rascunho|resposta|output)\s?:\s"
@@ -100,7 +103,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that is empty, has leftovers of templates or markup, or is too long for its channel."""
     problem = next(_problems(candidate, tenant), None)
     if problem is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     reason, span = problem
     evidence = candidate.text[slice(*span)][:80] if span else ""
     return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=evidence, span=span, version=VERSION)

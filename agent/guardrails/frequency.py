@@ -11,6 +11,7 @@ from itertools import pairwise, takewhile
 
 from agent.folding import words_of
 from agent.guardrails.quiet_hours import rule_of
+from agent.guardrails.rule import passed
 from agent.types import PROACTIVE, Candidate, Message, Tenant, Turn, Verdict
 from agent.whereabouts import locate
 
@@ -31,7 +32,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Hold or delay a text that is one too many."""
     proactive = candidate.purpose in PROACTIVE
     if candidate.purpose == "opt_out_confirmation" or (candidate.author == "staff" and not proactive):
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     if reason := _unanswered(turn, tenant) or _loop(candidate, turn, now):
         return Verdict(rule=RULE, outcome="hold", reason=reason, version=VERSION)
     per_day = tenant.policy.max_per_day
@@ -39,7 +40,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
         per_day = min(per_day, _lawful_per_day(candidate, turn, tenant, now))
     room_at = max(_room_at(turn, per_day, DAY, now), _room_at(turn, tenant.policy.max_per_week, WEEK, now))
     if room_at <= now:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     return Verdict(
         rule=RULE,
         outcome="delay" if proactive else "hold",

@@ -7,7 +7,10 @@ addresses, and features a business has or has not. The rest is for the judge (`c
 from datetime import datetime
 
 from agent.guardrails.grounding_claims import claims_to_judge
-from agent.guardrails.grounding_findings import find_faults, prepare
+from agent.guardrails.grounding_findings import Fault, find_faults, prepare
+from agent.guardrails.pricing_reading import read as read_prices
+from agent.guardrails.rule import passed
+from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 __all__ = ["RULE", "VERSION", "check", "claims_to_judge"]
@@ -39,9 +42,10 @@ _REASONS = {
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
     """Revise a reply that says of the business what its facts, catalogue and policies contradict or do not contain."""
     facts, reading, talk = prepare(candidate, turn, tenant, now)
-    fault = next(find_faults(reading, facts, talk), None)
+    faults = find_faults(reading, facts, talk)
+    fault = next((each for each in faults if not _is_money(each, candidate, turn, tenant, now)), None)
     if fault is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     reason = f"{_REASONS[fault.kind]}: leave it out, correct it from the facts, or say that you will check."
     if fault.finding == "contradicted":
         reason = f"{_REASONS[fault.kind]}; something else is: correct it from the facts."
@@ -53,3 +57,11 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
         span=(fault.start, fault.end),
         version=VERSION,
     )
+
+
+def _is_money(fault: Fault, candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> bool:
+    """Say whether a number, or what looks like a code ("CLP3,000"), is money, of which the rule `pricing` judges."""
+    if fault.kind not in {"quantity", "code"}:
+        return False
+    amounts = read_prices(candidate, turn, tenant, local_date(tenant, now)).amounts
+    return any(each.span[0] <= fault.start < each.span[1] for each in amounts)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_naming import is_cognate
 from agent.guardrails.grounding_reading import Reading
@@ -11,7 +12,7 @@ from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
 
 _SERVES = re.compile(rf"\b{pattern('serves')}\b")
-_APART = re.compile(rf"\b{pattern('apart')}")
+_APART = compiled_on_use(rf"\b{pattern('apart')}")
 _LEAST_LETTERS = 3
 _MOST_NOUNS = 3
 _OF = frozenset({"de", "del", "da", "do", "of"})

@@ -35,7 +35,7 @@ def follows(said: CalendarDate, statement: Statement, facts: Facts, talk: Conver
 
 
 def _is(said: CalendarDate, day: date) -> bool:
-    return said.day == day.day and day.month in said.months and said.year in {None, day.year}
+    return said.day in {None, day.day} and day.month in said.months and said.year in {None, day.year}
 
 
 def _days(mentions: Iterable[Mention], today: date) -> Iterator[date]:

@@ -1,8 +1,8 @@
 """Which sentences of a reply state something of the business that code could neither confirm nor contradict."""
 
-import re
 from collections.abc import Sequence
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_findings import judge_all, prepare
 from agent.guardrails.grounding_numbers import MONEY
@@ -17,7 +17,7 @@ _LEAST_WORDS = 4
 _LEAST_LETTERS = 4
 _MOSTLY = 0.5
 """A sentence whose checkable mentions are all published is confirmed when this share of its words is, too."""
-_OFFER = re.compile(rf"\b{pattern('offer')}\b")
+_OFFER = compiled_on_use(rf"\b{pattern('offer')}\b")
 
 
 def claims_to_judge(candidate: Candidate, turn: Turn, tenant: Tenant) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _FEW = 12
 def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a number with what it counts."""
     mention = statement.mention
-    if _is_no_fact(mention, statement.clause_text, facts):
+    if _is_no_fact(mention, statement.clause_text, facts) or _is_rate(statement):
         return "undecided"
     comparable = facts.quantities.get(dimension(mention.unit), ())
     equal = [f for f in comparable if _same_amount(mention, f)]
@@ -63,6 +63,23 @@ def _is_no_fact(mention: Mention, text: str, facts: Facts) -> bool:
     return not unit or (unit.startswith("word:") and _is_money(_number(mention), facts))
 
 
+_RATE = re.compile(
+    r"(?:\b(?:every|each|per|cada|toda)|(?:[€$£] ?[\d.,]{1,12}|\d ?[€$£]|\d (?:[a-z]{4,9})) an?)"
+    r" (?:single )?(?:hour|day|night|week|month|year|hora|dia|noche|noite|semana|mes|ano)s?\b"
+)
+
+
+_EACH = ("every", "each", "per", "cada", "toda")
+"""What they say how often is a statement of its own, but beside a day of the week."""
+
+
+def _is_rate(statement: Statement) -> bool:
+    """Say whether one of a unit of time only says how often, or what for: "every week", "£26 an hour"."""
+    mention = statement.mention
+    match = _RATE.search(statement.sentence.text) if mention.value == 1 and mention.unit in MINUTES else None
+    return match is not None and (bool(statement.sentence.days) or not match[0].startswith(_EACH))
+
+
 def _is_money(value: Decimal, facts: Facts) -> bool:
     """Say whether a bare number in front of an unknown word is a price, "445 against 395": `pricing` reads it."""
     return value in facts.prices or value.as_tuple().exponent == _CENTS
@@ -93,14 +110,21 @@ def _close(one: Decimal, other: Decimal) -> bool:
 def _said_by_prospect(statement: Statement, comparable: Sequence[Mention], talk: Conversation) -> bool:
     """Say whether the number is the prospect's own and nothing published about the subject says otherwise."""
     mention = statement.mention
-    said = any(
-        m.value == mention.value and (m.unit.startswith("word:") or dimension(m.unit) in {"", dimension(mention.unit)})
-        for m in talk.asked
-    )
+    said = any(m.value == mention.value and _may_be_same(m.unit, mention.unit) for m in talk.asked)
     if not said or not statement.sentence.is_yes:
         return said
     told = any(m.value != mention.value and dimension(m.unit) == dimension(mention.unit) for m in talk.told)
     return told or not any(f.topics & mention.topics for f in comparable)  # "up to 50 miles, so 30 is fine"
+
+
+_EXTENT = frozenset({"length", "area"})
+"""People ask for a room "of 40 metres" and mean square ones."""
+
+
+def _may_be_same(asked: str, told: str) -> bool:
+    """Say whether a number asked with one unit may be meant with the other."""
+    kinds = {dimension(asked), dimension(told)}
+    return asked.startswith("word:") or len(kinds - {""}) < 2 or kinds <= _EXTENT
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------
@@ -129,11 +153,25 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         minutes = value * MINUTES[unit]
         if any(minutes == length for slot in facts.slots for length in _lengths(slot)):
             return True
-    if (unit, value) in facts.totals or _is_interval(statement, facts):
+    if (unit, value) in facts.totals or _is_interval(statement, facts) or _is_walked(statement, facts):
         return True
     if unit in BASES and any(m.unit in BASES and _same_amount(mention, m) for m in talk.asked):
         return True  # the prospect's own, in another unit
     return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
+
+
+_ON_FOOT = re.compile(r"\b(?:caminando|a pie|andando|caminhando|a pe|walk\w*|on foot|stroll)\b")
+_PACE = (Decimal(60), Decimal(100))
+"""Metres that people walk in a minute."""
+
+
+def _is_walked(statement: Statement, facts: Facts) -> bool:
+    """Say whether a published distance is so many minutes on foot, to a minute."""
+    if statement.mention.unit != "units:minute" or not _ON_FOOT.search(statement.clause_text):
+        return False
+    minutes = _number(statement.mention)
+    lengths = (_number(f) * BASES[f.unit] for f in facts.quantities.get("length", ()))
+    return any(length / _PACE[1] - 1 <= minutes <= length / _PACE[0] + 1 for length in lengths)
 
 
 def _is_age(said: Decimal, years: int) -> bool:

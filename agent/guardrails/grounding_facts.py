@@ -11,7 +11,9 @@ from typing import TypeVar
 
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
-from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, read, read_slots
+from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
+from agent.guardrails.grounding_windows import Window, read_windows
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
 from agent.types import CatalogueItem, Tenant
@@ -68,6 +70,8 @@ class Facts:
     quantities: Mapping[str, tuple[Mention, ...]]
     """By what they measure (`dimension`)."""
     slots: tuple[Slot, ...]
+    windows: tuple[Window, ...]
+    """From when to when it is open."""
     words: frozenset[str]
     families: frozenset[str]
     sounds: Mapping[str, tuple[str, ...]]
@@ -175,6 +179,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         mentions={kind: tuple(found) for kind, found in mentions.items()},
         quantities=_by_dimension(mentions.get("quantity", ())),
         slots=tuple(slot for reading in readings for slot in read_slots(reading)),
+        windows=tuple(window for reading in readings for window in read_windows(reading)),
         words=words,
         families=frozenset(family(word) for word in words if len(word) >= 4),
         sounds=_by_sound(words),
@@ -191,7 +196,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
     )
 
 
-_LACKS = re.compile(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
+_LACKS = compiled_on_use(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
 _OR = re.compile(r" (?:ni|nem|nor|or|o|ou|and|y|e) ")
 
 
@@ -199,14 +204,18 @@ def _lacking(readings: Sequence[Reading]) -> Iterator[frozenset[str]]:
     """Yield the things that are denied without any restriction: "We do no gas work", not "no phone support on Core"."""
     clauses = [clause for reading in readings for clause in reading.clauses]
     affirmed = [frozenset(map(family, clause.words)) for clause in clauses if not clause.is_denied]
-    for clause in clauses:
-        match = _LACKS.search(clause.plain) if clause.is_denied else None
+    for clause, topics in (pair for reading in readings for pair in zip(reading.clauses, reading.topics, strict=True)):
+        match = _LACKS.search(clause.plain) if clause.is_denied and not _is_of_an_item(topics) else None
         for thing in _OR.split(match["things"]) if match else ():
             words = [word for word in thing.split() if word not in LISTS["links"] and word not in _WITH]
             named = frozenset(family(word) for word in words if len(word) >= _LEAST_LETTERS)
             is_plain = all(word.isalpha() and word not in LISTS["stops"] for word in words)
             if named and is_plain and len(words) <= _LONG_THING and not any(named <= there for there in affirmed):
                 yield named
+
+
+def _is_of_an_item(topics: Topics) -> bool:
+    return any(topic.startswith("item:") for topic in topics)
 
 
 _WITH = frozenset({"con", "com", "with"})
@@ -276,6 +285,7 @@ def _joined(one: Facts, other: Facts) -> Facts:
         mentions=_merged(one.mentions, other.mentions),
         quantities=_merged(one.quantities, other.quantities),
         slots=one.slots + other.slots,
+        windows=one.windows + other.windows,
         words=one.words | other.words,
         families=one.families | other.families,
         sounds=_merged(one.sounds, other.sounds),

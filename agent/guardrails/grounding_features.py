@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_reading import Mention
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
@@ -11,10 +12,14 @@ from agent.guardrails.grounding_words import IMPLIED, LISTS, family, pattern
 
 _LANGUAGES = {"es": "features:spanish_lang", "pt": "features:portuguese_lang", "en": "features:english_lang"}
 _FEATURE_TABLES = ("topics", "extra_topics", "features")
-_DENIES_DIRECTLY = re.compile(pattern("denies_directly"))
+_DENIES_DIRECTLY = compiled_on_use(pattern("denies_directly"))
 
 _APART = re.compile(rf"\b{pattern('apart')}")
 """What is to be paid on its own, or is the prospect's affair, is no part of what there is."""
+
+
+_ZONE_NAME = re.compile(r"\w{4,12} (?:summer |standard |daylight |winter )time\b")
+"""What names a time zone, "British summer time", is nothing to have."""
 
 
 def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
@@ -24,9 +29,11 @@ def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Fin
     published = _of_the_same_item([f for f in facts.of("feature") if f.value == concept], statement)
     if mention.is_denied:
         return _denied(statement, published)
+    if _ZONE_NAME.search(statement.clause_text, max(0, statement.clause_text.find(mention.unit))):
+        return "undecided"
     if concept in {_LANGUAGES.get(each) for each in talk.languages} or any(not f.is_denied for f in published):
         return "supported"
-    if _is_owned(statement, talk) or concept in talk.denied_features or _APART.search(statement.clause_text):
+    if _isowned(statement, talk) or concept in talk.denied_features or _APART.search(statement.clause_text):
         return "undecided"  # "your dog"; "no car park, but bike parking"
     if any(f.is_denied_nearby for f in published):
         return "contradicted"
@@ -70,7 +77,7 @@ _WANTS = re.compile(
 
 
 @lru_cache(maxsize=512)
-def _owned(text: str) -> frozenset[str]:
+def owned(text: str) -> frozenset[str]:
     """Return the words of folded text that name something of the prospect's: "your restaurant", "tu nuevo local"."""
     found: set[str] = set()
     for match in _YOURS.finditer(text):
@@ -80,11 +87,11 @@ def _owned(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _is_owned(statement: Statement, talk: Conversation) -> bool:
+def _isowned(statement: Statement, talk: Conversation) -> bool:
     """Say whether a feature is the prospect's own: "for your restaurant"."""
     word = statement.mention.unit.partition(" ")[0]
     texts = (statement.clause_text, *(clause.plain for clause in talk.inbound.clauses))
-    return any(word in text and word in _owned(text) for text in texts)
+    return any(word in text and word in owned(text) for text in texts)
 
 
 def _is_told(statement: Statement, talk: Conversation) -> bool:

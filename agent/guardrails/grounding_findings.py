@@ -8,21 +8,32 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.grounding_answers import invented_answers, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
-from agent.guardrails.grounding_reading import Mention, Reading, read, read_slots
-from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Sentence, Statement, asks_for
+from agent.guardrails.grounding_numbers import without_money
+from agent.guardrails.grounding_reading import Mention, Reading, as_set, read, read_slots
+from agent.guardrails.grounding_statement import (
+    WEAK,
+    Conversation,
+    Finding,
+    Sentence,
+    Statement,
+    asks_for,
+    written_in,
+)
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
+from agent.guardrails.grounding_windows import is_between, read_windows
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
 
 HISTORY = 12
 """How many of the last messages of a conversation count as said."""
 
-_SCARCE = re.compile(pattern("scarce"))
+_SCARCE = compiled_on_use(pattern("scarce"))
 _ANSWERS = 2
 """So many sentences of a reply are about what was asked, unless they say otherwise."""
 MAX_SENTENCE = 1_000
@@ -57,6 +68,7 @@ def prepare(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> 
     of_prospect = _distinct(asked.of("quantity", "date", "time"))
     talk = Conversation(
         inbound=asked,
+        written=written_in(asked),
         told=told,
         asked=of_prospect,
         said_numbers=_numbers(told) | _numbers(of_prospect),
@@ -140,6 +152,10 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
     places: dict[int, set[str]] = {}
     for mention in reading.of("place"):
         places.setdefault(numbers[mention.clause], set()).add(str(mention.value))
+    windows = tuple(read_windows(reading)) if timed else ()
+    days: dict[int, set[int]] = {}
+    for mention in reading.of("weekday"):
+        days.setdefault(numbers[mention.clause], set()).update(as_set(mention))
     found: dict[int, Sentence] = {}
     for number, group in itertools.groupby(reading.clauses, lambda clause: clause.sentence):
         clauses = tuple(group)
@@ -148,6 +164,8 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
             text=" ".join(clause.text for clause in clauses)[:MAX_SENTENCE],
             places=frozenset(places.get(number, ())),
             tells_time=number in timed,
+            days=frozenset(days.get(number, ())),
+            windows=tuple(window for window in windows if window.sentence == number),
         )
     return found
 
@@ -158,13 +176,16 @@ def _slot_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator
         return  # times may be told in another zone
     for slot in read_slots(reading):
         clause = reading.clauses[slot.first.clause]
+        told = [window for window in read_windows(reading) if window.sentence == clause.sentence]
+        if len(slot.times) == 1 and is_between(slot.times[0], told, facts.windows):
+            continue
         if clause.is_claim and not clause.is_denied and judge_slot(slot, facts) == "contradicted":
             yield Fault("slot", "contradicted", slot.first.start, slot.first.end)
 
 
 def _scarcity(reading: Reading, facts: Facts) -> Iterator[Fault]:
     for clause in reading.clauses:
-        if clause.is_claim and _SCARCE.search(clause.plain) and not _SCARCE.search(facts.text):
+        if clause.is_claim and _SCARCE.search(without_money(clause.plain)) and not _SCARCE.search(facts.text):
             yield Fault("scarcity", "unsupported", clause.start, clause.end)
 
 

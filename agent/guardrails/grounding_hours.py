@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -12,14 +12,20 @@ from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
-from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_echo, is_rival, settle
+from agent.guardrails.grounding_statement import (
+    WEAK,
+    Conversation,
+    Finding,
+    Statement,
+    closeness,
+    is_echo,
+    is_rival,
+    settle,
+)
+from agent.guardrails.grounding_windows import Window, is_between, is_within
 from agent.guardrails.grounding_words import ZONES, find_concepts
 
 # --- hours and days -------------------------------------------------------------------------------------------
-
-_UNTIL = re.compile(
-    r"\b(?:hasta|ate|until|till|cierra|cerramos|closes?|fecha|fechamos|abre|abrimos|opens?|desde|from|a partir)\b"
-)
 
 
 def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
@@ -27,13 +33,18 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
-    if equal:
+    is_elsewhere = bool(equal) and _is_of_another_zone(minutes, published, statement, facts, talk)
+    is_sure = bool(statement.sentence.days) or len(minutes) == 1  # "de 2 a 6" may count people
+    is_end = is_sure and _ends_span(minutes, statement)
+    if not (is_elsewhere or is_end) and is_between(minutes, statement.sentence.windows, facts.windows):
+        return "supported"
+    if equal and not is_elsewhere:
         return settle(equal, published, statement.topics)
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
         _is_converted(minutes, published, statement, talk)
-        or _is_inside(minutes, facts.slots, statement)
+        or (not (equal or is_end) and is_within(minutes, statement.clause_text, _windows_on(statement, facts, talk)))
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
@@ -41,7 +52,27 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     return "undecided" if open_ended else "unsupported"
 
 
+_BY_ITS_CLOCK = re.compile(
+    r"\b(?:hora|horario|fuso)s? (?:local )?(?:de|del|do|da|em|en|no) (?P<of>[a-z]+(?: [a-z]+){0,2})"
+    r"|\b(?P<before>[a-z]+(?: [a-z]+)?) (?:local )?time\b"
+)
 _LEAST_LETTERS = 4
+
+
+def _is_of_another_zone(
+    minutes: frozenset[int], published: Sequence[Mention], statement: Statement, facts: Facts, talk: Conversation
+) -> bool:
+    """Say whether a published time is told as that of a place elsewhere, where it is another: "13:00 in São Paulo"."""
+    clock = _BY_ITS_CLOCK.search(statement.clause_text)
+    named = find_concepts(tuple((clock["of"] or clock["before"]).split()), "en") if clock else ()
+    zones = {ZONES[each.concept] for each in named if each.concept in ZONES and each.concept not in facts.concepts}
+    if not zones or any(_is_alike(zone, talk) for zone in zones):
+        return False
+    return not _is_converted(minutes, published, statement, talk)
+
+
+def _is_alike(zone: str, talk: Conversation) -> bool:
+    return _offset(zone, talk.now) == _offset(talk.zone, talk.now)
 
 
 def _is_elsewhere(statement: Statement, facts: Facts, talk: Conversation) -> bool:
@@ -77,7 +108,7 @@ def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Fa
     lengths = {
         int(m.value * MINUTES[m.unit])
         for m in (*talk.told, *talk.asked, *facts.notices)
-        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal)
+        if m.unit in _CLOCK_UNITS and isinstance(m.value, Decimal) and m.other < 0
     }
     times = {time for m in (*published, *(each for each in talk.asked if each.kind == "time")) for time in as_set(m)}
     moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
@@ -89,16 +120,22 @@ def _offset(zone: str, moment: datetime) -> int:
     return int(offset.total_seconds() // 60) if offset is not None else 0
 
 
-def _is_inside(minutes: frozenset[int], slots: Sequence[Slot], statement: Statement) -> bool:
-    """Say whether a single time lies in long opening hours, and is not said to be when they begin or end."""
-    if _UNTIL.search(statement.clause_text):
-        return False
-    return any(
-        len(slot.times) == 2 and max(slot.times[1]) - min(slot.times[0]) >= 240
-        and any(min(slot.times[0]) < m < max(slot.times[1]) for m in minutes)
-        for slot in slots
-        if "topics:opening" in slot.wide
-    )  # fmt: skip
+def _ends_span(minutes: frozenset[int], statement: Statement) -> bool:
+    """Say whether a time is the end of a span that its sentence tells."""
+    return any(minutes & {window.first, window.last % DAY_MINUTES} for window in statement.sentence.windows)
+
+
+def _windows_on(statement: Statement, facts: Facts, talk: Conversation) -> Iterator[Window]:
+    """Yield the published spans of the days that a sentence names, or else of those that were asked for."""
+    if any(ZONES.get(place, talk.zone) != talk.zone for place in statement.sentence.places):
+        return
+    asked = frozenset(day for mention in talk.inbound.of("weekday") for day in as_set(mention))
+    days = statement.sentence.days or asked
+    about = statement.mention.own - WEAK
+    is_told_of = about and any(about & f.wide for f in facts.of("time"))
+    for window in facts.windows:
+        if window.is_on(days, statement.topics) and (not is_told_of or about & window.topics):
+            yield window
 
 
 _ALL_DAYS = 7
@@ -114,11 +151,19 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         return "undecided"
     for day in as_set(statement.mention):
         equal = [f for f in published if day in as_set(f)]
+        if not equal and _is_elsewhere_by_clock(statement, talk):
+            equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
         if equal:
             findings.append(settle(equal, published, statement.topics))
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
     return _worst(findings)
+
+
+def _is_elsewhere_by_clock(statement: Statement, talk: Conversation) -> bool:
+    """Say whether a time is told for a place in another zone, where it may be another day already."""
+    zones = {ZONES[place] for place in statement.sentence.places if place in ZONES}
+    return statement.sentence.tells_time and bool(zones - {talk.zone})
 
 
 def _falls_on(day: CalendarDate, weekday: int) -> bool:
@@ -177,6 +222,8 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if equal:
         others = [f for f in published if _is_day(f) == (said.day is not None)]
         return "contradicted" if is_rival(equal, others, statement) else "supported"
+    if said.day is not None and _starts_otherwise(statement, published, talk):
+        return "unsupported"
     if (
         _is_near(said, talk.today)
         or _is_later(said, published, facts, talk.today)
@@ -192,6 +239,22 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     return "undecided" if echoes else "unsupported"
 
 
+_BEGINS = "topics:start"
+
+
+def _starts_otherwise(statement: Statement, published: Sequence[Mention], talk: Conversation) -> bool:
+    """Say whether a clause says when something starts, and other days are published on which it does."""
+    if _BEGINS not in statement.mention.own or _IF_OR_UNTIL.search(statement.clause_text):
+        return False
+    topics = statement.topics.union(statement.mention.subject, *talk.inbound.topics)
+    items = {topic for topic in topics if topic.startswith("item:")}
+    dated = [f.wide for f in published if _is_day(f) and f.unit not in {"from", "to"}]
+    return any(items & wide if items else _BEGINS in wide for wide in dated)
+
+
+_IF_OR_UNTIL = re.compile(
+    r"\b(?:si|se|if|hasta|ate|until|before|antes|podr\w+|could|can|may|might|puedes?|pode[ms]?|podes|quieres|want)\b"
+)
 _DAY_OF_THE_MONTH = re.compile(
     r"\b(?:dia|el|o|day|the) (\d{1,2})(?:st|nd|rd|th|o)?"
     r"(?= (?:de cada|de todos|do|del|of each|of every|of the|each|every)\b)"

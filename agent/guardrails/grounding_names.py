@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_words import LISTS
 
 
@@ -30,8 +31,9 @@ _OPENING = ' ¡¿"“*_(•-'
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _URL = re.compile(r"https?://\S+|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}(?:/\S*)?\b")
 _PHONE = re.compile(r"(?<![\w.,])\+?\(?\d[\d ().-]{7,20}\d(?![\w%]|[.,]\d)")
-_CODE = re.compile(
+_CODE = compiled_on_use(
     r"(?<![\w-])([A-Z]{2,6}(?:-[A-Z]{2,4})?|[A-Z][a-z]{2,12})[ -]?(\d{2,6}(?:[.:-]\d{1,4})?)(?![\w:/%]|[.,]\d)"
+    r"(?! ?(?:[€$£]|[A-Z]{3}\b|R\$|euros?\b|pesos\b|rea(?:is|les)\b|d[oó]l|dollars\b|pounds\b|libras\b|soles\b))"
 )
 _CURRENCIES = frozenset(["EUR", "USD", "BRL", "MXN", "COP", "ARS", "CLP", "GBP", "PEN", "UYU", "MX", "US", "RS", "AR"])
 _CAPITAL = re.compile(r"(?<![\w@./'’-])[A-ZÀ-ÖØ-Þ][\w&'’]{0,30}(?:-[A-ZÀ-ÖØ-Þ0-9][\w&'’]{0,30})?")
@@ -117,6 +119,8 @@ def _counts(match: re.Match[str], raw: str, *, begins_sentence: bool) -> bool:
     folded = (word.lower() if word.isascii() else fold(word)).removesuffix("'s").removesuffix("’s")
     if len(word) == 1 or folded in _NO_NAMES or ("-" in folded and _NO_NAMES.issuperset(folded.split("-"))):
         return False  # "Mon-Fri" names nothing either
+    if word[:3] in _CURRENCIES and word[3:].isdigit():
+        return False  # "ARS3,000"
     if len(word) >= 2 and word[1:] != word[1:].lower():
         return True  # an acronym
     before = raw[: match.start()]

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from agent.guardrails.grounding_facts import Facts, sound
+from agent.guardrails.grounding_features import owned
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
 from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts, pattern
 
@@ -28,9 +30,16 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "undecided"  # "18:00 in London": the time is what is checked
     if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
         return "undecided"  # "Regional Government of León" for "Junta de León": partly translated
-    if all(word in talk.inbound_words for word in unknown):
-        return "unsupported" if statement.sentence.serves and not _is_greeting(statement, words) else "undecided"
-    return "unsupported"
+    if not all(word in talk.inbound_words for word in unknown):
+        return "unsupported"
+    is_theirs = all(_is_of_prospect(word, talk) for word in unknown)  # "my Golf"
+    return (
+        "undecided" if is_theirs or not statement.sentence.serves or _is_greeting(statement, words) else "unsupported"
+    )
+
+
+def _is_of_prospect(word: str, talk: Conversation) -> bool:
+    return any(word in owned(clause.plain) for clause in talk.inbound.clauses)
 
 
 _COURTESY = re.compile(rf"^\W*(?:{pattern('yes')}|{pattern('greets')})\W*$")
@@ -80,6 +89,9 @@ def judge_code(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     (code,) = statement.mention.value if isinstance(statement.mention.value, tuple) else ("",)
     if code in facts.compact:
         return "supported"
+    name = code.rstrip("0123456789")
+    if name in facts.words and Decimal(code[len(name) :] or 0) in facts.prices:
+        return "undecided"  # "the CIPLE 245"
     echoed = any(m.value == statement.mention.value for m in talk.inbound.of("code"))
     return "undecided" if echoed and not statement.sentence.serves else "unsupported"
 

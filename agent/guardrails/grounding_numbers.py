@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import NamedTuple
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
 
 _ALWAYS_COUNTS = frozenset(
@@ -41,11 +42,11 @@ class Quantity(NamedTuple):
 _CURRENCY = r"(?:[€$£]|r\$|us\$|mx\$|u\$s|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b)"
 _MONEY_NAME = pattern("money_name")
 _AMOUNT = r"\d{1,3}(?:[.,' ]\d{3}){0,3}(?:[.,']\d{1,2})?(?!\d)|\d{1,9}(?:[.,]\d{1,2})?"
-MONEY = re.compile(
+MONEY = compiled_on_use(
     rf"{_CURRENCY} ?(?:{_AMOUNT})(?:\.-)?(?: ?(?:{_MONEY_NAME}|{_CURRENCY}))?"
     rf"|(?<![\w.,])(?:{_AMOUNT})[ -]?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
 )
-_MAY_BE_MONEY = re.compile(rf"[€$£]|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b|{_MONEY_NAME}")
+_MAY_BE_MONEY = compiled_on_use(rf"[€$£]|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b|{_MONEY_NAME}")
 _NOT_COUNTS = re.compile(
     r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}/\S*"
     r"|\+\d[\d ()-]{6,18}\d|(?<![\d.,])\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d.,])"
@@ -72,7 +73,7 @@ _AGED = re.compile(
     r"(?: \d{1,2}(?: (?:to|a|and|y|e) | ?- ?)| )$"
 )
 _PER_GROUP = re.compile(r"^ ?(?:por|per|en cada|in each|em cada|a|in a|na|en) (?:grupo|turma|group|class|clase|aula)\b")
-_NUMBERED = re.compile(rf"\b{pattern('numbered')}\.? ?#?$")
+_NUMBERED = compiled_on_use(rf"\b{pattern('numbered')}\.? ?#?$")
 
 
 def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
@@ -99,7 +100,12 @@ def _with_carried_units(text: str, quantities: tuple[Quantity, ...]) -> tuple[Qu
         return quantities
     last = quantities[-1]
     ends = not text[last.end :].strip(" .") and last.value <= _SMALL
+    ends = ends and not _TAKES.search(text, quantities[-2].end, last.start)
     return (*quantities[:-1], last._replace(unit=quantities[-2].unit)) if ends else quantities
+
+
+_TAKES = re.compile(r"\b(?:takes?|lasts?|tardan?|llevan?|duran?|dura[mn]?|leva[m]?|demora[nm]?)\b")
+"""What stands behind it is a time, not what was counted before."""
 
 
 def without_addresses(text: str) -> str:

@@ -120,7 +120,10 @@ def _begins(clauses: Sequence[Clause], at: int) -> bool:
 # --- topics ---------------------------------------------------------------------------------------------------
 
 _NO_TOPICS = ("units:", "places:")
+_OF_ITEM = "item:"
+_FEW = 3
 _TOO_COMMON = LISTS["too_common"]
+_LINKS = LISTS["links"] | LISTS["stops"]
 
 
 def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) -> list[tuple[int, str]]:
@@ -131,32 +134,48 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
         if not f.is_loose and not f.concept.startswith(_NO_TOPICS)
     ]
     known, exact = _item_words(items)
+    alone: set[str] = set()
     common = {f.at for f in concepts if f.concept.startswith("topics:")}
     for at, word in enumerate(clause.words if known else ()):
-        name = known.get(family(word))
-        if name and at in common and word not in exact:
-            name = None  # "starts" is no "Starter plan"
-        if not name and word.isdigit() and at + 1 < len(clause.words):
-            name = known.get(f"{word} {clause.words[at + 1]}")
-        if name:
-            placed.append((clause.word_starts[at], name))
+        named = known.get(family(word), ())
+        if named and at in common and word not in exact:
+            named = ()  # "starts" is no "Starter plan"
+        if not named and word.isdigit() and at + 1 < len(clause.words):
+            named = known.get(f"{word} {clause.words[at + 1]}", ())
+        if len(named) == 1:
+            alone.update(named)
+        placed += [(clause.word_starts[at], name) for name in named]
+    if alone:  # "Oaxaca on foot" is not "Oaxaca in a week"
+        placed = [(at, name) for at, name in placed if name in alone or not name.startswith(_OF_ITEM)]
     return placed
 
 
 @lru_cache(maxsize=64)
-def _item_words(items: ItemNames) -> tuple[Mapping[str, str], frozenset[str]]:
-    """Return what only one item's names have: beginnings of words, numbers with the word behind; and all words."""
-    owners: dict[str, set[str]] = {}
+def _item_words(items: ItemNames) -> tuple[Mapping[str, Sequence[str]], frozenset[str]]:
+    """Return which items the words of names tell, as beginnings, and numbers with the word behind; and all words.
+
+    A word such as "plus" or "for" is only taken where an item has no other of its own; a word that two or three items
+    have, where their names begin or end with it: "split" tells "Split de 3.000" and "Split de 6.000" from the rest.
+    """
+    telling: dict[str, set[str]] = {}
+    links: dict[str, set[str]] = {}
+    heads: set[str] = set()
     exact: set[str] = set()
     for sku, names in items:
         for name in names:
             words = re.findall(r"[a-z]+\d*|\d+", fold(name))
             exact.update(words)
-            keys = [family(w) for w in words if len(w) > 2 and w not in _TOO_COMMON and not _is_unit(w)]
-            keys += [f"{one} {other}" for one, other in itertools.pairwise(words) if one.isdigit()]
-            for key in keys:
-                owners.setdefault(key, set()).add(sku)
-    return {key: f"item:{min(skus)}" for key, skus in owners.items() if len(skus) == 1}, frozenset(exact)
+            heads.update(family(word) for word in (*words[:1], *words[-1:]))
+            for word in words:
+                if len(word) > 2 and word not in _TOO_COMMON and not _is_unit(word):
+                    (links if word in _LINKS else telling).setdefault(family(word), set()).add(sku)
+            for one, other in itertools.pairwise(words):
+                if one.isdigit():
+                    telling.setdefault(f"{one} {other}", set()).add(sku)
+    own = {sku for skus in telling.values() if len(skus) == 1 for sku in skus}
+    known = {word: skus for word, skus in telling.items() if len(skus) == 1 or (word in heads and len(skus) <= _FEW)}
+    known |= {word: skus for word, skus in links.items() if len(skus) == 1 and not skus & own}
+    return {word: [f"{_OF_ITEM}{sku}" for sku in sorted(skus)] for word, skus in known.items()}, frozenset(exact)
 
 
 def _is_unit(word: str) -> bool:

@@ -1,7 +1,8 @@
 """One thing a reply says, where it stands, and what two subjects have in common."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,11 +10,13 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
 from agent.guardrails.grounding_statements import Clause
+from agent.guardrails.grounding_windows import Window
 from agent.guardrails.grounding_words import pattern
 
-_SERVES = re.compile(rf"\b{pattern('serves')}\b")
+_SERVES = compiled_on_use(rf"\b{pattern('serves')}\b")
 Finding = Literal["supported", "contradicted", "unsupported", "undecided"]
 
 
@@ -30,6 +33,8 @@ class Conversation:
     contact_zone: str | None
     now: datetime
     """Aware, in UTC."""
+    written: Mapping[str, frozenset[object]]
+    """The values of what the prospect mentions (`written_in`)."""
     told: tuple[Mention, ...]
     """The numbers and dates of the reply: of those that say the same one, and no more than anybody writes."""
     asked: tuple[Mention, ...]
@@ -63,6 +68,10 @@ class Sentence:
     places: frozenset[str]
     tells_time: bool
     """It gives a time of day."""
+    days: frozenset[int] = frozenset()
+    """The days of the week it names."""
+    windows: tuple[Window, ...] = ()
+    """The spans of time it tells."""
 
     @property
     def serves(self) -> bool:
@@ -84,7 +93,7 @@ class Statement(NamedTuple):
     sentence: Sentence
 
 
-_ASKS_FOR = re.compile(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
+_ASKS_FOR = compiled_on_use(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
 
 
 @lru_cache(maxsize=256)
@@ -110,8 +119,11 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
     """Return what a published value comes to: contradicted where another value is published closer to the subject."""
     if not topics:
         return "supported"
+    others = tuple(others)
     if any(topics <= f.wide for f in equal):
-        return "supported"
+        told_apart = not any(topics & f.subject for f in equal)
+        elsewhere = told_apart and any(topics <= f.subject for f in others if f not in equal)
+        return "contradicted" if elsewhere else "supported"
     nearest = max(closeness(f.wide, topics) for f in equal)
     rival = max((closeness(f.subject, topics) for f in others), default=0)
     return "contradicted" if rival >= 1 and rival > nearest else "supported"
@@ -124,9 +136,10 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
-    if not about or any(about & f.wide for f in equal):
-        return False
     items = frozenset(topic for topic in about if topic.startswith("item:"))
+    named = frozenset() if items else statement.mention.subject - statement.mention.topics
+    if not about or any((about | named) & f.wide for f in equal):
+        return False
     rivals = [f.subject for f in others if f not in equal]
     if any((about - items) & subject for subject in rivals):
         return True
@@ -140,13 +153,21 @@ def closeness(one: Topics, other: Topics) -> float:
     return sum(3 if topic.startswith("item:") else 0.5 if topic in WEAK else 1 for topic in one & other)
 
 
+def written_in(inbound: Reading) -> Mapping[str, frozenset[object]]:
+    """Return the values of what a text mentions, by kind; of weekdays every day, of times every minute."""
+    found: dict[str, set[object]] = defaultdict(set)
+    for mention in inbound.mentions:
+        found[mention.kind].update(as_set(mention) if mention.kind in {"weekday", "time"} else (mention.value,))
+    return {kind: frozenset(values) for kind, values in found.items()}
+
+
 def is_echo(statement: Statement, talk: Conversation) -> bool:
     """Say whether it repeats what the prospect wrote, not as something the business does."""
-    mention = statement.mention
-    same = any(m.value == mention.value for m in talk.inbound.of(mention.kind))
+    mention, said = statement.mention, talk.written.get(statement.mention.kind, frozenset())
     if mention.kind == "weekday":
-        said = frozenset(day for m in talk.inbound.of("weekday") for day in as_set(m))
         same = as_set(mention) <= said
-    if mention.kind == "time":
-        same = any(as_set(m) & as_set(mention) for m in talk.inbound.of("time"))
+    elif mention.kind == "time":
+        same = not as_set(mention).isdisjoint(said)
+    else:
+        same = mention.value in said
     return same and not statement.sentence.serves and not statement.sentence.is_yes

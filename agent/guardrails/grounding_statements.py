@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agent.guardrails.dates_text import ANY_DAY, ANY_MONTH
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
 from agent.guardrails.number_words import digits_for_words
@@ -74,20 +75,20 @@ _JOINED = re.compile(r"^\W*(?:y|e|and)\b")
 
 # --- what is no statement -------------------------------------------------------------------------------------
 
-_HEDGE = re.compile(rf"\b{pattern('hedge')}")
+_HEDGE = compiled_on_use(rf"\b{pattern('hedge')}")
 _CONDITION = re.compile(rf"^\W*(?:(?:y|e|and|pero|but|mas|o|or|ou|solo|so|only) )?{pattern('condition')}\b")
 _PT_CONDITION = re.compile(r"^\W*(?:(?:e|mas|ou) )?se (?!ja\b)")
-_ABOUT_PROSPECT = re.compile(rf"\b{pattern('about_prospect')}\b")
+_ABOUT_PROSPECT = compiled_on_use(rf"\b{pattern('about_prospect')}\b")
 _QUESTION_WORD = re.compile(rf"^\W*{pattern('question_word')}\b")
 _YES = re.compile(rf"^\W*{pattern('yes')}\b")
-_GREETS = re.compile(rf"^\W*{pattern('greets')}\W*$")
+_GREETS = compiled_on_use(rf"^\W*{pattern('greets')}\W*$")
 _NAMES_ONLY = r"(?:[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}(?: (?:de|da|do|dos|del|la|e|y|and|&))*(?: |$)){1,5}$"
 _ADDRESSES = re.compile(rf"^\W*(?:{_NAMES_ONLY})")
-_GREETS_SOMEBODY = re.compile(rf"^\W*{pattern('greets')},? (?=\w)")
+_GREETS_SOMEBODY = compiled_on_use(rf"^\W*{pattern('greets')},? (?=\w)")
 
 # --- what denies ----------------------------------------------------------------------------------------------
 
-_NO_DENIAL = re.compile(rf"\b{pattern('no_denial')}\b")
+_NO_DENIAL = compiled_on_use(rf"\b{pattern('no_denial')}\b")
 _DENIAL = {
     "es": re.compile(r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|excepto|salvo)\b"),
     "pt": re.compile(r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|exceto|n)\b"),
@@ -148,13 +149,12 @@ def _sentence(
     hints = _hints(whole, language)
     plain_already = _spell_out(digits_for_words(_spell_out(whole), language)) == whole
     bare = [
-        clause
+        _bare(text, folded, piece, "" if plain_already else language, (number, hints))
         for piece in _pieces(folded.text, where, language)
-        if (clause := _bare(text, folded, piece, "" if plain_already else language)) is not None
     ]
     if asks:
         bare = _mark_question(bare)
-    marked = [_marked(clause._replace(sentence=number, hints=hints), language) for clause in bare]
+    marked = [_marked(clause, language) for clause in bare]
     if "hedge" in hints:
         marked = _mark_hedges(marked)
     yield from _mark_denials(marked, language) if "denial" in hints else marked
@@ -169,29 +169,28 @@ def _hints(sentence: str, language: str) -> frozenset[str]:
 
 
 def _pieces(text: str, where: tuple[int, int], language: str) -> Iterator[tuple[int, int]]:
-    start = where[0]
-    for cut in (_PT_CUT if language == "pt" else _CUT).finditer(text, *where):
-        yield from _bounded(start, cut.start())
-        start = cut.start() if cut.start() == cut.end() else cut.end()
-    yield from _bounded(start, where[1])
+    """Yield where the pieces of a sentence stand, without the space around them."""
+    start, end = where
+    cuts = [match.span() for match in (_PT_CUT if language == "pt" else _CUT).finditer(text, start, end)]
+    for stop, after in (*cuts, (end, end)):
+        for at in range(start, stop, MAX_CLAUSE):  # what looks around a number then looks at few characters
+            piece = text[at : min(at + MAX_CLAUSE, stop)]
+            bare = piece.strip()
+            if bare:
+                first = at + piece.index(bare)
+                yield first, first + len(bare)
+        start = after
 
 
-def _bounded(start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield a piece in parts of at most `MAX_CLAUSE` characters: what looks around a number then looks at few."""
-    return ((at, min(at + MAX_CLAUSE, stop)) for at in range(start, stop, MAX_CLAUSE))
-
-
-def _bare(text: str, folded: Folded, where: tuple[int, int], language: str) -> Clause | None:
-    """Return a piece of a sentence as an unmarked clause; none without words. No language: no number words in it."""
-    start, stop = where
-    piece = folded.text[start:stop]
-    start, stop = start + len(piece) - len(piece.lstrip()), stop - len(piece) + len(piece.rstrip())
-    if start >= stop:
-        return None
-    first, last = folded.span(start, stop)
-    piece = folded.text[start:stop]
+def _bare(
+    text: str, folded: Folded, where: tuple[int, int], language: str, sentence: tuple[int, frozenset[str]]
+) -> Clause:
+    """Return a piece of a sentence as an unmarked clause. No language: no number words in it."""
+    first, last = folded.span(*where)
+    piece = folded.text[slice(*where)]
     plain = _spell_out(digits_for_words(_spell_out(piece), language)) if language else piece
     found = list(_WORD.finditer(plain))
+    number, hints = sentence
     return Clause(
         start=first,
         end=last,
@@ -200,6 +199,8 @@ def _bare(text: str, folded: Folded, where: tuple[int, int], language: str) -> C
         plain=plain,
         words=tuple([match[0] for match in found]),
         word_starts=tuple([match.start() for match in found]),
+        sentence=number,
+        hints=hints,
     )
 
 

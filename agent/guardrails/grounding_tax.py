@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_reading import Reading
 from agent.guardrails.grounding_statements import Clause
@@ -14,7 +15,7 @@ Told = Literal["included", "on top", ""]
 
 _TAX = re.compile(rf"\b{pattern('tax')}\b")
 _INCLUDED = re.compile(rf"\b{pattern('tax_included')}")
-_ON_TOP = re.compile(rf"(?:\b|(?=\+)){pattern('tax_on_top')}")
+_ON_TOP = compiled_on_use(rf"(?:\b|(?=\+)){pattern('tax_on_top')}")
 
 
 def false_taxes(reading: Reading, facts: Facts) -> Iterator[Clause]:

@@ -3,9 +3,10 @@
 A concept is named `table:key`, such as `units:week` or `features:parking`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from agent.guardrails.grounding_places import place_names, place_zones
@@ -53,19 +54,24 @@ def _place_forms() -> Iterator[_Form]:
             yield _Form(words[0], words[1:], "", f"places:{place}")
 
 
-def _by_first_word() -> tuple[dict[str, tuple[_Form, ...]], dict[str, tuple[_Form, ...]]]:
-    """Return the forms by their first word: those that begin with a whole word, and with a stem."""
-    whole: dict[str, tuple[_Form, ...]] = {}
-    stems: dict[str, tuple[_Form, ...]] = {}
+class _Beginnings(NamedTuple):
+    """All forms by their first word: those that begin with a whole word, and with a stem."""
+
+    whole: Mapping[str, Sequence[_Form]]
+    stems: Mapping[str, Sequence[_Form]]
+    lengths: Sequence[int]
+    """How long stems are."""
+
+
+@cache
+def _beginnings() -> _Beginnings:
+    whole: dict[str, list[_Form]] = defaultdict(list)
+    stems: dict[str, list[_Form]] = defaultdict(list)
     for form in (*_forms(), *_place_forms()):
         table = stems if form.first.endswith("*") else whole
-        key = form.first.rstrip("*")
-        table[key] = (*table.get(key, ()), form)
-    return whole, stems
+        table[form.first.rstrip("*")].append(form)
+    return _Beginnings(dict(whole), dict(stems), sorted({len(stem) for stem in stems}))
 
-
-_WHOLE, _STEMS = _by_first_word()
-_STEM_LENGTHS = sorted({len(stem) for stem in _STEMS})
 
 IMPLIED: Mapping[str, frozenset[str]] = {
     f"features:{key}": frozenset(names.split()) for key, names in _RAW["implied"].items()
@@ -97,8 +103,9 @@ class _Forms(NamedTuple):
 @lru_cache(maxsize=20_000)
 def _forms_for(word: str, language: str) -> _Forms:
     """Return the forms whose first word `word` is in a text written in `language`."""
-    by_stem = (form for n in _STEM_LENGTHS if n <= len(word) for form in _STEMS.get(word[:n], ()))
-    every = tuple(form for form in (*_WHOLE.get(word, ()), *by_stem) if form.language in {"", language})
+    whole, stems, lengths = _beginnings()
+    by_stem = (form for n in lengths if n <= len(word) for form in stems.get(word[:n], ()))
+    every = tuple(form for form in (*whole.get(word, ()), *by_stem) if form.language in {"", language})
     seconds = {form.rest[0] for form in every if form.rest}
     return _Forms(
         every=every,
@@ -123,14 +130,17 @@ def find_concepts(words: Sequence[str], language: str) -> list[Found]:
     return [
         found
         for at, word in enumerate(words)
-        if _forms_for(word, language).every
-        for found in concepts_at(words, at, language)
+        if (forms := _forms_for(word, language)).every
+        for found in _found_at(words, at, forms)
     ]
 
 
 def concepts_at(words: Sequence[str], at: int, language: str) -> list[Found]:
     """Return the concepts that begin at word `at`."""
-    forms = _forms_for(words[at], language)
+    return _found_at(words, at, _forms_for(words[at], language))
+
+
+def _found_at(words: Sequence[str], at: int, forms: _Forms) -> list[Found]:
     second = words[at + 1] if at + 1 < len(words) else ""
     if second not in forms.seconds and not second.startswith(forms.stems):
         return [Found(at, 1, form.concept, form.is_loose) for form in forms.alone]

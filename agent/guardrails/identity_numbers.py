@@ -8,6 +8,7 @@ Banco de México (CLABE).
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.findings import Finding, Place, spelled_digits
 from agent.guardrails.folded import Folded
 
@@ -134,7 +135,7 @@ _ACCOUNT = re.compile(r"(?<!\w)agencia:? \d{3,5}(?:-\d)?,? (?:e )?(?:a )?conta:?
 _IBAN_LENGTHS = {"es": 24, "pt": 25, "br": 29, "gb": 22, "de": 22, "fr": 27, "it": 27, "ie": 22, "nl": 18, "be": 16}
 _IBAN = re.compile(rf"(?<!\w)(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?:[ .-]?[a-z\d]){{12,28}}")
 _IBAN_BEGINS = re.compile(r"\d\d(?<=[a-z]{2}..)")
-_NAMED = re.compile(
+_NAMED = compiled_on_use(
     r"\b(?:dni|nie|cc|c\.c\.|ci|nif|nipc|cif|cpf|cnpj|rg|curp|rfc|clabe|ine|ssn|itin|iban|nss|nis|pis|cuit|cuil|rut|cnh"
     r"|contribuinte|social security|seguridad social|seguro social|passport|pasaporte|passaporte|cedula"
     r"|driver'?s? licen[sc]e|licencia de conducir|carn[eé]t? de conducir|carta de conducao|bilhete de identidade"
@@ -160,7 +161,9 @@ _SPACED = re.compile(
     r"(?P<number>[a-z&]{3,4}[ -]\d{6}[ -]?[a-z\d]{3,8})(?!\w)"
 )
 """An RFC or a CURP in groups."""
-_MASKED = re.compile(r"(?<![\w*•#])(?=[\dx*•#. -]{0,24}?[x*•#]{2})[\dx*•#](?:[ .-]?[\dx*•#]){7,18}(?:-?[a-z])?(?!\w)")
+_MASKED = compiled_on_use(
+    r"(?<![\w*•#])(?=[\dx*•#. -]{0,24}?[x*•#]{2})[\dx*•#](?:[ .-]?[\dx*•#]){7,18}(?:-?[a-z])?(?!\w)"
+)
 _MASK = re.compile(r"[x*•#]{2}")
 _NAMED_BEFORE = re.compile(rf"(?<!\w){_NAMES}(?!\w)[^\d\n.?!;@]{{0,25}}$")
 MOST_SHOWN = 4

@@ -16,8 +16,12 @@ WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d{3}(?!\d)| ?(?:mil|k)\b)?")
 _STEM = 6
 MAX_WORDS = 20_000
 """So many words are remembered as part of a name, or as none."""
+_LETTERS = frozenset("bcfghjkpqvwz")
+"""Single letters that tell a name apart, "permiso B", and are no word, end of a word or measure."""
 _MEASURE = re.compile(r"kwp?|kwh|kms?|kg|l|h|m2?|w|hp|gb")
-_VERB = re.compile(r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste)$")
+_VERB = re.compile(
+    r"(?:rse|rte|rme|rlo|rla|ndo|be|bes|ben|bir|bo|bem|amos|emos|imos|aste|iste|[aiu]d[oa]|crit[oa]|ered|ated)$"
+)
 """How forms of a verb end that has its stem in common with a name: "te inscribes", beside "Inscripción"."""
 
 
@@ -72,9 +76,9 @@ class Names:
         return known
 
     def _has(self, word: str) -> bool:
-        if word in self.words:
+        if word in self.words or (word in WORDS["unit_nouns"] and _singular(word) in self.words):
             return _is_kept(word)
-        if word in _ALL_COMMON or not _is_kept(word) or stem(word) not in self.telling | self.helping:
+        if word in _NEVER or not _is_kept(word) or stem(word) not in self.telling | self.helping:
             return False
         return not (len(word) > _STEM and _VERB.search(word))
 
@@ -113,7 +117,7 @@ def names_in(catalogue: tuple[CatalogueItem, ...]) -> Names:
     words = frozenset(word for group in groups for _, name in group for word in WORD.findall(fold(name)))
     common = frozenset(stem(word) for word in words & WORDS["common_in_names"]) - ordinals
     units = frozenset(stem(word) for word in words & WORDS["unit_nouns"])
-    helping = frozenset(stem for stem in stems if stem.isdigit()) | units | ordinals | common
+    helping = frozenset(stem for stem in stems if stem.isdigit() or len(stem) == 1) | units | ordinals | common
     sizes = dict(_sizes(groups))
     pattern = "|".join(re.escape(size) for size in sorted(sizes, key=len, reverse=True))
     return Names(
@@ -134,6 +138,10 @@ def is_in_name(catalogue: Sequence[CatalogueItem], item: int, word: str) -> bool
     return any(name.item == item and its in name.stems - name.qualifying for name in names_in(tuple(catalogue)).names)
 
 
+def _singular(word: str) -> str:
+    return word.removesuffix("s")
+
+
 def stem(word: str) -> str:
     """Return what a word has in common with its plural and with its like in the other languages."""
     if word[:1].isdigit():
@@ -144,7 +152,8 @@ def stem(word: str) -> str:
     return word[:_STEM]
 
 
-_ALL_COMMON = WORDS["unit_nouns"] | WORDS["common_in_names"]
+_NEVER = WORDS["unit_nouns"] | WORDS["common_in_names"] | WORDS["no_names"]
+"""They name nothing but where they stand so in a name."""
 _ORDINALS = frozenset(stem(word) for word in WORDS["ordinals"])
 
 
@@ -161,7 +170,9 @@ def _name(item: int, language: str, name: str) -> Name:
 
 
 def _is_kept(word: str) -> bool:
-    return word[0].isdigit() or (len(word) > 1 and word not in WORDS["short"] and word not in WORDS["fillers"])
+    if len(word) == 1:
+        return word.isdigit() or word in _LETTERS
+    return word[0].isdigit() or (word not in WORDS["short"] and word not in WORDS["fillers"])
 
 
 def _sizes(groups: Sequence[Sequence[tuple[str, str]]]) -> Iterator[tuple[str, int]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from agent.guardrails import UNCHECKED
+from agent.guardrails.rule import passed
 from agent.ports import Clock, Judge, Judged, Judgement
 from agent.types import Tenant, TenantId, Turn, Verdict
 
@@ -54,7 +55,7 @@ def judged_verdict(judgements: Sequence[Judgement]) -> Verdict:
     """Return a pass, or a revision that names the first statement that does not stand."""
     wrong = next((each for each in judgements if each.finding != "supported"), None)
     if wrong is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     against = f" ({wrong.source} says otherwise)" if wrong.finding == "contradicted" and wrong.source else ""
     return Verdict(
         rule=RULE,

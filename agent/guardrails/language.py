@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from agent.folding import fold
 from agent.guardrails.folded import MAX_CHARS
-from agent.guardrails.rule import Rule
+from agent.guardrails.rule import Rule, passed, revised
 from agent.guardrails.word_lists import load_words
 from agent.types import WRITTEN, Candidate, DetectedLanguage, Tenant, Turn, Verdict
 
@@ -56,7 +56,10 @@ _NONE: frozenset[str] = frozenset()
 
 
 class _Word(NamedTuple):
-    """A word of the text; a name when it begins with a capital within a sentence, or stands between two such."""
+    """A word of the text; a name when it begins with a capital within a sentence.
+
+    A short word between two such is part of a name: "Santiago de Compostela".
+    """
 
     languages: frozenset[str]
     """Those of which it is an everyday word, or which alone spell so."""
@@ -72,19 +75,16 @@ def make_language_rule(detect: Detect) -> Rule:
 
     def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
         if candidate.purpose not in WRITTEN:
-            return Verdict(rule=RULE, outcome="pass", version=VERSION)
+            return passed(RULE, VERSION)
         if candidate.language not in tenant.languages:
             reason = f"Write in one of: {', '.join(tenant.languages)}."
             return Verdict(rule=RULE, outcome="revise", reason=reason, evidence=candidate.language, version=VERSION)
         found = next(_foreign(candidate, tenant, detect), None)
         if found is None:
-            return Verdict(rule=RULE, outcome="pass", version=VERSION)
+            return passed(RULE, VERSION)
         start, end, language = found
         reason = f"The reply must be in {candidate.language!r}, and this reads as {language!r}."
-        evidence = candidate.text[start:end][:120]
-        return Verdict(
-            rule=RULE, outcome="revise", reason=reason, evidence=evidence, span=(start, end), version=VERSION
-        )
+        return revised(RULE, VERSION, reason, candidate.text, (start, end))
 
     return Rule(name=RULE, version=VERSION, check=check)
 
@@ -156,54 +156,37 @@ def _blank(text: str) -> str:
     return "".join(c if c in "\n>" else "\0" for c in text)
 
 
-class _Piece(NamedTuple):
-    """A word, or the end of a sentence or a clause."""
-
-    kind: str | None
-    written: str
-    start: int
-    end: int
-
-    @property
-    def is_capital_word(self) -> bool:
-        return self.kind == "word" and self.written[0].isupper()
-
-
-_EDGE = _Piece("end", "", 0, 0)
-
-
 def _sentences(text: str) -> Iterator[list[_Word]]:
     """Yield the words of each sentence."""
-    pieces = [_Piece(match.lastgroup, match[0], match.start(), match.end()) for match in _PIECE.finditer(text)]
+    pieces = list(_PIECE.finditer(text))
+    kinds = [None, *(piece.lastgroup for piece in pieces), None]
+    capitals = [False, *(piece["word"] is not None and piece[0][0].isupper() for piece in pieces), False]
     sentence: list[_Word] = []
-    for before, piece, after in zip([_EDGE, *pieces], pieces, [*pieces[1:], _EDGE], strict=False):
-        if piece.kind == "word":
-            sentence.append(_word(before, piece, after, opens=not sentence))
-        elif piece.kind == "end" and sentence:
+    for at, piece in enumerate(pieces, 1):
+        if kinds[at] == "word":
+            opens, written = not sentence, piece[0]
+            between = len(written) <= 3 and capitals[at - 1] and capitals[at + 1]
+            is_name = not opens and (between or (capitals[at] and not _is_i(written)))
+            sentence.append(
+                _Word(
+                    _NONE if is_name else _languages_of(written),
+                    piece.start(),
+                    piece.end(),
+                    is_name,
+                    opens or kinds[at - 1] != "word",
+                    kinds[at + 1] != "word",
+                )
+            )
+        elif kinds[at] == "end" and sentence:
             yield sentence
             sentence = []
     if sentence:
         yield sentence
 
 
-def _word(before: _Piece, piece: _Piece, after: _Piece, *, opens: bool) -> _Word:
-    is_name = not opens and _is_name(before, piece, after)
-    return _Word(
-        languages=_NONE if is_name else _languages_of(piece.written),
-        start=piece.start,
-        end=piece.end,
-        is_name=is_name,
-        starts_clause=opens or before.kind != "word",
-        ends_clause=after.kind != "word",
-    )
-
-
-def _is_name(before: _Piece, piece: _Piece, after: _Piece) -> bool:
-    """Say whether a word has a capital, or stands between two that have one, as in "Santiago de Compostela"."""
-    written = piece.written
-    if written[0].isupper() and written != "I" and not written.startswith(("I'", "I’")):
-        return True
-    return len(written) <= 3 and before.is_capital_word and after.is_capital_word
+def _is_i(written: str) -> bool:
+    """Say whether a word is the English "I", which has a capital without being a name."""
+    return written == "I" or written.startswith(("I'", "I’"))
 
 
 @lru_cache(maxsize=4096)

@@ -16,12 +16,13 @@ from agent.folding import words_of
 from agent.guardrails.expressions import load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.publications import publications_of
-from agent.guardrails.required_words import starts_in
+from agent.guardrails.required_words import Lookup, needs_of, starts_in
+from agent.guardrails.rule import passed, revised
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "leakage"
 VERSION = 2
-MAX_EVIDENCE = 120
+REASON = "The text tells something internal; leave out how the agent works and what is noted about people."
 QUOTED_WORDS = 7
 """A run of this many words of our prompts, or of the tenant's own advice to the agent, is a quotation."""
 
@@ -47,7 +48,13 @@ TOPICS = ("orders", "others", "silence", "why_me", "model")
 
 _SAYS = load_expressions("leakage")
 _ANSWERS = load_expressions("leakage_answers")
-_TELLS = {kind: lines for name, kinds in TOLD.items() for kind, lines in load_alternatives(name, kinds).items()}
+_TELLS = tuple(
+    (kind, pattern)
+    for name, kinds in TOLD.items()
+    for kind, lines in load_alternatives(name, kinds).items()
+    for pattern in lines.all
+)
+_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TELLS))
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -57,23 +64,14 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     folded = fold_text(text)
     found = next(_leaks(folded.text, turn, tenant), None) or next(_addressed(text, folded, tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
-    start, end = folded.span(*found)
-    return Verdict(
-        rule=RULE,
-        outcome="revise",
-        reason="The text tells something internal; leave out how the agent works and what is noted about people.",
-        evidence=text[start:end][:MAX_EVIDENCE],
-        span=(start, end),
-        version=VERSION,
-    )
+        return passed(RULE, VERSION)
+    return revised(RULE, VERSION, REASON, text, folded.span(*found))
 
 
 def _leaks(folded: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield where the folded text leaks, kind by kind."""
-    starts = starts_in(folded)
-    for kind, alternatives in _TELLS.items():
-        for match in (m for pattern in alternatives.possible(starts) for m in pattern.finditer(folded)):
+    for kind, pattern in (_TELLS[place] for place in _LOOKUP.places(starts_in(folded))):
+        for match in pattern.finditer(folded):
             said = _sentence_around(match) if kind in MAY_DECLINE else match[0]
             declines = kind in MAY_DECLINE and _SAYS["declines"].search(said) is not None
             named = kind == "models" and _may_be_named(match, said, turn, tenant, declines=declines)

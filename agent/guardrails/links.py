@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.publications import publications_of
+from agent.guardrails.rule import passed
 from agent.guardrails.word_lists import load_words
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -27,6 +28,8 @@ _WORDS = load_words("links")
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?![\w@])")
 _URL = re.compile(r"(?<![a-z])(?:h(?:tt|xx)ps?|ftps?|wss?)\s?:\s?[/\\]{1,3}[^\s<>\"']{1,2000}")
+_MAY_BE_URL = re.compile(r":\s?[/\\]|:text/|script:")
+"""Without one of these there is no URL."""
 _SCRIPT = re.compile(r"(?<![a-z])(?:javascript:|vbscript:|data:text/|file://)\S{1,200}")
 _DOT = (
     r"(?:\.|\s?[\[({]\s?(?:\.|dot|punto|ponto)\s?[\])}]\s?"
@@ -44,7 +47,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that links, or seems to link, outside the tenant's allowed domains."""
     found = next(_foreign_links(candidate.text[:MAX_CHARS], tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     evidence = candidate.text[found[0] : found[1]][:MAX_EVIDENCE]
     return Verdict(
         rule=RULE,
@@ -61,7 +64,7 @@ def _foreign_links(text: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
     folded = fold_text(text)
     allowed = frozenset(link.casefold().removeprefix("www.") for link in tenant.links)
     rest = folded.text
-    for pattern in (_SCRIPT, _URL) if ":" in rest else ():
+    for pattern in (_SCRIPT, _URL) if _MAY_BE_URL.search(rest) else ():
         for match in pattern.finditer(rest):
             start, end = folded.span(match.start(), match.start() + len(match[0].rstrip(_END_OF_URL)))
             if pattern is _SCRIPT or not _is_allowed(_host_of_url(text[start:end]), allowed):

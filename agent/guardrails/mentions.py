@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from agent.guardrails.folded import fold_text
+from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.item_names import WORD, WORDS, Names, names_in, stem
 from agent.guardrails.number_lexicon import small_number
 from agent.types import CatalogueItem
@@ -17,7 +18,7 @@ MONTHS = (
     "noviembre novembro november nov", "diciembre dezembro december dic dez dec",
 )  # fmt: skip
 
-_LEADS_TO_ASIDE = re.compile(
+_LEADS_TO_ASIDE = compiled_on_use(
     r"\b(?:con|com|with|cualquier|qualquer|any|sin|sem|without|junto (?:con|com|a)|together with|al comprar|ao comprar"
     r"|al contratar|ao contratar|quien|quienes|quem|who|whoever|si|se|if|cuando|quando|when|comprar|contratar|buy|take"
     r"|pagas|paga)(?: (?:un|una|um|uma|a|an|el|la|o|the|tu|your|any|cualquier|qualquer|eliges|elige|contratas|contrata"
@@ -25,6 +26,17 @@ _LEADS_TO_ASIDE = re.compile(
 )
 """What stands before a name that is mentioned in passing: a condition, or what something comes with."""
 _ARTICLE = re.compile(r"(?:\b(?:la|el|o|a|the)|\n-|:) $|^$")
+_INSIDE = re.compile(r"(?<=[a-z\d,;] )[a-z]{3,}")
+"""A word that begins no sentence."""
+_PRICED = (
+    r"(?:total|costs?|prices?|fees?|payments?|rate|amount|bill|cuotas?|pagos?|precio|preco|costo|custo|valor|importe|monto|parcelas?"
+    r"|tarifa|gasto|totais|totales)"
+)
+_IS_ADJECTIVE = re.compile(
+    r"(?:monthly|yearly|annual|weekly|mensual|mensal|mensais|anual|anuales|anuais|semanal)\w{0,3}\b"
+)
+_PRICE_BEFORE = re.compile(rf"\b{_PRICED} $")
+_PRICE_BEHIND = re.compile(rf" {_PRICED}\b")
 _MOMENT = re.compile(r"\b(?:na|no|al|ao|on|upon|at|a la|en la|de la|da) $")
 _HAPPENS = re.compile(r"assina|firma|matric|inscri|reserv|enrol|regist|sign")
 
@@ -53,9 +65,18 @@ def find_mentions(catalogue: Sequence[CatalogueItem], text: str) -> tuple[Mentio
     names = names_in(tuple(catalogue))
     found = [
         replace(each, start=folded.origins[each.start], end=folded.span(each.start, each.end)[1])
-        for each in (*_by_words(folded.text, names), *_by_size(folded.text, names))
+        for each in (*_by_words(folded.text, names, _capitals(folded, text)), *_by_size(folded.text, names))
     ]
     return tuple(sorted(found, key=lambda each: each.start))
+
+
+def _capitals(folded: Folded, text: str) -> frozenset[int]:
+    """Return where a word of the folded text is written with a capital, though it begins no sentence."""
+    return frozenset(
+        match.start()
+        for match in _INSIDE.finditer(folded.text)
+        if (written := text[folded.origins[match.start()]]).isupper() and written.isalpha()
+    )
 
 
 def says_date(words: str, day: date) -> bool:
@@ -84,7 +105,7 @@ def _by_size(text: str, names: Names) -> Iterator[Mention]:
             yield Mention(match.start(), match.end(), frozenset({owner[match[0]]}), is_aside=is_aside)
 
 
-def _by_words(text: str, names: Names) -> Iterator[Mention]:
+def _by_words(text: str, names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield the mentions that words of names make, words that stand together as one."""
     cluster: list[re.Match[str]] = []
     skipped = ""
@@ -92,17 +113,17 @@ def _by_words(text: str, names: Names) -> Iterator[Mention]:
         word = match[0]
         if names.has(word):
             if cluster and not _is_near(text, cluster[-1], match, skipped):
-                yield from _mention(text, cluster, names)
+                yield from _mention(text, cluster, names, capitals)
                 cluster = []
             cluster.append(match)
             skipped = ""
         elif word in WORDS["fillers"]:
             skipped += word
         elif cluster:
-            yield from _mention(text, cluster, names)
+            yield from _mention(text, cluster, names, capitals)
             cluster, skipped = [], ""
     if cluster:
-        yield from _mention(text, cluster, names)
+        yield from _mention(text, cluster, names, capitals)
 
 
 def _is_near(text: str, before: re.Match[str], after: re.Match[str], skipped: str) -> bool:
@@ -110,13 +131,26 @@ def _is_near(text: str, before: re.Match[str], after: re.Match[str], skipped: st
     return len(skipped) <= 8 and len(between) <= 12 and not re.search(r"[^a-z '*_-]", between)
 
 
-def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names) -> Iterator[Mention]:
+def _says_how_often(before: str, text: str, word: re.Match[str]) -> bool:
+    """Say whether an adjective only says for how long a price is: "monthly total", "valor mensal"."""
+    return bool(_PRICE_BEFORE.search(before) or _PRICE_BEHIND.match(text, word.end()))
+
+
+def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield what a row of name words names: the items that share most of it."""
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
     before = text[max(0, start - 60) : start]
-    top, missing, headed = names.best(said, has_article=bool(_ARTICLE.search(before)))
+    is_told = start in capitals or bool(_ARTICLE.search(before))
+    top, missing, headed = names.best(said, has_article=is_told)
     if not top:
+        return
+    if (
+        len(cluster) == 1
+        and not is_told
+        and _IS_ADJECTIVE.match(text, start)
+        and _says_how_often(before, text, cluster[0])
+    ):
         return
     words = before.split()[-2:]
     count = small_number(words[-1]) if words else 0

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.number_words import EITHER, parse_digits
 from agent.guardrails.offers import Offers, read_fractions
 from agent.guardrails.plain_text import Plain, read_plain
@@ -80,12 +80,12 @@ NUMBER = (
     r"(?![\d%])(?![.,]\d)(?! ?(?:%|por ?cient|por ?cento|por cien\b|por 100\b|per ?cent|pct|puntos porcent"
     r"|pontos porcent))"
 )
-_AMOUNT = re.compile(
+_AMOUNT = compiled_on_use(
     rf"(?=\d)(?<!\d)(?<!\d[.,'])(?P<number>{NUMBER})(?:[.,]-)?"
     rf"(?: ?(?P<sign>{AFTER})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?:(?:son|sao|de|in|en|em|redondos|contantes|limpios) )?"
     rf"(?P<name>{NAME})\b)?"
 )
-_RANGE = re.compile(
+_RANGE = compiled_on_use(
     rf" ?(?:a|al|to|y|e|and|o|u|ou|or|-|hasta|ate) (?P<before>(?:{BEFORE})?) ?{NUMBER}(?: ?(?P<sign>{AFTER})"
     rf"| (?P<name>{NAME})\b)?"
 )
@@ -96,7 +96,7 @@ _PERCENT = re.compile(
     r"|pontos porcent)"
 )
 _WHOLE_PERCENT = re.compile(r"\b(?:un|al|em|um) 100\b(?= (?:de descuento|off))")
-_PARTS = re.compile(
+_PARTS = compiled_on_use(
     r"(?P<number>\d(?<![\w.,].)\d{0,2})(?:"
     r"(?P<times> ?(?:[x×]|(?:veces|vezes)(?= (?:sin|sem|de|con|com|iguais|iguales|fix\w+|fij\w+"
     r"|na cartao)\b))(?![a-z\d])(?! ?\d{1,3}\b(?![.,])))"
@@ -119,12 +119,12 @@ _SOME_WORDS = frozenset(["cuot", "plaz", "parc", "mens", "inst", "pago", "pres",
 _HAS_DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+")
 _ZERO = re.compile(r"0(?<![\d.,].)(?:[.,]00?)?(?![\d.,]*\d)(?! ?%)")
-_CURRENCY_BEFORE = re.compile(rf"(?<![a-z])(?P<before>{BEFORE}) {{0,2}}$")
+_CURRENCY_BEFORE = compiled_on_use(rf"(?<![a-z])(?P<before>{BEFORE}) {{0,2}}$")
 _CURRENCY_CHARS = 10
 """The longest notation of a currency before an amount, with the space behind it."""
 _GOES_ON = re.compile(r"[\w.,/#-]")
 """Behind one of these, digits go on with something."""
-_CURRENCY_BEHIND = re.compile(rf" ?(?:{AFTER}|{NAME}\b)")
+_CURRENCY_BEHIND = compiled_on_use(rf" ?(?:{AFTER}|{NAME}\b)")
 _ABOUT = _WORDS["about"]
 _BY_HOW_MUCH = _WORDS["by_how_much"]
 """How much less or more than an amount: "R$ 600 under the R$ 10,350"."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from agent.guardrails.currencies import CODES, PRICED, SIGNS
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.mentions import MONTHS
 from agent.guardrails.number_words import Edit
 from agent.guardrails.word_lists import load_words
@@ -26,7 +27,7 @@ _MEASURE = (
 )
 
 _WEB = re.compile(r"https?://\S{1,300}|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,255}")
-_DIGITS_FIRST = re.compile(
+_DIGITS_FIRST = compiled_on_use(
     r"(?=[\d+(])(?:"
     rf"\+\d[\d ()-]{{6,18}}\d|\(\d{{2,4}}\) ?\d{{3,5}}[ -]?\d{{4}}"  # telephones
     rf"|(?<![\d.,{SIGNS}])(?<![{SIGNS}] )\d{{2,4}}(?:[ -]\d{{2,5}}){{2,4}}(?!\d|[.,]\d){_NO_PRICE}"
@@ -55,19 +56,19 @@ _WORD_BEFORE = re.compile(
     r"(?P<rest>(?: (?:de|del|do|da|no|is|es|e|em|en|in|the))?[ .:#nº]{0,3}(?:[a-z]{1,2}[ -])?)-?$"
 )
 _NUMBER = re.compile(r"\d(?<!\d\d)(?<![$€£¥].)(?<![$€£¥] .)")
-_LABELLED = re.compile(rf"\d[\d.-]{{0,14}}(?![\d%])(?!,\d)(?! ?(?:%|por ?c|per ?c)){_NO_PRICE}")
-_DAYS_BEHIND_MONTH = re.compile(rf"{_DAYS}\b(?![.,]\d){_NO_PRICE}(?:,? \d{{4}}\b{_NO_PRICE})?")
+_LABELLED = compiled_on_use(rf"\d[\d.-]{{0,14}}(?![\d%])(?!,\d)(?! ?(?:%|por ?c|per ?c)){_NO_PRICE}")
+_DAYS_BEHIND_MONTH = compiled_on_use(rf"{_DAYS}\b(?![.,]\d){_NO_PRICE}(?:,? \d{{4}}\b{_NO_PRICE})?")
 _AT = re.compile(r"\b(?:a|de|desde|hasta|son|sobre|y|antes de|entre|es) $")
 _COUNTS = re.compile(r"\d{1,2} (?!de |en |y |a |hs?\b|horas?\b|am\b|pm\b|da |do |na |no |e |o )[a-z]{3,}")
-_HOUR = re.compile(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
-_CODE = re.compile(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
+_HOUR = compiled_on_use(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
+_CODE = compiled_on_use(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
 _TELLING = _LABELS | _MONTHS | _HOUR_WORDS
 _CURRENCY_CODES = frozenset(CODES.split())
 _STREETS = (
     "calle", "avenida", "avenue", "av.", "av ", "rua ", "carrera", "cra", "cll", "c/", "paseo", "plaza", "praca",
     "boulevard", "blvd", "calzada", "alameda", "travessa", "estrada", "carretera", "rodovia",
 )  # fmt: skip
-_STREET = re.compile(
+_STREET = compiled_on_use(
     r"(?<!\w)(?:calles?|avenidas?|avenue|av\.?|rua|carrera|cra\.?|cll\.?|c/|paseo|plaza|praca|boulevard|blvd\.?|calzada"
     r"|alameda|travessa|estrada|carretera|rodovia) ?"
     r"(?:(?!(?:cuest|cost|cust|vale|sale|sai|son|queda|fica|por|es|en|a|em|is|for"

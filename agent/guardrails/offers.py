@@ -8,7 +8,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.required_words import Lookup, Starts, needs_of
 
 _WORDS = load_expressions("pricing_words")
@@ -51,13 +51,13 @@ def _patterns() -> Iterator[tuple[str, str, re.Pattern[str]]]:
     """Yield all patterns with their kind and, of a deal, its name; what is free begins and ends with a word."""
     for kind in ("free", "not_free", "tax", "tax_included"):
         for line in filter(None, _READ[kind].splitlines()):
-            yield kind, "", re.compile(rf"\b(?:{line})\b" if kind == "free" else line)
+            yield kind, "", compiled_on_use(rf"\b(?:{line})\b" if kind == "free" else line)
     for name, lines in _READ["deals"].items():
-        yield from (("deals", name, re.compile(line)) for line in lines.splitlines() if line)
+        yield from (("deals", name, compiled_on_use(line)) for line in lines.splitlines() if line)
 
 
 _PATTERNS = tuple(_patterns())
-_LOOKUP = Lookup(needs_of(pattern.pattern) for _, _, pattern in _PATTERNS)
+_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, _, pattern in _PATTERNS))
 _HALF = _WORDS["half"]
 _HALF_WORDS = frozenset(["half", "mita", "meta", "medi", "meia", "meio"])
 _PART_WORDS = frozenset(["terc", "thir", "cuar", "quar", "quin", "fift", "deci", "tent"])

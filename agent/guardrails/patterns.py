@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.required_words import Lookup, Starts, needs_of
 from agent.guardrails.word_lists import load_tables
 
@@ -25,8 +26,8 @@ class PatternList:
     """Patterns with the topic of each. A pattern is only tried on sentences that have the words it needs."""
 
     def __init__(self, patterns: Sequence[tuple[str, str]]) -> None:
-        self._patterns = tuple((topic, re.compile(rf"\b(?:{pattern})\b")) for topic, pattern in patterns)
-        self._lookup = Lookup(needs_of(pattern.pattern) for _, pattern in self._patterns)
+        self._patterns = tuple((topic, compiled_on_use(rf"\b(?:{pattern})\b")) for topic, pattern in patterns)
+        self._lookup = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
 
     def __iter__(self) -> Iterator[tuple[str, re.Pattern[str]]]:
         """Yield each pattern with its topic."""
@@ -53,7 +54,6 @@ def load_patterns(name: str) -> Mapping[str, PatternList]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        re.error: a pattern is wrong.
     """
     tables = load_tables(name)
     words: dict[str, str] = {}

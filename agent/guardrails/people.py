@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import islice
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.findings import Finding, Known
 from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.required_words import Lookup, starts_in
@@ -24,21 +25,23 @@ _ILLNESS = "itis"
 _TITLES = any_of(_WORDS["titles"])
 _CUSTOMERS = any_of(_WORDS["customers"])
 _RELATIONS = any_of(_WORDS["relations"])
-_SENSITIVE = re.compile(rf"(?<!\w){any_of(_WORDS['sensitive'])}(?!\w)")
-_DATA = re.compile(rf"(?<!\w){any_of(_WORDS['data'])}(?!\w)")
+_SENSITIVE = compiled_on_use(rf"(?<!\w){any_of(_WORDS['sensitive'])}(?!\w)")
+_DATA = compiled_on_use(rf"(?<!\w){any_of(_WORDS['data'])}(?!\w)")
 _TITLE_BEFORE = re.compile(rf"(?<!\w){_TITLES}\.? $")
 _OF_PROSPECT = rf"(?:tu|tus|su|sus|vuestr[oa]|seu|sua|teu|tua|your)_(?:{_RELATIONS})".replace("_", " ")
-_RELATIVE = re.compile(rf"(?<!\w){_OF_PROSPECT}(?!\w)")
-_RELATIVE_BEFORE = re.compile(rf"(?<!\w){_OF_PROSPECT},? $")
-_RELATIVE_ACTS = re.compile(rf"(?<!\w){_OF_PROSPECT}(?: \w{{1,12}}){{0,2}} (?P<act>{any_of(_WORDS['acts'])})(?!\w)")
+_RELATIVE = compiled_on_use(rf"(?<!\w){_OF_PROSPECT}(?!\w)")
+_RELATIVE_BEFORE = compiled_on_use(rf"(?<!\w){_OF_PROSPECT},? $")
+_RELATIVE_ACTS = compiled_on_use(
+    rf"(?<!\w){_OF_PROSPECT}(?: \w{{1,12}}){{0,2}} (?P<act>{any_of(_WORDS['acts'])})(?!\w)"
+)
 _FORMER = r"(?:anterior|actual|nuev[oa]|previ[oa]|atual|nov[oa]|antig[ou][oa]?|here)"
-_ROLE_BEFORE = re.compile(
+_ROLE_BEFORE = compiled_on_use(
     rf"(?<!\w)(?:{_TITLES}\.?|{_CUSTOMERS}(?: {_FORMER})?,?|{_OF_PROSPECT},?|client is"
     r"|called|named|llamad[oa]|de nombre|un tal|una tal|chamad[oa]|guy|lady|gentleman"
     r"|una pareja,?|um casal,?|a couple,?"
     r"|(?:otr[oa]|outr[oa]|another|other) \w+,?) $"
 )
-_ROLE_AFTER = re.compile(
+_ROLE_AFTER = compiled_on_use(
     rf"[,(]? ?(?:(?:la|el|the|o|a|un|una|um|uma|our|nuestr[oa]) )?(?:otr[oa] |outr[oa] |other )?{_CUSTOMERS}\b"
 )
 _NAME = re.compile(

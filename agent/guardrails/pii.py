@@ -13,6 +13,7 @@ from agent.guardrails.folded import fold_text
 from agent.guardrails.identity_numbers import find_identity_numbers
 from agent.guardrails.people import find_people
 from agent.guardrails.pii_others import find_answers_about_others
+from agent.guardrails.rule import passed
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pii"
@@ -26,7 +27,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """
     found = next(_findings(candidate.text, turn, tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     return Verdict(
         rule=RULE,
         outcome="revise",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.guardrails.currencies import PRICED, SIGNS, factor_of
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS, fold_text
 from agent.guardrails.not_money import not_money_edits
 from agent.guardrails.number_words import EITHER, Edit, number_edits
@@ -53,7 +54,7 @@ _ODD_SIGNS = re.compile("[\u20e3\U0001f193\u0437]")  # 3⃣, 🆓, the Cyrillic 
 FREE_SIGN = "\U0001f193"
 _ODD_SIGN_MEANS = {"\u20e3": "", "\U0001f193": " free ", "\u0437": "3"}
 _GLUED = re.compile(rf"\d(?<=[a-z].)(?=[\d.,]{{0,12}} ?[{SIGNS}])|[{SIGNS}](?<=[a-z]{{3}}.)(?=\d)")
-_LOOK_ALIKES = re.compile(
+_LOOK_ALIKES = compiled_on_use(
     rf"[\doilsbz](?<![\w.,].)(?:(?<=[oilsbz])|(?=[\d.,]{{0,11}}[oilsbz]))(?=[oilsbz.,]{{0,6}}\d|(?<=\d))[\doilsbz]{{1,11}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}"
     rf"(?:(?={PRICED})|(?<=\doo)(?!\w))"
 )
@@ -61,15 +62,17 @@ _LOOK_ALIKES_BEHIND = re.compile(
     rf"[{SIGNS}] ?(?=[oilsbz.,]{{0,6}}\d)[\doilsbz]{{2,12}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}(?![a-z])"
 )
 _MEANT_DIGITS = str.maketrans("oilsbz", "011582")
-_SPACED_DIGITS = re.compile(rf"\d(?<![\d.,].)(?:(?:[ ._*|/-]\d){{2,8}}(?![\d.,]*\d)|(?:[.,] ?\d){{2,8}}(?={PRICED}))")
+_SPACED_DIGITS = compiled_on_use(
+    rf"\d(?<![\d.,].)(?:(?:[ ._*|/-]\d){{2,8}}(?![\d.,]*\d)|(?:[.,] ?\d){{2,8}}(?={PRICED}))"
+)
 _NOT_DIGIT = re.compile(r"\D")
 _RANGE_DASH = re.compile(rf"(?:(?<=\d)| (?<=\d ))- ?(?=[{SIGNS}]? ?\d)")
-_AND_CENTS = re.compile(
+_AND_CENTS = compiled_on_use(
     rf"\d(?<![\w.,].)(\d{{0,5}}) (?:con|com|coma|virgula|point) (\d{{1,2}})(?=\s*(?:[.,;!?)]|$)|{PRICED}| (?:al|por|a"
     rf"|per|cada|la|el|los|las|o|y|e|and)\b)(?![.,]\d)"
 )
 _CENTS_WORDS = (" con ", " com ", " coma ", " virgula ", " point ")
-_CENTS_BEHIND = re.compile(
+_CENTS_BEHIND = compiled_on_use(
     rf"\d(?<![\w.,].)(\d{{0,8}})({PRICED}) (?:(?:con|com) (\d{{2}})\b(?! ?%)(?: ?(?:centimos|centavos|cents))?"
     r"|(?:y |e |and )?(\d{1,2}) (?:centimos|centavos|cents)\b)"
 )
@@ -83,7 +86,7 @@ _AND_A_HALF = re.compile(
     r" (?:medi|mei)[oa]\b"
 )
 _AND_MORE = re.compile(r"\b(?P<whole>\d{1,4}) (?P<name>palos?|lucas?) (?:y |e |con )?(?P<rest>\d{3})\b(?![.,]\d)")
-_ROMAN = re.compile(rf"(?<!\w)[mdclxvi]{{2,9}}(?!\w)(?={PRICED})")
+_ROMAN = compiled_on_use(rf"(?<!\w)[mdclxvi]{{2,9}}(?!\w)(?={PRICED})")
 _IS_ROMAN = re.compile(r"m{0,3}(?:c[md]|d?c{0,3})(?:x[cl]|l?x{0,3})(?:i[xv]|v?i{0,3})")
 _ROMAN_VALUES = {"m": 1000, "d": 500, "c": 100, "l": 50, "x": 10, "v": 5, "i": 1}
 _HAS_DIGIT = re.compile(r"\d")

@@ -12,12 +12,15 @@ from functools import lru_cache
 
 from agent.folding import words_of
 from agent.guardrails.folded import MAX_CHARS
+from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.own_figures import AGREEMENT, BARGAINS, NO_LONGER, is_declined
 from agent.guardrails.pricing_amounts import amount_objections
 from agent.guardrails.pricing_free import false_inclusion
 from agent.guardrails.pricing_reading import Reading, read
 from agent.guardrails.pricing_terms import objection
 from agent.guardrails.published import expired_codes, known_codes
+from agent.guardrails.published_once import once_for
+from agent.guardrails.rule import passed
 from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -26,6 +29,8 @@ VERSION = 3
 MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
 MAX_EVIDENCE = 120
+_QUOTED = 4
+"""Spaces in a sentence that is long enough to be a quotation."""
 
 NO_SUCH_CODE = "There is no such discount code."
 
@@ -45,10 +50,24 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     if len(candidate.text) > MAX_CHARS:
         return _revise("The reply is too long for its prices to be checked; shorten it.", candidate.text, None)
     reading = read(candidate, turn, tenant, local_date(tenant, now))
-    problem = next(_problems(reading), None)
+    problem = next((each for each in _problems(reading) if not _is_quoted(each, reading)), None)
     if problem is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     return _revise(problem[0], candidate.text, problem[1])
+
+
+def _is_quoted(problem: _Problem, reading: Reading) -> bool:
+    """Say whether a sentence in which something seems wrong stands word for word in a published text."""
+    place = problem[1][0] if problem[1] else -1
+    sentence = next((e.sentence for e in reading.expressions if e.span[0] == place), "")
+    words = words_of(sentence)
+    return words.count(" ") >= _QUOTED and f" {words} " in _published_words(reading.tenant)
+
+
+@once_for
+def _published_words(tenant: Tenant) -> str:
+    texts = (text for passage in tenant.passages for text in passage.text.values())
+    return f" {' | '.join(digits_for_words(words_of(text), tenant.default_language) for text in texts)} "
 
 
 def _revise(reason: str, text: str, span: tuple[int, int] | None) -> Verdict:

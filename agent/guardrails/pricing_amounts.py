@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from agent.folding import fold
 from agent.guardrails.conditions import condition_of, is_regardless
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.implied import Implied
-from agent.guardrails.item_names import is_in_name
+from agent.guardrails.implied import UNITS, Implied
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
-from agent.guardrails.pricing_arithmetic import DIFFERS, Known, after_arithmetic
+from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Known, after_arithmetic
 from agent.guardrails.pricing_dates import is_out_of_date
-from agent.guardrails.pricing_reading import Bound, Reading
+from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import (
     is_own_figure,
     is_published,
 )
-from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, unit_class
+from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, sold_units, unit_class
 
 _WORDS = load_expressions("pricing_words")
+
+_EACH = re.compile(r"\b(?:cada|each|every|per|adicional|additional|further|extra|suplementari[oa])\b")
+_BY_THE_PIECE = frozenset({"other", "session"})
 
 NOT_FOLLOWING = "This amount does not follow from the catalogue; use a price reference."
 ROUNDED = "A price is stated exactly, never about."
@@ -38,6 +40,30 @@ _FOR_BOTH = re.compile(
     r"|por persona|por pessoa)\b"
     r"(?! (?:de|da|of|das|dos|adicional|siguiente|extra|seguinte))"
 )
+_FOR_ALL = re.compile(
+    r"^[^.;!?\d]{0,25}\b(?:for|para|pra|entre|pel[oa]s)(?: the| l[oa]s| os| as)?"
+    r" (?:[2-9]|both|two|three|four|five|six|all|dos|dois|duas|tres|cuatro|quatro|cinco|seis|todos|todas|ambos|ambas)\b"
+)
+_HOLDS = re.compile(
+    r"^ (?:only |solo |so |apenas |ya |also )?(?:runs?|applies|is valid|vale|rige|aplica|corre|valem|rigen)\b"
+)
+"""Behind the amount of a discount: "the £750 only runs until April"."""
+_TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
+"""The amount is for all of them: no unit of which there may be several."""
+_TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
+_BY_PIECE = re.compile(
+    r"\b(?:por|per|cada|each) (?!mes|month|person|pessoa|dia|day|semana|week|noche|night|noite|hora|hour|ano|year|vez)"
+    r"[a-z]{3,}"
+)
+_FOR_SEVERAL = re.compile(
+    r"\b(?:para|ate|hasta|up to|for) (?:[2-9]|1\d|dos|duas|two|tres|three|quatro|cuatro|four)"
+    r" (?:personas|pessoas|people|persons|pax|pasajeros|passageiros|passengers|adultos|adults)\b"
+)
+_WITH_DISCOUNT = re.compile(
+    r"^ ?,? ?(?:(?:ya|ja|already) )?(?:with|con|com|after|tras|apos|incluy\w+|incluindo)"
+    r"(?: (?:the|el|o|un|um|a|your|tu|su|seu))? \d{1,2} ?% (?:off|discount|de desc|desc|menos|less)"
+)
+"""Behind an amount: it is said to be lowered already."""
 _OF_THE_OTHERS = re.compile(
     r"\b(?:otr[oa]s?|outr[oa]s?|others?|siguientes?|seguintes?|segund[oa]s?|second|rest\w*|demas|demais)\b"
 )
@@ -83,10 +109,34 @@ def _implied(
     money = reading.money(expression)
     return [
         each
-        for item in about.items
+        for item in _items_of(expression, about, instalments, reading)
         for each in reading.implied(item)
         if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
     ]
+
+
+def _items_of(
+    expression: MoneyExpression, about: Bound, instalments: MoneyExpression | None, reading: Reading
+) -> Iterator[int]:
+    """Yield the items an amount may be the price of; what is multiplied, "12 × 149,90", of any that is spoken of."""
+    yield from about.items
+    yield from _sold_so(about, expression, reading)
+    if instalments and instalments.deal == "times" and ASKS_HOW_MUCH_MORE.search(reading.inbound):
+        yield from reading.named_items - set(about.items)
+
+
+def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> list[int]:
+    """Return the items sold by the unit said, if none that is spoken of is: "the plan".
+
+    Where its sentence names others, "£19 a month covers a service", only those that the prospect has named.
+    """
+    if expression.unit not in {"month", "session", "course"}:
+        return []
+    catalogue = reading.tenant.catalogue
+    sold = [n for n, each in enumerate(catalogue) if any(expression.unit in UNITS[p.unit] for p in each.prices)]
+    if set(sold) & set(about.items):
+        return []
+    return [n for n in sold if n in reading.asked_items] if about.explicit and not about.aside else sold
 
 
 def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpression | None, reading: Reading) -> bool:
@@ -94,7 +144,7 @@ def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpressi
     if not _fits_unit(each, expression, reading):
         return False
     if instalments and instalments.value > 1:
-        multiplies = instalments.deal == "times" and each.role in {"price", "discounted"}
+        multiplies = each.role in {"price", "discounted"} and (instalments.deal == "times" or "month" in each.units)
         more = bool(_ONE_MORE.match(reading.plain.text, expression.end))
         return multiplies or each.parts == instalments.value + more
     if each.role in {"saving", "discounted"} and is_regardless(expression.sentence):
@@ -108,7 +158,7 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
-            return bool(DIFFERS.search(expression.sentence))
+            return bool(DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after))
         case "past":
             return bool(_PAST.search(expression.sentence))
         case "discounted" if each.quantity == 1 and _is_for_both(expression):
@@ -118,18 +168,24 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
 
 
 def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
-    if expression.unit in {"session", "other"} and each.quantity > 1:
+    if expression.unit == "other" and _TOGETHER.fullmatch(expression.unit_words):
+        return each.quantity > 1 or _is_for_several(each.item, reading)
+    if expression.unit in {"session", "other"} and each.quantity > 1 and not _FOR_ALL.match(expression.after):
         return False
-    if expression.unit in each.units or _is_published_unit(expression, reading):
+    if expression.unit in each.units or _is_published_unit(each.item, expression, reading):
         return True
-    return expression.unit == "other" and any(
-        is_in_name(reading.tenant.catalogue, each.item, word) for word in expression.unit_words.split() if len(word) > 2
-    )
+    if expression.unit == "other" and _is_sold_by_piece(each.item, reading):
+        return unit_class(expression.unit_words) not in _TIMES
+    return expression.unit in {"other", "year"} and is_unit_of_name(expression, each.item, reading)
 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a price may be that of so many people or sessions as its sentence says."""
-    if _PER_HEAD.match(expression.after) and _describes(each.item, EVERYONE, reading):
+    if _PER_HEAD.match(expression.after) and (
+        _describes(each.item, EVERYONE, reading) or _is_for_several(each.item, reading)
+    ):
+        return False
+    if _WITH_DISCOUNT.match(expression.after) and each.role == "price" and not _is_followed(expression, reading):
         return False
     if expression.people > 1 and each.quantity == 1:
         return _describes(each.item, expression.people, reading)
@@ -145,9 +201,12 @@ def _instalments_of(expression: MoneyExpression, reading: Reading) -> MoneyExpre
     return last if _TO_PART.match(reading.plain.text[last.end : expression.start]) else None
 
 
-def _is_published_unit(expression: MoneyExpression, reading: Reading) -> bool:
-    """Say whether prices are published by a unit that only texts name: "por noche"."""
-    return expression.unit == "other" and unit_class(expression.unit_words) in reading.published.units
+def _is_published_unit(item: int, expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether prices are published by a unit that only texts name, "por noche", or the item's own description."""
+    if expression.unit != "other":
+        return False
+    own = (sold_units(fold(text)) for text in reading.tenant.catalogue[item].description.values())
+    return unit_class(expression.unit_words) in reading.published.units.union(*own)
 
 
 def _is_for_both(expression: MoneyExpression) -> bool:
@@ -167,6 +226,23 @@ def _least(item: int, reading: Reading) -> int:
     return max((condition_of(d, item, catalogue).least for d in catalogue[item].discounts), default=0)
 
 
+def _is_sold_by_piece(item: int, reading: Reading) -> bool:
+    """Say whether an item's description says of what it is the price, "por trecho": a reply may say it otherwise."""
+    return any(_BY_PIECE.search(fold(text)) for text in reading.tenant.catalogue[item].description.values())
+
+
+def _is_for_several(item: int, reading: Reading) -> bool:
+    """Say whether an item is sold once for some people together: "a tour of 4 hours, up to 4 people"."""
+    product = reading.tenant.catalogue[item]
+    once = all(price.unit in {"one_time", "item"} for price in product.prices)
+    return once and any(_FOR_SEVERAL.search(fold(text)) for text in product.description.values())
+
+
+def _is_followed(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether another amount stands behind this one in its sentence."""
+    return any(expression.end < each.start <= expression.sentence_span[1] for each in reading.amounts)
+
+
 def _describes(item: int, number: int, reading: Reading) -> bool:
     """Say whether an item's description or name has a number: a treatment in two visits is the price of both."""
     product = reading.tenant.catalogue[item]
@@ -179,11 +255,35 @@ def _describes(item: int, number: int, reading: Reading) -> bool:
 def _is_published_amount(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether a published text states the amount, and not clearly of another thing."""
     if expression.unit not in {"", "once", "other"}:
-        return False
+        return _is_published_so(expression, reading)
+    if not expression.hedge and _is_multiple_of_published(expression, reading):
+        return True
     if not is_published(expression, reading):
         return not expression.currencies and expression.value in reading.published.numbers and expression.unit == ""
     return expression.hedge != "about" or any(
         each.hedge == "about" and each.value == expression.value for each in reading.published.of_kind("amount")
+    )
+
+
+def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a published text states the amount by the same unit: "250.000 pesos por cita"."""
+    return any(
+        each.unit == expression.unit and set(each.values) & set(expression.values)
+        for each in reading.published.of_kind("amount")
+        if not each.currencies or not expression.currencies or each.currencies & expression.currencies
+    )
+
+
+def _is_multiple_of_published(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount is so many times one that a text states by the piece: "each further metre costs 18 €"."""
+    several = [count for count in reading.counts if count > 1]
+    return any(
+        value * count in expression.values
+        for each in reading.published.of_kind("amount")
+        if (each.unit in _BY_THE_PIECE or _EACH.search(each.before[-60:]))
+        and (not each.currencies or not expression.currencies or each.currencies & expression.currencies)
+        for value in each.values
+        for count in several
     )
 
 

@@ -11,7 +11,7 @@ from agent.guardrails.conditions import is_regardless
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.implied import find_sums
 from agent.guardrails.money_text import MoneyExpression
-from agent.guardrails.pricing_reading import Reading
+from agent.guardrails.pricing_reading import Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import GIVEN_BACK, deposit_percents, is_percent_explained, percent_kind
 
 _WORDS = load_expressions("pricing_words")
@@ -21,7 +21,14 @@ MAX_ROUNDS = 3
 MAX_KNOWN = 30
 
 DIFFERS = _WORDS["differs"]
-_REST = re.compile(r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding)\b")
+ASKS_HOW_MUCH_MORE = _WORDS["asks_how_much_more"]
+"""How a prospect asks for a difference, so that an amount alone may answer."""
+_REST = re.compile(
+    r"\b(?:saldo|rest\w*|balance|remain\w*|falta\w*|outstanding|qued\w* (?:\w{1,9} )?(?:por|pend)"
+    r"|fica\w* faltando|left to pay)\b"
+)
+_LEFT_OVER = re.compile(r"\b(?:left|spare|to go|short|sobr\w*|qued\w*(?! (?:en|a|por)\b)|falt\w*|rest\w*)\b")
+"""How a sentence tells what remains of the prospect's own money, or what lacks."""
 Money = tuple[int, str]
 """Minor units and currency."""
 
@@ -56,7 +63,10 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
 def _follows(
     expression: MoneyExpression, known: set[Money], groups: Sequence[frozenset[Money]], reading: Reading
 ) -> bool:
-    if expression.unit not in {"", "month", "year", "once"} or expression.hedge:
+    if expression.hedge or not (
+        expression.unit in {"", "month", "year", "once"}
+        or any(is_unit_of_name(expression, item, reading) for item in reading.named_items)
+    ):
         return False
     if is_regardless(expression.sentence) and DIFFERS.search(expression.sentence):
         return False
@@ -68,9 +78,12 @@ def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -
     """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
-    if DIFFERS.search(expression.sentence):
+    if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
+        found |= set(_changes(expression, reading))
+    if _LEFT_OVER.search(expression.sentence):
+        found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
     return frozenset(found)
 
@@ -108,6 +121,17 @@ def _prices(reading: Reading) -> set[Money]:
     }
 
 
+def _changes(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
+    """Yield by how much the price of an item goes up or down: between two of its prices that may be told."""
+    for item in reading.about(expression).items:
+        told = {
+            (each.amount_minor, each.currency)
+            for each in reading.implied(item)
+            if each.role in {"price", "past"} and each.quantity == 1
+        }
+        yield from _pairs(told, told, minus=True)
+
+
 def _base(expression: MoneyExpression, reading: Reading) -> set[Money]:
     """Return the totals of the items an expression is about: what a deposit may be a share of."""
     about = reading.about(expression)
@@ -141,10 +165,14 @@ def _share(amount: int, percent: Decimal) -> int:
     return int((amount * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+def _asked_money(reading: Reading) -> set[Money]:
+    return {money for each in reading.asked if each.kind == "amount" for money in reading.money(each)}
+
+
 def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield what the prospect says to have paid, where the sentence is about giving it back."""
     if GIVEN_BACK.search(expression.sentence):
-        yield from (money for each in reading.asked if each.kind == "amount" for money in reading.money(each))
+        yield from _asked_money(reading)
 
 
 def _costs(reading: Reading) -> list[frozenset[Money]]:

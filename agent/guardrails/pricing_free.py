@@ -6,6 +6,7 @@ from dataclasses import replace
 from agent.folding import fold
 from agent.guardrails.conditions import condition_of, is_met, is_regardless
 from agent.guardrails.expressions import load_expressions
+from agent.guardrails.item_names import is_in_name
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
@@ -56,14 +57,25 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     ):
         return False
     thing = free_thing(clause, reading.tenant.catalogue)
+    own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
+    thing = replace(thing, periods=own or thing.periods)
     if about.explicit:
+        thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
-    if _is_published_free(thing, reading) or thing.topics:
+    if _is_published_free(thing, reading) or thing.topics - {"period"}:
         return _is_published_free(thing, reading)
-    if about.named and any(_is_waived(item, thing, reading) for item in about.items):
+    told = f"{reading.inbound} {_text_before(expression, reading)}"
+    meant = about.items if about.named else _loosely_named(told, about, reading)
+    if any(_is_waived(item, thing, reading) for item in meant):
         return True
-    context = free_thing(f"{reading.inbound} {_text_before(expression, reading)}")
+    context = free_thing(told)
     return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
+    """Return the items of which folded text has a word, be it only a common one: "the visit" of a "Quote visit"."""
+    words = frozenset(re.findall(r"[a-z]{4,}", told))
+    return [i for i in about.items if any(is_in_name(reading.tenant.catalogue, i, word) for word in words)]
 
 
 def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
@@ -154,8 +166,21 @@ def _around(mention: Mention, reading: Reading) -> str:
     )
 
 
+def _is_part_of_named(item: int, reading: Reading) -> bool:
+    """Say whether an item that the reply or the prospect names has this one in its own description."""
+    catalogue = reading.tenant.catalogue
+    return any(
+        item in mention.items
+        for other in reading.named_items - {item}
+        for text in catalogue[other].description.values()
+        for mention in find_mentions(catalogue, text)
+    )
+
+
 def _is_published_inclusion(item: int, reading: Reading) -> bool:
     """Say whether a published text speaks of the item as included."""
+    if _is_part_of_named(item, reading):
+        return True
     texts = [text for passage in reading.tenant.passages for text in passage.text.values()]
     texts += [text for each in reading.tenant.catalogue for text in each.description.values()]
     told = (text for text in texts if "inclu" in fold(text))

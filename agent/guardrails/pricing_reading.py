@@ -15,6 +15,7 @@ from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
+from agent.guardrails.item_names import WORDS, is_in_name
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
@@ -24,6 +25,11 @@ from agent.guardrails.required_words import starts_in
 from agent.types import Candidate, Message, Tenant, Turn
 
 _WORDS = load_expressions("pricing_words")
+
+_UNIT_NOUNS = WORDS["unit_nouns"] - {"price", "precio", "preco", "month", "person", "persona", "pessoa"}
+_OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
+MAX_BEFORE = 120
+"""Characters before an amount in which a common noun may tell what it is of."""
 
 MAX_EARLIER = 4
 """So many earlier messages of the prospect are read for what they said."""
@@ -44,6 +50,8 @@ class Bound:
     """Whether its own sentence names them."""
     named: bool
     """Whether anything names them; otherwise they are all there are."""
+    aside: bool = False
+    """Whether its own sentence names them in passing only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,15 +130,48 @@ class Reading:
 
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
+        bound = self._bound(expression)
+        loose = frozenset() if bound.explicit else self._named_by_noun(expression)
+        return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
+
+    def _bound(self, expression: MoneyExpression) -> Bound:
         own, aside = _beside(expression, self.mentions, self.amounts)
+        behind = self._named_behind(expression) or self._called_free(expression)
+        if behind:
+            return Bound(items=behind, explicit=True, named=True)
         if own and not aside and _COMPARED.search(expression.before) and self.asked_items - own:
             return Bound(items=tuple(sorted(self.asked_items | own)), explicit=False, named=True)
         if own and not aside:
             return Bound(items=tuple(sorted(own)), explicit=True, named=True)
         earlier = _in_last_sentence(expression, self.mentions) | self.asked_items or self.context_items
         if earlier or own:
-            return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True)
+            return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True, aside=aside)
         return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
+
+    def _named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
+        """Return the items whose names alone have a common noun that is said before: "15 lessons come to 432"."""
+        nouns = {
+            word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before[-MAX_BEFORE:])
+        } & _UNIT_NOUNS
+        return frozenset(items[0] for noun in nouns if len(items := self._with_noun(noun)) == 1)
+
+    def _with_noun(self, noun: str) -> tuple[int, ...]:
+        catalogue = self.tenant.catalogue
+        return tuple(place for place in range(len(catalogue)) if is_in_name(catalogue, place, noun))
+
+    def _called_free(self, expression: MoneyExpression) -> tuple[int, ...]:
+        """Return the items whose name an expression is part of: "no joining fee", "sem taxa de adesão"."""
+        start, end = expression.span
+        within = [m for m in self.mentions if m.start < end and start < m.end] if expression.kind == "free" else []
+        return tuple(sorted(within[-1].items)) if within else ()
+
+    def _named_behind(self, expression: MoneyExpression) -> tuple[int, ...]:
+        """Return the one item whose common name stands right behind an amount: "94 € de tasa"."""
+        noun = _OF_NOUN.match(expression.after)
+        if noun is None or noun[1] not in WORDS["unit_nouns"]:
+            return ()
+        items = self._with_noun(noun[1])
+        return items if len(items) == 1 else ()
 
 
 def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Reading:
@@ -214,6 +255,12 @@ def _earlier(history: Sequence[Message]) -> str:
     """Return what the prospect wrote in the last few messages before this burst."""
     theirs = [message.text for message in history if message.direction == "inbound" and message.text]
     return "\n".join(text[:MAX_CONTEXT_CHARS] for text in theirs[-MAX_EARLIER:])
+
+
+def is_unit_of_name(expression: MoneyExpression, item: int, reading: Reading) -> bool:
+    """Say whether what looks like the unit of an amount is a word of an item's name: "Revisión anual: 189 €"."""
+    words = re.findall(r"[a-z]{3,}", expression.unit_words)
+    return any(is_in_name(reading.tenant.catalogue, item, word) for word in words)
 
 
 # --- which item -------------------------------------------------------------------------------------------------

@@ -17,12 +17,14 @@ from agent.prices import valid_discounts
 _WORDS = load_expressions("pricing_words")
 
 _WINDOW = 45
+_NEAR = 12
 _LOWERS = _WORDS["lowers"]
 _DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
     r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
 )
 """How a text says that money is paid back, or kept."""
+_AHEAD = re.compile(r"\b(?:prepay\w*|prepaid|up ?front|in advance|(?:adelant|anticip|antecip|adiant)ad\w+)\b")
 _SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
 _INTEREST_FREE = re.compile(
     r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
@@ -59,9 +61,16 @@ def is_own_figure(expression: MoneyExpression, reading: Reading) -> bool:
     asked = reading.asked_numbers | {value for each in reading.asked for value in each.values}
     if not asked.intersection(expression.values):
         return False
+    if expression.kind == "amount" and not expression.currencies and _is_counted_by_prospect(expression, reading):
+        return True
     if is_declined(expression.sentence) or is_acknowledged(expression.sentence, expression.before):
         return True
     return expression.kind == "amount" and not is_offered(expression.sentence, expression.before)
+
+
+def _is_counted_by_prospect(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number repeats what the prospect counts, and no money: "print 80 pages?" "80 is fine"."""
+    return not any(set(each.values) & set(expression.values) for each in reading.asked)
 
 
 def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -71,7 +80,10 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     if _is_said_to_be_over(expression, reading):
         return True
     kind = percent_kind(expression)
-    if kind != "deposit" and _is_discount(expression, about, reading):
+    is_deposit = kind == "deposit" and not (
+        _is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading)
+    )
+    if not is_deposit and _is_discount(expression, about, reading):
         return True
     if kind == "" and expression.value == 100:
         return True  # "100 % online"
@@ -79,6 +91,18 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
         return expression.value in deposit_percents(about, reading)
     same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
     return any(is_alike(each, expression, reading) for each in same)
+
+
+def _is_for_paying_ahead(expression: MoneyExpression) -> bool:
+    """Say whether what looks like a deposit is what one gets for paying ahead: "20 % for annual prepayment"."""
+    return bool(_AHEAD.search(expression.before[-_WINDOW:]) or _AHEAD.search(expression.after[:_WINDOW]))
+
+
+def _is_of_a_fee(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether what looks like a deposit is what is taken off an item named behind it: "50 % na matrícula"."""
+    end = expression.span[1]
+    behind = (m for m in reading.mentions if end <= m.start <= end + _NEAR)
+    return any(m.items == frozenset(about.items) for m in behind)
 
 
 def is_alike(published: MoneyExpression, expression: MoneyExpression, reading: Reading) -> bool:
@@ -185,6 +209,8 @@ def _are_instalments_explained(expression: MoneyExpression, about: Bound, readin
         return True
     if expression.deal == "times" and _multiplies_price(expression, about, reading):
         return True
+    if not claims_free and _are_months(expression, about, reading):
+        return True
     published = [
         e for e in reading.published.of_kind("instalments") if bool(_INTEREST_FREE.search(e.sentence)) >= claims_free
     ]
@@ -200,6 +226,22 @@ def _multiplies_price(expression: MoneyExpression, about: Bound, reading: Readin
     money = reading.money(following)
     return any(
         (each.amount_minor, each.currency) in money and each.role in {"price", "discounted"}
+        for item in about.items
+        for each in reading.implied(item)
+    )
+
+
+def _are_months(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether "12 cuotas de 22 €" are no parts of a price, but twelve times one that is paid every month."""
+    following = next((each for each in reading.amounts if each.start >= expression.end), None)
+    if following is None or following.start - expression.end > _NEAR:
+        return False
+    money = reading.money(following)
+    return any(
+        (each.amount_minor, each.currency) in money
+        and each.role == "price"
+        and each.quantity == 1
+        and "month" in each.units
         for item in about.items
         for each in reading.implied(item)
     )
@@ -223,7 +265,8 @@ def _is_tax_explained(expression: MoneyExpression, _: Bound, reading: Reading) -
     if is_denied(expression.before):
         return True
     if expression.deal == "included":  # where nothing is published, the rule `grounding` judges it
-        return all(each.deal == "included" for each in reading.published.of_kind("tax"))
+        stated = [each.deal for each in reading.published.of_kind("tax")]
+        return not stated or "included" in stated
     return is_published(expression, reading)
 
 

@@ -11,8 +11,10 @@ from re import Match
 
 from agent.folding import words_of
 from agent.guardrails.backing import Backing, backing_of
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.required_words import Starts, starts_of
+from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
 
@@ -48,6 +50,36 @@ _SPECIFIC = frozenset({"refund", "reservation", "price_lock", "replacement", "re
 _WORD_GIVEN = frozenset({"guarantee", "certainty"})
 
 _EXPLAINS = re.compile(r"\d|\b(?:no|nao|not|never|pero|but|mas|if|si|se|solo|only|sin|sem|without)\b")
+_NOT_BOUGHT = compiled_on_use(
+    r"\b(?:si|se|if|unless|until|hasta que|ate que|ate)\b(?: (?:you|tu|usted|vos|voce|vc|al final|luego|depois"
+    r"|despues))*(?: (?:no|nao|ifnot|do not|don t|decide not to))? (?:te |se |os |le |la |lo |o |a )?"
+    r"(?:elig|elij|escolh|choos|pick|contrat|suscrib|assin|subscrib|sign|continu|sig[ua]|compr|buy|decid|avanz|avanc|activ|ativ)\w*"
+    r".{0,60}\b(?:no|nao|not|nothing|never|nunca)\b.{0,30}\b(?:cobr|charg|pag|pay|cost|cust)"
+)
+"""Nothing is paid for what one does not buy: that gives nothing back."""
+_MONEY_BACK = re.compile(
+    r"\b(?:get|gets|have|receive)"
+    r" (?:it|it all|everything|all of it|your money|your deposit|the deposit) ?(?:all )?back\b"
+)
+_SAVES = re.compile(r"\b(?:ahorr|econom|sav)\w*[^,]{0,12}\d")
+_BILL = re.compile(
+    r"\b(?:factur|fatur|bill|recibo|luz|conta|energ|electric|eletric|tax|impuest|impost|cost[oe]s|gast|combust|fuel|horas|hours"
+    r"|tiempo|tempo|time)\w*"
+)
+_PAYS_NOTHING = re.compile(
+    r"\b(?:nada|nothing|nenhum\w*|ningun\w*|anything|a thing|a penny|un peso|un centavo|nem um centavo)\b"
+)
+_WAY_OUT = re.compile(
+    r"\b(?:cancel\w*|desist\w*|arrepent\w*|arrepient\w*|gust\w*|gost\w*|content\w*|satisf\w*|happy|like|likes|convenc\w*"
+    r"|convenz\w*|funcion\w*|works?|aprueb\w*|aprob\w*|pass\w*|result\w*|quit\w*|leav\w*|back|devol\w*|devuel\w*|pierd\w*"
+    r"|perd\w*|lose|ifnot|saldo|balance|rest\w*)\b"
+)
+"""Of who pays nothing then, money is given back or a result is warranted."""
+_EXPERIENCE = re.compile(
+    r"\b(?:have|has|ve|hemos|han|ha|temos|ja|ya|llevamos|since|desde)\b.{0,40}"
+    r"\b(?:more than|over|mas de|mais de|cerca de|around|about|some)? ?\d[\d ]{2,}\b(?! (?:hours?|horas?|days?|dias?))"
+)
+"""How many have been served so far."""
 _NOT_A_SUBJECT = re.compile(
     r"\b(?:garanti|garant|promet|promis|guarant|habl|fal|asesor|consej|advi|aconsel|sobre|about|para|otr|outr|other|dar"
     r"|giv|anunci|announc|compar|with|entre|hacer|fazer|make|making)\w*"
@@ -58,16 +90,9 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that promises more than the tenant's policies and facts."""
     found = next(_broken(candidate, turn, tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     topic, span = found
-    return Verdict(
-        rule=RULE,
-        outcome="revise",
-        reason=REASONS[topic],
-        evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
-        span=span,
-        version=VERSION,
-    )
+    return revised(RULE, VERSION, REASONS[topic], candidate.text, span, most=MAX_EVIDENCE)
 
 
 def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
@@ -120,14 +145,27 @@ def _subject(forbidden: str) -> Starts:
 def _claims(sentence: Sentence) -> Iterator[tuple[str, Match[str]]]:
     """Yield what the sentence promises, by topic: neither denied nor only asked about."""
     specific = False
-    for topic, match in _WORDS["claims"].find(sentence.words, sentence.starts):
+    for named, match in _WORDS["claims"].find(sentence.words, sentence.starts):
+        topic = "refund" if named == "result" and _MONEY_BACK.search(match[0]) else named
         if topic in _WORD_GIVEN and specific:
             continue
         if topic == "certainty" and _is_harmless(sentence, match):
             continue
+        if _promises_nothing(topic, sentence, match):
+            continue
         if not (is_denied(sentence, match) or is_hedged(sentence, match) or _is_open(topic, sentence, match)):
             specific = specific or topic in _SPECIFIC
             yield topic, match
+
+
+def _promises_nothing(topic: str, sentence: Sentence, match: Match[str]) -> bool:
+    """Say whether a sentence tells what costs nothing, which is the rule `pricing`'s, or what has been done before."""
+    if topic == "refund":
+        only_free = _PAYS_NOTHING.search(match[0]) and not _WAY_OUT.search(sentence.words)
+        return bool(only_free or _NOT_BOUGHT.search(sentence.words))
+    if topic == "result" and _SAVES.search(match[0]) and not _BILL.search(sentence.words):
+        return True  # what one pays less to us: the rule `pricing` reckons it
+    return topic == "deadline" and bool(_EXPERIENCE.search(sentence.words))
 
 
 def _is_harmless(sentence: Sentence, match: Match[str]) -> bool:

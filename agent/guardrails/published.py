@@ -11,6 +11,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision
 
 from agent.folding import fold
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
@@ -18,19 +19,19 @@ from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import Lookup, needs_of, starts_of
-from agent.guardrails.unit_cues import named_units, priced_units
+from agent.guardrails.unit_cues import named_units, priced_units, sold_units
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
 from agent.types import CatalogueItem, Tenant
 
 _TOPICS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
-    (name, re.compile(rf"\b(?:{line})\b"))
+    (name, compiled_on_use(rf"\b(?:{line})\b"))
     for name, lines in tomllib.loads(files("agent.guardrails").joinpath("giveaways.toml").read_text("utf-8")).items()
     for line in lines.splitlines()
     if line
 )
 """By the name of what is given away, the ways to call it."""
-_TOPIC_LOOKUP = Lookup(needs_of(pattern.pattern) for _, pattern in _TOPICS)
+_TOPIC_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TOPICS))
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
@@ -101,17 +102,26 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
     unconditional = (each for found in stated[: sum(map(len, texts))] for each in found)
     names = (fold(name) for item in tenant.catalogue if item.prices for name in item.name.values())
     units = frozenset(unit for plain in plains for unit in priced_units(plain.text))
+    sold = [fold(text) for item in tenant.catalogue for text in item.description.values()]
+    by = frozenset(unit for text in sold for unit in sold_units(text))
+    met = [fold(text) for condition in conditions for text in condition.values()]
     return PublishedTexts(
         money=money,
         numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
-        free=tuple(free_thing(clause_of(each), tenant.catalogue) for each in unconditional if _is_given(each)),
+        free=tuple(_given(each, tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
-        counted=units.union(unit for name in names for unit in named_units(name)),
+        counted=units.union(by).union(unit for text in (*names, *met) for unit in named_units(text)),
     )
 
 
 def _is_given(expression: MoneyExpression) -> bool:
     return expression.kind == "free" and not is_denied(expression.before, expression.after)
+
+
+def _given(expression: MoneyExpression, catalogue: Sequence[CatalogueItem]) -> FreeThing:
+    """Return what a text gives away; where the clause does not name it, the sentence does: "Courtesy cars: 4, free"."""
+    thing = free_thing(clause_of(expression), catalogue)
+    return thing if thing.topics or thing.items else free_thing(expression.sentence, catalogue)
 
 
 def free_thing(sentence: str, catalogue: Sequence[CatalogueItem] = ()) -> FreeThing:

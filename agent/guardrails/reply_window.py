@@ -5,6 +5,7 @@ Source: Twilio, "Send WhatsApp notification messages with templates" (the custom
 
 from datetime import datetime, timedelta
 
+from agent.guardrails.rule import passed
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "reply_window"
@@ -19,7 +20,7 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     last = turn.conversation.last_inbound_at
     needs_none = candidate.channel != "whatsapp" or candidate.template is not None
     if needs_none or (last is not None and now - last < WINDOW - MARGIN):
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     wrote = f"last wrote at {last:%Y-%m-%d %H:%M} UTC" if last else "has never written"
     return Verdict(
         rule=RULE,

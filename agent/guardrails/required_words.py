@@ -6,9 +6,10 @@ three, four and six letters, or as a whole.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 
 from agent.guardrails.pattern_text import Part, read_pattern
 
@@ -21,16 +22,18 @@ Needs = tuple[Starts, ...]
 
 def starts_of(words: str) -> Starts:
     """Return how the words of a text, parted by white space, begin."""
-    split = set(words.split())
-    found = {f"{word}{WHOLE}" for word in split}
-    found.update([word[:3] for word in split], [word[:4] for word in split], [word[:6] for word in split])
-    return frozenset(found)
+    return frozenset(chain.from_iterable(map(_starts_of_word, words.split())))
+
+
+@lru_cache(maxsize=20_000)
+def _starts_of_word(word: str) -> tuple[str, str, str, str]:
+    return f"{word}{WHOLE}", word[:3], word[:4], word[:6]
 
 
 @lru_cache(maxsize=128)
 def starts_in(text: str) -> Starts:
     """Return how the words of a folded text with its punctuation begin. Several rules ask, so the last are kept."""
-    return starts_of(_NOT_A_WORD.sub(" ", text))
+    return frozenset(chain.from_iterable(map(_starts_of_word, _WORD.findall(text))))
 
 
 def required_starts(pattern: str) -> Starts | None:
@@ -63,43 +66,59 @@ def needs_of(pattern: str) -> Needs:
     return _needs([Part("group", branches=read_pattern(pattern))])
 
 
-_NOT_A_WORD = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class Lookup:
-    """Tells which of many patterns a text may match."""
+    """Tells which of many patterns a text may match. What they need is read when the first text is looked up."""
 
-    def __init__(self, needs: Iterable[Needs]) -> None:
-        self._rest: list[Needs] = []
-        """By pattern, what it needs beside the start by which it is found."""
-        by_start: dict[str, list[int]] = defaultdict(list)
-        for place, each in enumerate(needs):
-            self._rest.append(each[1:])
-            for start in each[0] if each else {""}:
-                by_start[start].append(place)
-        self._always = tuple(by_start.pop("", ()))
-        self._by_start = dict(by_start)
-        self._known = frozenset(by_start)
+    def __init__(self, read: Callable[[], Iterable[Needs]]) -> None:
+        self._read = read
+        """Returns what each pattern needs."""
 
     @classmethod
     def of_alternatives(cls, pattern: str) -> "Lookup":
-        """Return a lookup of the alternatives that `pattern` consists of.
+        """Return a lookup of the alternatives that `pattern` consists of."""
+        return cls(lambda: map(_needs, _alternatives(read_pattern(pattern))))
+
+    @cached_property
+    def _by_start(self) -> Mapping[str, Sequence[tuple[int, Needs]]]:
+        """By a start that a pattern needs, its place and what it needs besides; none: it needs nothing.
 
         Raises:
-            ValueError: the pattern uses a notation that `read_pattern` does not know.
+            ValueError: a pattern uses a notation that `read_pattern` does not know.
         """
-        return cls(_needs(branch) for branch in _alternatives(read_pattern(pattern)))
+        found: dict[str, list[tuple[int, Needs]]] = defaultdict(list)
+        for place, each in enumerate(self._read()):
+            for start in each[0] if each else {""}:
+                found[start].append((place, each[1:]))
+        return dict(found)
 
-    def places(self, starts: Starts) -> list[int]:
+    @cached_property
+    def _starts(self) -> Starts:
+        return frozenset(self._by_start)
+
+    @cached_property
+    def _always(self) -> frozenset[int]:
+        return frozenset(place for place, _ in self._by_start.get("", ()))
+
+    def places(self, starts: Starts) -> Sequence[int]:
         """Return the places of the patterns that a text whose words begin so may match, in order."""
-        found = {place for start in self._known & starts for place in self._by_start[start]}
-        return sorted(
-            [*self._always, *(p for p in found if not any(need.isdisjoint(starts) for need in self._rest[p]))]
-        )
+        return sorted({*self._always, *self._possible(starts)})
 
     def any(self, starts: Starts) -> bool:
         """Say whether a text whose words begin so may match any of the patterns."""
-        return bool(self.places(starts))
+        return bool(self._always) or next(self._possible(starts), None) is not None
+
+    def _possible(self, starts: Starts) -> Iterator[int]:
+        """Yield the patterns of which a text has all they need, some several times."""
+        for start in self._starts & starts:
+            for place, rest in self._by_start[start]:
+                for need in rest:
+                    if need.isdisjoint(starts):
+                        break
+                else:
+                    yield place
 
 
 def _alternatives(branches: Sequence[Sequence[Part]]) -> Iterator[list[Part]]:

@@ -11,6 +11,23 @@ Check = Callable[[Candidate, Turn, Tenant, datetime], Verdict]
 """(candidate, turn, tenant, now) → verdict. No I/O; `now` is aware, in UTC."""
 
 
+MAX_EVIDENCE = 120
+"""So many characters of a text a verdict repeats, unless its rule says otherwise."""
+
+
+def passed(rule: str, version: int) -> Verdict:
+    """Return the verdict of a rule that has nothing to object to."""
+    return Verdict(rule=rule, outcome="pass", version=version)
+
+
+def revised(
+    rule: str, version: int, reason: str, text: str, span: tuple[int, int], *, most: int = MAX_EVIDENCE
+) -> Verdict:
+    """Return the verdict that sends a text back to be redrafted for what stands at `span`."""
+    evidence = text[slice(*span)][:most]
+    return Verdict(rule=rule, outcome="revise", reason=reason, evidence=evidence, span=span, version=version)
+
+
 class RuleModule(Protocol):
     """A file of this folder that is a rule."""
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.quiet_hours import Covers, lawful_openings, rule_of
+from agent.guardrails.rule import passed
 from agent.schedule import Window, is_open, next_open, weekly
 from agent.types import PROACTIVE, Candidate, Tenant, Turn, Verdict
 from agent.whereabouts import Whereabouts, locate
@@ -23,11 +24,11 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Delay a text until all hours are open where the recipient may be; hold it if they never are."""
     covers: Covers = "proactive" if candidate.purpose in PROACTIVE else "answer"
     if covers == "answer" and _in_grace(turn, tenant, now):
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     where = locate(turn.conversation, tenant, now)
     until = _first_open(candidate, turn, tenant, covers, now)
     if until == now:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     if until is None:
         return Verdict(
             rule=RULE,

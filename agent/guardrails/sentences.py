@@ -4,11 +4,11 @@ Spanish, Portuguese and English together. The words of a sentence stand one spac
 ends. Every pattern is bounded: reading takes linear time.
 """
 
-import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
 from agent.guardrails.patterns import PatternList
 from agent.guardrails.required_words import Starts, starts_of
@@ -16,8 +16,8 @@ from agent.guardrails.required_words import Starts, starts_of
 Span = tuple[int, int]
 
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\W]|$)|\n+")
-_CLAUSE_END = re.compile(
-    r"[;()\"“”«»]|(?<!\d)[,:]|[,:](?!\d)|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
+_CLAUSE_END = compiled_on_use(
+    r"[;()\"“”«»]|[,:](?:(?<!\d.)|(?!\d))|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
     r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto)\b)"
     r"|\b(?=(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si)\b)",
 )
@@ -25,12 +25,12 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
 
 # Words that look like a denial and are none.
-_NOT_A_DENIAL = re.compile(
+_NOT_A_DENIAL = compiled_on_use(
     r"\b(?:no (?:te|se|le|os) (?:preocup\w+|apur\w+|agobi\w+)|sin (?:ningun )?problemas?"
     r"|no hay (?:ningun )?problemas?|no pasa nada|por que no|nao se preocup\w+|sem (?:nenhum )?problemas?"
     r"|nao tem problema|(?:do|need) not worry|no wor+ies|no problem|no prob|why not"
     r"|no solo|nao so|not only|not just|no es mentira|no te miento|no exagero|nao e mentira|not lying|no kidding"
-    r"|no joke)\b"
+    r"|no joke|no (?:seu|meu|nosso|teu) (?:caso|lugar|nome|dia))\b"
 )
 _CERTAIN = re.compile(
     r"\b(?:no lo dud\w+|sin (?:ninguna )?dudas?|sem (?:nenhuma )?duvidas?|no doubt|without (?:a )?doubt)\b"
@@ -48,9 +48,11 @@ _DENIAL = (
     r"|never|nor|neither|none|nobody|nothing|nada(?= (?:se|e|es) )|unable|imposible|impossivel|impossible|evito"
     r"|evitamos|avoid|refuse|lejos de|longe de)"
 )
+_DENIAL_WITH_OR = re.compile(r"\b(?:no|nunca|jamas|tampoco|ni|sin)\b")
+"""Only in Spanish "o" is "or"; Portuguese has it as an article: "não …; o curso é devolvido"."""
 _ANY_DENIAL = re.compile(rf"\b{_DENIAL}\b")
-_DENIED_BEFORE = re.compile(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
-_DENIED_AFTER = re.compile(
+_DENIED_BEFORE = compiled_on_use(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
+_DENIED_AFTER = compiled_on_use(
     r"^(?:[^,]{0,12})?(?: ,)? (?:que )?(?:no|nao|not|none|nunca)(?: (?:la|lo|las|los|se|te|le|os|as|o|a|es|is|are))?"
     r" ?(?:damos|hay|tenemos|existen?|podemos|puedo|ofrecemos|hacemos|manejamos|temos|fazemos|oferecemos|possivel"
     r"|posible|possible|posso|prometo|something|offered|available|include[sd]?|cover(?:s|ed)?|incluyen?|inclui|cubren?|cobre|$)"
@@ -73,7 +75,7 @@ _WISHES = (
     r"|promis\w+|promet\w+)"
     r"|ojala|tomara|i wish|i hope|espero que|seria (?:mentir|deshonesto|irresponsable|enganarte)"
 )
-_HEDGED_BEFORE = re.compile(
+_HEDGED_BEFORE = compiled_on_use(
     r"\bwhether\b[^,]{0,40}$"
     r"|\b(?:lo del?|tema del?|sobre|acerca del?|about|regarding|quanto ao?|respecto a|a questao d[aoe]|question on)"
     r"(?: (?:el|la|tu|su|the|your|a|o|sua|seu|al|un|una|any))? $"
@@ -151,7 +153,8 @@ def is_denied(sentence: Sentence, match: re.Match[str]) -> bool:
     clause = before.rpartition(", ")[2]
     if _DENIED_BEFORE.search(clause) or _DENIED_AFTER.search(after):
         return True
-    return bool(_CARRIED.match(clause)) and bool(_ANY_DENIAL.search(before))
+    carried = _CARRIED.match(clause)
+    return carried is not None and bool((_DENIAL_WITH_OR if carried[0] == "o " else _ANY_DENIAL).search(before))
 
 
 def denies(sentence: Sentence) -> bool:
@@ -171,14 +174,14 @@ def is_conditional(sentence: Sentence, match: re.Match[str]) -> bool:
 
 def _clauses(text: str, start: int, stop: int) -> list[Span]:
     """Return the offsets of the clauses of one sentence."""
-    cuts = [(start, start), *(m.span() for m in _CLAUSE_END.finditer(text, start, stop)), (stop, stop)]
-    return [_stripped(text, one[1], other[0]) for one, other in itertools.pairwise(cuts)]
-
-
-def _stripped(text: str, start: int, end: int) -> Span:
-    """Return the offsets without the space around the piece."""
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), max(start, start + len(piece.rstrip()))
+    found: list[Span] = []
+    for end, after in (*[match.span() for match in _CLAUSE_END.finditer(text, start, stop)], (stop, stop)):
+        piece = text[start:end]
+        bare = piece.strip()
+        first = start + piece.index(bare)
+        found.append((first, first + len(bare)))
+        start = after
+    return found
 
 
 def _words(clause: str, *, draws_out: bool) -> str:

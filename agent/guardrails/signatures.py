@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from agent.folding import fold, words_of
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.publications import publications_of
 from agent.guardrails.word_lists import load_words
 from agent.types import Tenant
 
 MAX_LINES = 4
 """A signature has at most so many lines, the closing formula among them."""
+
+MAX_NAME = 3
+"""Words in the name of a person of whom nothing else is known."""
 
 MAX_DASHED = 100
 """In the last so many characters a dash may stand before a name."""
@@ -20,11 +23,11 @@ _SAYS = load_expressions("signatures")
 _FIRST_NAMES = load_words("pii")["first_names"]
 _LINE = re.compile(r"[^\n]+")
 _NAME = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w'’-]{1,20}(?: (?:(?:de|del|da|do|dos|la) )?[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w'’.-]{0,20}){0,3}"
-_SIGNED = re.compile(
+_SIGNED = compiled_on_use(
     rf"\W{{0,5}}(?P<title>(?:Dra?|Lic|Ing|Prof|Sra?|Mr|Ms|Mrs|Eng|Arq|Enf)\.? )?(?P<name>{_NAME})(?P<rest>\W.*|)$"
 )
-_NAMED_FIRST = re.compile(rf"\W{{0,3}}(?P<name>{_NAME})(?=[,.!]? (?:from|de|da|do|del|here|aqu[ií])\b)")
-_DASHED = re.compile(rf"\s[-–—~] ?(?P<name>{_NAME})\W{{0,5}}$")
+_NAMED_FIRST = compiled_on_use(rf"\W{{0,3}}(?P<name>{_NAME})(?=[,.!]? (?:from|de|da|do|del|here|aqu[ií])\b)")
+_DASHED = compiled_on_use(rf"\s[-–—~] ?(?P<name>{_NAME})\W{{0,5}}$")
 
 
 def find_signatures(text: str, tenant: Tenant) -> Iterator[tuple[int, int]]:
@@ -67,4 +70,6 @@ def _is_person(name: str, tenant: Tenant, *, sure: bool) -> bool:
     if words[-1] in own or words[0] in own:
         return False
     known = (sure or len(words) > 1) and publications_of(tenant).says(" ".join(words))
-    return known or words[0] in _FIRST_NAMES
+    return (
+        known or words[0] in _FIRST_NAMES or (sure and len(words) <= MAX_NAME and not _SAYS["team"].search(fold(name)))
+    )

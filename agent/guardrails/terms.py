@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.mentions import MONTHS
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.required_words import Lookup, needs_of, starts_in
@@ -33,10 +34,10 @@ _UNITS = {
 }
 _ANY_UNIT = "|".join(f"(?P<{name}>{words})" for name, words in _UNITS.items())
 _OPEN_DAYS = r"habil(?:es)?|uteis|util|laborables?|working|business"
-_TERM = re.compile(
+_TERM = compiled_on_use(
     rf"(?<![\w.,])(?P<low>{_NUMBER}|una?|uma?|an?|one)(?:(?: ?- ?| (?:a|to|ate|y|e|and|o|ou|or) )(?P<high>{_NUMBER}))?"
-    rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|{_OPEN_DAYS}) )?(?:{_ANY_UNIT})(?!\w)"
-    rf"(?P<open> (?:{_OPEN_DAYS}))?"
+    rf"[ -]?(?:(?:full|whole|calendar|corridos|naturales|primer[oa]s?|(?P<working>{_OPEN_DAYS})) )?"
+    rf"(?:{_ANY_UNIT})(?!\w)(?P<open> (?:{_OPEN_DAYS}))?"
 )
 _YEAR_NUMBER = re.compile(r"\b(?:ano|year) (\d{1,2})\b")
 _HALF = re.compile(r"\b(?:la mitad|metade|half)\b")
@@ -44,13 +45,19 @@ _ARTICLES = frozenset({"un", "una", "um", "uma", "a", "an", "one"})
 _FACTORS = {"week": ("day", 7), "fortnight": ("day", 14), "year": ("month", 12)}
 
 _MONTH = "|".join(" ".join(MONTHS).split())
-_DATE = re.compile(
+_DATE = compiled_on_use(
     rf"(?<!\d)(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|o)? (?:de |of )?(?P<month>{_MONTH})\b"
     rf"|\b(?P<month2>{_MONTH}) (?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?! ?(?:percent|%|\d))"
     r"|(?<!\d)(?P<day3>3[01]|[12]\d|0?[1-9])/(?P<month3>1[0-2]|0?[1-9])(?!\d)"
 )
-_DAY = re.compile(
-    r"\b(?:(?P<weekday>lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda|terca|quarta|quinta|sexta"
+_NOT_MONDAY = (
+    r"(?:semana|quin[cz]ena|clase|aula|sesion|sessao|cuota|parcela|vez|parte|visita|mensualidad|mensalidade|pessoa|persona|via"
+    r"|noche|noite|unidad|consulta|cita|revision|etapa|fase|turma|hora)"
+)
+"""Before these "segunda" is "second"."""
+_DAY = compiled_on_use(
+    rf"\b(?:(?P<weekday>lunes|martes|miercoles|jueves|viernes|sabado|domingo|segunda(?! {_NOT_MONDAY})"
+    r"|terca|quarta|quinta|sexta"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)(?:-feira)?"
     r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo"
     r"|(?:para|ya|pero|desde|lista|listo) manana|fin de mes|final de mes|fim do mes|month end"
@@ -60,6 +67,8 @@ _DAY = re.compile(
     r"|christmas|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
     r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
     rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)|within the hour|dentro de la hora"
+    rf"|(?:primer[ao]?|primeir[ao]|segund[ao]|ultim[ao]|first|second|last) (?:semana|quincena|quinzena|week)"
+    rf" (?:de|do|of|in) (?:{_MONTH})"
     r"|de inmediato|imediat\w+|inmediat\w+|immediately"
     r"|right away|overnight|na hora|al instante|instant\w*)"
     r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b(?! (?:de|primer|class|dias)))\b"
@@ -70,8 +79,8 @@ class _Things:
     """Things a term may be about, by the words that name them in any language."""
 
     def __init__(self, things: Mapping[str, Sequence[str]]) -> None:
-        self._patterns = [(name, re.compile(rf"\b(?:{'|'.join(words)})")) for name, words in things.items()]
-        self._lookup = Lookup(needs_of(pattern.pattern) for _, pattern in self._patterns)
+        self._patterns = [(name, compiled_on_use(rf"\b(?:{'|'.join(words)})")) for name, words in things.items()]
+        self._lookup = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
 
     def in_text(self, text: str) -> frozenset[str]:
         """Return the things that folded `text` names."""
@@ -119,7 +128,7 @@ def _terms(match: re.Match[str]) -> Iterator[Term]:
     for number in (match["low"], match["high"]):
         if number and not (number in _ARTICLES and unit == "percent"):
             yield _normal(unit, "1" if number in _ARTICLES else _plain(number))
-    if match["open"]:  # working days: five make a week
+    if match["open"] or match["working"]:  # working days: five make a week
         for number in (match["low"], match["high"]):
             if number and number.isdigit() and int(number) % 5 == 0:
                 yield "day", str(int(number) // 5 * 7)

@@ -11,8 +11,10 @@ from re import Match
 
 from agent.folding import words_of
 from agent.guardrails.backing import backing_of
+from agent.guardrails.grounding_words import LISTS
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.publications import publications_of
+from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, is_denied, read_sentences
 from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
@@ -42,16 +44,9 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
     """Revise a text that is unkind or presses the prospect."""
     found = next(_found(candidate.text, turn, tenant), None)
     if found is None:
-        return Verdict(rule=RULE, outcome="pass", version=VERSION)
+        return passed(RULE, VERSION)
     kind, span = found
-    return Verdict(
-        rule=RULE,
-        outcome="revise",
-        reason=REASONS[kind],
-        evidence=candidate.text[slice(*span)][:MAX_EVIDENCE],
-        span=span,
-        version=VERSION,
-    )
+    return revised(RULE, VERSION, REASONS[kind], candidate.text, span, most=MAX_EVIDENCE)
 
 
 def _found(text: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
@@ -93,7 +88,7 @@ def _ill_of_named(text: str, sentences: Sequence[Sentence], turn: Turn, tenant: 
 
 def _names_in(asked: str, text: str) -> frozenset[str]:
     """Return the words of what the prospect wrote that the reply writes with a capital letter."""
-    capital = frozenset(words_of(" ".join(_CAPITAL.findall(text))).split())
+    capital = frozenset(words_of(" ".join(_CAPITAL.findall(text))).split()) - LISTS["stops"] - LISTS["links"]
     return capital & frozenset(word for word in words_of(asked).split() if len(word) > 3)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
 from agent.guardrails.sentences import Span
 
@@ -14,14 +15,14 @@ _WORDS = tuple(
     """.split()  # noqa: SIM905 — words are read more easily so
 )
 _READ_AS = {"a": "4@", "e": "3", "i": "1!", "o": "0", "s": "5$", "t": "7", "b": "8", "g": "9", "l": "1"}
-_MASKED = re.compile(
+_MASKED = compiled_on_use(
     r"(?<![\w*@/.])(?:"
     + "|".join(
         word[0] + "".join(rf"(?:{letter}|[{re.escape(_READ_AS.get(letter, letter))}]|[*#@$%])" for letter in word[1:])
         for word in sorted(_WORDS, key=len, reverse=True)
     )
     + r"|[a-z]{1,2}[*#@$%]{2,6}[a-z]{0,6}"
-    + r")(?!\w)"
+    + r")(?!\w|[.,]\d)"
 )
 _MASKING = re.compile(r"[^\W_][*#@$%!]|[a-z]\d")
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from agent.guardrails.expressions import load_expressions
+from agent.guardrails.currencies import PRICED
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.word_lists import load_words
 
 _WORDS = load_expressions("pricing_words")
@@ -31,11 +32,12 @@ _OTHERS = (
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"{_A}{_OTHERS}s?\b|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
+    "other": rf"(?!(?:\bel|\bla|\bo|\ba|\bthe) \w{{3,12}} (?:del?|da|do|of)\b){_A}{_OTHERS}s?\b"
+    rf"|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
     rf"|\bpor (?:{_POR_UNIT})s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
     r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
     r"|\b(?:o|el|la|a|the) (?:semestre|trimestre|quarter|bimestre|semana|dia|noche|noite|hora|week|night|day)\b"
-    r"(?! (?:que|proxim|pasad|next|siguiente|before|after))",
+    r"(?! (?:proxim|pasad|(?:que|del?|da|do|of|next|siguiente|seguinte|anterior|before|after)\b))",
     "month": rf"{_A}(?:mes|month|mo|mth)\b(?! (?:que|proxim|pasad))"
     r"|\b(?:mensual(?:es|mente)?|mensa(?:l|is|lmente)|monthly|mensualidad(?:es)?)\b",
     "year": rf"{_A}(?:ano|year|yr|anualidad)\b(?! (?:pre|paid|up ?front|in advance|por ad|adelant|anticip|antecip"
@@ -43,25 +45,36 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r"|\b12 (?:meses|months)\b|\b(?:todo el ano|o ano (?:todo|inteiro)|the whole year|for the year|pelo ano)\b",
     "session": rf"{_A}{_SESSION}s?\b",
     "course": _WHOLE_COURSE,
-    "once": r"\b(?:una (?:sola|unica) vez|uma (?:so|unica) vez|once (?:and for all|only)|just once|one[- ]time"
+    "once": r"\b(?:por|for|pelo|pela|para) (?:todo (?:el|o)|toda (?:la|a)|the (?:whole|entire|full))"
+    r" (?!mes|month|ano|year|semana|week|dia|day|grup|group|equip|team|famil|noche|night|noite)[a-z]{5,15}\b"
+    r"|\b(?:una (?:sola|unica) vez|uma (?:so|unica) vez|once (?:and for all|only)|just once|one[- ]time"
     r"|one[- ]off"
     r"|(?:un )?unico pago|pago unico|unico pagamento|pagamento unico|un solo pago|single payment|de por vida"
     r"|vitalici[oa]|lifetime|for life|para siempre|pra sempre|forever)\b",
 }
-_AFTER = {cue: re.compile(words) for cue, words in _CUE_WORDS.items()}
-_ANY_AFTER = re.compile("|".join(_CUE_WORDS.values()))
+_AFTER = {cue: compiled_on_use(words) for cue, words in _CUE_WORDS.items()}
+_ANY_AFTER = compiled_on_use("|".join(_CUE_WORDS.values()))
 _CLAUSE = re.compile(r"[^\d.;!?()\n□]{0,34}(?:\d{1,2} (?:semanas|weeks)\b)?")
-_BEFORE = re.compile(
+_NOT_PAID = "".join(
+    rf"(?<!{words} )"
+    for words in ("con el pago", "con pago", "com pagamento", "com o pagamento", "con el plan", "com o plano", "with")
+)
+"""Behind one of these, "annual" says how one pays; the amount may well be that of a month."""
+_BEFORE = compiled_on_use(
     r"\b(?P<month>al mes|por mes|mensual(?:mente)?|mensualidad|cuota mensual|mensalidade|monthly|per month|a month"
     r"|cada mes)"
     r"[^\d.;!?,□]{0,20}$"
-    r"|\b(?P<year>al ano|por ano|cada ano|anual(?:mente)?|anualidade?|per year|a year|yearly"
-    r"|annual(?:ly)?)[^\d.;!?,□]{0,20}$"
+    rf"|\b(?P<year>al ano|por ano|cada ano|{_NOT_PAID}(?:anual(?:mente)?|anualidade?|yearly|annual(?:ly)?)"
+    r"(?! (?:pre|bill))|per year|a year)[^\d.;!?,□]{0,20}$"
     r"|\b(?P<session>por (?:clase|aula|sesion|sessao|cita|visita)|per (?:class|lesson|session|visit)|cada (?:clase"
     r"|aula))[^\d.;!?,□]{0,20}$"
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
 )
+_DENIED = re.compile(
+    r"\b(?:no|nao|not|isn't|aren't|nunca|never)(?: (?:es|e|son|sao|hay|ha|se|is|are|un|una|um|uma|a|an|the|any))*\b ?$"
+)
+"""In front of a unit: "it isn't a monthly fee"."""
 _WORD = re.compile(r"[a-z]+")
 _BEFORE_WORDS = frozenset(
     [
@@ -116,12 +129,16 @@ _PRICED_BY = re.compile(
     rf"\b(?:preci\w+|precos?|prices?|priced|rates?|tarifas?|valor\w*|charged|billed"
     rf"|cobra\w*)\b[^.\n]{{0,25}}?{_A}(?P<unit>{_OTHERS})s?\b"
 )
+_SOLD_BY = re.compile(rf"{_A}(?P<unit>{_OTHERS})s?\b")
+_DAILY_RATE = re.compile(r"(?<!\d )\b(?:diarias?|pernoites?|pernoctac\w+|nightly)\b")
+_FOR_TWO = re.compile(r"\b(?:para|for) (?:2|dos|duas|two) (?:personas|pessoas|people|persons)\b")
 _UNIT_WORD = re.compile(rf"\b{_OTHERS}(?=s?\b)")
 _COVERS = _WORDS["covers"]
-_PEOPLE = re.compile(
-    r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
+_PEOPLE = compiled_on_use(
+    r"^(?: (?:l[oa]s|os|as|all|the) |[^\d.:;!?\n□]{0,14}\b(?:para|for|pra|entre|por|pel[ao]s?|cover(?:s"
     r"|ing)?)(?: l[oa]s| all| the| todos| voces| vos| usted(?:es)?"
-    r"| os| as)? ?)(?P<count>\d{1,2})\b(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
+    rf"| os| as)? ?)(?P<count>\d{{1,2}})\b(?!{PRICED})"
+    r"(?! ?(?:%|x\b|[.,]\d|dias?|days?|weeks?|semanas?|horas?|hours?|cuotas|plazos"
     r"|parcel|instal|pagos"
     r"|payments|kwp?\b|kw\b|l\b|litros?|lit(?:er|re)s?|m2?\b|cm\b|gb\b|hp\b|plazas|placas|paineles|paineis|paneles))"
 )
@@ -159,7 +176,7 @@ def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int
     if _BEFORE_WORDS.isdisjoint(_WORD.findall(plain, least, start)):
         return "", end, ""
     before = _BEFORE.search(plain, least, start)
-    if before and before.lastgroup:
+    if before and before.lastgroup and not _DENIED.search(plain, least, before.start()):
         return _CUES[before.lastgroup], end, before[0]
     return "", end, ""
 
@@ -181,6 +198,16 @@ def unit_class(words: str) -> str:
 def priced_units(plain: str) -> frozenset[str]:
     """Return the classes of the units by which a published text says that prices are meant."""
     return frozenset(unit_class(match["unit"]) for match in _PRICED_BY.finditer(plain))
+
+
+def sold_units(description: str) -> frozenset[str]:
+    """Return the classes of the units that an item's folded description says it is sold by: "diária", "por noche".
+
+    How long something lasts, "10 semanas", is none; a "diária" is a night.
+    """
+    found = frozenset(unit_class(match["unit"]) for match in _SOLD_BY.finditer(description))
+    found |= {"couple"} if _FOR_TWO.search(description) else frozenset()
+    return found | {"night", "day"} if _DAILY_RATE.search(description) else found
 
 
 def is_for_everyone(text: str) -> bool:

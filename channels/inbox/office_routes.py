@@ -22,7 +22,12 @@ OFFICE_PAGES = (
     Page(method="GET", path="/inbox/catalogue", answer=catalogue_page.show),
     Page(method="GET", path="/inbox/catalogue/items/{sku}", answer=catalogue_page.show_item),
     Page(method="POST", path="/inbox/catalogue/items/{sku}", answer=catalogue_page.save_item, role="manager"),
-    Page(method="POST", path="/inbox/catalogue/items/{sku}/preview", answer=catalogue_page.preview_item, role="manager"),
+    Page(
+        method="POST",
+        path="/inbox/catalogue/items/{sku}/preview",
+        answer=catalogue_page.preview_item,
+        role="manager",
+    ),
     Page(method="GET", path="/inbox/catalogue/{kind}/{key}", answer=catalogue_page.show_passage),
     Page(method="POST", path="/inbox/catalogue/{kind}/{key}", answer=catalogue_page.save_passage, role="manager"),
     Page(method="GET", path="/inbox/changes", answer=changes_page.show),

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.local.classifier import LocalClassifier
-from agent.local.encoder import load_encoder
+from tests.conftest import share_training
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.processes import Process, environment, free_port
@@ -85,10 +84,10 @@ class Fleet:
 
 
 @pytest.fixture(scope="session")
-def agent_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def agent_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Path:
     """The processes' home, with the local engine trained: what an installation has after its first start."""
     home = tmp_path_factory.mktemp("home")
-    LocalClassifier.load(home, load_encoder())
+    share_training(trained_home, home)
     return home
 
 

@@ -39,7 +39,7 @@ class Post:
     text: str
 
 
-def plan(*, conversations: int, messages: int, duplicates: int, over_s: float, seed: int) -> list[Post]:
+def plan_posts(*, conversations: int, messages: int, duplicates: int, over_s: float, seed: int) -> list[Post]:
     """Return who writes what when: bursts of one to three messages, some posted twice, at once or later."""
     dice = Random(seed)
     posts: list[Post] = []

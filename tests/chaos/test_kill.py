@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,28 +17,51 @@ from tests.chaos.ledger import (
     assert_stored_once,
     read_ledger,
 )
-from tests.chaos.prospects import Prospects, plan
+from tests.chaos.prospects import Prospects, plan_posts
 from tests.doubles.twilio import TwilioDouble
 from tests.stores import Store
 
-MESSAGES, CONVERSATIONS, DUPLICATES = 200, 40, 30
-OVER_S = 45.0
 POSTGRES = "postgres"
 EVERYTHING = ("web", "worker-1", "worker-2", "clock", POSTGRES)
-HAVOC: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (10, ("worker-1",)),
-    (25, ("web",)),
-    (40, ("worker-2",)),
-    (55, EVERYTHING),
-    (75, (POSTGRES,)),
-    (95, ("worker-1", "worker-2")),
-    (115, ("web", "clock")),
-    (130, EVERYTHING),
-    (150, ("worker-2",)),
-    (165, ("web", "worker-1")),
-    (185, EVERYTHING[:-1]),
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How much is written, and who is killed once so many messages are acknowledged, in the middle of something."""
+
+    messages: int
+    conversations: int
+    duplicates: int
+    over_s: float
+    havoc: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+SHORT = Plan(
+    messages=70,
+    conversations=20,
+    duplicates=12,
+    over_s=15,
+    havoc=((8, ("worker-1",)), (22, EVERYTHING), (36, (POSTGRES,)), (50, ("web", "worker-1", "worker-2"))),
 )
-"""Who is killed once so many messages are acknowledged, in the middle of something."""
+SOAK = Plan(
+    messages=200,
+    conversations=40,
+    duplicates=30,
+    over_s=45,
+    havoc=(
+        (10, ("worker-1",)),
+        (25, ("web",)),
+        (40, ("worker-2",)),
+        (55, EVERYTHING),
+        (75, (POSTGRES,)),
+        (95, ("worker-1", "worker-2")),
+        (115, ("web", "clock")),
+        (130, EVERYTHING),
+        (150, ("worker-2",)),
+        (165, ("web", "worker-1")),
+        (185, EVERYTHING[:-1]),
+    ),
+)
 UNDER_WAY = """
     exists (select from messages where state = 'sending' and claimed_until > clock_timestamp() + interval '29 s')
     or exists (select from conversations where turn_state = 'running')
@@ -46,17 +70,24 @@ UNDER_WAY = """
 
 @pytest.mark.timeout(600)  # on a busy machine every restart takes its time
 async def test_kill_of_anything_at_any_time_loses_nothing_and_answers_nothing_twice(
-    store: Store, twilio: TwilioDouble, fleet: Fleet
+    store: Store, twilio: TwilioDouble, fleet: Fleet, soak: bool
 ) -> None:
+    plan = SOAK if soak else SHORT
     fleet.start("web", "worker-1", "worker-2", "clock")
     await asyncio.to_thread(fleet.wait_ready)
     _make_trouble(twilio)
     prospects = Prospects(fleet.settings["NIGHTSHIFT_PUBLIC_URL"])
-    posts = plan(conversations=CONVERSATIONS, messages=MESSAGES, duplicates=DUPLICATES, over_s=OVER_S, seed=2)
+    posts = plan_posts(
+        conversations=plan.conversations,
+        messages=plan.messages,
+        duplicates=plan.duplicates,
+        over_s=plan.over_s,
+        seed=2,
+    )
 
     async with asyncio.TaskGroup() as group:
         group.create_task(prospects.write(posts))
-        group.create_task(_wreak_havoc(prospects, fleet, store, twilio))
+        group.create_task(_wreak_havoc(plan, prospects, fleet, store, twilio))
     await store.wait_until(NOTHING_UNDER_WAY, timeout_s=90)
     codes = await asyncio.to_thread(fleet.stop)
 
@@ -67,7 +98,7 @@ async def test_kill_of_anything_at_any_time_loses_nothing_and_answers_nothing_tw
     assert_sent_once(ledger)
     assert_answered_once(ledger)
     assert_in_order(ledger)
-    assert len(prospects.acknowledged) == MESSAGES
+    assert len(prospects.acknowledged) == plan.messages
     assert prospects.answers.keys() <= {0, 200, 503}, "an outage is a 503, never another error"
     assert codes == dict.fromkeys(codes, 0)
 
@@ -82,9 +113,9 @@ def _make_trouble(twilio: TwilioDouble) -> None:
     twilio.fail_next(delay_s=0.3, times=500)
 
 
-async def _wreak_havoc(prospects: Prospects, fleet: Fleet, store: Store, twilio: TwilioDouble) -> None:
+async def _wreak_havoc(plan: Plan, prospects: Prospects, fleet: Fleet, store: Store, twilio: TwilioDouble) -> None:
     """Kill as planned. Early on the provider reports nothing, so that what is in doubt must be asked for."""
-    for count, victims in HAVOC:
+    for count, victims in plan.havoc:
         while len(prospects.acknowledged) < count:
             await asyncio.sleep(0.02)
         processes = [victim for victim in victims if victim != POSTGRES]
@@ -95,7 +126,7 @@ async def _wreak_havoc(prospects: Prospects, fleet: Fleet, store: Store, twilio:
         if POSTGRES in victims:
             await asyncio.to_thread(store.crash)
         fleet.start(*processes)
-        if count > MESSAGES // 2:
+        if count > plan.messages // 2:
             twilio.script = ("sent", "delivered")
     assert all(process.is_running for process in fleet.running.values()), "a process ended by itself"
 

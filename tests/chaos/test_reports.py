@@ -5,7 +5,7 @@ from random import Random
 
 from tests.chaos.conftest import Fleet
 from tests.chaos.ledger import NOTHING_UNDER_WAY
-from tests.chaos.prospects import Prospects, plan
+from tests.chaos.prospects import Prospects, plan_posts
 from tests.doubles.twilio import TwilioDouble
 from tests.stores import Store
 
@@ -18,7 +18,7 @@ async def test_reports_in_any_order_and_twice_end_in_the_furthest_state(
     fleet.start("web", "worker-1")
     await asyncio.to_thread(fleet.wait_ready)
     await Prospects(fleet.settings["NIGHTSHIFT_PUBLIC_URL"]).write(
-        plan(conversations=8, messages=12, duplicates=2, over_s=1, seed=5)
+        plan_posts(conversations=8, messages=12, duplicates=2, over_s=1, seed=5)
     )
     await store.wait_until(NOTHING_UNDER_WAY, timeout_s=60)
 

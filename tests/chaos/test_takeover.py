@@ -33,16 +33,16 @@ def claude(fleet: Fleet) -> Iterator[ClaudeDouble]:
 
 
 async def begin_turn(fleet: Fleet, claude: ClaudeDouble, first_answer: Step) -> None:
-    """Have `worker-1` ask the model, which answers so; then start `worker-2`."""
+    """Have `worker-1` ask the model, which answers so, while `worker-2` sleeps; then wake it."""
     claude.script(first_answer)
-    fleet.start("web", "worker-1")
+    fleet.start("web", "worker-1", "worker-2")
     await asyncio.to_thread(fleet.wait_ready)
+    fleet.running["worker-2"].pause()
     await Prospects(fleet.settings["NIGHTSHIFT_PUBLIC_URL"]).write([HELLO])
     async with asyncio.timeout(20):
         while not claude.requests:
             await asyncio.sleep(0.02)
-    fleet.start("worker-2")
-    await asyncio.to_thread(fleet.wait_ready)
+    fleet.running["worker-2"].resume()
 
 
 async def clock_of(store: Store) -> datetime:

@@ -346,6 +346,6 @@ def test_other_questions_about_people_and_machines_are_not(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["soy " * 25_000, "no es un " * 11_000, "i m not " * 12_000])
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     judge("cars", "are you a bot?", text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from agent.guardrails import leakage
+from agent.guardrails.rule import MAX_EVIDENCE
 from agent.types import Channel, Verdict
 from tests.factories import NOW
 from tests.trades import TRADES, draft, labelled, later_turn
@@ -262,7 +263,7 @@ def test_inner_workings_are_not_told(trade: str, inbound: str, text: str) -> Non
     assert verdict.outcome == "revise"
     assert verdict.span
     start, end = verdict.span
-    assert verdict.evidence == text[start:end][: leakage.MAX_EVIDENCE]
+    assert verdict.evidence == text[start:end][:MAX_EVIDENCE]
 
 
 @pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
@@ -274,6 +275,6 @@ def test_ordinary_words_and_declining_pass(trade: str, inbound: str, text: str) 
     "text", ["mi prompt " * 10_000, "a " * 50_000, "my instructions are " * 5_000, "canary-" * 14_000]
 )
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     judge("cars", "hi", text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -158,6 +158,6 @@ def test_allowed_link_or_no_link_passes(trade: str, text: str) -> None:
     "text", ["a." * 50_000, "http://" * 15_000, "a-" * 50_000, "[.]" * 33_000, " dot com" * 12_000]
 )
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     judge("cars", text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,19 @@ from tests.trades import later_turn
 EXAMPLES = sorted((Path(__file__).parents[2] / "agent/example_tenants").glob("*.yaml"))
 NAMES = ["Escuela 24 Horas", "Ana Ruiz & Hijos, S.L.", "100% Sonrisas", "Grupo 8", "Le Café", "Marca.example"]
 """Names of businesses that read like something else."""
+
+
+@cache
+def example(path: Path) -> Tenant:
+    """Return an example tenant that may write at any hour."""
+    tenant = load_tenant_file(path).tenant
+    return replace(tenant, policy=replace(tenant.policy, send_hours=()))
+
+
+@cache
+def called(name: str) -> Tenant:
+    """Return an example tenant under another name."""
+    return replace(example(EXAMPLES[0]), name=name)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +59,6 @@ def fixed_texts(tenant: Tenant, language: str) -> Iterator[tuple[str, Purpose]]:
 
 def objections(rules: tuple[Rule, ...], tenant: Tenant, language: str, text: str, purpose: Purpose) -> list[str]:
     """Return which rules object."""
-    tenant = replace(tenant, policy=replace(tenant.policy, send_hours=()))
     turn = later_turn("¿y eso?", tenant)
     candidate = Candidate(text=text, language=language, channel="whatsapp", purpose=purpose)
     verdicts = check_all(rules, candidate, turn, tenant, NOW)
@@ -55,7 +68,7 @@ def objections(rules: tuple[Rule, ...], tenant: Tenant, language: str, text: str
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
 def test_own_texts_pass(rules: tuple[Rule, ...], path: Path, language: str) -> None:
-    tenant = load_tenant_file(path).tenant
+    tenant = example(path)
     for text, purpose in own_texts(tenant, language):
         assert objections(rules, tenant, language, text, purpose) == [], text
 
@@ -63,7 +76,7 @@ def test_own_texts_pass(rules: tuple[Rule, ...], path: Path, language: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
 def test_fixed_texts_pass_whatever_the_business_is_called(rules: tuple[Rule, ...], name: str, language: str) -> None:
-    tenant = replace(load_tenant_file(EXAMPLES[0]).tenant, name=name)
+    tenant = called(name)
     for text, purpose in fixed_texts(tenant, language):
         assert objections(rules, tenant, language, text, purpose) == [], text
 
@@ -81,5 +94,5 @@ def test_fixed_texts_pass_whatever_the_business_is_called(rules: tuple[Rule, ...
 def test_help_says_what_the_tenant_wrote_though_it_is_published_nowhere_else(
     rules: tuple[Rule, ...], text: str
 ) -> None:
-    tenant = replace(load_tenant_file(EXAMPLES[0]).tenant, help_text={"es": text})
+    tenant = replace(example(EXAMPLES[0]), help_text={"es": text})
     assert objections(rules, tenant, "es", text, "help") == []

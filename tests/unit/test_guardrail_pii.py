@@ -357,6 +357,6 @@ def test_checksums_tell_right_from_wrong(kind: str, right: str, wrong: str) -> N
 
 @pytest.mark.parametrize("text", ["1 " * 50_000, "a@" * 50_000, "Ana " * 25_000, "calle " * 17_000, "uno " * 25_000])
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     judge("cars", "hi", text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from agent.prices import format_money, render
 from agent.tenants import load_tenant_file
 from agent.types import Candidate, Discount, Instalments, Price, Tenant, Verdict
 from tests.factories import make_item, make_passage, make_tenant, make_turn
+from tests.hostile import assert_linear
 from tests.number_speech import SPELLERS
 
 TODAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -245,10 +247,16 @@ def test_every_instalment_that_may_be_quoted_passes() -> None:
             assert verdict.outcome == "pass", (key, text, verdict.reason, verdict.evidence)
 
 
+@cache
+def example(path: Path) -> Tenant:
+    """Return an example tenant."""
+    return load_tenant_file(path).tenant
+
+
 @pytest.mark.parametrize("inbound", ["hola", "cuánto cuesta?", "how much is it?"])
 def test_everything_the_example_tenants_publish_passes(inbound: str) -> None:
     for path, language in product(EXAMPLES, ("es", "pt", "en")):
-        tenant = load_tenant_file(path).tenant
+        tenant = example(path)
         texts = [passage.text for passage in tenant.passages] + [item.description for item in tenant.catalogue]
         for text in (each[language] for each in texts if language in each):
             verdict = judge(text, language, inbound, tenant)
@@ -285,7 +293,7 @@ def written(number: int, language: str, notation: str) -> str:
     )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     number=st.integers(100, 999_999),
     language=st.sampled_from(["es", "pt", "en"]),
@@ -300,7 +308,7 @@ def test_any_amount_that_is_not_implied_is_found_in_any_notation(
     assert judge(text, language, asked, ONE_PRICE).outcome == "revise"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     notation=st.sampled_from([each for each in NOTATIONS if "spaced" not in each]),
     language=st.sampled_from(["es", "pt", "en"]),
@@ -311,7 +319,7 @@ def test_the_price_itself_passes_in_any_notation(notation: str, language: str) -
     assert verdict.outcome == "pass", (text, verdict.evidence)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(amount=st.integers(100, 99_999_999), language=st.sampled_from(["es", "pt", "en"]))
 def test_any_other_amount_with_cents_is_found(amount: int, language: str) -> None:
     text = format_money(amount, "EUR", language, "ES")
@@ -319,7 +327,7 @@ def test_any_other_amount_with_cents_is_found(amount: int, language: str) -> Non
     assert verdict.outcome == ("pass" if amount == 4900 else "revise")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(number=st.integers(100, 999_999), language=st.sampled_from(["es", "pt", "en"]))
 def test_a_bare_number_after_a_price_word_is_found(number: int, language: str) -> None:
     assume(number % 49 and not 1990 <= number <= 2040)
@@ -331,7 +339,7 @@ def test_a_bare_number_after_a_price_word_is_found(number: int, language: str) -
 # --- any text -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(text=st.text(max_size=400), language=st.sampled_from(["es", "pt", "en", "xx"]))
 def test_any_text_gets_a_verdict(text: str, language: str) -> None:
     verdict = judge(text, language)
@@ -347,15 +355,19 @@ def test_any_text_gets_a_verdict(text: str, language: str) -> None:
      "no se cobra si "],
 )  # fmt: skip
 def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
-    for length in (20_000, 100_000):
-        hostile = (unit * length)[:length]
-        started = time.perf_counter()
-        judge(hostile, inbound=hostile)
-        assert time.perf_counter() - started < 5  # seconds; a quadratic pattern needs minutes
+    assert_linear(lambda text: judge(text, inbound=text), unit)
+
+
+def test_longer_text_than_is_read_is_refused_beside_a_longer_inbound_in_bounded_time() -> None:
+    text = "12 euros y 2x1 " * 10_000
+    started = time.process_time()
+    assert judge(text, inbound=text).outcome == "revise"
+    assert judge("Hola", inbound=text).outcome == "pass"
+    assert time.process_time() - started < 5  # seconds
 
 
 def test_many_prices_and_counts_are_checked_in_time() -> None:
     prices = " ".join(f"{49 * n} €" for n in range(1, 36))
-    started = time.perf_counter()
+    started = time.process_time()
     judge(f"{prices}. {' '.join(f'{n},' for n in range(1, 51))} Total: {Decimal(12345)},67 €.", "es", "club")
-    assert time.perf_counter() - started < 3  # seconds
+    assert time.process_time() - started < 3  # seconds

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -148,6 +148,6 @@ def test_published_texts_pass(tenant: str) -> None:
     "piece", ["te lo ", "si no te ", "garantía de 5 años ", "hasta el ", "a" * 30 + " ", "1,1 ", ", "]
 )
 def test_long_hostile_text_is_read_in_linear_time(piece: str) -> None:
-    started = perf_counter()
+    started = process_time()
     verdict_on(piece * (100_000 // len(piece)), TENANTS["solar"], "es")
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5

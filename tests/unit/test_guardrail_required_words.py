@@ -21,7 +21,7 @@ EXPRESSIONS = [
     *(lines_of("leakage_workings")[key] for key in ("machinery", "serves_others")),
 ] + [lines_of("disclosure")[key] for key in ("denies_machine", "poses", "lives_like_a_person", "introduces")]
 PATTERNS = [
-    pattern
+    pattern.pattern
     for name in ("promises_words", "tone_words")
     for patterns in load_patterns(name).values()
     for _, pattern in patterns
@@ -65,7 +65,7 @@ def test_notation_that_is_not_read_is_refused(pattern: str) -> None:
 def test_whatever_a_pattern_matches_has_all_it_needs(data: st.DataObject) -> None:
     pattern = data.draw(st.sampled_from(PATTERNS))
     words = data.draw(st.from_regex(pattern, fullmatch=True, alphabet=ALPHABET))
-    assert all(need & starts_in(words) for need in needs_of(pattern.pattern))
+    assert all(need & starts_in(words) for need in needs_of(pattern))
 
 
 @given(st.data())
@@ -74,7 +74,7 @@ def test_whatever_an_alternative_matches_may_be_found(data: st.DataObject) -> No
     lines = data.draw(st.sampled_from(EXPRESSIONS))
     pattern = data.draw(st.sampled_from(lines))
     text = data.draw(st.from_regex(pattern, alphabet=PUNCTUATED))
-    assert re.compile(pattern) in Alternatives(lines).possible(starts_in(text))
+    assert pattern in [each.pattern for each in Alternatives(lines).possible(starts_in(text))]
 
 
 def test_patterns_are_found_in_the_order_of_the_list() -> None:

@@ -1,12 +1,13 @@
 """The runner: every rule runs, the worst wins, what cannot be checked does not leave, and who is bound by what."""
 
-import time
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.check import settle
 from agent.guardrails import (
@@ -43,11 +44,21 @@ from agent.types import (
     Verdict,
 )
 from tests.factories import NOW, make_contact, make_conversation, make_message, make_tenant, make_turn
+from tests.hostile import Unit, assert_linear, cpu_s, repeat
 
 REPLY = Candidate(text="Hola, el intensivo cuesta 399,00 €.", language="es", channel="whatsapp")
-HOSTILE_CHARS = 100_000
+TENANT = make_tenant()
+"""One for all: what it has published is read once."""
+ANSWERED = make_turn(tenant=TENANT, history=(make_message("Hola", direction="outbound", author="agent"),))
 MOST_CPU_S = 5.0
-"""Of processor time for one rule on a hostile text, on a busy machine: what is quadratic takes minutes."""
+"""Of processor time for one rule, on a busy machine."""
+
+
+@pytest.fixture(autouse=True)
+def captured_logs() -> Iterator[None]:
+    """Keep failures from being printed with all their variables: that takes longer than the rules."""
+    with capture_logs():
+        yield
 
 
 def detect(text: str, *, languages: tuple[str, ...]) -> DetectedLanguage:
@@ -77,8 +88,7 @@ def verdict(outcome: Outcome, hours: int = 1, *, rule: str = "tone", evidence: s
 
 def test_rules_come_in_order_and_all_of_them_run() -> None:
     rules = build_rules(detect)
-    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
-    verdicts = check_all(rules, REPLY, turn, turn.tenant, NOW)
+    verdicts = check_all(rules, REPLY, ANSWERED, TENANT, NOW)
     assert [v.rule for v in verdicts] == [rule.name for rule in rules]
     assert [v.version for v in verdicts] == [rule.version for rule in rules]
     assert {v.outcome for v in verdicts} == {"pass"}
@@ -94,7 +104,7 @@ def test_legal_rules_come_first_then_the_content_rules_by_their_published_names(
 
 def test_rule_that_raises_holds_and_the_others_still_run() -> None:
     rules = (Rule(name="odd", version=7, check=broken), *LEGAL_RULES)
-    turn = make_turn()
+    turn = make_turn(tenant=TENANT)
     verdicts = check_all(rules, REPLY, turn, turn.tenant, NOW)
     assert (verdicts[0].rule, verdicts[0].outcome, verdicts[0].version) == ("odd", "hold", 7)
     assert "could not be checked" in verdicts[0].reason
@@ -139,8 +149,7 @@ def fail_one(name: str) -> tuple[Rule, ...]:
 @pytest.mark.parametrize("name", [rule.name for rule in build_rules(detect)])
 @pytest.mark.parametrize("source", ["claude", "rule"])
 def test_text_is_held_whichever_rule_fails(name: str, source: Source) -> None:
-    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
-    verdicts = check_all(fail_one(name), REPLY, turn, turn.tenant, NOW)
+    verdicts = check_all(fail_one(name), REPLY, ANSWERED, TENANT, NOW)
     (held,) = (verdict for verdict in verdicts if verdict.outcome != "pass")
     assert (held.rule, held.outcome, held.evidence) == (name, "hold", f"{UNCHECKED}ZeroDivisionError")
     decision = settle(Reply(candidate=REPLY, source=source, verdicts=verdicts), "routine")
@@ -179,17 +188,15 @@ def test_legal_rules_bind_everybody(rule: str, author: Author) -> None:
 
 @pytest.mark.parametrize("name", [rule.name for rule in build_rules(detect)])
 def test_legal_rule_that_fails_holds_what_staff_wrote_and_another_one_warns(name: str) -> None:
-    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
-    verdicts = check_all(fail_one(name), replace(REPLY, author="staff"), turn, turn.tenant, NOW)
+    verdicts = check_all(fail_one(name), replace(REPLY, author="staff"), ANSWERED, TENANT, NOW)
     legal = name in {rule.name for rule in LEGAL_RULES}
     assert isinstance(settle_as("staff", verdicts), Escalate) == legal
     assert [each.rule for each in warnings(verdicts, "staff")] == ([] if legal else [name])
 
 
 def test_staff_edit_is_read_by_every_rule() -> None:
-    turn = make_turn(history=(make_message("Hola", direction="outbound", author="agent"),))
     edit = replace(REPLY, text="No seas idiota: te lo dejo en 350 €. Míralo en bit.ly/x", author="staff")
-    verdicts = check_all(build_rules(detect), edit, turn, turn.tenant, NOW)
+    verdicts = check_all(build_rules(detect), edit, ANSWERED, TENANT, NOW)
     assert {"pricing", "tone", "links"} <= {each.rule for each in warnings(verdicts, "staff")}
     assert isinstance(settle_as("staff", verdicts), Send)
 
@@ -212,23 +219,26 @@ def settle_as(author: Author, verdicts: tuple[Verdict, ...]) -> Decision:
     ],
 )
 def test_what_the_agent_wrote_needs_its_confidence(fields: dict[str, Any], outcome: Outcome) -> None:
-    turn = make_turn()
+    turn = make_turn(tenant=TENANT)
     assert confidence.check(replace(REPLY, **fields), turn, turn.tenant, NOW).outcome == outcome
 
 
 # --- a text that must wait -----------------------------------------------------------------------------------------
 
 
+OPEN_BY_DAY = make_tenant(
+    policy=Policy(send_hours=tuple(OpeningHours(weekday=day, start=time(9), end=time(18)) for day in range(5)))
+)
+
+
 def waiting(hours: float, **fields: Any) -> Turn:
     """Return a turn whose contact wrote `hours` ago, with nobody to write to before 09:00 in Madrid (08:00 UTC)."""
-    hours_of = tuple(OpeningHours(weekday=day, start=time_of_day(9), end=time_of_day(18)) for day in range(5))
-    tenant = make_tenant(policy=Policy(send_hours=hours_of))
     conversation = make_conversation(
         last_inbound_at=SATURDAY_NIGHT - timedelta(hours=hours),
         contact=make_contact(timezone="Europe/Madrid"),
         **fields,
     )
-    return make_turn(tenant=tenant, conversation=conversation)
+    return make_turn(tenant=OPEN_BY_DAY, conversation=conversation)
 
 
 SATURDAY_NIGHT = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
@@ -286,7 +296,7 @@ def test_rule_that_always_delays_ends() -> None:
     def later(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
         return Verdict(rule="send_window", outcome="delay", reason="later", until=now + timedelta(hours=1))
 
-    turn = make_turn()
+    turn = make_turn(tenant=TENANT)
     (found,) = check_all([Rule(name="send_window", version=1, check=later)], REPLY, turn, turn.tenant, NOW)
     assert found.until is not None
     assert found.until > NOW
@@ -317,49 +327,49 @@ def test_tenant_may_only_make_a_content_rule_stricter(
 
 # --- hostile texts ---------------------------------------------------------------------------------------------
 
-HOSTILE = {
-    "digits": "1" * HOSTILE_CHARS,
-    "dotted digits": "1." * (HOSTILE_CHARS // 2),
-    "spaced digits": "1 " * (HOSTILE_CHARS // 2),
-    "dots": "." * HOSTILE_CHARS,
-    "spaces": " " * HOSTILE_CHARS,
-    "line breaks": "\n" * HOSTILE_CHARS,
-    "braces": "{" * HOSTILE_CHARS,
-    "brackets": "[" * (HOSTILE_CHARS // 2) + "]" * (HOSTILE_CHARS // 2),
-    "bars": "|" * HOSTILE_CHARS,
-    "tags": "<a " * (HOSTILE_CHARS // 3),
-    "quotes": '"' * HOSTILE_CHARS,
-    "zero width": "\u200b" * HOSTILE_CHARS,
-    "accents": "a" + "\u0301" * HOSTILE_CHARS,
-    "one word": "a" * HOSTILE_CHARS,
-    "hyphens": "a-" * (HOSTILE_CHARS // 2),
-    "at signs": "a@" * (HOSTILE_CHARS // 2),
-    "addresses": "a.b@c.d " * (HOSTILE_CHARS // 8),
-    "labels": "a." * (HOSTILE_CHARS // 2),
-    "slashes": "http://" * (HOSTILE_CHARS // 7),
-    "amounts": "399 € " * (HOSTILE_CHARS // 6),
-    "percents": "10 % " * (HOSTILE_CHARS // 5),
-    "number words": "mil " * (HOSTILE_CHARS // 4),
-    "sums": "399 + " * (HOSTILE_CHARS // 6),
-    "dates": "31/12/2026 " * (HOSTILE_CHARS // 11),
-    "times": "18:00-20:00 " * (HOSTILE_CHARS // 12),
-    "names": "Ana María " * (HOSTILE_CHARS // 10),
-    "not": "no " * (HOSTILE_CHARS // 3),
-    "guarantees": "garantizado " * (HOSTILE_CHARS // 12),
-    "full width": "３９９" * (HOSTILE_CHARS // 3),
-    "emoji": "👍🏽" * (HOSTILE_CHARS // 2),
-    "short sentences": "Sí. " * (HOSTILE_CHARS // 4),
-    "backticks": "`" * HOSTILE_CHARS,
-    "asterisks": "*" * HOSTILE_CHARS,
-    "code fences": "```a" * (HOSTILE_CHARS // 4),
-    "apostrophes": "'" * HOSTILE_CHARS,
-    "commas": "a, " * (HOSTILE_CHARS // 3),
-    "fillers": "se te lo va a la " * (HOSTILE_CHARS // 17),
-    "questions": "¿sí? " * (HOSTILE_CHARS // 5),
-    "weekdays": "lunes a viernes de 9 a 18 " * (HOSTILE_CHARS // 26),
-    "long numbers": "4111111111111111 " * (HOSTILE_CHARS // 17),
-    "phones": "+34 600 000 000 " * (HOSTILE_CHARS // 16),
-    "homoglyphs": "а" * HOSTILE_CHARS,
+HOSTILE: dict[str, Unit] = {
+    "digits": "1",
+    "dotted digits": "1.",
+    "spaced digits": "1 ",
+    "dots": ".",
+    "spaces": " ",
+    "line breaks": "\n",
+    "braces": "{",
+    "brackets": ("[", "]"),
+    "bars": "|",
+    "tags": "<a ",
+    "quotes": '"',
+    "zero width": "\u200b",
+    "accents": ("a", "\u0301"),
+    "one word": "a",
+    "hyphens": "a-",
+    "at signs": "a@",
+    "addresses": "a.b@c.d ",
+    "labels": "a.",
+    "slashes": "http://",
+    "amounts": "399 € ",
+    "percents": "10 % ",
+    "number words": "mil ",
+    "sums": "399 + ",
+    "dates": "31/12/2026 ",
+    "times": "18:00-20:00 ",
+    "names": "Ana María ",
+    "not": "no ",
+    "guarantees": "garantizado ",
+    "full width": "３９９",
+    "emoji": "👍🏽",
+    "short sentences": "Sí. ",
+    "backticks": "`",
+    "asterisks": "*",
+    "code fences": "```a",
+    "apostrophes": "'",
+    "commas": "a, ",
+    "fillers": "se te lo va a la ",
+    "questions": "¿sí? ",
+    "weekdays": "lunes a viernes de 9 a 18 ",
+    "long numbers": "4111111111111111 ",
+    "phones": "+34 600 000 000 ",
+    "homoglyphs": "а",
 }
 
 
@@ -368,20 +378,26 @@ def rules() -> tuple[Rule, ...]:
     return build_rules(LanguageDetector.load().detect)
 
 
-@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
-def test_hostile_text_is_read_in_bounded_time_by_every_rule(rules: tuple[Rule, ...], text: str) -> None:
-    turn = make_turn(text)
-    candidate = replace(REPLY, text=text, channel="email")
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_is_read_in_linear_time_by_every_rule(rules: tuple[Rule, ...], unit: Unit) -> None:
     for rule in rules:
-        began = time.process_time()
-        (found,) = check_all([rule], candidate, turn, turn.tenant, NOW)
-        taken = time.process_time() - began
-        assert not found.evidence.startswith(UNCHECKED)
+        assert_linear(partial(check_both_ways, rule), unit)
+
+
+def check_both_ways(rule: Rule, text: str) -> None:
+    """Check a text that answers itself."""
+    turn = make_turn(text, tenant=TENANT)
+    (found,) = check_all([rule], replace(REPLY, text=text, channel="email"), turn, TENANT, NOW)
+    assert not found.evidence.startswith(UNCHECKED)
+
+
+def test_longer_text_than_any_rule_reads_is_judged_in_bounded_time_by_every_rule(rules: tuple[Rule, ...]) -> None:
+    text = "".join(repeat(unit, 1_000) for unit in HOSTILE.values()) * 3
+    for rule in rules:
+        taken = cpu_s(partial(check_both_ways, rule), text)
         assert taken < MOST_CPU_S, f"{rule.name} took {taken:.1f} s"
 
 
-@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
-def test_hostile_inbound_is_screened_in_bounded_time(text: str) -> None:
-    began = time.process_time()
-    screen_injection(text)
-    assert time.process_time() - began < MOST_CPU_S
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_inbound_is_screened_in_linear_time(unit: Unit) -> None:
+    assert_linear(screen_injection, unit)

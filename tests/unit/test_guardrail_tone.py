@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -80,6 +80,6 @@ def test_verdict_names_the_clause_that_is_unkind() -> None:
     "piece", ["no seas ", "si no te ", "te lo ", "a" * 30 + " ", "la otra escuela es ", "¡¿", ", "]
 )
 def test_long_hostile_text_is_read_in_linear_time(piece: str) -> None:
-    started = perf_counter()
+    started = process_time()
     verdict_on(piece * (100_000 // len(piece)), "es")
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5

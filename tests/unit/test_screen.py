@@ -4,7 +4,6 @@ import tomllib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from agent.screen import FLOOD_MESSAGES, REPEATS, is_opt_out, opt_out_evidence, 
 from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.types import Channel, Message, Suppression, Turn
 from tests.factories import NOW, make_conversation, make_message, make_tenant, make_turn
+from tests.hostile import assert_linear
 
 SAID = tomllib.loads((Path(__file__).parent / "data" / "opt_outs.toml").read_text(encoding="utf-8"))
 SUPPRESSED = make_conversation(suppression=Suppression(reason="STOP", since=NOW))
@@ -78,13 +78,9 @@ def test_other_wish_in_the_same_words_is_left_alone(text: str) -> None:
     assert opt_out_evidence(text) == ""
 
 
-@pytest.mark.parametrize(
-    "text", ["no " * 1300, "no me " * 700, "stop with " * 400, "nao quero mais receber " * 170, "a" * 4000, "x." * 2000]
-)
-def test_hostile_text_is_read_in_little_time(text: str) -> None:
-    started = perf_counter()
-    opt_out_evidence(text, text)
-    assert perf_counter() - started < 0.5
+@pytest.mark.parametrize("unit", ["no ", "no me ", "stop with ", "nao quero mais receber ", "a", "x."])
+def test_hostile_text_takes_time_in_proportion(unit: str) -> None:
+    assert_linear(lambda text: opt_out_evidence(text, text), unit)
 
 
 @pytest.mark.parametrize(
