@@ -103,6 +103,10 @@ insert into escalations (id, tenant_id, conversation_id, turn_id, message_id, re
     values (%(done)s, %(tenant)s, %(idle)s, %(done)s, %(read)s, 'asked for a person');
 insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict, draft)
     values (gen_random_uuid(), %(tenant)s, %(idle)s, %(done)s, %(member)s, 'approved', 'Secret');
+update turns set trace = 'sent' where id = %(done)s;
+insert into scores (id, tenant_id, turn_id, name, word, at) values
+    (%(done)s, %(tenant)s, %(done)s, 'review', 'Secret', %(at)s),
+    (%(turn)s, %(tenant)s, %(turn)s, 'review', 'Secret', %(at)s);
 insert into replays (id, tenant_id, turn_id, member_id)
     values (%(done)s, %(tenant)s, %(done)s, %(member)s);
 insert into hourly_figures (tenant_id, starts_at, figures)
@@ -143,10 +147,18 @@ insert into templates (tenant_id, sid, name, language, types, variables, approva
     values (%(tenant)s, 'HX00000000000000000000000000000001', 'Template of ' || %(slug)s, 'es', '{}', '{}', 'approved',
             %(at)s);
 update messages set template = '{"sid": "HX00000000000000000000000000000001"}' where id = %(sent)s;
-insert into eval_items (id, tenant_id, kind, input, expected, origin)
-    values (gen_random_uuid(), %(tenant)s, 'reply', '{}', '{}', 'test');
-insert into eval_runs (id, tenant_id, version, figures, started_at)
-    values (gen_random_uuid(), %(tenant)s, 'v', '{}', %(at)s);
+insert into eval_items (id, tenant_id, kind, key, state, turn_id, input, expected, origin)
+    values (%(done)s, %(tenant)s, 'reply', 'turn:' || %(done)s, 'proposed', %(done)s,
+            jsonb_build_object('said', 'Secret of ' || %(slug)s), '{}', 'edited');
+insert into eval_runs (id, tenant_id, version, state, figures, started_at) values
+    (%(done)s, %(tenant)s, 'version of ' || %(slug)s, 'done', '{}', %(at)s),
+    (%(idle)s, %(tenant)s, 'version of ' || %(slug)s, 'pending', '{}', %(at)s);
+insert into eval_results (run_id, case_key, tenant_id, kind, result)
+    values (%(done)s, 'turn', %(tenant)s, 'reply', '{"right": true}');
+insert into promotion_holds (id, tenant_id, run_id, reason) values (%(done)s, %(tenant)s, %(done)s, 'worse');
+insert into versions (tenant_id, digest, prompts, models, thresholds, policies)
+    values (%(tenant)s, '0123456789ab', jsonb_build_object('a.md', 'Secret of ' || %(slug)s), '{}', '{}', '{}');
+insert into pinned_versions (tenant_id, digest) values (%(tenant)s, '0123456789ab');
 insert into rollouts (id, tenant_id, version, state, share_percent, criteria, started_at)
     values (gen_random_uuid(), %(tenant)s, 'v', 'canary', 5, '{}', %(at)s);
 """

@@ -32,6 +32,7 @@ from agent.store import (
     desk_changes,
     drains,
     escalations,
+    evaluations,
     events,
     figures,
     inbound,
@@ -86,9 +87,12 @@ from agent.types import (
 )
 from agent.urgency import Urgency
 from tests.factories import make_contact, make_conversation, make_inbound, make_message
+from tests.integration.change_attacks import CHANGE_ATTACKS
+from tests.integration.evaluation_attacks import EVALUATION_ATTACKS
 from tests.integration.office_attacks import OFFICE_ATTACKS
 from tests.integration.review_attacks import REVIEW_ATTACKS
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
+from tests.integration.trace_attacks import TRACE_ATTACKS, TRACES_WITHOUT_ATTACK
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 """Calls one function with B's ids; where it also wants a tenant's id, with the one given."""
@@ -259,6 +263,9 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
 
 ATTACKS: dict[Callable[..., Any], Attack] = {
     **STAFF_ATTACKS,
+    **TRACE_ATTACKS,
+    **CHANGE_ATTACKS,
+    **EVALUATION_ATTACKS,
     consent.suppress: lambda tx, _, b: consent.suppress(tx, b.idle, reason="STOP", evidence=b.read, at=AT),
     consent.lift_suppressions: lambda tx, _, b: consent.lift_suppressions(tx, b.idle, at=AT),
     contacts.find_contact: lambda tx, _, b: contacts.find_contact(tx, str(b.contact)),
@@ -486,6 +493,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     figures.find_last_hour: "likewise",
     figures.list_unsettled_hours: "likewise",
     runs.count_work: "likewise",
+    evaluations.read_evaluation_spend: "likewise",
     standing.read_standing: "likewise",
     conversations.lock_for_delivery: "returns nothing and changes nothing: has a test of its own",
     tenants.find_tenant_file: "needs a whole tenant file: has a test of its own",
@@ -502,6 +510,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     mailboxes.list_faults: "belongs to no tenant",
     mailboxes.release_mailbox: "belongs to no tenant",
     conversations.renew: "over all tenants: holding a token is the right to it",
+    **TRACES_WITHOUT_ATTACK,
     conversations.sweep: "over all tenants: tells ids only (test_isolation_catalogue.py)",
     outbox.list_due_outbox: "over all tenants: tells ids only",
     work.has_traffic: "asks after the transaction's own tenant, whoever that is",
