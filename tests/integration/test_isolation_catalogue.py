@@ -34,6 +34,9 @@ DEFINER_FUNCTIONS = {
     "resume_waiting": "TABLE(resumed_tenant_id uuid, resumed_id uuid)",
     "resume_overdue": "TABLE(overdue_tenant_id uuid, overdue_id uuid)",
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
+    "claim_due_scores": "TABLE(score_tenant_id uuid, score_id uuid)",
+    "mark_traces": "void",
+    "untold_turns": "TABLE(untold_tenant_id uuid, untold_id uuid)",
     "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
     "list_troubled_senders": "TABLE(channel text, address text, trouble text, waiting bigint)",
     "list_sweeps": (
@@ -71,10 +74,14 @@ ROUTER_READS = {
     "media_discarded": {"media_id", "tenant_id", "discarded_at"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
+    "scores": {"id", "tenant_id", "due_at", "attempts"},
+    "turns": {"id", "tenant_id", "finished_at", "trace"},
 }
 ROUTER_WRITES = {
     "conversations": {"turn_state", "wake_at", "lease_token", "lease_until", "is_resumed"},
     "outages": {"recovering_at", "ended_at"},
+    "scores": {"due_at", "attempts"},
+    "turns": {"trace"},
 }
 
 

@@ -23,7 +23,8 @@ async def record(agent: Agent, turn_id: TurnId, name: str, value: float | str, *
 
 async def told(agent: Agent, name: str) -> list[tuple[str, object, int]]:
     rows = await agent.rows(
-        "select subject, coalesce(to_jsonb(word), to_jsonb(number)) as value, revision from scores where name = %s", name
+        "select subject, coalesce(to_jsonb(word), to_jsonb(number)) as value, revision from scores where name = %s",
+        name,
     )
     return [(row["subject"], row["value"], row["revision"]) for row in rows]
 
