@@ -73,13 +73,13 @@ class Found:
 
 
 class AnswerCache:
-    """Finds and keeps answers. `prompt_version` is of the prompts of a first draft."""
+    """Finds and keeps answers. `prompt_version` is of the prompts of a first draft, `engine` of all that thinks."""
 
-    def __init__(self, db: Database, encoder: Encoder, *, prompt_version: str) -> None:
+    def __init__(self, db: Database, encoder: Encoder, *, prompt_version: str, engine: str = "") -> None:
         self._db = db
         self._encoder = encoder
         self._prompt_version = prompt_version
-        self._rests_on = f"{VERSION} {prompt_version} {encoder.name} {encoder.version}"
+        self._rests_on = f"{VERSION} {prompt_version} {encoder.name} {encoder.version} {engine}"
         self._versions: dict[TenantId, tuple[Tenant, date, str]] = {}
 
     def question(

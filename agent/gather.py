@@ -1,6 +1,7 @@
 """Step `gather`: take the lease and read what the turn is about, in one short transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,8 @@ from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.undelivered import clear_unusable
-from agent.types import ConversationId, TenantId, Turn, TurnId
+from agent.types import ConversationId, Message, TenantId, Turn, TurnId
+from agent.versions import Version, current_version, keep_version, with_version
 
 HISTORY_LIMIT = 30
 """Earlier messages a turn sees: bounded, whatever the conversation's length."""
@@ -31,6 +33,8 @@ class Gathered:
     turn: Turn
     lease: Lease
     saved: dict[str, Any]
+    version: Version | None = None
+    """What answers it; None: what this process thinks with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,14 +80,12 @@ async def claim_and_gather(
         if not burst:
             await conversations.release(tx, conversation_id)
             return NotYet()
-        running = await turns.find_running(tx, conversation_id, burst[0].seq, burst[-1].seq)
-        if running is None:
-            turn_id = TurnId(new_id())
-            running = turns.RunningTurn(id=turn_id, trace_id=deps.tracer.trace_id(str(turn_id)), steps={})
-            await turns.insert_turn(tx, running, lease, first_seq=burst[0].seq, last_seq=burst[-1].seq)
+        published = await deps.tenants.get(tx, tenant_id)
+        version = await current_version(tx, published, deps.release)
+        running = await _begin(tx, lease, burst, version, deps)
         conversation = await conversations.get_conversation(tx, conversation_id)
         summary = await summaries.find_summary(tx, conversation_id)
-        tenant, contact_id = await deps.tenants.get(tx, tenant_id), conversation.contact.id
+        tenant, contact_id = with_version(published, version), conversation.contact.id
         occasion = Occasion(tenant=tenant, contact_id=contact_id, turn_id=running.id, begun_at=burst[0].created_at)
         turn = Turn(
             id=running.id,
@@ -97,8 +99,27 @@ async def claim_and_gather(
             spent_microusd=await read_spent(tx, occasion, deps.now()),
             summary=summary.text,
             summarised_seq=summary.covers_seq,
+            version=version.digest,
         )
-        return Gathered(turn=turn, lease=lease, saved=running.steps)
+        return Gathered(turn=turn, lease=lease, saved=running.steps, version=version)
+
+
+async def _begin(
+    tx: Tx, lease: Lease, burst: Sequence[Message], version: Version, deps: AgentDeps
+) -> turns.RunningTurn:
+    """Begin the turn over a burst, or resume an attempt of the same version."""
+    running = await turns.find_running(tx, lease.conversation_id, burst[0].seq, burst[-1].seq)
+    if running is not None and running.version == version.digest:
+        return running
+    await keep_version(tx, lease.tenant_id, version)
+    if running is not None:
+        await turns.begin_again(tx, running.id, version.digest)
+        return replace(running, steps={}, version=version.digest)
+    turn_id = TurnId(new_id())
+    trace_id = deps.tracer.trace_id(str(turn_id))
+    running = turns.RunningTurn(id=turn_id, trace_id=trace_id, steps={}, version=version.digest)
+    await turns.insert_turn(tx, running, lease, first_seq=burst[0].seq, last_seq=burst[-1].seq)
+    return running
 
 
 async def load_answered_turn(

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
 from uuid import UUID
 
 from agent.answer_cache import AnswerCache
@@ -35,6 +35,7 @@ from agent.types import (
     Turn,
     Verdict,
 )
+from agent.versions import Release, Version, release_of
 
 if TYPE_CHECKING:
     from agent.models.batches import BatchApi
@@ -283,6 +284,28 @@ class Translator(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """What thinks by one version; each but `models` is None where there is none."""
+
+    models: Models
+    judge: Judge | None = None
+    summariser: Summariser | None = None
+    answers: AnswerCache | None = None
+
+
+class Engines(Protocol):
+    """Has an engine for every version, so that one process can think by several at once."""
+
+    def engine(self, release: Release) -> Engine:
+        """Return what thinks with these prompts and models: the same one each time.
+
+        Raises:
+            Misconfigured: it names a model whose price or abilities are unknown.
+        """
+        ...
+
+
 class ModelHealth(Protocol):
     """What is known of the way to the models, and how to find out more."""
 
@@ -485,6 +508,11 @@ class Deps:
     reach: Reach = pass_by
     """Called at every fault point."""
 
+    @property
+    def release(self) -> Release:
+        """Return the prompts and models of this process, which a tenant has unless a version is pinned."""
+        return release_of(self.settings)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StaffDeps(Deps):
@@ -529,3 +557,17 @@ class AgentDeps(Deps):
     """How files of messages are got and kept; None: they are not, and nobody sees them."""
     metrics: Metrics = field(default_factory=Metrics)
     """Counters of this process."""
+    engines: Engines | None = None
+    """What thinks by a version; None: `models` and the rest do, whatever the version."""
+
+    def thinking_by(self, version: Version | None) -> Self:
+        """Return these with what thinks by a version.
+
+        Raises:
+            Misconfigured: the version names a model whose price or abilities are unknown.
+        """
+        if version is None or self.engines is None:
+            return self
+        engine = self.engines.engine(version.release)
+        answers = engine.answers if self.answers is not None else None
+        return replace(self, models=engine.models, judge=engine.judge, summariser=engine.summariser, answers=answers)

@@ -57,6 +57,11 @@ class Prompts:
         folders = (entry for entry in resources.files("prompts").iterdir() if entry.is_dir())
         return cls({path: text for folder in folders for path, text in _read(folder)})
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Return the text of every file, by path."""
+        return self._files
+
     def render(self, path: str, /, **values: object) -> str:
         """Return the prompt at `path` with `values` filled in.
 

@@ -23,6 +23,7 @@ from agent.store.db import Tx
 from agent.store.run_details import RunDetail, find_run
 from agent.turn import think
 from agent.types import BudgetScope, Escalate, ModelCall, Send, Tenant, TenantId, Turn, TurnId, Wait
+from agent.versions import Version, current_version, with_version
 
 _WRITING = ("revise_expert", "revise", "draft")
 MAX_ERROR = 500
@@ -109,9 +110,11 @@ async def run_replay(tenant_id: TenantId, replay_id: UUID, deps: AgentDeps) -> N
 
 
 async def replay_turn(
-    tenant_id: TenantId, turn_id: TurnId, deps: AgentDeps, *, trace_seed: str
+    tenant_id: TenantId, turn_id: TurnId, deps: AgentDeps, *, trace_seed: str, version: Version | None = None
 ) -> tuple[Outcome, Outcome]:
     """Return what a turn came to then, and what it comes to now. `trace_seed` names the replay's own trace.
+
+    `version` is what is to answer it; None: the tenant's current one.
 
     Raises:
         LookupError: this tenant has no such turn, or its messages are gone.
@@ -122,7 +125,7 @@ async def replay_turn(
         past = await find_run(tx, turn_id)
         if past is None:
             raise LookupError(f"turn {turn_id} does not exist for this tenant")
-        gathered = await _gather_past(tx, tenant_id, past, trace_id, deps)
+        gathered = await _gather_past(tx, tenant_id, past, trace_id, deps, version=version)
     turn = gathered.turn
     recorder = Recorder(tenant=turn.tenant, deps=deps)
     then = replace(deps, now=lambda: turn.inbound[-1].created_at, senders={}, answers=None, reach=pass_by)
@@ -141,14 +144,18 @@ async def replay_turn(
     return _before(past), after
 
 
-async def _gather_past(tx: Tx, tenant_id: TenantId, past: RunDetail, trace_id: str, deps: AgentDeps) -> Gathered:
+async def _gather_past(
+    tx: Tx, tenant_id: TenantId, past: RunDetail, trace_id: str, deps: AgentDeps, *, version: Version | None
+) -> Gathered:
     """Load a turn as its worker had it: only what had been said by then, and nobody's lease."""
     run = past.run
     burst = await messages.list_between(tx, run.conversation_id, run.first_seq, run.last_seq)
     if not burst:
         raise LookupError(f"the messages of turn {run.id} are gone: there is nothing to replay")
     came_at = burst[-1].created_at
-    tenant = await deps.tenants.get(tx, tenant_id)
+    published = await deps.tenants.get(tx, tenant_id)
+    version = version or await current_version(tx, published, deps.release)
+    tenant = with_version(published, version)
     conversation = await conversations.get_conversation(tx, run.conversation_id)
     suppression = conversation.suppression
     summary = await summaries.find_summary(tx, run.conversation_id)
@@ -171,9 +178,10 @@ async def _gather_past(tx: Tx, tenant_id: TenantId, past: RunDetail, trace_id: s
         spent_microusd=await read_spent(tx, Occasion(tenant=tenant), deps.now()),
         summary=summary.text if is_of_then else "",
         summarised_seq=summary.covers_seq if is_of_then else 0,
+        version=version.digest,
     )
     lease = Lease(tenant_id=tenant_id, conversation_id=run.conversation_id, token=new_id(), attempt=1)
-    return Gathered(turn=turn, lease=lease, saved={})
+    return Gathered(turn=turn, lease=lease, saved={}, version=version)
 
 
 def _before(past: RunDetail) -> Outcome:

@@ -129,7 +129,7 @@ async def think(gathered: Gathered, deps: AgentDeps, record: Record | None = Non
 
     `record` is where its steps are written down instead of the turn's row.
     """
-    turn = gathered.turn
+    turn, deps = gathered.turn, deps.thinking_by(gathered.version)
     screened = _screen(turn, deps)
     if screened is None and turn.conversation.owner == "agent":
         turn = await see_media(turn, deps)

@@ -421,6 +421,8 @@ class Turn:
     """The last message that `summary` covers; the first few of `history` may be among them."""
     spent_microusd: Mapping[BudgetScope, int] = field(default_factory=dict)
     """What models have cost so far, by what it counts towards."""
+    version: str = ""
+    """Digest of the version that answers it; empty: none is recorded."""
     images: tuple[Image, ...] = ()
     """Pictures of the burst and of shortly before that a model is shown, oldest first; no other has been seen."""
 

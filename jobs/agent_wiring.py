@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from agent.answer_cache import AnswerCache
 from agent.errors import Misconfigured
 from agent.guardrails import build_rules
-from agent.guardrails.judge import RememberingJudge
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
-from agent.local.encoder import load_encoder
+from agent.local.encoder import Encoder, load_encoder
 from agent.models.local import LocalModels
-from agent.ports import AgentDeps, ChannelSender, Judge, MediaAccess, ModelHealth, Models, Summariser
+from agent.ports import AgentDeps, ChannelSender, Engines, Judge, MediaAccess, ModelHealth, Models, Summariser
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
@@ -35,8 +34,8 @@ from jobs.wiring import build_media_store, local_url, open_store, utc_now
 if TYPE_CHECKING:
     from agent.models.batches import BatchApi
     from agent.models.claude import ClaudeModels
+    from agent.models.engines import ClaudeEngines
     from agent.models.gateway import Gateway
-    from agent.models.summaries import ClaudeSummariser
 
 
 @asynccontextmanager
@@ -54,13 +53,14 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
         summariser: Summariser | None = None
         answers: AnswerCache | None = None
         batches: BatchApi | None = None
+        engines: Engines | None = None
         if settings.has_models:
             models = claude = load_claude(settings)
-            judge = RememberingJudge(claude, now=utc_now)
+            engines = load_engines(settings, claude, local=local, db=store.db, encoder=encoder)
+            engine = engines.engine(store.release)
+            judge, summariser, answers = engine.judge, engine.summariser, engine.answers
             health = claude.gateway
-            summariser = load_summariser(settings, claude.gateway)
             batches = find_batches(claude.gateway)
-            answers = AnswerCache(store.db, encoder, prompt_version=claude.reply_version)
         tracer = build_tracer(settings)
         senders = build_senders(settings, store.db)
         media = build_media_access(settings, shows_images=settings.has_models)
@@ -82,6 +82,7 @@ async def open_agent(settings: Settings) -> AsyncIterator[tuple[AgentDeps, JobQu
                     tracer=tracer,
                     judge=judge,
                     batches=batches,
+                    engines=engines,
                     health=health,
                     summariser=summariser,
                     answers=answers,
@@ -180,9 +181,19 @@ def load_claude(settings: Settings) -> "ClaudeModels":
     )
 
 
-def load_summariser(settings: Settings, gateway: "Gateway") -> "ClaudeSummariser":
-    """Return Claude as the keeper of notes, behind the same gateway."""
-    from agent.models.summaries import ClaudeSummariser  # noqa: PLC0415 — as above
-    from agent.prompts import Prompts  # noqa: PLC0415
+def load_engines(
+    settings: Settings, claude: "ClaudeModels", *, local: Models, db: Database, encoder: Encoder
+) -> "ClaudeEngines":
+    """Return an engine for every version, all behind the gateway of `claude`."""
+    from agent.models.calibration import Calibrations  # noqa: PLC0415 — as above
+    from agent.models.engines import ClaudeEngines  # noqa: PLC0415
 
-    return ClaudeSummariser(gateway, prompts=Prompts.load(), timeout_s=settings.nightshift_model_timeout_s)
+    return ClaudeEngines(
+        gateway=claude.gateway,
+        calibrations=Calibrations.load(settings.nightshift_home),
+        local=local,
+        db=db,
+        encoder=encoder,
+        now=utc_now,
+        timeout_s=settings.nightshift_model_timeout_s,
+    )

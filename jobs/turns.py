@@ -52,7 +52,7 @@ class Turns:
             finally:
                 self._held.pop(token, None)
             if decision is not None and not isinstance(decision, Wait):
-                await summarise_history(found.turn, self.deps)
+                await summarise_history(found.turn, self.deps.thinking_by(found.version))
 
     async def _wake_later(self, tenant_id: TenantId, conversation_id: ConversationId, delay_s: float | None) -> None:
         if delay_s is not None:

@@ -76,7 +76,7 @@ class Gateway:
         random: Random | None = None,
     ) -> None:
         self.providers, self.models = tuple(providers), models
-        self._hedging, self._on_cap, self._sleep = hedging, on_cap, sleep
+        self._now, self._hedging, self._on_cap, self._sleep = now, hedging, on_cap, sleep
         self._random = random or Random()  # noqa: S311 — only scatters waits
         self._budget = RetryBudget(now=now)
         self._endpoints = [
@@ -91,6 +91,27 @@ class Gateway:
             for api in self.providers
             for model in dict.fromkeys(models.values())
         ]
+
+    def with_models(self, models: Mapping[ModelTier, str]) -> "Gateway":
+        """Return a gateway to the same providers with other models; what is known of those in both is shared.
+
+        It is the first one's to close.
+        """
+        if models == self.models:
+            return self
+        other = Gateway(
+            self.providers,
+            models,
+            now=self._now,
+            hedging=self._hedging,
+            on_cap=self._on_cap,
+            sleep=self._sleep,
+            random=self._random,
+        )
+        known = {(each.api.name, each.model, each.tiers): each for each in self._endpoints}
+        other._endpoints = [known.get((each.api.name, each.model, each.tiers), each) for each in other._endpoints]
+        other._budget = self._budget
+        return other
 
     async def complete(self, request: Request[T], *, timeout_s: float) -> Completion[T]:
         """Get an answer within `timeout_s` seconds in total, from the first provider that gives one.

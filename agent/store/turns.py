@@ -19,6 +19,8 @@ class RunningTurn:
     id: TurnId
     trace_id: str
     steps: dict[str, Any]
+    version: str | None = None
+    """Digest of the version that answers; None: none was recorded."""
 
 
 async def find_running(tx: Tx, conversation_id: ConversationId, first_seq: int, last_seq: int) -> RunningTurn | None:
@@ -34,7 +36,7 @@ async def find_running(tx: Tx, conversation_id: ConversationId, first_seq: int, 
     row = await fetch_one(
         tx,
         """update turns set attempts = attempts + 1 where conversation_id = %s and state = 'running'
-           returning id, trace_id, steps""",
+           returning id, trace_id, steps, version""",
         (conversation_id,),
     )
     return None if row is None else RunningTurn(**row)
@@ -43,9 +45,9 @@ async def find_running(tx: Tx, conversation_id: ConversationId, first_seq: int, 
 async def insert_turn(tx: Tx, turn: RunningTurn, lease: Lease, *, first_seq: int, last_seq: int) -> None:
     """Begin a turn over the messages numbered `first_seq` to `last_seq`."""
     await tx.execute(
-        """insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id)
-           values (%s, %s, %s, 'running', %s, %s, %s)""",
-        (turn.id, lease.tenant_id, lease.conversation_id, first_seq, last_seq, turn.trace_id),
+        """insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id, version)
+           values (%s, %s, %s, 'running', %s, %s, %s, %s)""",
+        (turn.id, lease.tenant_id, lease.conversation_id, first_seq, last_seq, turn.trace_id, turn.version),
     )
 
 
@@ -67,6 +69,11 @@ async def keep_steps(tx: Tx, turn_id: TurnId, names: Sequence[str]) -> None:
                                      where key = any(%s)) where id = %s""",
         (list(names), turn_id),
     )
+
+
+async def begin_again(tx: Tx, turn_id: TurnId, version: str) -> None:
+    """Have a turn answered by another version than the attempt before: what that one finished is forgotten."""
+    await tx.execute("update turns set version = %s, steps = '{}' where id = %s", (version, turn_id))
 
 
 async def finish_turn(
