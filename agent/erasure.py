@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from agent.errors import NightshiftError
 from agent.store.db import Tx
+from agent.store.event_chain import forget_events
 from agent.store.erasure import Holdings, delete_contact, keep_opt_outs, lock_contact, read_holdings
 from agent.store.events import insert_event
 from agent.types import ContactId, TenantId
@@ -40,6 +41,7 @@ async def erase_contact(tx: Tx, tenant_id: TenantId, contact_id: ContactId, *, a
         raise CannotErase(f"{contact_id} is part of {keeper}: erase that one, or part the two first.")
     holdings = await read_holdings(tx, contact_id)
     opt_outs = await keep_opt_outs(tx, contact_id)
+    threads = await forget_events(tx, contact_id)
     await delete_contact(tx, contact_id)
     counts = {name: value for name, value in asdict(holdings).items() if name != "trace_ids"}
     await insert_event(
@@ -47,6 +49,12 @@ async def erase_contact(tx: Tx, tenant_id: TenantId, contact_id: ContactId, *, a
         tenant_id,
         "contact.erased",
         actor=actor,
-        data={"contact": str(contact_id), **counts, "opt_outs_kept": opt_outs},
+        # The chain of events needs to know whose data may be missing.
+        data={
+            "contact": str(contact_id),
+            **counts,
+            "opt_outs_kept": opt_outs,
+            "threads": [str(each) for each in threads],
+        },
     )
     return Erasure(holdings=holdings, opt_outs=opt_outs)

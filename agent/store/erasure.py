@@ -91,7 +91,7 @@ async def keep_opt_outs(tx: Tx, contact_id: ContactId) -> int:
 async def delete_contact(tx: Tx, contact_id: ContactId) -> None:
     """Remove a contact and whatever is known of them, also what no foreign key leads to.
 
-    Translations are found by what they translate; as they only save money, all of the tenant's go.
+    What their events say is forgotten before (`forget_events`). Translations are found by what they translate; as they only save money, all of the tenant's go.
     """
     await tx.execute(
         """delete from simulated_messages where message_id in (
@@ -106,9 +106,4 @@ async def delete_contact(tx: Tx, contact_id: ContactId) -> None:
         {"id": contact_id},
     )
     await tx.execute("delete from translations where tenant_id = (select current_tenant())")
-    await tx.execute(
-        """update events set data = '{"erased": true}' where data <> '{}'
-             and conversation_id in (select id from conversations where contact_id = %s)""",
-        (contact_id,),
-    )
     await tx.execute("delete from contacts where id = %s", (contact_id,))

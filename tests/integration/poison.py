@@ -128,7 +128,12 @@ async def _poison_json(site: Site) -> None:
         "update templates set types = %s": {"twilio/text": {"body": BAD}},
         "update templates set variables = %s": {"1": BAD},
         "update canned_replies set body = %s": {"en": BAD, "es": BAD},
-        "update events set data = %s": {"email": BAD, "how": BAD, "reason": BAD, "label": BAD},
         "update reviews set overridden = %s": [{"rule": "tone", "reason": BAD}],
     }.items():
         await site.admin.execute(f"{query} where tenant_id = %s".encode(), (Jsonb(value), site.ours.tenant))
+    # Once more what has happened already, because nobody can change that.
+    await site.admin.execute(
+        """insert into events (tenant_id, kind, actor, conversation_id, turn_id, message_id, data)
+           select tenant_id, kind, actor, conversation_id, turn_id, message_id, %s from events where tenant_id = %s""",
+        (Jsonb({"email": BAD, "how": BAD, "reason": BAD, "label": BAD}), site.ours.tenant),
+    )

@@ -45,6 +45,8 @@ DEFINER_FUNCTIONS = {
     ),
     "list_discarded_media": "TABLE(discarded_tenant_id uuid, discarded_id uuid)",
     "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
+    "tenants_to_seal": "TABLE(waiting_tenant_id uuid, waiting bigint, oldest_at timestamp with time zone)",
+    "prune_events": "bigint",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
@@ -72,6 +74,10 @@ ROUTER_READS = {
     "staff_sessions": {"token_hash", "tenant_id"},
     "signin_links": {"token_hash", "tenant_id"},
     "media_discarded": {"media_id", "tenant_id", "discarded_at"},
+    "unsealed_events": {"tenant_id", "event_id", "at"},
+    "events": {"tenant_id", "id"},
+    "event_seals": {"tenant_id", "seq", "event_id"},
+    "event_checkpoints": {"tenant_id", "seq"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
     "scores": {"id", "tenant_id", "due_at", "attempts"},

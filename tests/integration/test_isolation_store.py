@@ -93,6 +93,7 @@ from tests.integration.office_attacks import OFFICE_ATTACKS
 from tests.integration.review_attacks import REVIEW_ATTACKS
 from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
 from tests.integration.trace_attacks import TRACE_ATTACKS, TRACES_WITHOUT_ATTACK
+from tests.integration.watch_attacks import WATCH_ATTACKS, WATCH_WITHOUT_ATTACK
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[Any]]
 """Calls one function with B's ids; where it also wants a tenant's id, with the one given."""
@@ -263,6 +264,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
 
 ATTACKS: dict[Callable[..., Any], Attack] = {
     **STAFF_ATTACKS,
+    **WATCH_ATTACKS,
     **TRACE_ATTACKS,
     **CHANGE_ATTACKS,
     **EVALUATION_ATTACKS,
@@ -478,6 +480,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
 }
 
 WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
+    **WATCH_WITHOUT_ATTACK,
     sessions.find_session: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
     sessions.use_signin_link: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
     sessions.count_attempt: "belongs to no tenant",
