@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from agent.errors import NightshiftError
 from agent.store.db import Tx
-from agent.store.event_chain import forget_events
 from agent.store.erasure import Holdings, delete_contact, keep_opt_outs, lock_contact, read_holdings
+from agent.store.event_chain import forget_events
 from agent.store.events import insert_event
 from agent.types import ContactId, TenantId
 

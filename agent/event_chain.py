@@ -1,7 +1,7 @@
 """The chain of a tenant's events: each is sealed with a hash over itself and the hash before (promise P9). Pure.
 
-A seal is `sha256` over the canonical JSON of what happened, of `previous`, the seal before, and of `data_hash`, which is
-`sha256` over a random salt and the canonical JSON of the event's data. Data are hashed apart because those about an
+A seal is `sha256` over the canonical JSON of what happened, of `previous`, the seal before, and of `data_hash`, which
+is `sha256` over a random salt and the canonical JSON of the event's data. Data are hashed apart because those about an
 erased contact are forgotten, and their salt with them: the chain still holds, and nothing can be guessed from it.
 
 Whoever may rewrite the whole database can also seal it anew. They cannot make it agree with a seal that was noted

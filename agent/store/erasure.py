@@ -91,7 +91,8 @@ async def keep_opt_outs(tx: Tx, contact_id: ContactId) -> int:
 async def delete_contact(tx: Tx, contact_id: ContactId) -> None:
     """Remove a contact and whatever is known of them, also what no foreign key leads to.
 
-    What their events say is forgotten before (`forget_events`). Translations are found by what they translate; as they only save money, all of the tenant's go.
+    What their events say is forgotten before (`forget_events`). Translations are found by what they translate; as they
+    only save money, all of the tenant's go.
     """
     await tx.execute(
         """delete from simulated_messages where message_id in (

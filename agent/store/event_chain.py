@@ -1,4 +1,4 @@
-"""The chain of a tenant's events in the database: what waits to be sealed, the seals, and where old events were cut off.
+"""The chain of a tenant's events in the database: what waits to be sealed, the seals, where old events were cut off.
 
 Whoever seals or forgets holds the chain's lock; whoever inserts events does not, and waits for nobody.
 """
@@ -132,7 +132,8 @@ async def find_cut(tx: Tx, before: datetime) -> tuple[Head, datetime] | None:
                where s.tenant_id = (select current_tenant()) and e.at >= %s order by s.seq limit 1)
            select s.seq, s.hash, e.at from event_seals s
            join events e on e.tenant_id = s.tenant_id and e.id = s.event_id
-           where s.tenant_id = (select current_tenant()) and s.seq < coalesce((select seq from stays), 9223372036854775807)
+           where s.tenant_id = (select current_tenant())
+             and s.seq < coalesce((select seq from stays), 9223372036854775807)
            order by s.seq desc limit 1""",
         (before,),
     )
