@@ -67,6 +67,12 @@ class Metrics:
             "Messages that no webhook brought, found by asking the provider.",
             registry=self.registry,
         )
+        # Counted by the clock, likewise (`jobs/events.py`).
+        self.broken_event_chains = Counter(
+            "nightshift_broken_event_chains",
+            "Times that a tenant's chain of events was verified and did not hold.",
+            registry=self.registry,
+        )
         self._calls = Counter(
             "nightshift_model_calls",
             "Requests to models, failed ones too, by outcome.",

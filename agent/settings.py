@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     nightshift_spool: Path | None = None
     nightshift_spool_max_mb: int = Field(default=1024, ge=1)
     nightshift_spool_max_files: int = Field(default=50_000, ge=1)
+    nightshift_events_keep_days: int = Field(default=1095, ge=0)
 
     # Database
     database_url: SecretStr | None = None

@@ -22,6 +22,7 @@ from agent.metrics import Metrics, Sample
 from agent.ports import Deps
 from agent.store import operations, waiting
 from agent.store.db import Tx
+from agent.store.event_chain import Unsealed, list_unsealed_tenants
 from agent.store.operations import Backlog, ReportedCircuit
 from agent.store.senders import TroubledSender, list_troubled
 from agent.store.sweeps import SweptAccount, list_sweeps
@@ -49,6 +50,7 @@ class Operations:
     circuits: Sequence[ReportedCircuit]
     swept: Sequence[SweptAccount]
     troubled: Sequence[TroubledSender]
+    unsealed: Sequence[Unsealed]
 
     @property
     def oldest_waiting_since(self) -> datetime | None:
@@ -59,6 +61,11 @@ class Operations:
     def swept_until(self) -> datetime | None:
         """Up to when every number has been asked for messages that no webhook brought; None: there is no number."""
         return min((each.swept_until for each in self.swept), default=None)
+
+    @property
+    def unsealed_since(self) -> datetime | None:
+        """Since when the event waits to be sealed that has waited longest."""
+        return min((each.oldest_at for each in self.unsealed), default=None)
 
     @property
     def unswept(self) -> int:
@@ -136,6 +143,7 @@ async def _read(connection: Tx) -> Operations:
         circuits=await operations.list_circuits(connection),
         swept=await list_sweeps(connection, "twilio"),
         troubled=await list_troubled(connection),
+        unsealed=await list_unsealed_tenants(connection),
     )
 
 
@@ -159,6 +167,7 @@ def _as_json(seen: Operations) -> dict[str, Any]:
             "messages": sum(each.waiting for each in seen.troubled),
             "why": sorted({each.trouble for each in seen.troubled}),
         },
+        "unsealed_events": {"events": sum(each.waiting for each in seen.unsealed), "oldest_at": seen.unsealed_since},
         "providers": _by_provider(seen.circuits),
     }
 
@@ -230,6 +239,16 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
         _age_s(seen.swept_until, now),
     )
     yield _gauge("nightshift_sweep_problems", "Numbers that could not be asked the last time.", seen.unswept)
+    yield _gauge(
+        "nightshift_unsealed_events",
+        "Events that wait to be sealed into their tenant's chain.",
+        sum(each.waiting for each in seen.unsealed),
+    )
+    yield _gauge(
+        "nightshift_unsealed_events_oldest_seconds",
+        "How long the oldest of them has waited.",
+        _age_s(seen.unsealed_since, now),
+    )
     yield _gauge("nightshift_refused_senders", "Numbers from which the provider takes nothing.", len(seen.troubled))
 
 

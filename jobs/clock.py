@@ -21,6 +21,7 @@ from agent.store.db import Tx
 from agent.store.spending import delete_old_spending
 from agent.store.tenants import list_tenants
 from agent.store.uploads import delete_old_uploads
+from jobs.events import keep_chains, seal_all
 from jobs.figures import keep_figures
 from jobs.queue import JobQueue
 from jobs.worker import sweep_batches, sweep_outbox
@@ -108,6 +109,12 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
 
         await _once("digest", timedelta(hours=1), deps, lambda: send_digests(deps, build_mail_sender(deps.settings)))
 
+    async def seal() -> None:
+        await _once("seal", timedelta(minutes=1), deps, lambda: seal_all(deps))
+
+    async def chains() -> None:
+        await _once("chains", timedelta(days=1), deps, lambda: keep_chains(deps))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
@@ -123,6 +130,8 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
         scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, timezone=UTC), id="sweep", next_run_time=soon)
     if deps.settings.sends_mail:
         scheduler.add_job(digests, CronTrigger(minute=5, timezone=UTC), id="digest")
+    scheduler.add_job(seal, CronTrigger(second=45, timezone=UTC), id="seal")
+    scheduler.add_job(chains, CronTrigger(hour=3, minute=47, timezone=UTC), id="chains")
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 
