@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr | None = None
     twilio_previous_auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     twilio_messaging_service_sid: str | None = None
+    nightshift_evaluation_percent: int = Field(default=10, ge=0, le=100)
     twilio_base_url: str | None = None
     nightshift_templates_sync_min: int = Field(default=15, ge=1, le=1440)
     nightshift_sweep_min: int = Field(default=5, ge=1, le=1440)
