@@ -21,6 +21,7 @@ from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
 from jobs.cli_contacts import build_contacts_app
 from jobs.cli_conversations import build_conversations_app
+from jobs.cli_evaluation import add_evaluation
 from jobs.cli_events import build_events_app
 from jobs.cli_media import build_media_app
 from jobs.cli_members import build_members_app
@@ -79,6 +80,7 @@ app.add_typer(build_contacts_app(_run, _settings, out), name="contact")
 app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 app.add_typer(build_members_app(_run, _settings, out), name="member")
 app.add_typer(build_runs_app(_run, _settings, out), name="runs")
+add_evaluation(app, _run, _settings, out)
 app.add_typer(build_events_app(_run, _settings, out), name="events")
 
 

@@ -7,9 +7,7 @@ from agent.store.evaluations import Hold, RunRow
 from agent.store.events import insert_event
 from agent.types import Tenant, TenantId
 
-FIX = (
-    "Look at the evaluation's report, mend or roll back what changed, then run it again or lift the hold in the inbox."
-)
+FIX = "look at the evaluation's report, mend or roll back what changed, then evaluate again or lift the hold"
 SYSTEM = "evaluation"
 
 
@@ -19,7 +17,7 @@ async def promotion_hold(tx: Tx, tenant_id: TenantId) -> Hold | None:
 
 
 async def hold_promotion(tx: Tx, tenant: Tenant, run: RunRow, reason: str) -> bool:
-    """Stop promotions of a tenant because a run was significantly worse, and tell operators; False: they are stopped."""
+    """Stop promotions because a run was significantly worse, and tell operators; False: they are stopped already."""
     if not await evaluations.insert_hold(tx, tenant.id, run.id, reason):
         return False
     data = {"run": str(run.id), "version": run.version, "reason": reason}
