@@ -22,6 +22,7 @@ from tests.benchmarks import (
     guardrails,
     local_classifier,
     reports,
+    rollouts,
     turns,
     webhook,
 )
@@ -41,6 +42,7 @@ def lines() -> Iterator[Line]:
     yield from asyncio.run(context.run())
     yield from answer_cache.run()
     yield from drill.run()
+    yield from rollouts.run()
     yield from _cost(LABELLED / "messages.dev.jsonl")
     yield from _understanding(LABELLED / "messages.dev.jsonl")
     yield from _guardrails(LABELLED / "guardrail-tenants.dev.json", LABELLED / "guardrails.dev.jsonl")
