@@ -131,9 +131,10 @@ def report_calls(calls: Sequence[ModelCall], deps: Reporting) -> None:
 
 
 async def account_for(turn: Turn, calls: Sequence[ModelCall], deps: AgentDeps) -> dict[BudgetScope, int]:
-    """Report and record calls made for a turn, in a transaction of their own; returns what `record_calls` does."""
-    report_calls(calls, deps)
+    """Record and report calls made for a turn, in a transaction of their own; returns what `record_calls` does."""
     if not calls:
         return {}
     async with deps.db.tenant(turn.tenant.id) as tx:
-        return await record_calls(tx, occasion_of(turn), calls, deps.now())
+        spent = await record_calls(tx, occasion_of(turn), calls, deps.now())
+    report_calls(calls, deps)
+    return spent

@@ -26,6 +26,7 @@ from agent.store.db import Tx
 from agent.store.escalations import Escalation
 from agent.store.outbox import OutboxEntry
 from agent.store.senders import Applicant, take_slot
+from agent.traced import TraceAttributes, attributes_of
 from agent.types import (
     PROACTIVE,
     WRITTEN,
@@ -68,7 +69,7 @@ class ClaimedDelivery:
     conversation_id: ConversationId
     contact_id: ContactId
     turn_id: TurnId
-    trace_id: str
+    trace: TraceAttributes
     account_id: UUID
     attempt: int
     token: UUID
@@ -107,7 +108,7 @@ async def claim_delivery(tenant_id: TenantId, message_id: MessageId, deps: Agent
             conversation_id=conversation_id,
             contact_id=turn.conversation.contact.id,
             turn_id=turn.id,
-            trace_id=turn.trace_id,
+            trace=attributes_of(turn, message=str(message_id), attempt=str(attempt)),
             account_id=entry.account_id,
             attempt=attempt,
             token=token,
@@ -236,14 +237,7 @@ async def _is_impossible(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
 
 async def _check_again(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> Decision:
     """Run every guardrail once more, traced and kept, and say what its verdicts amount to now."""
-    with deps.tracer.continued(
-        "recheck",
-        trace_id=turn.trace_id,
-        session_id=str(turn.conversation.id),
-        user_id=str(turn.conversation.contact.id),
-        tags=[turn.tenant.slug, turn.conversation.channel],
-        metadata={"message": str(entry.message.id)},
-    ):
+    with deps.tracer.continued("recheck", **attributes_of(turn, message=str(entry.message.id))):
         verdicts = check(entry.candidate, turn, deps)
     await outbox.save_verdicts(tx, entry.message.id, dump_verdicts(verdicts))
     return settle(Reply(candidate=entry.candidate, source=entry.source, verdicts=verdicts), "checked again")

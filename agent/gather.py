@@ -12,8 +12,9 @@ from agent.ports import AgentDeps, Deps
 from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
+from agent.store.model_calls import list_calls
 from agent.store.undelivered import clear_unusable
-from agent.types import ConversationId, Message, TenantId, Turn, TurnId
+from agent.types import ConversationId, Message, ModelCall, TenantId, Turn, TurnId
 from agent.versions import Version, current_version, keep_version, with_version
 
 HISTORY_LIMIT = 30
@@ -35,6 +36,8 @@ class Gathered:
     saved: dict[str, Any]
     version: Version | None = None
     """What answers it; None: what this process thinks with."""
+    paid: Sequence[ModelCall] = ()
+    """The model calls of earlier attempts: a process that died may not have shown them in the trace."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +104,8 @@ async def claim_and_gather(
             summarised_seq=summary.covers_seq,
             version=version.digest,
         )
-        return Gathered(turn=turn, lease=lease, saved=running.steps, version=version)
+        paid = await list_calls(tx, running.id) if running.attempts > 1 else ()
+        return Gathered(turn=turn, lease=lease, saved=running.steps, version=version, paid=paid)
 
 
 async def _begin(
@@ -150,5 +154,6 @@ async def load_answered_turn(
         history=tuple(message for message in history if message not in burst),
         attempt=found.attempts,
         trace_id=found.trace_id,
+        version=found.version or "",
         sent_at=await messages.list_sent_at(tx, conversation.contact.id, deps.now() - SENT_WITHIN),
     )

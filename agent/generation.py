@@ -26,6 +26,11 @@ def generation_attributes(call: ModelCall) -> dict[str, Any]:
     }
 
 
+def generation_id(call: ModelCall) -> int:
+    """Return the id of a call's span: the same whenever and wherever it is reported, so that it counts once."""
+    return call.id.int & (2**64 - 1)
+
+
 def usage_details(usage: Usage) -> dict[str, int]:
     """Return disjoint counters with their total: without `total` Langfuse may count an observation as nothing."""
     counters = {

@@ -17,6 +17,7 @@ from agent.models.briefing import unsummarised
 from agent.ports import AgentDeps, Observation, Summarised
 from agent.store import messages, summaries
 from agent.store.summaries import Summary
+from agent.traced import attributes_of
 from agent.types import Message, Turn
 
 DUE_ABOVE = 14
@@ -40,14 +41,8 @@ async def summarise_history(turn: Turn, deps: AgentDeps) -> bool:
     due = await _due(turn, deps)
     if not due:
         return False
-    with deps.tracer.continued(
-        "summarise",
-        trace_id=turn.trace_id,
-        session_id=str(turn.conversation.id),
-        user_id=str(turn.conversation.contact.id),
-        tags=[turn.tenant.slug, turn.conversation.channel],
-        metadata={"messages": str(len(due)), "covers_seq": str(due[-1].seq)},
-    ) as observation:
+    attributes = attributes_of(turn, messages=str(len(due)), covers_seq=str(due[-1].seq))
+    with deps.tracer.continued("summarise", **attributes) as observation:
         try:
             summarised = await deps.summariser.summarise(turn, due)
         except (ModelUnavailable, ModelRefused, Misconfigured) as exc:
@@ -58,9 +53,10 @@ async def summarise_history(turn: Turn, deps: AgentDeps) -> bool:
         except asyncio.CancelledError as exc:
             await asyncio.shield(account_for(turn, calls_of(exc), deps))
             raise
-        report_calls(summarised.calls, deps)
         _describe(observation, summarised)
-        return await _keep(turn, due[-1].seq, summarised, deps)
+        is_kept = await _keep(turn, due[-1].seq, summarised, deps)
+        report_calls(summarised.calls, deps)
+        return is_kept
 
 
 def _may_be_due(turn: Turn) -> bool:

@@ -73,6 +73,11 @@ class Metrics:
             "Times that a tenant's chain of events was verified and did not hold.",
             registry=self.registry,
         )
+        self.lost_spans = Counter(
+            "nightshift_trace_spans_lost",
+            "Observations that never reached Langfuse, or the OTLP endpoint. Their turns are told again later.",
+            registry=self.registry,
+        )
         self._calls = Counter(
             "nightshift_model_calls",
             "Requests to models, failed ones too, by outcome.",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, Unpack, runtime_checkable
 from uuid import UUID
 
 from agent.answer_cache import AnswerCache
@@ -15,6 +15,8 @@ from agent.metrics import Metrics
 from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache
+from agent.store.traces import TraceState
+from agent.traced import TraceAttributes
 from agent.types import (
     Channel,
     Classification,
@@ -438,6 +440,18 @@ class Observation(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TraceFates:
+    """What a process knows of the traces that it has sent."""
+
+    states: Mapping[UUID, TraceState] = field(default_factory=dict)
+    """By turn."""
+    lost: int = 0
+    """Spans that will never arrive."""
+    is_well: bool = False
+    """Whether Langfuse takes what it is sent."""
+
+
 class Tracer(Protocol):
     """Where steps are reported. Never raises, never blocks, never slows a turn."""
 
@@ -448,27 +462,14 @@ class Tracer(Protocol):
     def turn(
         self,
         *,
-        trace_id: str,
-        session_id: str,
-        user_id: str,
-        tags: Sequence[str],
-        metadata: Mapping[str, str],
         input: Any,  # noqa: A002 — Langfuse's word
         name: str = "turn",
+        **attributes: Unpack[TraceAttributes],
     ) -> AbstractContextManager[Observation]:
         """Open the root observation of the trace of a turn, or of other work by its `name`."""
         ...
 
-    def continued(
-        self,
-        name: str,
-        *,
-        trace_id: str,
-        session_id: str,
-        user_id: str,
-        tags: Sequence[str],
-        metadata: Mapping[str, str],
-    ) -> AbstractContextManager[Observation]:
+    def continued(self, name: str, **attributes: Unpack[TraceAttributes]) -> AbstractContextManager[Observation]:
         """Open an observation under the root of a turn taken earlier, perhaps by another process."""
         ...
 
@@ -487,8 +488,16 @@ class Tracer(Protocol):
         """Report a model call that has ended, under the current step: the only place of its usage and cost."""
         ...
 
-    def score(self, name: str, value: float | str, *, trace_id: str, subject: str, comment: str = "") -> None:
-        """Report a judgement on a trace: a number, or one of a few words. The same name and `subject` replace it."""
+    def passed(self, name: str, since: datetime, until: datetime) -> None:
+        """Report time that has passed as a step of the current turn, such as a wait in the queue."""
+        ...
+
+    def begin_again(self, turn_id: UUID) -> None:
+        """Forget what was lost of a turn's trace: it is told again, whole."""
+        ...
+
+    def fates(self) -> TraceFates:
+        """Return what has become of turns' traces since the last time."""
         ...
 
     def shutdown(self) -> None:

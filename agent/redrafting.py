@@ -24,6 +24,7 @@ from agent.prices import PriceReferenceError
 from agent.render import render_draft
 from agent.store import events, review_cards
 from agent.store.review_cards import ReviewRequest
+from agent.traced import attributes_of
 from agent.types import Candidate, Classification, Draft, Turn, Verdict
 
 _CLASSIFICATION = TypeAdapter(Classification)
@@ -163,14 +164,7 @@ def _report(task: _Task, drafted: Drafted, deps: StaffDeps) -> None:
     turn = task.turn
     if deps.tracer is None:
         return
-    with deps.tracer.continued(
-        "redraft",
-        trace_id=turn.trace_id,
-        session_id=str(turn.conversation.id),
-        user_id=str(turn.conversation.contact.id),
-        tags=[turn.tenant.slug, turn.conversation.channel],
-        metadata={"turn": str(turn.id)},
-    ) as observation:
+    with deps.tracer.continued("redraft", **attributes_of(turn)) as observation:
         observation.update(output=drafted.draft.text, metadata={"model": drafted.draft.model})
         for call in drafted.calls:
             deps.tracer.call(call)

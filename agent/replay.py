@@ -21,6 +21,7 @@ from agent.store import conversations, events, messages, replays, summaries
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.run_details import RunDetail, find_run
+from agent.traced import attributes_of
 from agent.turn import think
 from agent.types import BudgetScope, Escalate, ModelCall, Send, Tenant, TenantId, Turn, TurnId, Wait
 from agent.versions import Version, current_version, with_version
@@ -79,8 +80,9 @@ class Recorder:
 
     async def pay(self, calls: Sequence[ModelCall]) -> dict[BudgetScope, int]:
         """Report and record the calls of a step that came to nothing."""
+        spent = await self._record(calls)
         report_calls(calls, self.deps)
-        return await self._record(calls)
+        return spent
 
     async def _record(self, calls: Sequence[ModelCall]) -> dict[BudgetScope, int]:
         self.cost_microusd += sum(each.cost_microusd for each in calls)
@@ -129,15 +131,7 @@ async def replay_turn(
     turn = gathered.turn
     recorder = Recorder(tenant=turn.tenant, deps=deps)
     then = replace(deps, now=lambda: turn.inbound[-1].created_at, senders={}, answers=None, reach=pass_by)
-    with deps.tracer.turn(
-        name="replay",
-        trace_id=trace_id,
-        session_id=str(turn.conversation.id),
-        user_id=str(turn.conversation.contact.id),
-        tags=[turn.tenant.slug, turn.conversation.channel, "replay"],
-        metadata={"tenant": turn.tenant.slug, "turn": str(turn.id)},
-        input=turn.text,
-    ) as root:
+    with deps.tracer.turn(**attributes_of(turn, "replay"), input=turn.text, name="replay") as root:
         resolution = await think(gathered, then, recorder)
         after = _after(resolution, recorder)
         root.update(output=after.text or after.reason, metadata={"decision": after.decision})

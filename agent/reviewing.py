@@ -1,17 +1,18 @@
 """What staff say of the agent's drafts: approved, edited, rejected. Kept, told as an event, scored in the trace."""
 
+from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
 from agent.desk_actions import assign
 from agent.members import Member
 from agent.ownership import take_over
-from agent.ports import StaffDeps, Tracer
+from agent.ports import StaffDeps
+from agent.scores import record_score
 from agent.store import desk, events, review_cards, reviews
 from agent.store.db import Tx
 from agent.store.review_cards import ReviewRequest
 from agent.store.reviews import Review
-from agent.store.turns import get_turn
 from agent.types import TurnId
 
 Rejection = Literal["wrong_facts", "wrong_tone", "wrong_language", "not_needed", "needs_person", "other"]
@@ -19,9 +20,11 @@ Rejection = Literal["wrong_facts", "wrong_tone", "wrong_language", "not_needed",
 REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
 
 
-async def record_review(tx: Tx, review: Review, actor: str) -> None:
-    """Keep what a member thinks of a draft, and tell it."""
+async def record_review(tx: Tx, review: Review, actor: str, at: datetime) -> None:
+    """Keep what a member thinks of a draft, tell it, and score the draft's turn by it."""
     await reviews.insert_review(tx, review)
+    if review.turn_id is not None:
+        await _score(tx, review, review.turn_id, at)
     await events.insert_event(
         tx,
         review.tenant_id,
@@ -39,16 +42,13 @@ async def record_review(tx: Tx, review: Review, actor: str) -> None:
     )
 
 
-def score_review(review: Review, trace_id: str, tracer: Tracer | None) -> None:
-    """Report a verdict on the trace of the draft's turn: once for each draft, a later verdict replaces it."""
-    if tracer is None:
-        return
-    subject = str(review.turn_id)
-    tracer.score("review", review.verdict, trace_id=trace_id, subject=subject, comment=review.reason)
+async def _score(tx: Tx, review: Review, turn_id: TurnId, at: datetime) -> None:
+    """Show a verdict on the trace of the draft's turn: once for each draft, a later verdict replaces it."""
+    await record_score(tx, turn_id, "review", review.verdict, at=at, comment=review.reason)
     if review.distance is not None:
-        tracer.score("edit_distance", review.distance, trace_id=trace_id, subject=subject)
+        await record_score(tx, turn_id, "edit_distance", review.distance, at=at)
     if review.verdict == "rejected":
-        tracer.score("rejected_because", review.reason.partition(":")[0], trace_id=trace_id, subject=subject)
+        await record_score(tx, turn_id, "rejected_because", review.reason.partition(":")[0], at=at)
 
 
 async def reject_draft(
@@ -67,7 +67,7 @@ async def reject_draft(
         if row is None or request is None or request.draft is None:
             return False
         review = _rejection(request, reason, comment, member)
-        await record_review(tx, review, member.actor)
+        await record_review(tx, review, member.actor, deps.now())
         if reason == "not_needed":
             await desk.resolve_escalation(tx, request.conversation_id, "rejected", member.id, deps.now())
         else:
@@ -76,9 +76,6 @@ async def reject_draft(
                 await take_over(tx, request.conversation_id, member)
             elif row.assignee_id is None:
                 await assign(tx, [request.conversation_id], member.id, member)
-        trace_id = await _trace_of(tx, request.turn_id)
-    if trace_id:
-        score_review(review, trace_id, deps.tracer)
     return True
 
 
@@ -96,7 +93,3 @@ def _rejection(request: ReviewRequest, reason: Rejection, comment: str, member: 
         sent=None,
         distance=None,
     )
-
-
-async def _trace_of(tx: Tx, turn_id: TurnId | None) -> str:
-    return (await get_turn(tx, turn_id)).trace_id if turn_id else ""

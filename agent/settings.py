@@ -5,6 +5,7 @@ one, and a test compares the two both ways.
 """
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -23,6 +24,21 @@ class CompatibleApi(BaseModel, frozen=True, extra="forbid"):
 
     base_url: str = Field(pattern=r"^https?://[^\s/]+")
     api_key: SecretStr
+
+
+class LangfuseProject(BaseModel, frozen=True, extra="forbid"):
+    """A Langfuse project: one for all tenants, or a tenant's own."""
+
+    public_key: str
+    secret_key: SecretStr
+    base_url: str = Field(default="https://cloud.langfuse.com", pattern=r"^https?://[^\s/]+")
+
+
+class OtlpEndpoint(BaseModel, frozen=True, extra="forbid"):
+    """Where spans go besides Langfuse: the whole URL, and headers such as those that authorise."""
+
+    url: str = Field(pattern=r"^https?://[^\s/]+")
+    headers: dict[str, SecretStr] = {}
 
 
 class Settings(BaseSettings):
@@ -59,6 +75,7 @@ class Settings(BaseSettings):
     nightshift_model_timeout_s: float = Field(default=30.0, gt=0, le=300)
     nightshift_model_stall_s: float = Field(default=15.0, gt=0, le=300)
     nightshift_model_hedging: bool = False
+    nightshift_evaluation_percent: int = Field(default=10, ge=0, le=100)
     nightshift_model_providers: Annotated[tuple[str, ...], NoDecode] = ("anthropic",)
     nightshift_model_endpoints: Annotated[dict[str, CompatibleApi], NoDecode] = {}
     nightshift_model_ids: Annotated[dict[str, dict[str, str]], NoDecode] = {}
@@ -75,7 +92,6 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr | None = None
     twilio_previous_auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     twilio_messaging_service_sid: str | None = None
-    nightshift_evaluation_percent: int = Field(default=10, ge=0, le=100)
     twilio_base_url: str | None = None
     nightshift_templates_sync_min: int = Field(default=15, ge=1, le=1440)
     nightshift_sweep_min: int = Field(default=5, ge=1, le=1440)
@@ -103,6 +119,10 @@ class Settings(BaseSettings):
     langfuse_public_key: str | None = None
     langfuse_secret_key: SecretStr | None = None
     langfuse_base_url: str = "https://cloud.langfuse.com"
+    langfuse_sample_rate: float = Field(default=1.0, ge=0, le=1)
+    langfuse_projects: Annotated[dict[str, LangfuseProject], NoDecode] = {}
+    nightshift_otlp: Annotated[OtlpEndpoint | None, NoDecode] = None
+    nightshift_release: str = Field(default="", max_length=100)
 
     @field_validator(
         "twilio_previous_auth_tokens",
@@ -122,7 +142,9 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("nightshift_model_endpoints", "nightshift_model_ids", mode="before")
+    @field_validator(
+        "nightshift_model_endpoints", "nightshift_model_ids", "langfuse_projects", "nightshift_otlp", mode="before"
+    )
     @classmethod
     def _read_json(cls, value: object) -> object:
         """Tables are JSON in the environment."""
@@ -181,6 +203,29 @@ class Settings(BaseSettings):
         """Whether a real provider could reach prospects."""
         mail = self.sends_mail or self.sendgrid_inbound_public_keys or self.imap_url
         return bool(self.twilio_account_sid or mail)
+
+    @property
+    def langfuse_project(self) -> LangfuseProject | None:
+        """The project of tenants that have none of their own; None while a key is missing."""
+        if not (self.langfuse_public_key and self.langfuse_secret_key):
+            return None
+        return LangfuseProject(
+            public_key=self.langfuse_public_key, secret_key=self.langfuse_secret_key, base_url=self.langfuse_base_url
+        )
+
+    @property
+    def has_traces(self) -> bool:
+        """Whether traces go anywhere."""
+        return bool(self.langfuse_project or self.langfuse_projects or self.nightshift_otlp)
+
+    def langfuse_project_of(self, slug: str) -> LangfuseProject | None:
+        """Return where a tenant's traces, scores and prompts go; None: to no Langfuse project."""
+        return self.langfuse_projects.get(slug, self.langfuse_project)
+
+    @property
+    def release(self) -> str:
+        """What runs here: NIGHTSHIFT_RELEASE, such as a commit, else the package's version."""
+        return self.nightshift_release or version("nightshift")
 
     @property
     def sends_mail(self) -> bool:

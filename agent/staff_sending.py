@@ -20,7 +20,7 @@ from agent.markup import format_for
 from agent.members import Member
 from agent.ports import StaffDeps
 from agent.prices import PriceReferenceError, choose_currency, local_date, render
-from agent.reviewing import record_review, score_review
+from agent.reviewing import record_review
 from agent.staff_files import why_not_attached
 from agent.store import desk, events, outbox, uploads
 from agent.store.db import Tx
@@ -63,8 +63,6 @@ class Sent:
     message_id: MessageId
     leaves_at: datetime
     undo_until: datetime
-    trace_id: str = ""
-    """Of the turn it answers."""
     review: Review | None = None
     """What its writer thus said of the agent's draft; None: it was made from none."""
 
@@ -116,10 +114,7 @@ async def send_as_staff(wanted: StaffText, member: Member, deps: StaffDeps) -> O
         LookupError: this tenant has no such conversation, or the agent has not read it yet.
     """
     async with deps.db.member(member.tenant_id, member.id) as tx:
-        outcome = await _send(tx, wanted, member, deps)
-    if isinstance(outcome, Sent) and outcome.review:  # only what is committed is told
-        score_review(outcome.review, outcome.trace_id, deps.tracer)
-    return outcome
+        return await _send(tx, wanted, member, deps)
 
 
 async def _send(tx: Tx, wanted: StaffText, member: Member, deps: StaffDeps) -> Outcome:
@@ -256,7 +251,7 @@ async def commit(tx: Tx, wanted: StaffText, checked: Checked, member: Member, de
         await _take_over(tx, wanted.conversation_id, checked.turn, member)
     review = _review(wanted, checked, member, message_id, escalation_id) if wanted.draft is not None else None
     if review:
-        await record_review(tx, review, member.actor)
+        await record_review(tx, review, member.actor, now)
     await deps.queue.deliver(tx, member.tenant_id, message_id, delay_s=(leaves_at - now).total_seconds())
     await events.insert_event(
         tx,
@@ -272,7 +267,6 @@ async def commit(tx: Tx, wanted: StaffText, checked: Checked, member: Member, de
         message_id=message_id,
         leaves_at=leaves_at,
         undo_until=undo_until,
-        trace_id=checked.turn.trace_id,
         review=review,
     )
 

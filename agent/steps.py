@@ -120,9 +120,14 @@ class Steps:
         await self._record.keep(name, dump_verdicts(verdicts))
 
     async def _save(self, name: str, result: Classified | Drafted | Judged) -> None:
-        report_calls(result.calls, self.deps)
         dumped = _ADAPTERS[type(result)].dump_python(result, mode="json")
-        self.spent_microusd.update(await self._record.keep(name, dumped, result.calls))
+        try:
+            spent = await self._record.keep(name, dumped, result.calls)
+        except Fenced:  # the calls are recorded all the same; what is not recorded is not reported either
+            report_calls(result.calls, self.deps)
+            raise
+        report_calls(result.calls, self.deps)
+        self.spent_microusd.update(spent)
 
 
 def _describe(observation: Observation, result: Classified | Drafted | Judged) -> None:

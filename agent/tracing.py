@@ -1,80 +1,63 @@
 """Traces in Langfuse, one per turn (promise P9). The only importer of `langfuse`.
 
 Nothing here may touch a turn: no call raises, none waits for the network, and what leaves is masked and bounded.
-Spans go to a bounded queue that a thread of the SDK sends; when Langfuse is down the oldest are dropped, and the
-`events` table still has everything.
+Spans go to a bounded queue that a thread sends (`agent.trace_sending`); what is lost is counted, and told again from
+the database (`agent.retelling`).
 """
 
-import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
-from hashlib import sha256
+from datetime import datetime
 from threading import Thread
-from types import TracebackType
-from typing import Any, Protocol, Self
-from uuid import NAMESPACE_OID, uuid5
+from typing import Any, Unpack
+from uuid import UUID
 
 from langfuse import Langfuse, LangfuseGeneration, propagate_attributes
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from pydantic import SecretStr
 
-from agent.generation import generation_attributes
-from agent.masking import mask, mask_text
-from agent.ports import Level, Observation, ObservationType, Tracer
-from agent.settings import Settings
+from agent.generation import generation_attributes, generation_id
+from agent.observation import (
+    OpenObservation,
+    SdkObservation,
+    SilentObservation,
+    bounded,
+    bounded_metadata,
+    short_attribute,
+)
+from agent.ports import Observation, ObservationType, TraceFates
+from agent.sampling import Sampler
+from agent.settings import LangfuseProject, OtlpEndpoint
+from agent.trace_ledger import TraceLedger, trace_id_of
+from agent.trace_sending import SpanSender, langfuse_exporter, otlp_exporter
+from agent.traced import TraceAttributes
 from agent.types import ModelCall
 
 log = logging.getLogger(__name__)
 
-EXPORT_TIMEOUT_S = 2
 SHUTDOWN_TIMEOUT_S = 4.5
-MAX_BYTES = 10_000
-"""Largest input, output or metadata value that is sent."""
-MAX_METADATA_KEYS = 32
-MAX_ATTRIBUTE_CHARS = 200
-"""Langfuse drops longer ids, tags and trace metadata instead of cutting them; metadata is counted as JSON."""
 
 SDK_ENVIRONMENT = {
     "LANGFUSE_MEDIA_UPLOAD_ENABLED": "false",  # else a text that looks like a data URI is uploaded, unmasked
-    "OTEL_BSP_MAX_QUEUE_SIZE": "1024",  # spans waiting to be sent
 }
 """Settings the SDK reads from the environment only."""
 SDK_SCOPE = "langfuse-sdk"
 """The instrumentation scope whose spans the SDK exports."""
 
+NO_PROJECT = LangfuseProject(public_key="no-project", secret_key=SecretStr(""))
+"""Where only an OTLP endpoint is configured: the SDK wants keys to make spans, and sends nothing here."""
+
 _wanted_trace_id: ContextVar[str | None] = ContextVar("wanted_trace_id", default=None)
-
-
-def build_tracer(settings: Settings) -> Tracer:
-    """Return a tracer for the configured Langfuse project, or a silent one while a key is missing."""
-    if not (settings.langfuse_public_key and settings.langfuse_secret_key):
-        return SilentTracer()
-    return LangfuseTracer(
-        public_key=settings.langfuse_public_key,
-        secret_key=settings.langfuse_secret_key.get_secret_value(),
-        base_url=settings.langfuse_base_url,
-        environment=settings.nightshift_environment,
-    )
-
-
-def trace_id_of(turn_id: str) -> str:
-    """Return a turn's trace id, the one `Langfuse.create_trace_id(seed=turn_id)` gives, in any process."""
-    return sha256(turn_id.encode()).hexdigest()[:32]
-
-
-class SilentObservation:
-    """An observation that nobody sees."""
-
-    def update(self, **_values: Any) -> None:
-        """Do nothing."""
+_wanted_span_id: ContextVar[int | None] = ContextVar("wanted_span_id", default=None)
 
 
 class SilentTracer:
@@ -96,25 +79,47 @@ class SilentTracer:
         """Open nothing."""
         return nullcontext(SilentObservation())
 
+    def passed(self, name: str, since: datetime, until: datetime) -> None:
+        """Report nothing."""
+
     def call(self, call: ModelCall) -> None:
         """Report nothing."""
 
-    def score(self, name: str, value: float | str, *, trace_id: str, subject: str, comment: str = "") -> None:
-        """Report nothing."""
+    def begin_again(self, turn_id: UUID) -> None:
+        """Forget nothing."""
+
+    def fates(self) -> TraceFates:
+        """Return that nothing was sent, and nothing lost."""
+        return TraceFates()
 
     def shutdown(self) -> None:
         """Do nothing."""
 
 
 class LangfuseTracer:
-    """Reports turns and their steps to one Langfuse project. One per process and public key.
+    """Reports turns and their steps to one Langfuse project, to an OTLP endpoint, or to both.
 
-    The SDK keeps one client per public key and ignores the arguments of a second.
+    One per process and public key: the SDK keeps one client per key and ignores the arguments of a second.
     """
 
-    def __init__(self, *, public_key: str, secret_key: str, base_url: str, environment: str) -> None:
+    def __init__(
+        self,
+        project: LangfuseProject | None,
+        *,
+        environment: str,
+        release: str = "",
+        sample_rate: float = 1.0,
+        otlp: OtlpEndpoint | None = None,
+    ) -> None:
         for name, value in SDK_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        exporters = [
+            *([langfuse_exporter(project)] if project else []),
+            *([otlp_exporter(otlp)] if otlp else []),
+        ]
+        self._senders = [SpanSender(each, TraceLedger()) for each in exporters]
+        self._ledger = self._senders[0].ledger
+        project = project or NO_PROJECT
         # Our own provider: no other library's spans, ids of our choice, and no wait of 30 s at exit.
         self._provider = TracerProvider(
             sampler=ALWAYS_ON,
@@ -122,19 +127,20 @@ class LangfuseTracer:
             shutdown_on_exit=False,
             id_generator=TurnIdGenerator(),
         )
+        for processor in _sampled(sample_rate, self._senders, self._ledger):
+            self._provider.add_span_processor(processor)
         self._client = Langfuse(
-            public_key=public_key,
-            secret_key=secret_key,
-            base_url=base_url.rstrip("/"),
+            public_key=project.public_key,
+            secret_key=project.secret_key.get_secret_value(),
+            base_url=project.base_url.rstrip("/"),
             environment=environment,
-            timeout=EXPORT_TIMEOUT_S,
-            flush_at=256,
-            flush_interval=1,
+            release=release or None,
             tracer_provider=self._provider,
+            # It puts a trace's attributes on each span at its start. Sending what has ended is ours.
+            should_export_span=lambda span: span.end_time is None,
         )
         # For observations that begin in the past, which the client cannot make; its processor takes those of its name.
-        self._spans = self._provider.get_tracer(SDK_SCOPE, attributes={"public_key": public_key})
-        self._environment = environment
+        self._spans = self._provider.get_tracer(SDK_SCOPE, attributes={"public_key": project.public_key})
         self.failures = 0
         """How many calls of the SDK have failed so far."""
 
@@ -145,38 +151,27 @@ class LangfuseTracer:
     def turn(
         self,
         *,
-        trace_id: str,
-        session_id: str,
-        user_id: str,
-        tags: Sequence[str],
-        metadata: Mapping[str, str],
         input: Any,  # noqa: A002 — Langfuse's word
         name: str = "turn",
+        **attributes: Unpack[TraceAttributes],
     ) -> AbstractContextManager[Observation]:
-        """Open the root observation of a trace; every step inside carries its session, user and tags."""
+        """Open the root observation of a trace; every step inside carries its session, user, tags and version."""
 
         def start(stack: ExitStack) -> SdkObservation:
-            _propagate(stack, session_id, user_id, tags, metadata, trace_name=name)
-            with _trace_id(trace_id):
+            trace_id = attributes["trace_id"]
+            _propagate(stack, attributes, trace_name=name)
+            with _ids(trace_id, int(_root_span_id(trace_id), 16)):
                 opened = self._client.start_as_current_observation(name=name, as_type="agent", input=bounded(input))
                 return stack.enter_context(opened)
 
         return OpenObservation(start, self._contained)
 
-    def continued(
-        self,
-        name: str,
-        *,
-        trace_id: str,
-        session_id: str,
-        user_id: str,
-        tags: Sequence[str],
-        metadata: Mapping[str, str],
-    ) -> AbstractContextManager[Observation]:
+    def continued(self, name: str, **attributes: Unpack[TraceAttributes]) -> AbstractContextManager[Observation]:
         """Open an observation under the root of a turn taken earlier, perhaps by another process."""
 
         def start(stack: ExitStack) -> SdkObservation:
-            _propagate(stack, session_id, user_id, tags, metadata)
+            trace_id = attributes["trace_id"]
+            _propagate(stack, attributes)
             opened = self._client.start_as_current_observation(
                 name=name,
                 as_type="tool",
@@ -200,40 +195,46 @@ class LangfuseTracer:
 
         def start(stack: ExitStack) -> SdkObservation:
             opened = self._client.start_as_current_observation(
-                name=name, as_type=kind, input=bounded(input), metadata=_metadata(metadata)
+                name=name, as_type=kind, input=bounded(input), metadata=bounded_metadata(metadata)
             )
             return stack.enter_context(opened)
 
         return OpenObservation(start, self._contained)
 
+    def passed(self, name: str, since: datetime, until: datetime) -> None:
+        """Report time that has passed as a step of the current turn. Outside of a turn nothing is reported."""
+        if not trace.get_current_span().get_span_context().is_valid:
+            return
+        with self._contained("passed"):
+            span = self._spans.start_span(name, start_time=_ns(min(since, until)))
+            span.set_attribute("langfuse.observation.type", "span")
+            span.end(end_time=_ns(until))
+
     def call(self, call: ModelCall) -> None:
         """Report a model call as a generation under the current step, for as long as it took.
 
-        Outside of a turn nothing is reported.
+        The same call again replaces itself. Outside of a turn nothing is reported.
         """
         if not trace.get_current_span().get_span_context().is_valid:
             return
         with self._contained("call"):
-            end_ns = time.time_ns() if call.ended_at is None else round(call.ended_at.timestamp() * 1_000_000) * 1000
-            span = self._spans.start_span(f"{call.task} call", start_time=end_ns - call.latency_ms * 1_000_000)
+            end_ns = time.time_ns() if call.ended_at is None else _ns(call.ended_at)
+            with _ids(None, generation_id(call)):
+                span = self._spans.start_span(f"{call.task} call", start_time=end_ns - call.latency_ms * 1_000_000)
             generation = LangfuseGeneration(otel_span=span, langfuse_client=self._client, **generation_attributes(call))
             generation.end(end_time=end_ns)
 
-    def score(self, name: str, value: float | str, *, trace_id: str, subject: str, comment: str = "") -> None:
-        """Report a judgement on a trace: a number, or one of a few words. The same name and `subject` replace it.
+    def begin_again(self, turn_id: UUID) -> None:
+        """Forget what was lost of a turn's trace: it is told again, whole."""
+        self._ledger.begin_again(turn_id)
 
-        Langfuse keeps one score per id, and masks nothing of a score.
-        """
-        with self._contained("score"):
-            self._client.create_score(  # type: ignore[call-overload]  # its overloads part numbers from words
-                name=name,
-                value=value,
-                trace_id=trace_id,
-                data_type="CATEGORICAL" if isinstance(value, str) else "NUMERIC",
-                score_id=str(uuid5(NAMESPACE_OID, f"{subject}:{name}")),
-                comment=mask_text(comment, 500) or None,
-                environment=self._environment,
-            )
+    def fates(self) -> TraceFates:
+        """Return what has become of turns' traces since the last time, and how many spans were lost."""
+        return TraceFates(
+            states=self._ledger.take_states(),
+            lost=sum(sender.ledger.take_lost() for sender in self._senders),
+            is_well=self._senders[0].is_well,
+        )
 
     def shutdown(self) -> None:
         """Send what can be sent within 4.5 s and stop. Blocks: call it in a thread.
@@ -246,8 +247,10 @@ class LangfuseTracer:
 
     def _stop(self) -> None:
         with self._contained("shutdown"):
-            self._client.shutdown()
+            for sender in self._senders:
+                sender.close()
             self._provider.shutdown()
+            self._client.shutdown()
 
     @contextmanager
     def _contained(self, call: str) -> Iterator[None]:
@@ -260,83 +263,27 @@ class LangfuseTracer:
                 log.debug("Tracing failed in %s (%s); the turn goes on.", call, type(exc).__name__)
 
 
-class SdkObservation(Protocol):
-    """The part of the SDK's observations that is used here."""
-
-    def update(self, **values: Any) -> object:
-        """Set what is given and not None."""
-        ...
+def _sampled(rate: float, senders: Sequence[SpanProcessor], ledger: TraceLedger) -> Sequence[SpanProcessor]:
+    return senders if rate >= 1 else [Sampler(rate, senders, ledger)]
 
 
-class OpenObservation:
-    """An observation of Langfuse, open while its `with` block runs."""
-
-    def __init__(
-        self,
-        start: Callable[[ExitStack], SdkObservation],
-        contained: Callable[[str], AbstractContextManager[None]],
-    ) -> None:
-        self._start = start
-        self._contained = contained
-        self._open = ExitStack()
-        self._sdk: SdkObservation | None = None
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        with self._contained("start"):
-            self._sdk = self._start(self._open)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        """End it. An exception goes on unchanged; only the name of its type is reported.
-
-        The SDK never sees the exception: it would send its message and stack trace, unmasked.
-        """
-        if kind is not None:
-            self.update(level="ERROR", status_message=kind.__name__)
-        with self._contained("end"):
-            self._open.close()
-
-    def update(
-        self,
-        *,
-        output: Any = None,
-        metadata: Mapping[str, Any] | None = None,
-        level: Level | None = None,
-        status_message: str | None = None,
-    ) -> None:
-        """Add what is known by now."""
-        if self._sdk is None:
-            return
-        with self._contained("update"):
-            values = {
-                "output": bounded(output),
-                "metadata": _metadata(metadata),
-                "level": level,
-                "status_message": None if status_message is None else mask_text(status_message, 500),
-            }
-            self._sdk.update(**values)
+def _ns(at: datetime) -> int:
+    """Return nanoseconds since 1970, exact to the microsecond."""
+    return round(at.timestamp() * 1_000_000) * 1000
 
 
-def _propagate(
-    stack: ExitStack,
-    session_id: str,
-    user_id: str,
-    tags: Sequence[str],
-    metadata: Mapping[str, str],
-    *,
-    trace_name: str = "turn",
-) -> None:
+def _propagate(stack: ExitStack, attributes: TraceAttributes, *, trace_name: str = "turn") -> None:
     """Start from no active span, and give every span inside the trace's attributes."""
     # Langfuse shows input and output of a trace only from a span without any parent.
     stack.callback(detach, attach(Context()))
     stack.enter_context(
         propagate_attributes(
-            session_id=_short(session_id),
-            user_id=_short(user_id),
-            tags=[_short(tag) for tag in tags],
-            metadata={key: _short(value) for key, value in metadata.items()},
+            session_id=short_attribute(attributes["session_id"]),
+            user_id=short_attribute(attributes["user_id"]),
+            tags=[short_attribute(tag) for tag in attributes["tags"]],
+            metadata={key: short_attribute(value) for key, value in attributes["metadata"].items()},
             trace_name=trace_name,
+            version=attributes.get("version") or None,
         )
     )
 
@@ -347,7 +294,7 @@ def _root_span_id(trace_id: str) -> str:
 
 
 class TurnIdGenerator(RandomIdGenerator):
-    """Gives a turn's root span the trace id we want, and an id that follows from it; every other id is random.
+    """Gives a turn's root span the trace id we want, it and generations span ids that follow from them; else random.
 
     The SDK's own way, `trace_context=`, invents a parent, and Langfuse then shows the trace without input and output.
     """
@@ -358,38 +305,17 @@ class TurnIdGenerator(RandomIdGenerator):
         return int(wanted, 16) if wanted else super().generate_trace_id()
 
     def generate_span_id(self) -> int:
-        """Return the root's id while a root is started, else a random one."""
-        wanted = _wanted_trace_id.get()
-        return int(_root_span_id(wanted), 16) if wanted else super().generate_span_id()
+        """Return the wanted span id, else a random one."""
+        wanted = _wanted_span_id.get()
+        return super().generate_span_id() if wanted is None else wanted
 
 
 @contextmanager
-def _trace_id(trace_id: str) -> Iterator[None]:
-    token = _wanted_trace_id.set(trace_id)
+def _ids(trace_id: str | None, span_id: int) -> Iterator[None]:
+    """Have the span that is started here get these ids."""
+    trace_token, span_token = _wanted_trace_id.set(trace_id), _wanted_span_id.set(span_id)
     try:
         yield
     finally:
-        _wanted_trace_id.reset(token)
-
-
-def bounded(value: Any) -> Any:
-    """Mask a value and bring it under 10 kB: what is larger becomes the start of its JSON text."""
-    clean = mask(value)
-    data = (clean if isinstance(clean, str) else json.dumps(clean)).encode()
-    if len(data) <= MAX_BYTES:
-        return clean
-    return data[:MAX_BYTES].decode(errors="ignore") + "…"
-
-
-def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not metadata:
-        return None
-    clean = mask(dict(metadata))
-    return {key: bounded(clean[key]) for key in list(clean)[:MAX_METADATA_KEYS]}
-
-
-def _short(text: str) -> str:
-    """Mask a trace attribute and cut it so that its JSON text fits into Langfuse's 200 characters."""
-    clean = mask_text(text)[: MAX_ATTRIBUTE_CHARS - 2]
-    excess = len(json.dumps(clean, ensure_ascii=False)) - MAX_ATTRIBUTE_CHARS
-    return clean[: len(clean) - max(0, excess)]
+        _wanted_trace_id.reset(trace_token)
+        _wanted_span_id.reset(span_token)

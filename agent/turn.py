@@ -38,6 +38,7 @@ from agent.steps import Record, Steps
 from agent.store import events
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
+from agent.traced import attributes_of
 from agent.types import (
     Classification,
     ConsentChange,
@@ -102,14 +103,10 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
         Fenced: another worker has taken over; nothing was written.
     """
     turn = gathered.turn
-    with deps.tracer.turn(
-        trace_id=turn.trace_id,
-        session_id=str(turn.conversation.id),
-        user_id=str(turn.conversation.contact.id),
-        tags=[turn.tenant.slug, turn.conversation.channel],
-        metadata={"tenant": turn.tenant.slug, "turn": str(turn.id), "attempt": str(turn.attempt)},
-        input=turn.text,
-    ) as root:
+    with deps.tracer.turn(**attributes_of(turn, attempt=str(turn.attempt)), input=turn.text) as root:
+        deps.tracer.passed("queue", turn.inbound[-1].created_at, deps.now())
+        for call in gathered.paid:
+            deps.tracer.call(call)
         deps.reach("turn.gathered")
         resolution = await think(gathered, deps)
         with deps.tracer.step("decide") as observation:
@@ -120,7 +117,7 @@ async def take_turn(gathered: Gathered, deps: AgentDeps) -> Resolution:
             observation.update(output=committed)
         deps.reach("turn.decided")
         deps.metrics.turns.labels(committed).inc()
-        root.update(output=_said(resolution.decision), metadata={"decision": committed})
+        root.update(output=_said(resolution.decision), metadata={"decision": committed, "resumed": bool(gathered.paid)})
         return resolution
 
 
@@ -188,14 +185,7 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
     if claimed is None:
         return
     deps.reach("deliver.claimed")
-    with deps.tracer.continued(
-        "deliver",
-        trace_id=claimed.trace_id,
-        session_id=str(claimed.conversation_id),
-        user_id=str(claimed.contact_id),
-        tags=[claimed.message.channel],
-        metadata={"message": str(message_id), "attempt": str(claimed.attempt)},
-    ):
+    with deps.tracer.continued("deliver", **claimed.trace):
         if claimed.must_reconcile:
             await reconcile(claimed, deps)
         else:

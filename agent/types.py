@@ -11,6 +11,7 @@ from typing import Any, Literal, NewType, get_args
 from uuid import UUID
 
 from agent.failures import Failure
+from agent.ids import new_id
 from agent.message_details import Details, MessageKind
 from agent.sender_trust import Trust
 from agent.template_types import FilledTemplate, Proposal, TemplateUse
@@ -729,3 +730,4 @@ class ModelCall:
     """Whether it went through the Message Batches API, at half price."""
     ended_at: datetime | None = None
     """When its answer or failure came; None where that says nothing (batches)."""
+    id: UUID = field(default_factory=new_id, compare=False)

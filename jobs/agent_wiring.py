@@ -17,7 +17,7 @@ from agent.ports import AgentDeps, ChannelSender, Engines, Judge, MediaAccess, M
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
-from agent.tracing import build_tracer
+from agent.trace_projects import build_tracer
 from agent.types import MediaId, Provider, TenantId
 from channels.email_body import read_attachment
 from channels.email_letter import MailRoutes

@@ -26,7 +26,7 @@ from agent.settings import Settings
 from agent.store import batches
 from agent.store.batches import BatchItem, BatchProgress, BatchWork
 from agent.store.tenants import find_tenant_id
-from agent.tracing import build_tracer
+from agent.trace_projects import build_tracer
 from agent.types import Classification, TenantId
 from jobs.agent_wiring import find_batches, load_claude
 from jobs.batch import require_own_file, run_annotation

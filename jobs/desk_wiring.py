@@ -54,9 +54,9 @@ def _load_desk(settings: Settings) -> "ClaudeDesk | None":
 
 
 def _load_tracer(settings: Settings) -> Tracer | None:
-    """Return the tracer of the configured Langfuse project; None while a key is missing."""
-    if not (settings.langfuse_public_key and settings.langfuse_secret_key):
+    """Return the tracer of the configured Langfuse projects; None where there is none."""
+    if not settings.has_traces:
         return None
-    from agent.tracing import build_tracer  # noqa: PLC0415 — as above
+    from agent.trace_projects import build_tracer  # noqa: PLC0415 — as above
 
     return build_tracer(settings)

@@ -16,6 +16,7 @@ from agent.store.batches import list_due_batches
 from agent.store.media import list_due_media
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
+from jobs.langfuse import RETELL_S, SCORE_S, SETTLE_S, LangfuseWork
 from jobs.queue import JobQueue
 from jobs.recovery import RECOVER_S, REPORT_S, Recovery, Report
 from jobs.turns import RENEW_S, Turns
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> None:
     """Work until `stop` is set; turns under way finish, or are given back for another worker."""
-    turns, recovery, report = Turns(deps), Recovery(deps), Report(deps)
+    turns, recovery, report, traces = Turns(deps), Recovery(deps), Report(deps), LangfuseWork(deps=deps)
 
     async def run_delivery(tenant_id: TenantId, message_id: MessageId) -> None:
         await deliver(tenant_id, message_id, deps)
@@ -63,6 +64,9 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             group.create_task(_repeat(DISCARD_S, lambda: discard_media(deps))),
             group.create_task(_repeat(RECOVER_S, recovery.recover)),
             group.create_task(_repeat(REPORT_S, report.send)),
+            group.create_task(_repeat(SETTLE_S, traces.settle_traces)),
+            group.create_task(_repeat(SCORE_S, traces.send_scores)),
+            group.create_task(_repeat(RETELL_S, traces.retell_lost)),
         ]
         await queue.work(
             turns=turns.run,
@@ -75,7 +79,10 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
         )
         for beat in beats:
             beat.cancel()
-    await report_last(report)
+    await asyncio.to_thread(deps.tracer.shutdown)
+    await traces.aclose()
+    await do_last(traces.settle_traces)
+    await do_last(report.send)
 
 
 async def sweep_turns(deps: Deps) -> int:
@@ -114,10 +121,10 @@ async def sweep_batches(deps: Deps) -> int:
     return len(due)
 
 
-async def report_last(report: Report) -> None:
-    """Tell what was counted since the last report; a database that is away is not waited for."""
+async def do_last(work: Callable[[], Awaitable[object]]) -> None:
+    """Write down what is known at the end; a database that is away is not waited for."""
     try:
-        await report.send()
+        await work()
     except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
         log.warning("worker.database_away", error=type(exc).__name__)
 

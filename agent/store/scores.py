@@ -88,10 +88,11 @@ async def settle_score(tx: Tx, score: DueScore, *, at: datetime, error: str = ""
 
 
 async def give_up_old_scores(tx: Tx, ids: Sequence[UUID], *, before: datetime) -> None:
-    """Leave scores alone that have waited since `before` for a trace that is not coming."""
+    """Leave scores alone whose trace is not in the sample, or has not arrived since `before`."""
     await tx.execute(
         """update scores set due_at = null, error = 'its trace never arrived'
-           where id = any(%s) and at < %s and sent_at is null and not exists (
-               select from turns where turns.id = scores.turn_id and turns.trace = 'sent')""",
+           where id = any(%s) and sent_at is null and exists (
+               select from turns where turns.id = scores.turn_id and turns.trace is distinct from 'sent'
+                 and (turns.trace = 'left_out' or scores.at < %s))""",
         (list(ids), before),
     )

@@ -21,6 +21,7 @@ class RunningTurn:
     steps: dict[str, Any]
     version: str | None = None
     """Digest of the version that answers; None: none was recorded."""
+    attempts: int = 1
 
 
 async def find_running(tx: Tx, conversation_id: ConversationId, first_seq: int, last_seq: int) -> RunningTurn | None:
@@ -36,7 +37,7 @@ async def find_running(tx: Tx, conversation_id: ConversationId, first_seq: int, 
     row = await fetch_one(
         tx,
         """update turns set attempts = attempts + 1 where conversation_id = %s and state = 'running'
-           returning id, trace_id, steps, version""",
+           returning id, trace_id, steps, version, attempts""",
         (conversation_id,),
     )
     return None if row is None else RunningTurn(**row)
@@ -106,6 +107,7 @@ class TurnRow:
     first_seq: int
     last_seq: int
     created_at: datetime
+    version: str | None
 
 
 async def get_turn(tx: Tx, turn_id: TurnId) -> TurnRow:
@@ -116,7 +118,7 @@ async def get_turn(tx: Tx, turn_id: TurnId) -> TurnRow:
     """
     row = await fetch_one(
         tx,
-        """select tenant_id, conversation_id, trace_id, state, attempts, first_seq, last_seq, created_at
+        """select tenant_id, conversation_id, trace_id, state, attempts, first_seq, last_seq, created_at, version
            from turns where id = %s""",
         (turn_id,),
     )

@@ -32,9 +32,12 @@ comment on column scores.due_at is 'When it is to be sent, again perhaps; null: 
 call isolate_by_tenant(array['scores']);
 call open_to_staff(array['scores'], p_writes => 'reviewer');
 
-alter table turns add column trace text check (trace in ('sent', 'left_out', 'wanted'));
+alter table turns
+    add column trace text check (trace in ('sent', 'left_out', 'wanted')),
+    add column told_again_at timestamptz;
 comment on column turns.trace is
     'Null: not known to have arrived in Langfuse. left_out: not in the sample. wanted: to be told again from what is kept here.';
+comment on column turns.told_again_at is 'When that was last tried.';
 create index turns_untold on turns (finished_at) where trace is null or trace = 'wanted';
 
 create policy router_reads on scores for select to nightshift_router using (true);
@@ -42,7 +45,8 @@ create policy router_claims on scores for update to nightshift_router using (tru
 grant select (id, tenant_id, due_at, attempts), update (due_at, attempts) on scores to nightshift_router;
 create policy router_reads on turns for select to nightshift_router using (true);
 create policy router_marks on turns for update to nightshift_router using (true) with check (true);
-grant select (id, tenant_id, finished_at, trace), update (trace) on turns to nightshift_router;
+grant select (id, tenant_id, finished_at, trace, told_again_at), update (trace, told_again_at) on turns
+    to nightshift_router;
 
 create function claim_due_scores(p_retry_s double precision, p_limit int)
     returns table (score_tenant_id uuid, score_id uuid)
@@ -67,23 +71,29 @@ as $$
 $$;
 comment on function mark_traces is 'Note what became of turns'' traces. A row that is being changed is skipped: it is told again.';
 
-create function untold_turns(p_after_s double precision, p_within_s double precision, p_limit int)
+create function claim_untold_turns(p_after_s double precision, p_within_s double precision, p_limit int)
     returns table (untold_tenant_id uuid, untold_id uuid)
-    language sql stable security definer set search_path = ''
+    language sql security definer set search_path = ''
 as $$
-    select tenant_id, id from public.turns
-    where (trace is null or trace = 'wanted')
-      and finished_at between clock_timestamp() - p_within_s * interval '1 s' and clock_timestamp() - p_after_s * interval '1 s'
-    order by finished_at limit p_limit
+    update public.turns set told_again_at = clock_timestamp()
+    where id in (
+        select id from public.turns
+        where (trace is null or trace = 'wanted')
+          and finished_at between clock_timestamp() - p_within_s * interval '1 s'
+                              and clock_timestamp() - p_after_s * interval '1 s'
+          and coalesce(told_again_at < clock_timestamp() - p_after_s * interval '1 s', true)
+        order by finished_at limit p_limit for update skip locked)
+    returning tenant_id, id
 $$;
-comment on function untold_turns is 'Finished turns whose trace has not arrived: its process died, or Langfuse was away.';
+comment on function claim_untold_turns is
+    'Take finished turns whose trace has not arrived: its process died, or Langfuse was away. One worker takes each.';
 
 do $$
 declare f regprocedure;
 begin
     grant create on schema public to nightshift_router;
     foreach f in array array['claim_due_scores(double precision, int)', 'mark_traces(uuid[], text)',
-        'untold_turns(double precision, double precision, int)']::regprocedure[] loop
+        'claim_untold_turns(double precision, double precision, int)']::regprocedure[] loop
         execute format('alter function %s owner to nightshift_router', f);
         execute format('revoke execute on function %s from public', f);
         execute format('grant execute on function %s to nightshift_app', f);

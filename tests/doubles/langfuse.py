@@ -20,6 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from pydantic import SecretStr
+
+from agent.settings import LangfuseProject
 
 Mode = Literal["healthy", "hang", "refuse", "error"]
 
@@ -60,11 +63,18 @@ class FakeLangfuse:
     bodies: list[bytes] = field(default_factory=list)
     """Every accepted body, decompressed."""
     headers: list[dict[str, str]] = field(default_factory=list)
+    refuses: set[str] = field(default_factory=set)
+    """Names of scores it will not have."""
     refused: int = 0
     """Requests with a wrong key."""
     requests: int = 0
     arrival: threading.Condition = field(default_factory=threading.Condition)
     closing: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def project(self) -> LangfuseProject:
+        """The project it stands for, and its keys."""
+        return LangfuseProject(public_key=self.public_key, secret_key=SecretStr(self.secret_key), base_url=self.url)
 
     def wait_for_requests(self, count: int, timeout_s: float = 30) -> bool:
         """Wait until so many requests have begun; False when they have not in time."""
@@ -96,7 +106,7 @@ class FakeLangfuse:
         if path == "/api/public/otel/v1/traces":
             self.spans.extend(_spans(ExportTraceServiceRequest.FromString(body)))
         else:
-            self.scores.extend(json.loads(body))
+            self.scores.extend(score for score in json.loads(body) if score["name"] not in self.refuses)
 
 
 @contextmanager
@@ -150,7 +160,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.endswith("traces"):
             self._answer(200, ExportTraceServiceResponse().SerializeToString())
         else:
-            self._answer(200, json.dumps([{"id": score.get("id", "")} for score in json.loads(body)]).encode())
+            self._answer_scores(json.loads(body))
+
+    def _answer_scores(self, scores: list[dict[str, Any]]) -> None:
+        rejected = sum(score["name"] in self.langfuse.refuses for score in scores)
+        if rejected:
+            results = {"accepted": len(scores) - rejected, "rejected": rejected, "errors": [{"message": "invalid"}]}
+            self._answer(207, json.dumps(results).encode())
+        else:
+            self._answer(202, json.dumps([{"id": score.get("id", "")} for score in scores]).encode())
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

@@ -41,9 +41,7 @@ def langfuse() -> Iterator[FakeLangfuse]:
 @pytest.fixture
 async def claude(agent: Agent, double: ClaudeDouble, langfuse: FakeLangfuse, clock: FakeClock) -> AsyncIterator[Agent]:
     """The agent with Claude's engine over the gateway, and a tracer."""
-    tracer = LangfuseTracer(
-        public_key=langfuse.public_key, secret_key=langfuse.secret_key, base_url=langfuse.url, environment="test"
-    )
+    tracer = LangfuseTracer(langfuse.project, environment="test")
     gateway = build_gateway(settings_for(double), now=clock, sleep=no_wait)
     models = ClaudeModels(gateway, prompts=Prompts.load(), now=clock, timeout_s=30)
     yield replace(agent, deps=replace(agent.deps, models=models, tracer=tracer, health=gateway))

@@ -149,9 +149,7 @@ async def test_every_request_is_accounted_for_at_half_price(shelf: Shelf) -> Non
 
 async def test_requests_are_generations_of_one_trace(shelf: Shelf) -> None:
     with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        tracer = LangfuseTracer(
-            public_key=server.public_key, secret_key=server.secret_key, base_url=server.url, environment="test"
-        )
+        tracer = LangfuseTracer(server.project, environment="test")
         shelf.work = Batches(deps=shelf.work.deps, api=shelf.work.api, tracer=tracer, metrics=Metrics())
         await shelf.advance(await shelf.put("hola", "gracias"), 2)
         await asyncio.to_thread(tracer.shutdown)

@@ -36,7 +36,7 @@ DEFINER_FUNCTIONS = {
     "waiting_turns": "TABLE(priority smallint, turns bigint, oldest_since timestamp with time zone)",
     "claim_due_scores": "TABLE(score_tenant_id uuid, score_id uuid)",
     "mark_traces": "void",
-    "untold_turns": "TABLE(untold_tenant_id uuid, untold_id uuid)",
+    "claim_untold_turns": "TABLE(untold_tenant_id uuid, untold_id uuid)",
     "due_media": "TABLE(due_tenant_id uuid, due_message_id uuid)",
     "list_troubled_senders": "TABLE(channel text, address text, trouble text, waiting bigint)",
     "list_sweeps": (
@@ -81,13 +81,13 @@ ROUTER_READS = {
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
     "scores": {"id", "tenant_id", "due_at", "attempts"},
-    "turns": {"id", "tenant_id", "finished_at", "trace"},
+    "turns": {"id", "tenant_id", "finished_at", "trace", "told_again_at"},
 }
 ROUTER_WRITES = {
     "conversations": {"turn_state", "wake_at", "lease_token", "lease_until", "is_resumed"},
     "outages": {"recovering_at", "ended_at"},
     "scores": {"due_at", "attempts"},
-    "turns": {"trace"},
+    "turns": {"trace", "told_again_at"},
 }
 
 

@@ -1,7 +1,5 @@
-"""What staff say of drafts reaches Langfuse as scores of the draft's trace: once each, the latest counts."""
+"""What staff say of drafts is a score of the draft's turn: once each, the latest counts."""
 
-import asyncio
-from collections.abc import Iterator
 from dataclasses import fields
 from uuid import UUID, uuid4
 
@@ -12,28 +10,17 @@ from agent.ports import Deps, StaffDeps
 from agent.reviewing import reject_draft
 from agent.staff_sending import Objected, Sent, StaffText, send_as_staff, take_back
 from agent.store.members import find_member, insert_member
-from agent.tracing import LangfuseTracer
 from agent.types import ConversationId
-from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
 from tests.integration.agents import Agent
 
 DRAFT = "Te garantizamos que apruebas."
 
 
 @pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
-
-
-@pytest.fixture
-def desk(agent: Agent, langfuse: FakeLangfuse) -> StaffDeps:
-    """What the inbox has, with a Langfuse project."""
-    tracer = LangfuseTracer(
-        public_key=langfuse.public_key, secret_key=langfuse.secret_key, base_url=langfuse.url, environment="test"
-    )
+def desk(agent: Agent) -> StaffDeps:
+    """What the inbox has."""
     shared = {each.name: getattr(agent.deps, each.name) for each in fields(Deps)}
-    return StaffDeps(**shared, rules=agent.deps.rules, tracer=tracer)
+    return StaffDeps(**shared, rules=agent.deps.rules)
 
 
 @pytest.fixture
@@ -55,43 +42,33 @@ async def escalate(agent: Agent) -> tuple[ConversationId, UUID, int]:
     return conversation_id, request["id"], seq
 
 
-async def test_each_verdict_is_a_score_of_the_drafts_trace_and_a_later_one_replaces_it(
-    agent: Agent, desk: StaffDeps, ana: Member, langfuse: FakeLangfuse
+async def scores_of(agent: Agent) -> dict[str, object]:
+    rows = await agent.rows("select name, coalesce(to_jsonb(word), to_jsonb(number)) as value, turn_id from scores")
+    assert {row["turn_id"] for row in rows} <= {await agent.value("select id from turns")}
+    return {row["name"]: row["value"] for row in rows}
+
+
+async def test_each_verdict_is_a_score_of_the_drafts_turn_and_a_later_one_replaces_it(
+    agent: Agent, desk: StaffDeps, ana: Member
 ) -> None:
     conversation_id, request_id, seq = await escalate(agent)
     wanted = StaffText(conversation_id=conversation_id, text="¿Qué horario prefieres?", seen_seq=seq, draft=DRAFT)
     sent = await send_as_staff(wanted, ana, desk)
     assert isinstance(sent, Sent)
+    distance = pytest.approx(await agent.value("select distance from reviews where verdict = 'edited'"), abs=0.001)
+    assert await scores_of(agent) == {"review": "edited", "edit_distance": distance}
+
     assert await take_back(sent.message_id, ana, desk)
-    assert await reject_draft(request_id, "wrong_tone", ana, desk, comment="call me on +34 600 111 222")
-    assert desk.tracer
-    await asyncio.to_thread(desk.tracer.shutdown)
-
-    trace_id = await agent.value("select trace_id from turns")
-    scores = langfuse.scores
-    assert {each["traceId"] for each in scores} == {trace_id}
-    told = [(each["name"], each["value"]) for each in scores]
-    distance = await agent.value("select distance from reviews where verdict = 'edited'")
-    assert told == [
-        ("review", "edited"),
-        ("edit_distance", pytest.approx(distance, abs=0.001)),
-        ("review", "rejected"),
-        ("rejected_because", "wrong_tone"),
-    ]
-    first, _, later, _ = (each["id"] for each in scores)
-    assert first == later
-    assert "600 111 222" not in str(scores)
+    assert await reject_draft(request_id, "wrong_tone", ana, desk, comment="too stiff")
+    told = {"review": "rejected", "edit_distance": distance, "rejected_because": "wrong_tone"}
+    assert await scores_of(agent) == told
 
 
-async def test_what_is_refused_is_no_verdict(
-    agent: Agent, desk: StaffDeps, ana: Member, langfuse: FakeLangfuse
-) -> None:
+async def test_what_is_refused_is_no_verdict(agent: Agent, desk: StaffDeps, ana: Member) -> None:
     conversation_id, request_id, seq = await escalate(agent)
     wanted = StaffText(conversation_id=conversation_id, text=DRAFT, seen_seq=seq, draft=DRAFT)
     assert isinstance(await send_as_staff(wanted, ana, desk), Objected)
     assert not await reject_draft(uuid4(), "other", ana, desk)
-    assert desk.tracer
-    await asyncio.to_thread(desk.tracer.shutdown)
-    assert langfuse.scores == []
+    assert await scores_of(agent) == {}
     assert await agent.value("select count(*) from reviews") == 0
     assert request_id

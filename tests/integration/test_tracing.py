@@ -15,9 +15,11 @@ from uuid import uuid4
 import pytest
 from langfuse import Langfuse
 
+from agent.observation import bounded
 from agent.ports import Observation, ObservationType, Tracer
 from agent.settings import Settings
-from agent.tracing import LangfuseTracer, SilentTracer, bounded, build_tracer
+from agent.trace_projects import build_tracer
+from agent.tracing import LangfuseTracer, SilentTracer
 from agent.types import Usage
 from tests.doubles.langfuse import FakeLangfuse, Mode, fake_langfuse
 from tests.doubles.models import a_call
@@ -311,8 +313,10 @@ def test_step_outside_a_turn_is_not_reported(tracer: Tracer, server: FakeLangfus
 
 RETRY = """
 import sys
+from agent.settings import LangfuseProject
 from agent.tracing import LangfuseTracer
-tracer = LangfuseTracer(public_key=sys.argv[1], secret_key=sys.argv[2], base_url=sys.argv[3], environment="test")
+project = LangfuseProject(public_key=sys.argv[1], secret_key=sys.argv[2], base_url=sys.argv[3])
+tracer = LangfuseTracer(project, environment="test")
 with tracer.turn(trace_id=tracer.trace_id(sys.argv[4]), session_id="s", user_id="u", tags=[], metadata={}, input="2"):
     pass
 tracer.shutdown()

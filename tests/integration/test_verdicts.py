@@ -34,9 +34,7 @@ def langfuse() -> Iterator[FakeLangfuse]:
 
 @pytest.fixture
 def traced(agent: Agent, langfuse: FakeLangfuse) -> Agent:
-    tracer = LangfuseTracer(
-        public_key=langfuse.public_key, secret_key=langfuse.secret_key, base_url=langfuse.url, environment="test"
-    )
+    tracer = LangfuseTracer(langfuse.project, environment="test")
     return replace(agent, deps=replace(agent.deps, tracer=tracer))
 
 

@@ -29,10 +29,11 @@ TRACE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     scores.upsert_score: lambda tx, _, b: scores.upsert_score(tx, score_of(b)),
     scores.list_sendable: lambda tx, _, b: scores.list_sendable(tx, [b.done]),
     scores.settle_score: lambda tx, _, b: scores.settle_score(tx, due_of(b), at=AT),
+    traces.find_untold: lambda tx, _, b: traces.find_untold(tx, b.done),
     scores.give_up_old_scores: lambda tx, _, b: scores.give_up_old_scores(tx, [b.turn], before=AT + timedelta(1)),
 }
 TRACES_WITHOUT_ATTACK: Mapping[Callable[..., Any], str] = {
     scores.claim_due_scores: "over all tenants: tells ids only (test_scores.py)",
     traces.mark_traces: "over all tenants: notes what was sent, of turns whose id is known (test_scores.py)",
-    traces.list_untold: "over all tenants: tells ids only (test_retelling.py)",
+    traces.claim_untold: "over all tenants: tells ids only (test_retelling.py)",
 }
