@@ -19,6 +19,7 @@ OF_CONTACT = {
     "contact_merges": "kept_id",
     "suppressions": "contact_id",
     "conversations": "contact_id",
+    "outcomes": "contact_id",
     "spending": "subject",
 }
 OF_CONVERSATION = (

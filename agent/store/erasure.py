@@ -6,6 +6,7 @@ Foreign keys take along whatever hangs on the contact; files go by the trigger o
 from dataclasses import dataclass
 
 from agent.store.db import Tx, fetch_one
+from agent.store.outcomes import delete_outcomes_named
 from agent.types import ContactId
 
 
@@ -106,5 +107,6 @@ async def delete_contact(tx: Tx, contact_id: ContactId) -> None:
                where c.contact_id = %(id)s))""",
         {"id": contact_id},
     )
+    await delete_outcomes_named(tx, contact_id)
     await tx.execute("delete from translations where tenant_id = (select current_tenant())")
     await tx.execute("delete from contacts where id = %s", (contact_id,))

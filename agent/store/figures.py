@@ -1,8 +1,11 @@
-"""Figures by the hour: what happened, counted from turns, messages, model calls, requests and reviews.
+"""Figures by the hour: what happened, counted from turns, messages, model calls, requests, reviews and outcomes.
 
 `count_hours` counts from the source rows. The clock keeps what it finds in `hourly_figures` (`keep_hours`), so that a
 page about thirty days adds up 720 rows. An hour goes on changing after its end, ever more rarely, as deliveries are
 reported: it is counted again when it is twice as old as it was the last time, for `SETTLED_AFTER`.
+
+An outcome counts in the hour in which it was reported. One that corrects another takes that one's figures back in its
+own hour, so that sums are right and no old hour changes.
 
 A figure is a number under a name of two parts, `group.label`: `turn.send`, `spend.fast`, `decided.31`. Times are
 counted by classes of length (`CLASS_BASE`), because those of several hours can be added up, and percentiles cannot.
@@ -80,6 +83,15 @@ with turn as materialized (
     union all
     select date_trunc('hour', created_at, 'UTC'), 'review.' || verdict, count(*) from reviews
         where tenant_id = (select current_tenant()) and created_at >= %(since)s and created_at < %(until)s
+        group by 1, 2
+    union all
+    select date_trunc('hour', o.created_at, 'UTC'), f.name, sum(f.value)::bigint from outcomes o
+        left join outcomes old on old.tenant_id = o.tenant_id and old.corrected_by = o.id
+        cross join lateral (values
+            ('funnel.' || o.kind, 1), ('won.' || o.currency, o.amount_minor),
+            ('funnel.' || old.kind, -1), ('won.' || old.currency, -old.amount_minor)) f (name, value)
+        where o.tenant_id = (select current_tenant()) and o.created_at >= %(since)s and o.created_at < %(until)s
+          and f.value is not null and f.name is not null and f.name <> 'funnel.reversed'
         group by 1, 2
 )
 select hour as starts_at, jsonb_object_agg(name, value) as figures

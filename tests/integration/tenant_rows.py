@@ -132,6 +132,14 @@ insert into events (tenant_id, kind, actor, conversation_id)
     values (%(tenant)s, 'message.received', 'contact', %(idle)s);
 insert into event_seals (tenant_id, seq, event_id, salt, data_hash, hash)
     select %(tenant)s, 1, id, null, sha256('x'), sha256('x') from events where tenant_id = %(tenant)s;
+insert into outcomes (id, tenant_id, source, external_id, kind, reason, occurred_at, named, contact_id,
+                      conversation_id, turn_id, deal, root_id)
+    values (%(done)s, %(tenant)s, 'csv', '1', 'lost', 'Secret of ' || %(slug)s, %(at)s, 'ana@ruiz.example',
+            %(contact)s, %(idle)s, %(done)s, 'deal', %(done)s),
+           (%(turn)s, %(tenant)s, 'csv', '2', 'booked', '', %(at)s, 'luis@ruiz.example', null, null, null, '',
+            %(turn)s);
+insert into outcome_secrets (id, tenant_id, sender, secret)
+    values (gen_random_uuid(), %(tenant)s, 'webhook', 'The secret of ' || %(slug)s);
 insert into event_checkpoints (tenant_id, seq, hash, removed, last_at)
     values (%(tenant)s, 1, sha256('x'), 1, %(at)s);
 insert into answer_cache (id, tenant_id, version, language, channel, intent, question, content_key, vector, answer,

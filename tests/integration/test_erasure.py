@@ -45,6 +45,7 @@ update conversations set contact_address = 'zanahoria@x.example', labels = '{zan
 update messages set body = 'zanahoria', subject = 'zanahoria', raw = '{"x": "zanahoria"}'
     where conversation_id in (%(idle)s, %(queued)s, %(running)s);
 update turns set steps = '{"draft": "zanahoria"}', error = 'zanahoria' where conversation_id = %(idle)s;
+update outcomes set reason = 'zanahoria' where contact_id = %(contact)s;
 update escalations set reason = 'zanahoria', draft = 'zanahoria' where conversation_id = %(idle)s;
 update notes set body = 'zanahoria' where conversation_id = %(idle)s;
 update reviews set draft = 'zanahoria', sent = 'zanahoria' where conversation_id = %(idle)s;

@@ -1,11 +1,13 @@
 """What sealing, outcomes and drift read and write, tried as another tenant."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from agent.event_chain import Head, Seal
-from agent.store import event_chain
+from agent.ids import new_id
+from agent.store import event_chain, outcomes
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -25,12 +27,85 @@ async def linked(tx: Tx, b: Rows) -> bool:
     return any(event and event.tenant_id == b.tenant for _, event in await event_chain.list_links(tx, 0, limit=999))
 
 
+async def reported(tx: Tx, b: Rows) -> list[str]:
+    """Return what is told of outcomes that are B's."""
+    found = [*await outcomes.list_outcomes(tx, limit=99), *await outcomes.list_unmatched(tx, AT)]
+    found += [each for each in [await outcomes.find_outcome(tx, "1")] if each]
+    return [
+        each.reason for each in [*found, *await outcomes.list_standing_of_deal(tx, "deal")] if b.slug in each.reason
+    ]
+
+
+async def attributed(tx: Tx, b: Rows) -> object:
+    """Whether B's contact leads to a conversation."""
+    return (await outcomes.find_attribution(tx, b.contact, AT + timedelta(days=1))).conversation_id
+
+
+async def counted(tx: Tx, b: Rows) -> bool:
+    """Whether an outcome of B's is counted."""
+    await tx.execute("update outcomes set version = '0123456789ab' where tenant_id = %s", (b.tenant,))
+    return bool(await outcomes.count_outcomes(tx, "0123456789ab", AT - timedelta(days=1))) and bool(
+        await reported(tx, b)
+    )
+
+
+async def turns_before(tx: Tx, b: Rows) -> object:
+    """Return the answers of B's that an outcome of B's follows."""
+    await tx.execute("update turns set decision = 'send', created_at = %s where id = %s", (AT, b.done))
+    return await outcomes.list_turns_before(tx, b.done)
+
+
+async def signs(tx: Tx, b: Rows) -> bool:
+    """Whether a secret of B's is told."""
+    return any(b.slug in each for each in await outcomes.list_secrets(tx, "webhook", AT))
+
+
+def outcome_of(b: Rows) -> outcomes.Outcome:
+    """Return a new outcome of B's contact."""
+    number = new_id()
+    return outcomes.Outcome(
+        id=number,
+        source="csv",
+        external_id="new",
+        kind="booked",
+        amount_minor=None,
+        currency=None,
+        reason="",
+        occurred_at=AT,
+        named="x",
+        deal="",
+        root_id=number,
+        created_at=AT,
+        contact_id=b.contact,
+    )
+
+
+async def matches(tx: Tx, b: Rows) -> None:
+    """Give an outcome of B's that nobody was known for to B's contact."""
+    await outcomes.set_attribution(tx, replace(outcome_of(b), id=b.turn))
+
+
 WATCH_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     event_chain.list_unsealed: lambda tx, _, b: in_conversation(tx, b),
     event_chain.list_links: lambda tx, _, b: linked(tx, b),
     event_chain.insert_seals: lambda tx, tenant, b: event_chain.insert_seals(tx, tenant, [SEAL]),
     event_chain.insert_checkpoint: lambda tx, tenant, b: event_chain.insert_checkpoint(
         tx, tenant, CUT, 1, AT - timedelta(days=9)
+    ),
+    outcomes.list_outcomes: lambda tx, _, b: reported(tx, b),
+    outcomes.list_unmatched: lambda tx, _, b: reported(tx, b),
+    outcomes.find_outcome: lambda tx, _, b: reported(tx, b),
+    outcomes.list_standing_of_deal: lambda tx, _, b: reported(tx, b),
+    outcomes.find_attribution: lambda tx, _, b: attributed(tx, b),
+    outcomes.count_outcomes: lambda tx, _, b: counted(tx, b),
+    outcomes.list_turns_before: lambda tx, _, b: turns_before(tx, b),
+    outcomes.insert_outcome: lambda tx, tenant, b: outcomes.insert_outcome(tx, tenant, outcome_of(b)),
+    outcomes.mark_corrected: lambda tx, _, b: outcomes.mark_corrected(tx, b.done, b.turn),
+    outcomes.set_attribution: lambda tx, _, b: matches(tx, b),
+    outcomes.delete_outcomes_named: lambda tx, _, b: outcomes.delete_outcomes_named(tx, b.other),
+    outcomes.list_secrets: lambda tx, _, b: signs(tx, b),
+    outcomes.replace_secret: lambda tx, tenant, b: outcomes.replace_secret(
+        tx, tenant, "webhook", 20 * "x", old_until=AT
     ),
     event_chain.forget_events: lambda tx, _, b: event_chain.forget_events(tx, b.contact),
 }
@@ -40,6 +115,7 @@ _SEES = "takes no ids: reads what the transaction sees (test_isolation.py)"
 WATCH_WITHOUT_ATTACK: Mapping[Callable[..., Any], str] = {
     event_chain.list_unsealed_tenants: "tells operators counts over all tenants",
     event_chain.lock_chain: _SEES,
+    outcomes.lock_outcomes: _SEES,
     event_chain.find_head: _SEES,
     event_chain.find_start: _SEES,
     event_chain.list_unsealed_accounts: _SEES,
