@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.errors import BadRequest
 from agent.ports import Deps
 from channels.intake import Intake, NotKept
+from channels.outcome_webhooks import build_outcome_webhooks
 from channels.pages import STATIC_PATH, static_files
 from channels.spool import Spool
 from channels.status import build_status
@@ -54,6 +55,7 @@ def create_app(
 
     app = FastAPI(title="Nightshift", openapi_url=None, lifespan=live)
     app.include_router(build_webhooks(deps, keys, intake))
+    app.include_router(build_outcome_webhooks(deps))
     app.include_router(build_status(deps, intake))
     app.include_router(build_unsubscribe(deps))
     for router in pages:

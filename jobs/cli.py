@@ -25,6 +25,7 @@ from jobs.cli_evaluation import add_evaluation
 from jobs.cli_events import build_events_app
 from jobs.cli_media import build_media_app
 from jobs.cli_members import build_members_app
+from jobs.cli_outcomes import build_outcomes_app
 from jobs.cli_runs import build_runs_app
 from jobs.cli_templates import build_templates_app
 
@@ -82,6 +83,7 @@ app.add_typer(build_members_app(_run, _settings, out), name="member")
 app.add_typer(build_runs_app(_run, _settings, out), name="runs")
 add_evaluation(app, _run, _settings, out)
 app.add_typer(build_events_app(_run, _settings, out), name="events")
+app.add_typer(build_outcomes_app(_run, _settings, out), name="outcomes")
 
 
 @app.command("signin-link")

@@ -23,6 +23,7 @@ from agent.store.tenants import list_tenants
 from agent.store.uploads import delete_old_uploads
 from jobs.events import keep_chains, seal_all
 from jobs.figures import keep_figures
+from jobs.outcomes import match_all
 from jobs.queue import JobQueue
 from jobs.worker import sweep_batches, sweep_outbox
 
@@ -101,6 +102,7 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
         await _once("sweep", timedelta(minutes=sweep_min), deps, lambda: sweep_quietly(deps))
 
     async def figures() -> None:
+        await _once("outcomes", timedelta(minutes=5), deps, lambda: match_all(deps))
         await _once("figures", timedelta(minutes=5), deps, lambda: keep_figures(deps))
 
     async def digests() -> None:
