@@ -7,7 +7,8 @@ from typing import Any
 
 from agent.event_chain import Head, Seal
 from agent.ids import new_id
-from agent.store import event_chain, outcomes
+from agent.drift import Drift
+from agent.store import drift, event_chain, outcomes
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -85,6 +86,15 @@ async def matches(tx: Tx, b: Rows) -> None:
     await outcomes.set_attribution(tx, replace(outcome_of(b), id=b.turn))
 
 
+async def read_of(tx: Tx, b: Rows) -> bool:
+    """Whether a baseline or a reading of B's is told."""
+    told = str(await drift.list_baselines(tx)) + str(await drift.list_latest_readings(tx, AT))
+    return b.slug in told
+
+
+BASELINE = drift.Baseline(feature="length", counts={"10": 1}, since=AT, until=AT)
+STEADY = Drift(psi=0, level="steady", moved=())
+
 WATCH_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     event_chain.list_unsealed: lambda tx, _, b: in_conversation(tx, b),
     event_chain.list_links: lambda tx, _, b: linked(tx, b),
@@ -107,6 +117,10 @@ WATCH_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     outcomes.replace_secret: lambda tx, tenant, b: outcomes.replace_secret(
         tx, tenant, "webhook", 20 * "x", old_until=AT
     ),
+    drift.list_baselines: lambda tx, _, b: read_of(tx, b),
+    drift.list_latest_readings: lambda tx, _, b: read_of(tx, b),
+    drift.save_baseline: lambda tx, tenant, b: drift.save_baseline(tx, tenant, BASELINE),
+    drift.save_reading: lambda tx, tenant, b: drift.save_reading(tx, tenant, "length", {}, STEADY, at=AT),
     event_chain.forget_events: lambda tx, _, b: event_chain.forget_events(tx, b.contact),
 }
 """Calls each function with B's ids; where it also wants a tenant's id, with the one given."""
@@ -116,6 +130,8 @@ WATCH_WITHOUT_ATTACK: Mapping[Callable[..., Any], str] = {
     event_chain.list_unsealed_tenants: "tells operators counts over all tenants",
     event_chain.lock_chain: _SEES,
     outcomes.lock_outcomes: _SEES,
+    drift.count_features: _SEES,
+    drift.list_drifted: "tells operators counts over all tenants",
     event_chain.find_head: _SEES,
     event_chain.find_start: _SEES,
     event_chain.list_unsealed_accounts: _SEES,
