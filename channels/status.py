@@ -8,8 +8,9 @@ Any web process shows the whole installation, because workers report through the
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import psycopg
 import structlog
@@ -18,10 +19,12 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from agent.drift import FEATURES, Level
 from agent.metrics import Metrics, Sample
 from agent.ports import Deps
 from agent.store import operations, waiting
 from agent.store.db import Tx
+from agent.store.drift import DriftedTenants, list_drifted
 from agent.store.event_chain import Unsealed, list_unsealed_tenants
 from agent.store.operations import Backlog, ReportedCircuit
 from agent.store.senders import TroubledSender, list_troubled
@@ -51,6 +54,7 @@ class Operations:
     swept: Sequence[SweptAccount]
     troubled: Sequence[TroubledSender]
     unsealed: Sequence[Unsealed]
+    drifted: Sequence[DriftedTenants]
 
     @property
     def oldest_waiting_since(self) -> datetime | None:
@@ -97,7 +101,7 @@ def build_status(deps: Deps, intake: Intake) -> APIRouter:
     @router.get("/status")
     async def status(response: Response) -> dict[str, object]:
         keeping = await intake.keeping()
-        seen = None if keeping.away else await _ask(deps, _read)
+        seen = None if keeping.away else await _ask(deps, partial(_read, now=deps.now()))
         response.status_code = 503 if seen is None else 200
         return {
             "database": "away" if seen is None else "there",
@@ -111,7 +115,7 @@ def build_status(deps: Deps, intake: Intake) -> APIRouter:
     async def metrics() -> Response:
         keeping = await intake.keeping()
         totals = None if keeping.away else await _ask(deps, operations.list_totals)
-        seen = None if totals is None else await _ask(deps, _read)
+        seen = None if totals is None else await _ask(deps, partial(_read, now=deps.now()))
         families = [*_counted(totals or ()), *_kept(keeping, deps.now(), is_there=seen is not None)]
         families += _gauges(seen, deps.now()) if seen else ()
         return Response(generate_latest(_Families(families)), media_type=CONTENT_TYPE_LATEST)
@@ -134,7 +138,7 @@ def _spool_as_json(spool: SpoolState) -> dict[str, Any]:
     return {"files": spool.files, "bytes": spool.bytes, "oldest_at": oldest, "set_aside": spool.set_aside}
 
 
-async def _read(connection: Tx) -> Operations:
+async def _read(connection: Tx, now: datetime) -> Operations:
     return Operations(
         workers=await operations.count_workers(connection),
         backlog=await operations.read_backlog(connection),
@@ -144,6 +148,7 @@ async def _read(connection: Tx) -> Operations:
         swept=await list_sweeps(connection, "twilio"),
         troubled=await list_troubled(connection),
         unsealed=await list_unsealed_tenants(connection),
+        drifted=await list_drifted(connection, now),
     )
 
 
@@ -167,6 +172,7 @@ def _as_json(seen: Operations) -> dict[str, Any]:
             "messages": sum(each.waiting for each in seen.troubled),
             "why": sorted({each.trouble for each in seen.troubled}),
         },
+        "drifted": {each.feature: each.tenants for each in seen.drifted if each.level == "drifted"},
         "unsealed_events": {"events": sum(each.waiting for each in seen.unsealed), "oldest_at": seen.unsealed_since},
         "providers": _by_provider(seen.circuits),
     }
@@ -233,6 +239,7 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
         waits.add_metric([str(each.priority)], each.turns)
     yield waits
     yield _circuits(seen.circuits)
+    yield _drifted(seen.drifted)
     yield _gauge(
         "nightshift_sweep_age_seconds",
         "How long ago Twilio was asked for messages that no webhook brought: the number asked longest ago.",
@@ -250,6 +257,18 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
         _age_s(seen.unsealed_since, now),
     )
     yield _gauge("nightshift_refused_senders", "Numbers from which the provider takes nothing.", len(seen.troubled))
+
+
+def _drifted(drifted: Iterable[DriftedTenants]) -> Metric:
+    """Return how many tenants are at each level of drift. Which ones, is in their events and pages."""
+    family = GaugeMetricFamily(
+        "nightshift_drift_tenants", "Tenants by how far a feature of their messages has drifted.", labels=["feature", "level"]
+    )
+    counted = {(each.feature, each.level): each.tenants for each in drifted}
+    for feature in FEATURES:
+        for level in get_args(Level):
+            family.add_metric([feature, level], counted.get((feature, level), 0))
+    return family
 
 
 def _kept(keeping: Keeping, now: datetime, *, is_there: bool) -> Iterator[Metric]:

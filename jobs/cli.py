@@ -22,6 +22,7 @@ from agent.tenant_diff import Change
 from jobs.cli_contacts import build_contacts_app
 from jobs.cli_conversations import build_conversations_app
 from jobs.cli_evaluation import add_evaluation
+from jobs.cli_drift import build_drift_app
 from jobs.cli_events import build_events_app
 from jobs.cli_media import build_media_app
 from jobs.cli_members import build_members_app
@@ -84,6 +85,7 @@ app.add_typer(build_runs_app(_run, _settings, out), name="runs")
 add_evaluation(app, _run, _settings, out)
 app.add_typer(build_events_app(_run, _settings, out), name="events")
 app.add_typer(build_outcomes_app(_run, _settings, out), name="outcomes")
+app.add_typer(build_drift_app(_run, _settings, out), name="drift")
 
 
 @app.command("signin-link")

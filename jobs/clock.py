@@ -21,6 +21,7 @@ from agent.store.db import Tx
 from agent.store.spending import delete_old_spending
 from agent.store.tenants import list_tenants
 from agent.store.uploads import delete_old_uploads
+from jobs.drift import watch_all
 from jobs.events import keep_chains, seal_all
 from jobs.figures import keep_figures
 from jobs.outcomes import match_all
@@ -114,6 +115,9 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     async def seal() -> None:
         await _once("seal", timedelta(minutes=1), deps, lambda: seal_all(deps))
 
+    async def drift() -> None:
+        await _once("drift", timedelta(hours=6), deps, lambda: watch_all(deps))
+
     async def chains() -> None:
         await _once("chains", timedelta(days=1), deps, lambda: keep_chains(deps))
 
@@ -132,6 +136,7 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
         scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, timezone=UTC), id="sweep", next_run_time=soon)
     if deps.settings.sends_mail:
         scheduler.add_job(digests, CronTrigger(minute=5, timezone=UTC), id="digest")
+    scheduler.add_job(drift, CronTrigger(hour="*/6", minute=20, timezone=UTC), id="drift")
     scheduler.add_job(seal, CronTrigger(second=45, timezone=UTC), id="seal")
     scheduler.add_job(chains, CronTrigger(hour=3, minute=47, timezone=UTC), id="chains")
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
