@@ -16,6 +16,7 @@ from agent.guardrails.bot_question import is_asked
 from agent.ids import new_id
 from agent.opt_out import Wish, stop_writing, write_again
 from agent.ports import AgentDeps, Deps
+from agent.scores import score_replied
 from agent.store import conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -131,6 +132,7 @@ async def _write_outcome(tx: Tx, turn: Turn, resolution: Resolution, deps: Agent
     language = spoken.language or turn.tenant.default_language
     await conversations.set_language(tx, conversation, language, dict(spoken.posterior))
     await messages.mark_read(tx, turn.id, turn.inbound, language)
+    await score_replied(tx, conversation.id, turn.inbound)
     if resolution.consent:
         await _change_consent(tx, turn, resolution.consent, deps)
     decision = resolution.decision

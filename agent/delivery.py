@@ -19,6 +19,7 @@ from agent.gather import load_answered_turn
 from agent.letterhead import with_letterhead
 from agent.ports import AgentDeps
 from agent.reopening import is_only_too_late
+from agent.scores import score_delivery
 from agent.screen import is_opt_out
 from agent.sending_rates import usual_rate
 from agent.store import conversations, deliveries, events, media, messages, outbox, turns
@@ -306,6 +307,7 @@ async def _give_up(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> None:
     reason = "Delivery outcome unknown" if state == "unknown" else "Could not be delivered"
     detail = f"{entry.attempt} attempts since {entry.first_claimed_at:%Y-%m-%d %H:%M} UTC"
     await outbox.close_outbox_entry(tx, entry.message.id, state, error=detail)
+    await score_delivery(tx, entry.message.id, state, at=deps.now())
     await _ask_person(tx, entry, reason, deps, detail=detail)
     await _record(tx, entry, "delivery.gave_up", {"state": state})
 

@@ -14,6 +14,7 @@ from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
 from agent.failures import REACTIONS
 from agent.ports import AgentDeps
 from agent.reports import apply_report
+from agent.scores import score_delivery
 from agent.store import conversations, deliveries, events, outbox, senders
 from agent.store.db import Tx
 from agent.store.escalations import Escalation
@@ -207,6 +208,7 @@ async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) 
         elif await outbox.close_outbox_entry(
             tx, message.id, "failed", token=claimed.token, error_code=error.code, error=str(error)
         ):
+            await score_delivery(tx, message.id, "failed", at=now)
             await react(tx, message.id, refusal, deps)
         await _event(tx, claimed, "delivery.refused", {"code": error.code, "failure": error.failure})
 

@@ -175,7 +175,9 @@ async def _record_bounce(account: MailAccount, bounce: Bounce, report: InboundMe
             return None
         if bounce.action == "complaint":
             proof = {"told_by": report.sender[:254], "report": report.provider_id}
-            wish = Wish(reason="complained about our mail", actor="email", evidence=ours, proof=proof)
+            wish = Wish(
+                reason="complained about our mail", actor="email", evidence=ours, is_complaint=True, proof=proof
+            )
             await stop_writing(tx, account.tenant_id, conversation_id, wish, deps.now())
         await events.insert_event(
             tx,

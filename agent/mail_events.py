@@ -80,5 +80,11 @@ async def _act(tx: Tx, event: MailEvent, sent: SentMail, deps: Deps) -> None:
         await mark_unusable(tx, sent.contact_point_id, f"{event.code} {event.reason}".strip()[:300], deps.now())
     if reason := _WISHES.get(event.kind):
         proof = {"event": event.id, "told_by": sent.provider, "at": event.at.isoformat()}
-        wish = Wish(reason=reason, actor=sent.provider, evidence=event.message_id, proof=proof)
+        wish = Wish(
+            reason=reason,
+            actor=sent.provider,
+            evidence=event.message_id,
+            is_complaint=event.kind == "complaint",
+            proof=proof,
+        )
         await stop_writing(tx, event.tenant_id, sent.conversation_id, wish, deps.now())

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agent.scores import score_refusal
 from agent.store import consent, events, outbox
 from agent.store.db import Tx
 from agent.types import ConversationId, MessageId, TenantId, TurnId
@@ -25,6 +26,8 @@ class Wish:
     """Who told us: `contact`, or a provider."""
     evidence: MessageId | None = None
     """The message that says so."""
+    is_complaint: bool = False
+    """Whether they said so by reporting us."""
     turn_id: TurnId | None = None
     proof: Mapping[str, str] = field(default_factory=dict)
     """What proves it where no message does."""
@@ -36,6 +39,8 @@ async def stop_writing(tx: Tx, tenant_id: TenantId, conversation_id: Conversatio
         tx, conversation_id, reason=wish.reason, evidence=wish.evidence, at=at, proof=wish.proof
     )
     await outbox.cancel_outbox(tx, silenced, "the contact opted out")
+    name = "complaint" if wish.is_complaint else "opt_out"
+    await score_refusal(tx, conversation_id, name, evidence=wish.evidence, asked_in=wish.turn_id, at=at)
     await _record(tx, tenant_id, conversation_id, "consent.opt_out", wish)
 
 

@@ -4,6 +4,7 @@ from agent.alerts import alert
 from agent.failures import Failure
 from agent.ports import Deps
 from agent.projection import Projection, project
+from agent.scores import score_delivery
 from agent.store import conversations, events, outbox, reports, undelivered
 from agent.store.db import Tx
 from agent.store.reports import Reported
@@ -30,6 +31,7 @@ async def apply_report(tx: Tx, tenant_id: TenantId, status: DeliveryStatus, deps
         return True
     if projection.moved:
         await reports.move_on(tx, message_id, projection.state, status.provider_id, status.error_code)
+        await score_delivery(tx, message_id, projection.state, at=deps.now())
     await events.insert_event(
         tx,
         tenant_id,

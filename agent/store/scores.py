@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from agent.store.db import Tx
-from agent.types import TenantId, TurnId
+from agent.store.db import Tx, fetch_one
+from agent.types import ConversationId, MessageId, TenantId, TurnId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +58,24 @@ async def upsert_score(tx: Tx, score: Score) -> None:
             "at": score.at,
         },
     )
+
+
+async def find_turn_of(tx: Tx, message_id: MessageId) -> TurnId | None:
+    """Return the turn that a message of ours answers; None: it is none of ours, or answers none."""
+    row = await fetch_one(tx, "select turn_id from messages where id = %s and direction = 'outbound'", (message_id,))
+    return None if row is None else row["turn_id"]
+
+
+async def find_answered_turn(tx: Tx, conversation_id: ConversationId, before_seq: int | None = None) -> TurnId | None:
+    """Return the turn whose answer a prospect had last, before message `before_seq`; None: they had none."""
+    row = await fetch_one(
+        tx,
+        """select turn_id from messages where conversation_id = %(conversation)s and direction = 'outbound'
+             and turn_id is not null and state in ('queued', 'sent', 'delivered', 'read')
+             and (%(before)s::bigint is null or seq < %(before)s) order by seq desc limit 1""",
+        {"conversation": conversation_id, "before": before_seq},
+    )
+    return None if row is None else row["turn_id"]
 
 
 async def claim_due_scores(tx: Tx, *, retry_s: float, limit: int) -> list[tuple[TenantId, UUID]]:

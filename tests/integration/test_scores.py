@@ -1,13 +1,16 @@
 """Facts that come later are scores of the turn's trace: written with the fact, sent once, by whoever works."""
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
 from agent.ids import new_id
+from agent.opt_out import Wish, stop_writing
 from agent.scores import record_score
 from agent.store import scores
-from agent.types import TurnId
+from agent.turn import record_status
+from agent.types import DeliveryStatus, TurnId
 from tests.integration.agents import Agent
 
 
@@ -65,3 +68,43 @@ async def test_a_claimed_score_is_due_again_later_unless_it_was_settled(agent: A
         await record_score(tx, turn_id, "verdict", "no", at=agent.deps.now() + timedelta(seconds=1))
         await scores.settle_score(tx, due, at=agent.deps.now())
     assert await agent.value("select sent_at from scores") is None, "it has changed since it was claimed"
+
+
+async def facts(agent: Agent) -> set[tuple[str, object]]:
+    rows = await agent.rows("select name, coalesce(to_jsonb(word), to_jsonb(number)) as value from scores")
+    return {(row["name"], row["value"]) for row in rows}
+
+
+@pytest.mark.parametrize("states", [("delivered",), ("delivered", "read"), ("read", "delivered"), ("failed",)])
+async def test_what_became_of_a_message_is_a_score_of_the_turn_it_answers(
+    agent: Agent, states: tuple[Literal["delivered", "read", "failed"], ...]
+) -> None:
+    turn_id = await turn_of(agent)
+    sent = await agent.value("select provider_id from messages where turn_id = %s and direction = 'outbound'", turn_id)
+    for state in states:
+        status = DeliveryStatus(provider="simulator", provider_id=sent, state=state, message_id=None)
+        await record_status(agent.tenant_id, status, agent.deps)
+    assert ("delivery", "read" if "read" in states else states[-1]) in await facts(agent)
+
+
+async def test_a_reply_and_an_opt_out_are_scores_of_the_turn_whose_answer_came_before(agent: Agent) -> None:
+    turn_id = await turn_of(agent)
+    await agent.answer(await agent.hear("STOP"))
+    assert {("replied", 1), ("opt_out", 1)} <= await facts(agent)
+    assert {row["turn_id"] for row in await agent.rows("select turn_id from scores")} == {turn_id}
+
+
+async def test_an_opt_out_before_any_answer_is_a_score_of_the_turn_that_asked(agent: Agent) -> None:
+    await agent.answer(await agent.hear("STOP"))
+    assert await facts(agent) == {("opt_out", 1)}
+
+
+async def test_a_complaint_is_a_score_of_the_turn_of_the_message_complained_of(agent: Agent) -> None:
+    first = await turn_of(agent)
+    await agent.answer(await agent.hear("¿y el horario?"))
+    sent = await agent.value("select id from messages where turn_id = %s and direction = 'outbound'", first)
+    conversation_id = await agent.value("select id from conversations")
+    async with agent.deps.db.tenant(agent.tenant_id) as tx:
+        wish = Wish(reason="complained about our mail", actor="email", evidence=sent, is_complaint=True)
+        await stop_writing(tx, agent.tenant_id, conversation_id, wish, agent.deps.now())
+    assert await agent.value("select turn_id from scores where name = 'complaint'") == first

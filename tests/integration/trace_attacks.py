@@ -29,6 +29,8 @@ TRACE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     scores.upsert_score: lambda tx, _, b: scores.upsert_score(tx, score_of(b)),
     scores.list_sendable: lambda tx, _, b: scores.list_sendable(tx, [b.done]),
     scores.settle_score: lambda tx, _, b: scores.settle_score(tx, due_of(b), at=AT),
+    scores.find_turn_of: lambda tx, _, b: scores.find_turn_of(tx, b.sent),
+    scores.find_answered_turn: lambda tx, _, b: scores.find_answered_turn(tx, b.idle),
     traces.find_untold: lambda tx, _, b: traces.find_untold(tx, b.done),
     scores.give_up_old_scores: lambda tx, _, b: scores.give_up_old_scores(tx, [b.turn], before=AT + timedelta(1)),
 }
