@@ -140,6 +140,10 @@ insert into outcomes (id, tenant_id, source, external_id, kind, reason, occurred
             %(turn)s);
 insert into outcome_secrets (id, tenant_id, sender, secret)
     values (gen_random_uuid(), %(tenant)s, 'webhook', 'The secret of ' || %(slug)s);
+insert into drift_baselines (tenant_id, feature, counts, since, until)
+    values (%(tenant)s, 'intent', jsonb_build_object(%(slug)s::text, 400), %(at)s, %(at)s);
+insert into drift_readings (tenant_id, feature, counts, measured_at, psi, level)
+    values (%(tenant)s, 'intent', jsonb_build_object(%(slug)s::text, 400), %(at)s, 0, 'steady');
 insert into event_checkpoints (tenant_id, seq, hash, removed, last_at)
     values (%(tenant)s, 1, sha256('x'), 1, %(at)s);
 insert into answer_cache (id, tenant_id, version, language, channel, intent, question, content_key, vector, answer,
