@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from agent.drift import Drift
 from agent.event_chain import Head, Seal
 from agent.ids import new_id
-from agent.drift import Drift
 from agent.store import drift, event_chain, outcomes
 from agent.store.db import Tx
 from agent.types import TenantId
