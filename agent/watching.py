@@ -75,13 +75,19 @@ async def _take_missing(
 
 
 async def rebase(tx: Tx, tenant_id: TenantId, now: datetime, *, actor: str) -> dict[Feature, int]:
-    """Make the last four weeks what is well; return of how many messages or turns, by feature. Others stay."""
-    counts = await drift.count_features(tx, now - BEFORE, now)
-    taken = {feature: sum(each.values()) for feature, each in counts.items()}
-    taken = {feature: total for feature, total in taken.items() if total >= LEAST_BEFORE}
-    for feature in taken:
-        baseline = Baseline(feature=feature, counts=counts[feature], since=now - BEFORE, until=now)
-        await drift.save_baseline(tx, tenant_id, baseline)
+    """Say that what is now is well: the last week becomes the baseline, or two or four where it has too little.
+
+    Returns of how many messages or turns each is made; a feature of which even four weeks have too little stays.
+    """
+    taken: dict[Feature, int] = {}
+    for weeks in (1, 2, 4):
+        since = now - weeks * NOW
+        for feature, counts in (await drift.count_features(tx, since, now)).items():
+            total = sum(counts.values())
+            if feature not in taken and total >= LEAST_BEFORE:
+                taken[feature] = total
+                baseline = Baseline(feature=feature, counts=counts, since=since, until=now)
+                await drift.save_baseline(tx, tenant_id, baseline)
     if taken:
         await insert_event(tx, tenant_id, "drift.rebased", actor=actor, data={"features": taken})
     return taken

@@ -26,7 +26,7 @@ def build_drift_app(run: Run, settings: ReadSettings, out: Console) -> typer.Typ
 
     @app.command("rebase")
     def rebase(tenant: OfTenant) -> None:
-        """Say that what is now is well: the last four weeks become the baseline."""
+        """Say that what is now is well: the last week, or up to four where it has too little, becomes the baseline."""
         from jobs.drift import run_rebase
 
         run(run_rebase(settings(), tenant, out))

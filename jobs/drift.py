@@ -58,7 +58,7 @@ async def run_show(settings: Settings, slug: str, out: Console, *, as_json: bool
 
 
 async def run_rebase(settings: Settings, slug: str, out: Console) -> None:
-    """Make the last four weeks a tenant's baseline.
+    """Make what is now a tenant's baseline.
 
     Raises:
         NightshiftError: there is no such tenant, or there is too little of them.

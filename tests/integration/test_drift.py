@@ -79,10 +79,11 @@ async def test_a_change_of_language_is_told_once_until_somebody_says_it_is_well(
     alerted = await fetch_one(admin, "select kind, data from system_events")
     assert alerted == {"kind": "drift.detected", "data": {"tenant": str(a.tenant), "features": ["language"]}}
 
+    await write(admin, a, clock.now, 200, language="pt")
     async with db.tenant(a.tenant) as tx:
-        assert (await rebase(tx, a.tenant, clock.now, actor="test"))["language"] == 490
+        assert (await rebase(tx, a.tenant, clock.now, actor="test"))["language"] == 370
     clock.advance(3600)
-    assert (await watch_drift(a.tenant, db, clock.now))["language"].level != "drifted"
+    assert (await watch_drift(a.tenant, db, clock.now))["language"].level == "steady"
     assert len(await events(admin, "drift.rebased")) == 1
 
 
