@@ -9,10 +9,11 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton, format_time
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 
 from agent.budgets import MICRO_PER_USD
 from agent.figures import add_up, approval, automation, editing, group, percentiles
+from agent.prices import to_amount
 from agent.store.db import Tx
 from agent.store.figures import HOUR, Bucket, Figures, count_hours, find_last_hour, sum_hours
 from agent.types import Budget, Tenant
@@ -48,7 +49,13 @@ VERDICTS = (
     ("edited", N_("Edited, then sent")),
     ("rejected", N_("Rejected")),
 )
-STAGES = (("begun", N_("Wrote to us for the first time")), ("qualified", N_("Qualified")))
+STAGES = (
+    ("begun", N_("Wrote to us for the first time")),
+    ("qualified", N_("Qualified")),
+    ("booked", N_("Booked")),
+    ("won", N_("Won")),
+    ("lost", N_("Lost")),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,6 +218,20 @@ def _tiles(total: Figures, visit: Visit) -> Iterator[Tile]:
         detail=visit.say(N_("%(edited)s edited, of %(whole)s judged"))
         % {"edited": _percent(edited.percent), "whole": write(kept.whole)},
     )
+    yield Tile(label=visit.say(N_("Won")), value=_won(total, visit), detail=_ended(total, visit))
+
+
+def _won(total: Figures, visit: Visit) -> str:
+    """Write what was won, by currency."""
+    amounts = [(code, amount) for code, amount in group(total, "won").items() if amount]
+    locale = visit.reader.language
+    written = [format_currency(Decimal(to_amount(amount, code)), code, locale=locale) for code, amount in amounts]
+    return " + ".join(written) or "–"
+
+
+def _ended(total: Figures, visit: Visit) -> str:
+    write, said = _number(visit), visit.say(N_("%(won)s won, %(lost)s lost"))
+    return said % {"won": write(total.get("funnel.won", 0)), "lost": write(total.get("funnel.lost", 0))}
 
 
 def _charts(loaded: _Loaded, tenant: Tenant, period: _Period, visit: Visit) -> list[Chart]:
@@ -267,7 +288,8 @@ def _timings(total: Figures, visit: Visit) -> Iterator[Timing]:
 
 
 def _labelled(total: Figures, name: str, parts: Sequence[tuple[str, str]], visit: Visit) -> list[tuple[str, int]]:
-    return [(visit.say(text), total.get(f"{name}.{label}", 0)) for label, text in parts]
+    """Return parts with their labels. What was corrected later than it was reported can make a short time negative."""
+    return [(visit.say(text), max(total.get(f"{name}.{label}", 0), 0)) for label, text in parts]
 
 
 def _cause(name: str, visit: Visit) -> str:

@@ -17,6 +17,7 @@ from agent.store.operations import Backlog, ReportedCircuit
 from agent.store.runs import WorkCount, WorkState
 from agent.store.standing import SenderStanding, Standing
 from agent.store.waiting import Outage
+from channels.inbox.drift_view import load_drift
 from channels.inbox.navigation import N_
 from channels.inbox.operations_figures import RANGE_LABELS, load_figures
 from channels.inbox.pages import Page
@@ -76,7 +77,10 @@ async def show(visit: Visit) -> Response:
     async with visit.tx() as tx:
         figures = await load_figures(tx, visit)
         now = await _load_now(tx, visit)
-    return visit.page("operations.html", figures=figures, now=now, ranges=RANGE_LABELS, circuits=CIRCUITS)
+        drift = await load_drift(tx, visit)
+    return visit.page(
+        "operations.html", figures=figures, now=now, drift=drift, ranges=RANGE_LABELS, circuits=CIRCUITS
+    )
 
 
 async def show_now(visit: Visit) -> Response:
