@@ -19,7 +19,7 @@ CAPPED: frozenset[Measure] = frozenset({"latency", "cost"})
 
 ALPHA = 0.05
 """Chance that a version as good as the current one is rolled back, over all criteria and looks together."""
-PLANNED, FIRST, EVERY = 975, 50, 25
+PLANNED, FIRST, EVERY = 975, 20, 20
 """Exposed conversations: when nearly all of that chance has been spent, at the first look, between two looks."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agent.accounting import Occasion, read_spent
+from agent.arms import behaving_now, choose_version
 from agent.ids import new_id
 from agent.ports import AgentDeps, Deps
 from agent.store import conversations, messages, outbox, summaries, turns
@@ -15,7 +16,7 @@ from agent.store.db import Tx
 from agent.store.model_calls import list_calls
 from agent.store.undelivered import clear_unusable
 from agent.types import ConversationId, Message, ModelCall, TenantId, Turn, TurnId
-from agent.versions import Version, current_version, keep_version, with_version
+from agent.versions import Version, keep_version, with_version
 
 HISTORY_LIMIT = 30
 """Earlier messages a turn sees: bounded, whatever the conversation's length."""
@@ -36,6 +37,8 @@ class Gathered:
     saved: dict[str, Any]
     version: Version | None = None
     """What answers it; None: what this process thinks with."""
+    trial_id: UUID | None = None
+    """The rollout that tries this version on the conversation; None: it is the current one."""
     paid: Sequence[ModelCall] = ()
     """The model calls of earlier attempts: a process that died may not have shown them in the trace."""
 
@@ -84,7 +87,8 @@ async def claim_and_gather(
             await conversations.release(tx, conversation_id)
             return NotYet()
         published = await deps.tenants.get(tx, tenant_id)
-        version = await current_version(tx, published, deps.release)
+        chosen = await choose_version(tx, published, conversation_id, deps.release)
+        version = chosen.version
         running = await _begin(tx, lease, burst, version, deps)
         conversation = await conversations.get_conversation(tx, conversation_id)
         summary = await summaries.find_summary(tx, conversation_id)
@@ -105,7 +109,9 @@ async def claim_and_gather(
             version=version.digest,
         )
         paid = await list_calls(tx, running.id) if running.attempts > 1 else ()
-        return Gathered(turn=turn, lease=lease, saved=running.steps, version=version, paid=paid)
+        return Gathered(
+            turn=turn, lease=lease, saved=running.steps, version=version, trial_id=chosen.trial_id, paid=paid
+        )
 
 
 async def _begin(
@@ -148,7 +154,7 @@ async def load_answered_turn(
     history = await messages.list_history(tx, found.conversation_id, before_seq, HISTORY_LIMIT)
     return Turn(
         id=turn_id,
-        tenant=await deps.tenants.get(tx, found.tenant_id),
+        tenant=await behaving_now(tx, await deps.tenants.get(tx, found.tenant_id), found.conversation_id),
         conversation=conversation,
         inbound=burst,
         history=tuple(message for message in history if message not in burst),

@@ -25,7 +25,19 @@ from agent.budgets import parse_usd
 from agent.prices import PriceReferenceError, find_references, to_minor
 from agent.template_types import TemplatePurpose
 from agent.templates import SOURCES
-from agent.types import BudgetScope, Channel, ContentRule, Intent, ModelTier, Policy, Provider, Strictness, Task, Unit
+from agent.types import (
+    BudgetScope,
+    Channel,
+    ContentRule,
+    Intent,
+    ModelTier,
+    Policy,
+    Provider,
+    Strictness,
+    Task,
+    TrustLevel,
+    Unit,
+)
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DEFAULT = Policy()
@@ -209,6 +221,8 @@ class SettingsEntry(Entry):
     strictness: dict[ContentRule, Strictness] = {}
     max_model_wait_minutes: int = Field(default=_DEFAULT.max_model_wait_minutes, ge=5, le=1440)
     demand_judging: bool = _DEFAULT.demand_judging
+    trust: TrustLevel = _DEFAULT.trust
+    min_accuracy: float = Field(default=_DEFAULT.min_accuracy, ge=0.5, le=1)
     send_templates: bool = _DEFAULT.send_templates
     sla_minutes: int = Field(default=_DEFAULT.sla_minutes, ge=5, le=10_080)
     reuse_answers: bool = _DEFAULT.reuse_answers

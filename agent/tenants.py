@@ -51,6 +51,12 @@ from agent.types import (
 NAMESPACE = UUID("6f1d3f0e-2b57-4d0c-9a3e-8c5b7a1e4d20")
 """Of tenant ids. Never change it: ids of all tenants follow from it."""
 MAX_LISTED = 50
+SAME = (
+    *("quiet_s", "max_wait_s", "max_model_wait_minutes", "max_unanswered", "max_per_day", "max_per_week"),
+    *("min_confidence", "sure_above", "classify_locally_above", "min_accuracy", "trust", "demand_judging"),
+    *("reply_grace_minutes", "max_sms_segments", "send_templates", "sla_minutes", "reuse_answers"),
+)
+"""Settings that a file and `Policy` write alike."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,25 +189,12 @@ def _policy(settings: SettingsEntry, hours: Iterable[HoursEntry]) -> Policy:
         for each in hours
         for weekday in expand_days(each.days)
     ]
+    same = {name: getattr(settings, name) for name in SAME}
     return Policy(
-        quiet_s=settings.quiet_s,
-        max_wait_s=settings.max_wait_s,
-        min_confidence=settings.min_confidence,
+        **same,
         human_intents=frozenset(settings.human_intents),
         send_hours=tuple(sorted(openings, key=lambda each: (each.weekday, each.start))),
-        reply_grace_minutes=settings.reply_grace_minutes,
-        max_sms_segments=settings.max_sms_segments,
-        max_unanswered=settings.max_unanswered,
-        max_per_day=settings.max_per_day,
-        max_per_week=settings.max_per_week,
         strictness=settings.strictness,
-        max_model_wait_minutes=settings.max_model_wait_minutes,
-        demand_judging=settings.demand_judging,
-        send_templates=settings.send_templates,
-        sla_minutes=settings.sla_minutes,
-        reuse_answers=settings.reuse_answers,
-        sure_above=settings.sure_above,
-        classify_locally_above=settings.classify_locally_above,
         tiers=settings.tiers,
         budgets=_budgets(settings.budgets),
     )
@@ -320,23 +313,9 @@ def account_document(account: ChannelAccount) -> dict[str, Any]:
 
 def _settings_document(policy: Policy) -> dict[str, Any]:
     return {
-        "quiet_s": policy.quiet_s,
-        "max_wait_s": policy.max_wait_s,
-        "min_confidence": policy.min_confidence,
+        **{name: getattr(policy, name) for name in SAME},
         "human_intents": sorted(policy.human_intents),
-        "reply_grace_minutes": policy.reply_grace_minutes,
-        "max_sms_segments": policy.max_sms_segments,
-        "max_unanswered": policy.max_unanswered,
-        "max_per_day": policy.max_per_day,
-        "max_per_week": policy.max_per_week,
         "strictness": dict(policy.strictness),
-        "max_model_wait_minutes": policy.max_model_wait_minutes,
-        "demand_judging": policy.demand_judging,
-        "send_templates": policy.send_templates,
-        "sla_minutes": policy.sla_minutes,
-        "reuse_answers": policy.reuse_answers,
-        "sure_above": policy.sure_above,
-        "classify_locally_above": policy.classify_locally_above,
         "tiers": dict(policy.tiers),
         "budgets": {scope: _budget_document(policy.budgets.get(scope)) for scope in SCOPES},
     }

@@ -69,6 +69,9 @@ ContentRule = Literal[
 ]
 CONTENT_RULES: tuple[ContentRule, ...] = get_args(ContentRule)
 """The rules about what a text says, in the order in which they run."""
+TrustLevel = Literal["off", "shadow", "review", "canary", "autonomous"]
+"""How free the agent is, from nothing to everything: writes nothing; writes what nobody reads; a person sends what it
+writes; sends by itself in a share of conversations; sends by itself."""
 Strictness = Literal["revise", "hold"]
 """What a tenant wants done with a text a redraft could mend: redraft it, or have a person see it at once."""
 
@@ -209,6 +212,10 @@ class Policy:
     """Whether a statement that code cannot decide needs a model's judgement: without one it goes to a person."""
     send_templates: bool = False
     """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
+    trust: TrustLevel = "autonomous"
+    """How free the agent is where nobody has moved the dial (`agent.trust`)."""
+    min_accuracy: float = 0.93
+    """Share of the held-out messages that a version must classify right before anything is moved up."""
     sla_minutes: int = 60
     """How soon staff should answer what is put before them, counted in `send_hours`. The gravest: a quarter."""
 

@@ -17,6 +17,7 @@ from agent.errors import Fenced, NightshiftError, Retryable
 from agent.gather import Gathered, NotYet, claim_and_gather
 from agent.history import summarise_history
 from agent.ports import AgentDeps
+from agent.rollouts import watch_rollout
 from agent.store import conversations
 from agent.turn import handoff_notice, take_turn
 from agent.types import ConversationId, Decision, TenantId, Wait
@@ -51,6 +52,8 @@ class Turns:
                 decision = await self._take(found)
             finally:
                 self._held.pop(token, None)
+            if found.trial_id is not None:
+                await watch_rollout(tenant_id, found.trial_id, self.deps)
             if decision is not None and not isinstance(decision, Wait):
                 await summarise_history(found.turn, self.deps.thinking_by(found.version))
 

@@ -11,12 +11,14 @@ import structlog
 from agent.media import discard_media, keep_media
 from agent.ports import AgentDeps, Deps
 from agent.replay import run_replay
+from agent.rollouts import watch_rollout
 from agent.store import conversations, outbox
 from agent.store.batches import list_due_batches
 from agent.store.media import list_due_media
+from agent.store.rollouts import list_open_rollouts
 from agent.turn import deliver
 from agent.types import MessageId, TenantId
-from jobs.langfuse import RETELL_S, SCORE_S, SETTLE_S, LangfuseWork
+from jobs.langfuse import LEARN_S, RETELL_S, SCORE_S, SETTLE_S, LangfuseWork
 from jobs.queue import JobQueue
 from jobs.recovery import RECOVER_S, REPORT_S, Recovery, Report
 from jobs.turns import RENEW_S, Turns
@@ -26,6 +28,8 @@ RESCUE_S = 5.0
 SWEEP_MEDIA_S = 2.0
 """Files to be tried again are found by the sweep: people wait for them."""
 DISCARD_S = 60.0
+WATCH_S = 20.0
+"""Rollouts are looked at this often besides after each of their own turns: a breach ends them within a minute."""
 OVERDUE_S = 30.0
 """A turn or delivery this late has lost its job. Not less: behind a long line, a second job only makes it longer."""
 
@@ -54,6 +58,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
         work = Batches(deps=deps, api=deps.batches, tracer=deps.tracer, metrics=deps.metrics)
         await work.advance(tenant_id, batch_id)
 
+    await or_else_report(traces.learn_prompts)
     async with asyncio.TaskGroup() as group:
         beats = [
             group.create_task(_repeat(RENEW_S, turns.renew_leases)),
@@ -62,11 +67,13 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             group.create_task(_repeat(RESCUE_S, queue.rescue_stalled)),
             group.create_task(_repeat(SWEEP_MEDIA_S, lambda: sweep_media(deps, queue))),
             group.create_task(_repeat(DISCARD_S, lambda: discard_media(deps))),
+            group.create_task(_repeat(WATCH_S, lambda: watch_rollouts(deps))),
             group.create_task(_repeat(RECOVER_S, recovery.recover)),
             group.create_task(_repeat(REPORT_S, report.send)),
             group.create_task(_repeat(SETTLE_S, traces.settle_traces)),
             group.create_task(_repeat(SCORE_S, traces.send_scores)),
             group.create_task(_repeat(RETELL_S, traces.retell_lost)),
+            group.create_task(_repeat(LEARN_S, traces.learn_prompts)),
         ]
         await queue.work(
             turns=turns.run,
@@ -81,8 +88,8 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             beat.cancel()
     await asyncio.to_thread(deps.tracer.shutdown)
     await traces.aclose()
-    await do_last(traces.settle_traces)
-    await do_last(report.send)
+    await or_else_report(traces.settle_traces)
+    await or_else_report(report.send)
 
 
 async def sweep_turns(deps: Deps) -> int:
@@ -121,12 +128,20 @@ async def sweep_batches(deps: Deps) -> int:
     return len(due)
 
 
-async def do_last(work: Callable[[], Awaitable[object]]) -> None:
-    """Write down what is known at the end; a database that is away is not waited for."""
+async def or_else_report(work: Callable[[], Awaitable[object]]) -> None:
+    """Do something once, at the beginning or the end; a database that is away is reported, and not waited for."""
     try:
         await work()
     except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
         log.warning("worker.database_away", error=type(exc).__name__)
+
+
+async def watch_rollouts(deps: Deps) -> int:
+    """Look at every rollout under way, and act; returns how many have ended. Each is one worker's at a time."""
+    async with deps.db.system() as connection:
+        under_way = await list_open_rollouts(connection)
+    outcomes = [await watch_rollout(tenant_id, rollout_id, deps) for tenant_id, rollout_id in under_way]
+    return sum(each in ("rolled_back", "expanded") for each in outcomes)
 
 
 async def _repeat(every_s: float, work: Callable[[], Awaitable[object]]) -> None:

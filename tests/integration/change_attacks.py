@@ -1,12 +1,15 @@
 """Attacks on the query functions of versions, the trust dial and rollouts, for the tests of isolation."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from agent.store import turns, versions
+from agent.ids import new_id
+from agent.store import rollouts, turns, versions
 from agent.store.db import Tx
 from agent.types import TenantId
-from tests.integration.tenant_rows import Rows
+from tests.integration.tenant_rows import AT, Rows
 
 Attack = Callable[[Tx, TenantId, Rows], Awaitable[object]]
 
@@ -19,7 +22,43 @@ async def knows_pinned(tx: Tx, b: Rows) -> bool:
     return f"Secret of {b.slug}" in str(await versions.find_pinned(tx, b.tenant))
 
 
+async def begins_another(tx: Tx, tenant: TenantId, b: Rows) -> None:
+    """Begin a rollout that names B's tenant, once the one under way has ended."""
+    await tx.execute("update rollouts set state = 'stopped', ended_at = now()")
+    for found in await rollouts.list_rollouts(tx, tenant):
+        await rollouts.insert_rollout(tx, replace(found, id=new_id(), tenant_id=b.tenant))
+
+
+async def assigns_theirs(tx: Tx, b: Rows) -> object:
+    rollout = await rollouts.find_open_rollout(tx, b.tenant)
+    return rollout and await rollouts.assign_arm(tx, rollout, b.running, "candidate")
+
+
+async def has_arms(tx: Tx, b: Rows) -> bool:
+    return (await rollouts.count_arms(tx, b.done))["candidate"] > 0
+
+
+async def has_measures(tx: Tx, b: Rows) -> bool:
+    await tx.execute("update rollout_arms set assigned_at = '2020-01-01'")
+    return (await rollouts.read_arms(tx, b.done, {}))["errors"][0].n > 0
+
+
+async def has_usual(tx: Tx, b: Rows) -> bool:
+    return (await rollouts.read_usual(tx, b.tenant, datetime(2020, 1, 1, tzinfo=UTC))).seconds is not None
+
+
 CHANGE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
+    rollouts.insert_rollout: begins_another,
+    rollouts.find_open_rollout: lambda tx, _, b: rollouts.find_open_rollout(tx, b.tenant),
+    rollouts.lock_rollout: lambda tx, _, b: rollouts.lock_rollout(tx, b.done),
+    rollouts.list_rollouts: lambda tx, _, b: rollouts.list_rollouts(tx, b.tenant),
+    rollouts.assign_arm: lambda tx, _, b: assigns_theirs(tx, b),
+    rollouts.find_tried_version: lambda tx, _, b: rollouts.find_tried_version(tx, b.idle),
+    rollouts.count_arms: lambda tx, _, b: has_arms(tx, b),
+    rollouts.read_arms: lambda tx, _, b: has_measures(tx, b),
+    rollouts.read_usual: lambda tx, _, b: has_usual(tx, b),
+    rollouts.save_look: lambda tx, _, b: rollouts.save_look(tx, b.done, [20], [], AT),
+    rollouts.end_rollout: lambda tx, _, b: rollouts.end_rollout(tx, b.done, "stopped", "x", AT),
     turns.begin_again: lambda tx, _, b: turns.begin_again(tx, b.turn, THEIRS),
     versions.has_version: lambda tx, _, b: versions.has_version(tx, b.tenant, THEIRS),
     versions.insert_version: lambda tx, _, b: versions.insert_version(tx, b.tenant, OTHER),

@@ -175,8 +175,13 @@ insert into promotion_holds (id, tenant_id, run_id, reason) values (%(done)s, %(
 insert into versions (tenant_id, digest, prompts, models, thresholds, policies)
     values (%(tenant)s, '0123456789ab', jsonb_build_object('a.md', 'Secret of ' || %(slug)s), '{}', '{}', '{}');
 insert into pinned_versions (tenant_id, digest) values (%(tenant)s, '0123456789ab');
-insert into rollouts (id, tenant_id, version, state, share_percent, criteria, started_at)
-    values (gen_random_uuid(), %(tenant)s, 'v', 'canary', 5, '{}', %(at)s);
+insert into versions (tenant_id, digest, prompts, models, thresholds, policies)
+    values (%(tenant)s, '123456789abc', '{}', '{}', '{}', '{}');
+insert into rollouts (id, tenant_id, base, version, share_percent, hold_hours, min_exposed, criteria, actor, started_at)
+    values (%(done)s, %(tenant)s, '123456789abc', '0123456789ab', 5, 48, 200, '[{"measure": "errors"}]',
+            'Staff of ' || %(slug)s, %(at)s);
+insert into rollout_arms (rollout_id, conversation_id, tenant_id, arm)
+    values (%(done)s, %(idle)s, %(tenant)s, 'candidate');
 """
 
 ONE_MESSAGE = {
