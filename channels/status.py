@@ -8,8 +8,8 @@ Any web process shows the whole installation, because workers report through the
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, get_args
 
 import psycopg
@@ -262,7 +262,9 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
 def _drifted(drifted: Iterable[DriftedTenants]) -> Metric:
     """Return how many tenants are at each level of drift. Which ones, is in their events and pages."""
     family = GaugeMetricFamily(
-        "nightshift_drift_tenants", "Tenants by how far a feature of their messages has drifted.", labels=["feature", "level"]
+        "nightshift_drift_tenants",
+        "Tenants by how far a feature of their messages has drifted.",
+        labels=["feature", "level"],
     )
     counted = {(each.feature, each.level): each.tenants for each in drifted}
     for feature in FEATURES:

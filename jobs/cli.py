@@ -21,12 +21,13 @@ from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
 from jobs.cli_contacts import build_contacts_app
 from jobs.cli_conversations import build_conversations_app
-from jobs.cli_evaluation import add_evaluation
 from jobs.cli_drift import build_drift_app
+from jobs.cli_evaluation import add_evaluation
 from jobs.cli_events import build_events_app
 from jobs.cli_media import build_media_app
 from jobs.cli_members import build_members_app
 from jobs.cli_outcomes import build_outcomes_app
+from jobs.cli_prompts import build_prompts_app
 from jobs.cli_runs import build_runs_app
 from jobs.cli_templates import build_templates_app
 
@@ -77,6 +78,7 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 
 app.add_typer(build_templates_app(_run, _settings, out), name="templates")
+app.add_typer(build_prompts_app(_run, _settings, out), name="prompts")
 app.add_typer(build_media_app(_run, _settings, out), name="media")
 app.add_typer(build_contacts_app(_run, _settings, out), name="contact")
 app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")

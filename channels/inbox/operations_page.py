@@ -78,9 +78,7 @@ async def show(visit: Visit) -> Response:
         figures = await load_figures(tx, visit)
         now = await _load_now(tx, visit)
         drift = await load_drift(tx, visit)
-    return visit.page(
-        "operations.html", figures=figures, now=now, drift=drift, ranges=RANGE_LABELS, circuits=CIRCUITS
-    )
+    return visit.page("operations.html", figures=figures, now=now, drift=drift, ranges=RANGE_LABELS, circuits=CIRCUITS)
 
 
 async def show_now(visit: Visit) -> Response:
