@@ -88,6 +88,15 @@ class LangfuseApi:
         body = {"name": name, "type": "text", "prompt": text, "labels": list(labels), "config": dict(config)}
         return _prompt(await self.request("POST", "/api/public/v2/prompts", json={**body, "commitMessage": message}))
 
+    async def label_prompt(self, prompt: RemotePrompt, label: str) -> None:
+        """Give a version a label, which leaves the version that had it.
+
+        Raises:
+            LangfuseUnavailable, LangfuseRefused: nobody knows whether it has it now, or it has not.
+        """
+        path = f"/api/public/v2/prompts/{quote(prompt.name, safe='')}/versions/{prompt.version}"
+        await self.request("PATCH", path, json={"newLabels": [label]})
+
     async def request(
         self,
         method: str,

@@ -14,6 +14,7 @@ from agent.language import LanguageDetector
 from agent.metrics import Metrics
 from agent.settings import Settings
 from agent.store.db import Database, Tx
+from agent.store.prompt_links import PromptLink
 from agent.store.tenants import TenantCache
 from agent.store.traces import TraceState
 from agent.traced import TraceAttributes
@@ -490,6 +491,10 @@ class Tracer(Protocol):
 
     def passed(self, name: str, since: datetime, until: datetime) -> None:
         """Report time that has passed as a step of the current turn, such as a wait in the queue."""
+        ...
+
+    def link_prompts(self, links: Collection[PromptLink]) -> None:
+        """Link generations from now on to the versions of their prompts in Langfuse."""
         ...
 
     def begin_again(self, turn_id: UUID) -> None:

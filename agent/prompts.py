@@ -73,11 +73,11 @@ class Prompts:
     def version(self, *paths: str) -> str:
         """Return a short hash of these files and all they include: it changes when their text does."""
         digest = hashlib.sha256()
-        for path in sorted(self._with_includes(paths)):
+        for path in sorted(self.with_includes(paths)):
             digest.update(f"{path}\0{self._files[path]}\0".encode())
         return digest.hexdigest()[:12]
 
-    def _with_includes(self, paths: tuple[str, ...]) -> set[str]:
+    def with_includes(self, paths: tuple[str, ...]) -> set[str]:
         """Return `paths` and every file they include, directly or not."""
         found: set[str] = set()
         waiting = list(paths)

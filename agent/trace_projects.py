@@ -1,6 +1,6 @@
 """Which Langfuse project a tenant's traces go to: its own, or the one for all; each has its own queue and keys."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 from datetime import datetime
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from agent.ports import Observation, ObservationType, TraceFates, Tracer
 from agent.settings import LangfuseProject, Settings
+from agent.store.prompt_links import PromptLink
 from agent.trace_ledger import trace_id_of
 from agent.traced import TraceAttributes
 from agent.tracing import LangfuseTracer, SilentTracer
@@ -89,6 +90,11 @@ class TenantTracers:
     def call(self, call: ModelCall) -> None:
         """Report a model call in the current trace."""
         self._current.get().call(call)
+
+    def link_prompts(self, links: Collection[PromptLink]) -> None:
+        """Link generations from now on, each in its project."""
+        for tracer in self._all:
+            tracer.link_prompts(links)
 
     def begin_again(self, turn_id: UUID) -> None:
         """Forget what was lost of a turn's trace, wherever it goes."""

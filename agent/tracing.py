@@ -8,7 +8,7 @@ the database (`agent.retelling`).
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
@@ -37,6 +37,7 @@ from agent.observation import (
 from agent.ports import Observation, ObservationType, TraceFates
 from agent.sampling import Sampler
 from agent.settings import LangfuseProject, OtlpEndpoint
+from agent.store.prompt_links import PromptLink
 from agent.trace_ledger import TraceLedger, trace_id_of
 from agent.trace_sending import SpanSender, langfuse_exporter, otlp_exporter
 from agent.traced import TraceAttributes
@@ -84,6 +85,9 @@ class SilentTracer:
 
     def call(self, call: ModelCall) -> None:
         """Report nothing."""
+
+    def link_prompts(self, links: Collection[PromptLink]) -> None:
+        """Link nothing."""
 
     def begin_again(self, turn_id: UUID) -> None:
         """Forget nothing."""
@@ -141,6 +145,8 @@ class LangfuseTracer:
         )
         # For observations that begin in the past, which the client cannot make; its processor takes those of its name.
         self._spans = self._provider.get_tracer(SDK_SCOPE, attributes={"public_key": project.public_key})
+        self._public_key = project.public_key
+        self._prompts: Mapping[tuple[str, str], int] = {}
         self.failures = 0
         """How many calls of the SDK have failed so far."""
 
@@ -221,8 +227,13 @@ class LangfuseTracer:
             end_ns = time.time_ns() if call.ended_at is None else _ns(call.ended_at)
             with _ids(None, generation_id(call)):
                 span = self._spans.start_span(f"{call.task} call", start_time=end_ns - call.latency_ms * 1_000_000)
+            span.set_attributes(self._prompt_of(call))
             generation = LangfuseGeneration(otel_span=span, langfuse_client=self._client, **generation_attributes(call))
             generation.end(end_time=end_ns)
+
+    def link_prompts(self, links: Collection[PromptLink]) -> None:
+        """Link generations from now on to the versions of their prompts in this project."""
+        self._prompts = {(each.name, each.version): each.number for each in links if each.project == self._public_key}
 
     def begin_again(self, turn_id: UUID) -> None:
         """Forget what was lost of a turn's trace: it is told again, whole."""
@@ -235,6 +246,13 @@ class LangfuseTracer:
             lost=sum(sender.ledger.take_lost() for sender in self._senders),
             is_well=self._senders[0].is_well,
         )
+
+    def _prompt_of(self, call: ModelCall) -> dict[str, str | int]:
+        """Return the attributes by which Langfuse links a generation; none while its prompt was never pushed."""
+        number = self._prompts.get((call.task, call.prompt_version))
+        if number is None:
+            return {}
+        return {"langfuse.observation.prompt.name": call.task, "langfuse.observation.prompt.version": number}
 
     def shutdown(self) -> None:
         """Send what can be sent within 4.5 s and stop. Blocks: call it in a thread.

@@ -18,12 +18,14 @@ from agent.ports import AgentDeps
 from agent.retelling import retell
 from agent.settings import LangfuseProject
 from agent.store import scores, traces
+from agent.store.prompt_links import list_links
 from agent.store.scores import DueScore
 from agent.types import TenantId
 
 SETTLE_S = 2.0
 SCORE_S = 2.0
 RETELL_S = 15.0
+LEARN_S = 60.0
 RETRY_SCORE_S = 15.0
 SCORES_AT_ONCE = 100
 WAITS_FOR_TRACE = timedelta(days=2)
@@ -58,6 +60,11 @@ class LangfuseWork:
         async with self.deps.db.system() as tx:
             for state, turn_ids in by_state.items():
                 await traces.mark_traces(tx, turn_ids, state)
+
+    async def learn_prompts(self) -> None:
+        """Learn which versions in Langfuse our prompts are, as `nightshift prompts push` has left it."""
+        async with self.deps.db.system() as tx:
+            self.deps.tracer.link_prompts(await list_links(tx))
 
     async def send_scores(self) -> int:
         """Send the scores that are due, and whose trace has arrived; return how many were taken."""

@@ -40,6 +40,21 @@ comment on column turns.trace is
 comment on column turns.told_again_at is 'When that was last tried.';
 create index turns_untold on turns (finished_at) where trace is null or trace = 'wanted';
 
+create table prompt_links (
+    project text not null,
+    name text not null,
+    version text not null,
+    number int not null,
+    primary key (project, name, version)
+);
+comment on table prompt_links is
+    'Which version of a prompt in Langfuse has the text that we call by a hash: written by `nightshift prompts push`, so '
+    'that workers link generations without asking Langfuse. No tenant''s data.';
+alter table prompt_links enable row level security;
+alter table prompt_links force row level security;
+create policy prompt_links_everyone on prompt_links to nightshift_app using (true) with check (true);
+grant select, insert, update on prompt_links to nightshift_app;
+
 create policy router_reads on scores for select to nightshift_router using (true);
 create policy router_claims on scores for update to nightshift_router using (true) with check (true);
 grant select (id, tenant_id, due_at, attempts), update (due_at, attempts) on scores to nightshift_router;

@@ -1,4 +1,4 @@
-"""A stand-in for Langfuse: takes spans (OTLP, protobuf) and scores (JSON) as its ingestion API does.
+"""A stand-in for Langfuse: takes spans (OTLP, protobuf) and scores (JSON) as its ingestion API does; keeps prompts.
 
 Modes: `healthy`; `hang` accepts a request and never answers; `refuse` closes the connection without an answer;
 `error` answers 500.
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -24,6 +25,7 @@ from pydantic import SecretStr
 
 from agent.settings import LangfuseProject
 
+PROMPTS = "/api/public/v2/prompts"
 Mode = Literal["healthy", "hang", "refuse", "error"]
 
 
@@ -60,6 +62,8 @@ class FakeLangfuse:
     mode: Mode = "healthy"
     spans: list[SeenSpan] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
+    prompts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Versions by name, the first first."""
     bodies: list[bytes] = field(default_factory=list)
     """Every accepted body, decompressed."""
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -90,6 +94,24 @@ class FakeLangfuse:
     def everything(self) -> str:
         """All that was sent, as text."""
         return b"\n".join(self.bodies).decode("utf-8", "replace")
+
+    def write_prompt(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """A new version; the labels leave whatever had them."""
+        versions = self.prompts.setdefault(wanted["name"], [])
+        prompt = {**wanted, "version": len(versions) + 1, "labels": []}
+        versions.append(prompt)
+        self.label(wanted["name"], prompt["version"], [*wanted.get("labels", []), "latest"])
+        return prompt
+
+    def label(self, name: str, version: int, labels: list[str]) -> dict[str, Any]:
+        for prompt in self.prompts[name]:
+            prompt["labels"] = [each for each in prompt["labels"] if each not in labels]
+        chosen = self.prompts[name][version - 1]
+        chosen["labels"] += labels
+        return chosen
+
+    def find_prompt(self, name: str, label: str) -> dict[str, Any] | None:
+        return next((each for each in self.prompts.get(name, []) if label in each["labels"]), None)
 
     def is_authorized(self, header: str | None) -> bool:
         expected = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
@@ -135,7 +157,16 @@ class _Handler(BaseHTTPRequestHandler):
     langfuse: FakeLangfuse
     paths = ("/api/public/otel/v1/traces", "/api/public/scores")
 
+    def do_GET(self) -> None:
+        self._handle()
+
+    def do_PATCH(self) -> None:
+        self._handle()
+
     def do_POST(self) -> None:
+        self._handle()
+
+    def _handle(self) -> None:
         self.langfuse.begin()
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.langfuse.mode == "hang":
@@ -144,13 +175,27 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif self.langfuse.mode == "error":
             self._answer(500, b"{}")
-        elif self.path not in self.paths:
+        elif self.path not in self.paths and not self.path.startswith(PROMPTS):
             self._answer(404, b"{}")
         elif not self.langfuse.is_authorized(self.headers.get("authorization")):
             self.langfuse.refused += 1
             self._answer(401, b'{"message":"Invalid credentials"}')
+        elif self.path.startswith(PROMPTS):
+            self._answer_prompt(body)
         else:
             self._take(body)
+
+    def _answer_prompt(self, body: bytes) -> None:
+        url = urlsplit(self.path)
+        name, _, rest = url.path[len(PROMPTS) + 1 :].partition("/versions/")
+        found: dict[str, Any] | None
+        if self.command == "POST":
+            found = self.langfuse.write_prompt(json.loads(body))
+        elif self.command == "PATCH":
+            found = self.langfuse.label(unquote(name), int(rest), json.loads(body)["newLabels"])
+        else:
+            found = self.langfuse.find_prompt(unquote(name), parse_qs(url.query)["label"][0])
+        self._answer(200 if found else 404, json.dumps(found or {"message": "Prompt not found"}).encode())
 
     def _take(self, body: bytes) -> None:
         if self.headers.get("content-encoding") == "gzip":

@@ -15,6 +15,7 @@ WITHOUT_TENANT = {
     "metric_totals": ["INSERT", "SELECT", "UPDATE"],
     "mailboxes": ["INSERT", "SELECT", "UPDATE"],
     "signin_attempts": ["DELETE", "INSERT", "SELECT", "UPDATE"],
+    "prompt_links": ["INSERT", "SELECT", "UPDATE"],
 }
 """Tables that hold no tenant's rows, and what the application may do there: `system_events` it cannot even read."""
 
@@ -147,6 +148,7 @@ async def test_tables_without_tenant_allow_no_more_than_they_must_and_name_no_te
         "model_health": ["error", "model", "provider", "since", "state", "updated_at", "worker"],
         "metric_totals": ["labels", "sample", "value"],
         "signin_attempts": ["attempts", "subject", "window_at"],
+        "prompt_links": ["name", "number", "project", "version"],
         "mailboxes": ["error", "last_uid", "lease_token", "lease_until", "name", "read_at", "since", "uid_validity"],
     }
 

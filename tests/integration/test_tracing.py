@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -18,6 +18,7 @@ from langfuse import Langfuse
 from agent.observation import bounded
 from agent.ports import Observation, ObservationType, Tracer
 from agent.settings import Settings
+from agent.store.prompt_links import PromptLink
 from agent.trace_projects import build_tracer
 from agent.tracing import LangfuseTracer, SilentTracer
 from agent.types import Usage
@@ -144,6 +145,32 @@ def test_model_call_is_a_generation_with_disjoint_usage_cost_and_prompt_version(
         "total": 425,
     }
     assert span.json("cost_details") == {"total": 0.001234}
+
+
+def test_generation_is_linked_to_the_version_of_its_prompt_in_its_own_project(
+    tracer: Tracer, server: FakeLangfuse
+) -> None:
+    other = PromptLink(project="pk-lf-other", name="draft", version="0123456789ab", number=9)
+    ours = replace(other, project=server.public_key, number=3)
+    tracer.link_prompts([ours, other])
+    with Turn(tracer):
+        tracer.call(replace(a_call("draft"), prompt_version="0123456789ab"))
+        tracer.call(replace(a_call("classify"), prompt_version="0123456789ab"))
+    tracer.shutdown()
+    linked, unlinked = server.named("draft call").attributes, server.named("classify call").attributes
+    assert linked["langfuse.observation.prompt.name"] == "draft"
+    assert linked["langfuse.observation.prompt.version"] == 3
+    assert "langfuse.observation.prompt.version" not in unlinked
+
+
+def test_time_in_the_queue_is_a_step_that_began_before_the_turn(tracer: Tracer, server: FakeLangfuse) -> None:
+    came = datetime(2026, 11, 17, 15, 0, 0, tzinfo=UTC)
+    with Turn(tracer):
+        tracer.passed("queue", came, came + timedelta(seconds=3))
+    tracer.shutdown()
+    queue = server.named("queue")
+    assert (queue.kind, queue.parent_id) == ("span", server.named("turn").span_id)
+    assert queue.end_ns - queue.start_ns == 3_000_000_000
 
 
 def test_free_call_reports_a_cost_of_zero_so_that_langfuse_computes_none(tracer: Tracer, server: FakeLangfuse) -> None:

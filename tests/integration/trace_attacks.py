@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from agent.scores import score_id
-from agent.store import scores, traces
+from agent.store import prompt_links, scores, traces
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -35,6 +35,8 @@ TRACE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     scores.give_up_old_scores: lambda tx, _, b: scores.give_up_old_scores(tx, [b.turn], before=AT + timedelta(1)),
 }
 TRACES_WITHOUT_ATTACK: Mapping[Callable[..., Any], str] = {
+    prompt_links.list_links: "belongs to no tenant",
+    prompt_links.save_link: "belongs to no tenant",
     scores.claim_due_scores: "over all tenants: tells ids only (test_scores.py)",
     traces.mark_traces: "over all tenants: notes what was sent, of turns whose id is known (test_scores.py)",
     traces.claim_untold: "over all tenants: tells ids only (test_retelling.py)",
