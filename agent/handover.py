@@ -8,6 +8,8 @@ import asyncio
 import time
 from datetime import timedelta
 
+import structlog
+
 from agent.asking import ask_person
 from agent.delivery import CLAIM_S, ClaimedDelivery
 from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
@@ -20,6 +22,8 @@ from agent.store.db import Tx
 from agent.store.escalations import Escalation
 from agent.types import DeliveryStatus, OutboundMessage, Receipt
 from agent.undelivered import Refusal, hold_sender, react
+
+log = structlog.get_logger(__name__)
 
 CALL_S = CLAIM_S / 2
 """How long after its claim a call to the provider is given up: the rest of the claim is time for it to show there."""
@@ -214,6 +218,7 @@ async def _refused(claimed: ClaimedDelivery, error: Permanent, deps: AgentDeps) 
 
 
 def _count(claimed: ClaimedDelivery, outcome: str, deps: AgentDeps) -> None:
+    log.info("delivery.tried", provider=claimed.message.provider, outcome=outcome, attempt=claimed.attempt)
     deps.metrics.deliveries.labels(claimed.message.provider, outcome).inc()
 
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from agent.types import ModelCall
 
 CALL_BUCKETS_S = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+TURN_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 """A sample's name and its labels, sorted."""
@@ -23,6 +24,18 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.turns = Counter(
             "nightshift_turns", "Turns taken, by what became of them.", ["decision"], registry=self.registry
+        )
+        self.turn_seconds = Histogram(
+            "nightshift_turn_seconds",
+            "How long turns took, from the moment a worker had one; those that failed, too.",
+            buckets=TURN_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.turn_failures = Counter(
+            "nightshift_turn_failures",
+            "Attempts at a turn that failed, by the kind of error. Most are tried again.",
+            ["error"],
+            registry=self.registry,
         )
         self.deliveries = Counter(
             "nightshift_deliveries",

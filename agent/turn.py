@@ -9,8 +9,10 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
+import structlog
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
+from structlog.contextvars import bound_contextvars
 
 from agent.check import prepare, settle, settle_notice
 from agent.classify import classify
@@ -62,6 +64,9 @@ from agent.unseen import Unseen, judge_unseen, unseen_text
 from agent.waiting import begin_wait, wait_for
 
 
+log = structlog.get_logger(__name__)
+
+
 async def receive(message: InboundMessage, deps: Deps) -> Received:
     """Store an inbound message once and have its turn taken; committed when this returns.
 
@@ -78,6 +83,14 @@ async def receive(message: InboundMessage, deps: Deps) -> Received:
         received = await _store(message, deps)
     if received.outcome == "unknown_recipient":
         raise UnknownRecipient(message.channel, message.recipient)
+    log.info(
+        "message.received",
+        outcome=received.outcome,
+        channel=message.channel,
+        tenant=str(received.tenant_id),
+        conversation=str(received.conversation_id),
+        message=str(received.message_id),
+    )
     return received
 
 
@@ -185,7 +198,14 @@ async def deliver(tenant_id: TenantId, message_id: MessageId, deps: AgentDeps) -
     if claimed is None:
         return
     deps.reach("deliver.claimed")
-    with deps.tracer.continued("deliver", **claimed.trace):
+    correlated = bound_contextvars(
+        tenant=str(tenant_id),
+        conversation=str(claimed.conversation_id),
+        turn=str(claimed.turn_id),
+        message=str(message_id),
+        trace=claimed.trace["trace_id"],
+    )
+    with correlated, deps.tracer.continued("deliver", **claimed.trace):
         if claimed.must_reconcile:
             await reconcile(claimed, deps)
         else:

@@ -5,6 +5,7 @@ gives the turn away within `LEASE_S` plus a sweep. The new token fences the old 
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -64,6 +65,15 @@ class Turns:
 
     async def _take(self, gathered: Gathered) -> Decision | None:
         """Entry point of a turn: every failure is answered for here, none is lost; None: it failed."""
+        with bound_contextvars(turn=str(gathered.turn.id), trace=gathered.turn.trace_id):
+            started, decision = time.monotonic(), await self._decide(gathered)
+            took_s = time.monotonic() - started
+            self.deps.metrics.turn_seconds.observe(took_s)
+            became = type(decision).__name__.lower() if decision else "failed"
+            log.info("turn.taken", decision=became, attempt=gathered.lease.attempt, took_ms=round(1000 * took_s))
+            return decision
+
+    async def _decide(self, gathered: Gathered) -> Decision | None:
         if gathered.lease.attempt > MAX_ATTEMPTS:  # it keeps killing its workers
             await self._give_up(gathered, "the worker died at every attempt")
             return None
@@ -81,6 +91,7 @@ class Turns:
     async def _failed(self, gathered: Gathered, error: Exception) -> None:
         attempt = gathered.lease.attempt
         expected = isinstance(error, NightshiftError)
+        self.deps.metrics.turn_failures.labels(type(error).__name__).inc()
         log.warning(
             "turn.failed",
             turn=str(gathered.turn.id),
