@@ -53,6 +53,34 @@ def add_evaluation(app: typer.Typer, run: Run, settings: ReadSettings, out: Cons
         )
         run(run_evaluation(settings(), wanted, report, out, as_json=as_json))
 
+    @app.command()
+    def simulate(
+        *,
+        tenant: OfTenant,
+        version: OfVersion = "",
+        scenarios: Annotated[
+            list[Path] | None,
+            typer.Option("--scenarios", help="YAML file or folder. Repeatable. Default: those that ship.", exists=True),
+        ] = None,
+        only: Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="Play this. Repeatable.")] = None,
+        budget: Budget = "",
+        as_json: AsJson = False,
+    ) -> None:
+        """Play simulated prospects against a version, in the real pipeline; nothing is sent and nothing of it stays.
+
+        Exit code 1: a scenario did not come out as stated.
+        """
+        from jobs.simulation import Programme, run_simulation
+
+        programme = Programme(
+            slug=tenant,
+            version=version,
+            paths=tuple(scenarios or ()),
+            only=frozenset(only or ()),
+            limit_microusd=_read_usd(budget) if budget else None,
+        )
+        run(run_simulation(settings(), programme, out, as_json=as_json))
+
     app.add_typer(_build_cases(run, settings, out), name="cases")
 
 

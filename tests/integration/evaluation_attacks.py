@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.store import eval_cases, evaluations
+from agent.store import eval_cases, evaluations, rehearsals
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -56,6 +56,9 @@ EVALUATION_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     eval_cases.find_case: lambda tx, _, b: eval_cases.find_case(tx, b.done),
     eval_cases.list_objections: lambda tx, _, b: knows_objection(tx, b),
     eval_cases.list_human_verdicts: lambda tx, _, b: knows_verdict(tx, b),
+    rehearsals.read_standing: lambda tx, _, b: rehearsals.read_standing(tx, b.idle),
+    rehearsals.list_pending: lambda tx, _, b: rehearsals.list_pending(tx, b.idle),
+    rehearsals.list_model_calls: lambda tx, _, b: rehearsals.list_model_calls(tx, b.tenant),
     evaluations.insert_run: lambda tx, _, b: evaluations.insert_run(
         tx, b.tenant, version="v", cause="command", set_name="x", at=AT
     ),
