@@ -41,6 +41,7 @@ from agent.store import events
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
 from agent.traced import attributes_of
+from agent.trust import ANSWERED_BY_STAFF, is_off
 from agent.types import (
     Classification,
     ConsentChange,
@@ -62,7 +63,6 @@ from agent.types import (
 )
 from agent.unseen import Unseen, judge_unseen, unseen_text
 from agent.waiting import begin_wait, wait_for
-
 
 log = structlog.get_logger(__name__)
 
@@ -180,6 +180,8 @@ async def think(gathered: Gathered, deps: AgentDeps, record: Record | None = Non
         decision = Nothing(reason=route.reason)
     elif route.tier == "person":
         decision = Escalate(reason=route.reason, reply=handoff_notice(turn, deps, language))
+    elif is_off(turn, classification.intent):
+        decision = Escalate(reason=ANSWERED_BY_STAFF)
     else:
         question, reused = await reuse_answer(steps, classification, sources, route)
         decision = reused or await _write_or_wait(steps, classification, sources, route)
