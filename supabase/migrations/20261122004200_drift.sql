@@ -1,4 +1,4 @@
--- Drift: whether what prospects write, and how it is understood, is still what it was.
+-- Watching: whether what prospects write, and how it is understood, is still what it was; whether staff keep up.
 --
 -- Code that knows nothing of it works on.
 
@@ -41,12 +41,26 @@ as $$
 $$;
 comment on function drifted_features is 'How many tenants are at which level of drift, by feature, as last measured: for operators.';
 
+create policy router_reads on escalations for select to nightshift_router using (true);
+grant select (state, due_at, snoozed_until) on escalations to nightshift_router;
+
+create function open_requests(p_now timestamptz) returns table (open bigint, late bigint)
+    language sql stable security definer set search_path = ''
+as $$
+    select count(*), count(*) filter (where due_at <= p_now and coalesce(snoozed_until <= p_now, true))
+    from public.escalations where state = 'open'
+$$;
+comment on function open_requests is 'How many requests for a person are open over all tenants, and how many are late: for operators.';
+
 do $$
+declare f regprocedure;
 begin
     grant create on schema public to nightshift_router;
-    alter function drifted_features(timestamptz) owner to nightshift_router;
-    revoke execute on function drifted_features(timestamptz) from public;
-    grant execute on function drifted_features(timestamptz) to nightshift_app;
+    foreach f in array array['drifted_features(timestamptz)', 'open_requests(timestamptz)']::regprocedure[] loop
+        execute format('alter function %s owner to nightshift_router', f);
+        execute format('revoke execute on function %s from public', f);
+        execute format('grant execute on function %s to nightshift_app', f);
+    end loop;
     revoke create on schema public from nightshift_router;
 end
 $$;
