@@ -26,7 +26,7 @@ from agent.store import operations, waiting
 from agent.store.db import Tx
 from agent.store.drift import DriftedTenants, list_drifted
 from agent.store.event_chain import Unsealed, list_unsealed_tenants
-from agent.store.operations import Backlog, ReportedCircuit
+from agent.store.operations import Backlog, OpenRequests, ReportedCircuit
 from agent.store.senders import TroubledSender, list_troubled
 from agent.store.sweeps import SweptAccount, list_sweeps
 from agent.store.waiting import Outage, WaitingTurns
@@ -55,6 +55,7 @@ class Operations:
     troubled: Sequence[TroubledSender]
     unsealed: Sequence[Unsealed]
     drifted: Sequence[DriftedTenants]
+    requests: OpenRequests
 
     @property
     def oldest_waiting_since(self) -> datetime | None:
@@ -149,6 +150,7 @@ async def _read(connection: Tx, now: datetime) -> Operations:
         troubled=await list_troubled(connection),
         unsealed=await list_unsealed_tenants(connection),
         drifted=await list_drifted(connection, now),
+        requests=await operations.count_open_requests(connection, now),
     )
 
 
@@ -240,6 +242,12 @@ def _gauges(seen: Operations, now: datetime) -> Iterator[Metric]:
     yield waits
     yield _circuits(seen.circuits)
     yield _drifted(seen.drifted)
+    yield _gauge("nightshift_open_requests", "Requests for a person that nobody has settled.", seen.requests.open)
+    yield _gauge(
+        "nightshift_late_requests",
+        "Those for which a prospect waits longer than their tenant promises.",
+        seen.requests.late,
+    )
     yield _gauge(
         "nightshift_sweep_age_seconds",
         "How long ago Twilio was asked for messages that no webhook brought: the number asked longest ago.",

@@ -91,6 +91,21 @@ async def read_backlog(tx: Tx) -> Backlog:
     return Backlog(**row)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenRequests:
+    """Requests for a person over all tenants."""
+
+    open: int
+    late: int
+    """Nobody has looked at them in the time that their tenant promises."""
+
+
+async def count_open_requests(tx: Tx, now: datetime) -> OpenRequests:
+    """Count the requests for a person that nobody has settled."""
+    row = await fetch_one(tx, "select * from open_requests(%s)", (now,))
+    return OpenRequests(**(row or {"open": 0, "late": 0}))
+
+
 async def count_workers(tx: Tx) -> int:
     """Return how many workers are alive. Fails where the queue cannot be read."""
     row = await fetch_one(

@@ -48,6 +48,7 @@ DEFINER_FUNCTIONS = {
     "due_batches": "TABLE(due_tenant_id uuid, due_id uuid)",
     "tenants_to_seal": "TABLE(waiting_tenant_id uuid, waiting bigint, oldest_at timestamp with time zone)",
     "prune_events": "bigint",
+    "open_requests": "TABLE(open bigint, late bigint)",
     "drifted_features": "TABLE(drifted_feature text, drifted_level text, tenants bigint)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
@@ -81,6 +82,7 @@ ROUTER_READS = {
     "event_seals": {"tenant_id", "seq", "event_id"},
     "event_checkpoints": {"tenant_id", "seq"},
     "drift_readings": {"tenant_id", "feature", "measured_at", "level"},
+    "escalations": {"state", "due_at", "snoozed_until"},
     "model_batches": {"id", "tenant_id", "state", "due_at", "claimed_until"},
     "outages": {"id", "reason", "started_at", "recovering_at", "at_once", "ended_at"},
     "scores": {"id", "tenant_id", "due_at", "attempts"},
