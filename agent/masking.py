@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -97,3 +98,31 @@ def _mask(value: Any, limit: int, hidden: Set[str], depth: int) -> Any:
 def _is_hidden(key: str, hidden: Set[str]) -> bool:
     name = key.lower().replace("-", "_")
     return name in hidden or any(name.endswith(f"_{word}") for word in hidden)
+
+
+MIN_NAME = 3
+NAME = "[name]"
+
+
+def name_parts(*names: str | None) -> tuple[str, ...]:
+    """Return the words of somebody's names that are long enough to be told from other words."""
+    words = (word for name in names if name for word in re.findall(r"\w+", name))
+    return tuple(sorted({word.casefold() for word in words if len(word) >= MIN_NAME and not word.isdigit()}))
+
+
+@lru_cache(maxsize=1024)
+def _names(parts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, parts))})\b", re.IGNORECASE)
+
+
+def hide_names(value: Any, parts: tuple[str, ...]) -> Any:
+    """Return JSON-ready data with the known names of a person hidden in its texts and keys."""
+    if not parts:
+        return value
+    if isinstance(value, str):
+        return _names(parts).sub(NAME, value)
+    if isinstance(value, dict):
+        return {hide_names(key, parts): hide_names(item, parts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hide_names(item, parts) for item in value]
+    return value

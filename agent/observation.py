@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from agent.masking import mask, mask_text
+from agent.masking import hide_names, mask, mask_text
 from agent.ports import Level
 
 MAX_BYTES = 10_000
@@ -14,6 +15,9 @@ MAX_BYTES = 10_000
 MAX_METADATA_KEYS = 32
 MAX_ATTRIBUTE_CHARS = 200
 """Langfuse drops longer ids, tags and trace metadata instead of cutting them; metadata is counted as JSON."""
+
+known_names: ContextVar[tuple[str, ...]] = ContextVar("known_names", default=())
+"""The words of the names of the person whose trace is open: they stay here."""
 
 
 class SilentObservation:
@@ -76,14 +80,19 @@ class OpenObservation:
                 "output": bounded(output),
                 "metadata": bounded_metadata(metadata),
                 "level": level,
-                "status_message": None if status_message is None else mask_text(status_message, 500),
+                "status_message": None if status_message is None else hidden(mask_text(status_message, 500)),
             }
             self._sdk.update(**values)
 
 
+def hidden(value: Any) -> Any:
+    """Return masked data without the names of the person whose trace is open."""
+    return hide_names(value, known_names.get())
+
+
 def bounded(value: Any) -> Any:
     """Mask a value and bring it under 10 kB: what is larger becomes the start of its JSON text."""
-    clean = mask(value)
+    clean = hidden(mask(value))
     data = (clean if isinstance(clean, str) else json.dumps(clean)).encode()
     if len(data) <= MAX_BYTES:
         return clean
@@ -94,7 +103,7 @@ def bounded_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | Non
     """Mask metadata and keep its first 32 keys, each value under 10 kB."""
     if not metadata:
         return None
-    clean = mask(dict(metadata))
+    clean = hidden(mask(dict(metadata)))
     return {key: bounded(clean[key]) for key in list(clean)[:MAX_METADATA_KEYS]}
 
 

@@ -4,6 +4,7 @@ What counts is told: what came in and what came of it, and every model call with
 time, so that whatever had arrived is replaced and nothing counts twice; the steps between are in the turn's row.
 """
 
+from agent.masking import name_parts
 from agent.ports import AgentDeps
 from agent.store.model_calls import list_calls
 from agent.store.run_details import RunDetail, find_run
@@ -44,4 +45,5 @@ def _attributes(tenant: str, past: RunDetail, untold: UntoldTurn) -> TraceAttrib
         tags=[tenant, run.channel],
         metadata={"tenant": tenant, "turn": str(run.id), "attempt": str(run.attempts)},
         version=untold.version,
+        names=name_parts(run.contact_name),
     )

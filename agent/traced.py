@@ -2,6 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
+from agent.masking import name_parts
 from agent.types import Turn
 
 
@@ -14,6 +15,8 @@ class TraceAttributes(TypedDict):
     tags: list[str]
     metadata: dict[str, str]
     version: NotRequired[str]
+    names: NotRequired[tuple[str, ...]]
+    """Words that are hidden in all texts."""
 
 
 def attributes_of(turn: Turn, *tags: str, **metadata: str) -> TraceAttributes:
@@ -28,4 +31,5 @@ def attributes_of(turn: Turn, *tags: str, **metadata: str) -> TraceAttributes:
         tags=[turn.tenant.slug, turn.conversation.channel, *tags],
         metadata={"tenant": turn.tenant.slug, "turn": str(turn.id), **metadata},
         version=turn.version,
+        names=name_parts(turn.conversation.contact.name),
     )

@@ -32,6 +32,7 @@ from agent.observation import (
     SilentObservation,
     bounded,
     bounded_metadata,
+    known_names,
     short_attribute,
 )
 from agent.ports import Observation, ObservationType, TraceFates
@@ -294,6 +295,7 @@ def _propagate(stack: ExitStack, attributes: TraceAttributes, *, trace_name: str
     """Start from no active span, and give every span inside the trace's attributes."""
     # Langfuse shows input and output of a trace only from a span without any parent.
     stack.callback(detach, attach(Context()))
+    stack.callback(known_names.reset, known_names.set(attributes.get("names", ())))
     stack.enter_context(
         propagate_attributes(
             session_id=short_attribute(attributes["session_id"]),

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from agent.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
-from agent.masking import mask_text
+from agent.masking import hide_names, mask_text, name_parts
 from agent.ports import AgentDeps
 from agent.retelling import retell
 from agent.settings import LangfuseProject
@@ -118,7 +118,7 @@ class LangfuseWork:
             "name": score.name,
             "value": mask_text(score.value, MAX_COMMENT) if isinstance(score.value, str) else score.value,
             "dataType": "CATEGORICAL" if isinstance(score.value, str) else "NUMERIC",
-            "comment": mask_text(score.comment, MAX_COMMENT) or None,
+            "comment": hide_names(mask_text(score.comment, MAX_COMMENT), name_parts(score.contact_name)) or None,
             "environment": self.deps.settings.nightshift_environment,
             "timestamp": score.at.isoformat(),
         }

@@ -31,6 +31,7 @@ class DueScore(Score):
     trace_id: str
     tenant: str
     """Slug."""
+    contact_name: str | None
     revision: int
     """Which of its values it has."""
 
@@ -88,8 +89,9 @@ async def list_sendable(tx: Tx, ids: Sequence[UUID]) -> list[DueScore]:
     """Return those of `ids` whose trace has arrived: to any other a score would be a trace without a turn."""
     cursor = await tx.execute(
         """select s.id, s.turn_id, s.name, s.subject, coalesce(to_jsonb(s.word), to_jsonb(s.number)) as value,
-                  s.comment, s.at, s.revision, t.trace_id, tenant.slug as tenant
+                  s.comment, s.at, s.revision, t.trace_id, tenant.slug as tenant, k.name as contact_name
            from scores s join turns t on t.id = s.turn_id join tenants tenant on tenant.id = s.tenant_id
+           join conversations c on c.id = t.conversation_id join contacts k on k.id = c.contact_id
            where s.id = any(%s) and s.due_at is not null and t.trace = 'sent' order by s.at, s.id""",
         (list(ids),),
     )

@@ -22,7 +22,7 @@ def score_of(b: Rows) -> scores.Score:
 def due_of(b: Rows) -> scores.DueScore:
     kept = replace(score_of(b), id=b.done)
     values = {name: getattr(kept, name) for name in ("turn_id", "name", "subject", "value", "comment", "at")}
-    return scores.DueScore(id=b.done, **values, trace_id="", tenant=b.slug, revision=1)
+    return scores.DueScore(id=b.done, **values, trace_id="", tenant=b.slug, contact_name=None, revision=1)
 
 
 TRACE_ATTACKS: Mapping[Callable[..., Any], Attack] = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.masking import HIDDEN, MAX_CHARS, mask, mask_text
+from agent.masking import HIDDEN, MAX_CHARS, hide_names, mask, mask_text, name_parts
 
 PERSONAL = [
     pytest.param("escribe a ana.perez+lumen@example.com, porfa", "ana.perez", id="email"),
@@ -133,3 +133,14 @@ def test_deep_and_wide_values_are_bounded() -> None:
     assert len(json.dumps(mask(deep))) < 2_000
     assert len(mask(range(1_000_000))) < 100
     assert len(mask(list(range(1_000_000)))) == 100
+
+
+def test_known_names_are_hidden_as_words_whatever_their_case() -> None:
+    said = {"de": "Hola ANA, soy Ana Pérez; banana", "Ana": ["perez", 1, None]}
+    hidden = {"de": "Hola [name], soy [name] [name]; banana", "[name]": ["perez", 1, None]}
+    assert hide_names(said, name_parts("Ana Pérez")) == hidden
+
+
+@pytest.mark.parametrize("name", [None, "", "Jo", "J. P.", "12345"])
+def test_what_is_too_short_for_a_name_hides_nothing(name: str | None) -> None:
+    assert hide_names("Jo y J. P. piden 12345", name_parts(name)) == "Jo y J. P. piden 12345"
