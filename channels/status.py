@@ -212,6 +212,9 @@ def _counted(totals: Iterable[tuple[Sample, float]]) -> Iterator[Metric]:
         by_name.setdefault(name, []).append((dict(labels), value))
     for described in Metrics().registry.collect():
         family = Metric(described.name, described.documentation, described.type)
+        for sample in described.samples:  # without labels: 0 is told, so that the first one is an increase
+            if sample.name.endswith("_total"):
+                by_name.setdefault(sample.name, [({}, 0.0)])
         for suffix in ("_total", "_bucket", "_count", "_sum"):
             for labelled, value in by_name.get(described.name + suffix, ()):
                 family.add_sample(described.name + suffix, dict(labelled), value)
