@@ -4,7 +4,7 @@ Under the conversation's lock: still our lease? Has the prospect written again? 
 written (outbox and its job, escalation, consent, turn, released lease) or none of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -21,6 +21,7 @@ from agent.store import conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.escalations import Escalation, has_open_escalation
+from agent.trust import restrict
 from agent.types import (
     Classification,
     ConsentChange,
@@ -63,6 +64,8 @@ async def decide(turn: Turn, lease: Lease, resolution: Resolution, deps: AgentDe
     async with deps.db.tenant(turn.tenant.id) as tx:
         if not await conversations.lock(tx, lease):
             raise Fenced(f"turn {turn.id} was taken over by another worker")
+        allowed = await restrict(tx, turn, resolution.decision, resolution.classification)
+        resolution = replace(resolution, decision=allowed)
         if await _is_overtaken(tx, turn, resolution):
             outcome = "superseded"
             await turns.finish_turn(tx, turn.id, "superseded", reason="newer message")
@@ -94,7 +97,9 @@ async def give_up(turn: Turn, lease: Lease, error: str, notice: Reply | None, de
     async with deps.db.tenant(turn.tenant.id) as tx:
         if not await conversations.lock(tx, lease):
             raise Fenced(f"turn {turn.id} was taken over by another worker")
-        await _escalate(tx, turn, Escalate(reason="Could not be processed", detail=error, reply=notice), deps)
+        failed = await restrict(tx, turn, Escalate(reason="Could not be processed", detail=error, reply=notice), None)
+        if isinstance(failed, Escalate):
+            await _escalate(tx, turn, failed, deps)
         await waiting.end_wait(tx, turn.conversation.id)
         await messages.mark_read(tx, turn.id, turn.inbound, turn.conversation.language)
         await turns.finish_turn(

@@ -27,7 +27,9 @@ from agent.store.db import Tx
 from agent.store.escalations import Escalation
 from agent.store.outbox import OutboxEntry
 from agent.store.senders import Applicant, take_slot
+from agent.store.trust import find_turn_intent
 from agent.traced import TraceAttributes, attributes_of
+from agent.trust import ANSWERED_BY_STAFF, APPROVED_BY_STAFF, find_freedom, may_leave
 from agent.types import (
     PROACTIVE,
     WRITTEN,
@@ -179,7 +181,7 @@ async def _still_sendable(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> Turn |
         return turn
     if await _is_taken_back(tx, entry, turn, deps):
         return None
-    if await _is_impossible(tx, entry, deps):
+    if await _is_impossible(tx, entry, deps) or await _is_restricted(tx, entry, turn, deps):
         return None
     match await _check_again(tx, entry, turn, deps):
         case Send(reply=Reply(not_before=None)):
@@ -233,6 +235,18 @@ async def _is_impossible(tx: Tx, entry: OutboxEntry, deps: AgentDeps) -> bool:
         return False
     await _withdraw(tx, entry, withdrawn)
     await _ask_person(tx, entry, reason, deps, detail=why)
+    return True
+
+
+async def _is_restricted(tx: Tx, entry: OutboxEntry, turn: Turn, deps: AgentDeps) -> bool:
+    """Give a message to a person that the trust dial, turned down meanwhile, does not let leave any more."""
+    level = await find_freedom(tx, turn, await find_turn_intent(tx, turn.id, entry.conversation_id))
+    if may_leave(entry.candidate, entry.source, level):
+        return False
+    reason = APPROVED_BY_STAFF if level == "review" else ANSWERED_BY_STAFF
+    await _withdraw(tx, entry, reason)
+    if entry.source != "rule":
+        await _ask_person(tx, entry, reason, deps, shows_draft=level == "review")
     return True
 
 
@@ -320,6 +334,7 @@ async def _ask_person(
     *,
     verdicts: Sequence[Verdict] = (),
     detail: str = "",
+    shows_draft: bool = True,
 ) -> None:
     wanted = Escalation(
         tenant_id=entry.message.tenant_id,
@@ -328,7 +343,7 @@ async def _ask_person(
         message_id=entry.message.id,
         reason=reason,
         detail=detail,
-        draft=entry.candidate.text,
+        draft=entry.candidate.text if shows_draft else None,
         verdicts=dump_verdicts(verdicts),
     )
     await ask_person(tx, wanted, deps)

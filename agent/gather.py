@@ -14,6 +14,7 @@ from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.model_calls import list_calls
+from agent.store.trust import read_channel
 from agent.store.undelivered import clear_unusable
 from agent.types import ConversationId, Message, ModelCall, TenantId, Turn, TurnId
 from agent.versions import Version, keep_version, with_version
@@ -107,6 +108,7 @@ async def claim_and_gather(
             summary=summary.text,
             summarised_seq=summary.covers_seq,
             version=version.digest,
+            trust=await read_channel(tx, tenant_id, conversation.channel),
         )
         paid = await list_calls(tx, running.id) if running.attempts > 1 else ()
         return Gathered(

@@ -72,6 +72,7 @@ CONTENT_RULES: tuple[ContentRule, ...] = get_args(ContentRule)
 TrustLevel = Literal["off", "shadow", "review", "canary", "autonomous"]
 """How free the agent is, from nothing to everything: writes nothing; writes what nobody reads; a person sends what it
 writes; sends by itself in a share of conversations; sends by itself."""
+TRUST_LEVELS: tuple[TrustLevel, ...] = get_args(TrustLevel)
 Strictness = Literal["revise", "hold"]
 """What a tenant wants done with a text a redraft could mend: redraft it, or have a person see it at once."""
 
@@ -431,6 +432,8 @@ class Turn:
     """What models have cost so far, by what it counts towards."""
     version: str = ""
     """Digest of the version that answers it; empty: none is recorded."""
+    trust: Mapping[str, TrustLevel] = field(default_factory=dict)
+    """Where the dial stood on the channel when the turn began, by intent (`agent.trust`)."""
     images: tuple[Image, ...] = ()
     """Pictures of the burst and of shortly before that a model is shown, oldest first; no other has been seen."""
 

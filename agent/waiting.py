@@ -11,6 +11,7 @@ from agent.ports import AgentDeps
 from agent.store import conversations, events, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
+from agent.trust import restrict
 from agent.types import Classification, Intent, Reply, Send, Turn, Wait
 
 HOLDING_AFTER_S = 20.0
@@ -63,6 +64,8 @@ async def begin_wait(turn: Turn, lease: Lease, decision: Wait, deps: AgentDeps) 
     async with deps.db.tenant(turn.tenant.id) as tx:
         if not await conversations.lock(tx, lease):
             raise Fenced(f"turn {turn.id} was taken over by another worker")
+        allowed = await restrict(tx, turn, decision, None)
+        line = allowed.line if isinstance(allowed, Wait) else None
         if lease.is_resumed:
             await waiting.narrow(tx)
         outage_id = await waiting.open_outage(tx, decision.reason)
@@ -71,9 +74,9 @@ async def begin_wait(turn: Turn, lease: Lease, decision: Wait, deps: AgentDeps) 
         wake_in_s = await waiting.wait(tx, lease, priority=decision.priority, limit_s=limit.total_seconds())
         if wake_in_s is not None:
             await deps.queue.wake_turn(tx, turn.tenant.id, turn.conversation.id, delay_s=wake_in_s)
-        elif decision.line and not await waiting.has_holding_line(tx, turn.conversation.id, outage_id):
-            line = _later(decision.line, deps)
-            await waiting.insert_holding_line(tx, lease, outage_id, await put_in_outbox(tx, turn, line, deps))
+        elif line and not await waiting.has_holding_line(tx, turn.conversation.id, outage_id):
+            message_id = await put_in_outbox(tx, turn, _later(line, deps), deps)
+            await waiting.insert_holding_line(tx, lease, outage_id, message_id)
             deps.metrics.holding_lines.inc()
         await _record(tx, turn, decision)
     return "wait"

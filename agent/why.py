@@ -46,6 +46,8 @@ Cause = Literal[
     "budget",
     "models",
     "failed",
+    "approval",
+    "dial",
     "other",
 ]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -87,6 +89,8 @@ LABELS: Mapping[Cause, str] = {
     "budget": "Model budget is spent",
     "models": "Models down too long",
     "failed": "Could not be processed",
+    "approval": "Waits for your approval",
+    "dial": "Staff answer these",
     "other": "Needs a person",
 }
 """In the interface's own language; the pages translate them."""
@@ -119,6 +123,8 @@ _OF_RULE: Mapping[str, Cause] = {
     "confidence": "unsure",
 }
 _OF_WORDS: tuple[tuple[str, Cause], ...] = (
+    ("staff approve the answers", "approval"),
+    ("staff answer these themselves", "dial"),
     ("threat in the message", "threat"),
     ("abuse in the message", "threat"),
     ("in the message: a person", "sensitive"),

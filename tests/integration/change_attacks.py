@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.ids import new_id
-from agent.store import rollouts, turns, versions
+from agent.store import rollouts, trust, turns, versions
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -47,6 +47,16 @@ async def has_usual(tx: Tx, b: Rows) -> bool:
     return (await rollouts.read_usual(tx, b.tenant, datetime(2020, 1, 1, tzinfo=UTC))).seconds is not None
 
 
+async def counts_reviews(tx: Tx, b: Rows) -> int:
+    ever = datetime(2020, 1, 1, tzinfo=UTC)
+    return (await trust.read_reviews(tx, b.tenant, channel="email", intent="", since=ever)).drafts
+
+
+async def knows_intent(tx: Tx, b: Rows) -> str:
+    await tx.execute("update turns set steps = jsonb_build_object('classification', jsonb_build_object('intent', 'x'))")
+    return await trust.find_turn_intent(tx, b.done, b.idle)
+
+
 CHANGE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     rollouts.insert_rollout: begins_another,
     rollouts.find_open_rollout: lambda tx, _, b: rollouts.find_open_rollout(tx, b.tenant),
@@ -59,6 +69,13 @@ CHANGE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     rollouts.read_usual: lambda tx, _, b: has_usual(tx, b),
     rollouts.save_look: lambda tx, _, b: rollouts.save_look(tx, b.done, [20], [], AT),
     rollouts.end_rollout: lambda tx, _, b: rollouts.end_rollout(tx, b.done, "stopped", "x", AT),
+    trust.list_settings: lambda tx, _, b: trust.list_settings(tx, b.tenant),
+    trust.read_channel: lambda tx, _, b: trust.read_channel(tx, b.tenant, "email"),
+    trust.set_level: lambda tx, _, b: trust.set_level(
+        tx, b.tenant, channel="email", intent="", level="off", actor="x", at=AT
+    ),
+    trust.read_reviews: lambda tx, _, b: counts_reviews(tx, b),
+    trust.find_turn_intent: lambda tx, _, b: knows_intent(tx, b),
     turns.begin_again: lambda tx, _, b: turns.begin_again(tx, b.turn, THEIRS),
     versions.has_version: lambda tx, _, b: versions.has_version(tx, b.tenant, THEIRS),
     versions.insert_version: lambda tx, _, b: versions.insert_version(tx, b.tenant, OTHER),

@@ -180,6 +180,7 @@ insert into versions (tenant_id, digest, prompts, models, thresholds, policies)
 insert into rollouts (id, tenant_id, base, version, share_percent, hold_hours, min_exposed, criteria, actor, started_at)
     values (%(done)s, %(tenant)s, '123456789abc', '0123456789ab', 5, 48, 200, '[{"measure": "errors"}]',
             'Staff of ' || %(slug)s, %(at)s);
+insert into trust_levels (tenant_id, channel, level, actor) values (%(tenant)s, 'email', 'autonomous', %(slug)s);
 insert into rollout_arms (rollout_id, conversation_id, tenant_id, arm)
     values (%(done)s, %(idle)s, %(tenant)s, 'candidate');
 """
