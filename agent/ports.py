@@ -74,6 +74,10 @@ class Queue(Protocol):
         """Have a replay done that was asked for."""
         ...
 
+    async def evaluate(self, tx: Tx, tenant_id: TenantId, run_id: UUID) -> None:
+        """Have an evaluation done that was asked for."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:

@@ -6,18 +6,16 @@ both ways. The model calls are real: they are reported, and count towards the te
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID
 
 from agent.accounting import Occasion, read_spent, record_calls, report_calls
 from agent.decide import Resolution, learned
-from agent.errors import NightshiftError
 from agent.faults import pass_by
 from agent.gather import HISTORY_LIMIT, SENT_WITHIN, Gathered
 from agent.ids import new_id
 from agent.ports import AgentDeps
-from agent.store import conversations, events, messages, replays, summaries
+from agent.store import conversations, messages, summaries
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.run_details import RunDetail, find_run
@@ -27,7 +25,6 @@ from agent.types import BudgetScope, Escalate, ModelCall, Send, Tenant, TenantId
 from agent.versions import Version, current_version, with_version
 
 _WRITING = ("revise_expert", "revise", "draft")
-MAX_ERROR = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,25 +87,6 @@ class Recorder:
             return {}
         async with self.deps.db.tenant(self.tenant.id) as tx:
             return await record_calls(tx, Occasion(tenant=self.tenant), calls, self.deps.now())
-
-
-async def run_replay(tenant_id: TenantId, replay_id: UUID, deps: AgentDeps) -> None:
-    """Do a replay that was asked for, and keep what came of it; one that is done already is left alone."""
-    async with deps.db.tenant(tenant_id) as tx:
-        asked = await replays.find_replay(tx, replay_id)
-    if asked is None or asked.state != "pending":
-        return
-    result: dict[str, Any] | None = None
-    error = ""
-    try:
-        before, after = await replay_turn(tenant_id, asked.turn_id, deps, trace_seed=str(replay_id))
-        result = {"before": asdict(before), "after": asdict(after)}
-    except (NightshiftError, LookupError) as exc:
-        error = str(exc)[:MAX_ERROR]
-    async with deps.db.tenant(tenant_id) as tx:
-        if await replays.finish_replay(tx, replay_id, result, error):
-            data = {"replay": str(replay_id), "failed": bool(error)}
-            await events.insert_event(tx, tenant_id, "turn.replayed", actor="agent", turn_id=asked.turn_id, data=data)
 
 
 async def replay_turn(

@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from agent.evaluation.nightly import ask_nightly
 from agent.ownership import hand_back_due
 from agent.ports import Deps
 from agent.store import ticks
@@ -121,6 +122,9 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     async def chains() -> None:
         await _once("chains", timedelta(days=1), deps, lambda: keep_chains(deps))
 
+    async def evaluations() -> None:
+        await _once("evaluation", timedelta(hours=1), deps, lambda: ask_nightly(deps))
+
     async def night() -> None:
         await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
 
@@ -139,6 +143,7 @@ def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     scheduler.add_job(drift, CronTrigger(hour="*/6", minute=20, timezone=UTC), id="drift")
     scheduler.add_job(seal, CronTrigger(second=45, timezone=UTC), id="seal")
     scheduler.add_job(chains, CronTrigger(hour=3, minute=47, timezone=UTC), id="chains")
+    scheduler.add_job(evaluations, CronTrigger(minute=37, timezone=UTC), id="evaluation")
     scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
     return scheduler
 

@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
 
 from agent.budgets import format_usd
 from agent.errors import NightshiftError
-from agent.evaluation.cases import Labelled, from_row, new_row, read_file, shipped
+from agent.evaluation.cases import Labelled, new_row, read_file, shipped
 from agent.evaluation.figures import FIGURES, Change, Figures
 from agent.evaluation.grading import Grader
+from agent.evaluation.nightly import HELD_OUT, read_cases, run_asked
 from agent.evaluation.run import Order, evaluate
 from agent.evaluation.spend import Allowance, read_allowance
 from agent.evaluation.statistics import Share
@@ -23,7 +25,7 @@ from agent.settings import Settings
 from agent.store import eval_cases, evaluations
 from agent.store.db import Tx
 from agent.store.tenants import find_tenant_id
-from agent.types import Tenant
+from agent.types import Tenant, TenantId
 from agent.versions import Version, current_version, get_version
 from channels.evaluation_report import render_report
 from jobs.wiring import open_tenant
@@ -31,7 +33,7 @@ from jobs.wiring import open_tenant
 if TYPE_CHECKING:
     from agent.models.grading import ClaudeGrader
 
-HELD_OUT, SHIPPED = "held-out", "shipped"
+SHIPPED = "shipped"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +96,16 @@ async def open_evaluation(settings: Settings, *, judged: bool) -> AsyncIterator[
         finally:
             if grader is not None:
                 await grader.aclose()
+
+
+async def do_asked(tenant_id: TenantId, run_id: UUID, deps: AgentDeps) -> None:
+    """Do an evaluation that the clock or staff have asked for, with the judge where a model is configured."""
+    grader = load_grader(deps.settings) if deps.settings.has_models else None
+    try:
+        await run_asked(tenant_id, run_id, deps, grader)
+    finally:
+        if grader is not None:
+            await grader.aclose()
 
 
 def load_grader(settings: Settings) -> "ClaudeGrader":
@@ -163,7 +175,7 @@ async def load_cases(tx: Tx, tenant: Tenant, sets: Sequence[Path]) -> tuple[str,
     if sets:
         found = {each.key: each for path in sets for each in read_file(path, tenant.slug)}
         return "+".join(path.name for path in sets), tuple(found.values())
-    own = [from_row(row) for row in await eval_cases.list_cases(tx)]
+    own = read_cases(await eval_cases.list_cases(tx))
     return (HELD_OUT, own) if own else (SHIPPED, shipped(tenant.slug))
 
 

@@ -18,12 +18,13 @@ from agent.store.db import Database, Tx
 from agent.types import ConversationId, MessageId, TenantId
 
 TURN, DELIVER, BATCH, MEDIA, REPLAY, HEARTBEAT = "turn", "deliver", "batch", "media", "replay", "heartbeat"
+EVALUATE = "evaluate"
 NEAR_S = 60.0
 """Later than this stays out of the queue: rows keep their due time, and the sweep picks them up."""
 MEDIA_AT_ONCE = 8
 """Files have slots of their own: turns wait for them, and a provider that serves none must not hold up turns."""
 REPLAYS_AT_ONCE = 1
-"""Prospects come first: replays have one slot of their own."""
+"""Prospects come first: replays and evaluations have one slot of their own."""
 STALLED_S = 15.0
 
 RunTurn = Callable[[TenantId, ConversationId], Awaitable[None]]
@@ -31,6 +32,7 @@ RunDelivery = Callable[[TenantId, MessageId], Awaitable[None]]
 AdvanceBatch = Callable[[TenantId, UUID], Awaitable[None]]
 KeepMedia = Callable[[TenantId, MessageId], Awaitable[None]]
 RunReplay = Callable[[TenantId, UUID], Awaitable[None]]
+RunEvaluation = Callable[[TenantId, UUID], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +84,10 @@ class JobQueue:
         """Have a replay done that was asked for."""
         await self._defer(tx, REPLAY, 0, tenant_id=str(tenant_id), replay_id=str(replay_id))
 
+    async def evaluate(self, tx: Tx, tenant_id: TenantId, run_id: UUID) -> None:
+        """Have an evaluation done that was asked for."""
+        await self._defer(tx, EVALUATE, 0, tenant_id=str(tenant_id), run_id=str(run_id))
+
     async def _defer(self, tx: Tx, task: str, delay_s: float, **arguments: str) -> None:
         # procrastinate's SQL without its client, whose errors are not psycopg's and whose clock is not the database's.
         await tx.execute("select defer_job(%s, %s, %s)", (task, Jsonb(arguments), float(delay_s)))
@@ -116,15 +122,17 @@ class JobQueue:
         batches: AdvanceBatch,
         media: KeepMedia,
         replays: RunReplay,
+        evaluations: RunEvaluation,
         concurrency: int,
         stop: asyncio.Event,
     ) -> None:
         """Run jobs until `stop` is set, then let those under way finish, for at most 20 s."""
         self._register(turns, deliveries, batches, media, replays)
+        self._register_evaluation(evaluations)
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._work_on([TURN, DELIVER, BATCH, HEARTBEAT], concurrency, stop))
             lanes.create_task(self._work_on([MEDIA], MEDIA_AT_ONCE, stop))
-            lanes.create_task(self._work_on([REPLAY], REPLAYS_AT_ONCE, stop))
+            lanes.create_task(self._work_on([REPLAY, EVALUATE], REPLAYS_AT_ONCE, stop))
 
     async def _work_on(self, queues: Iterable[str], concurrency: int, stop: asyncio.Event) -> None:
         """Run the jobs of some queues. procrastinate's worker also returns when a side task of it fails; then anew."""
@@ -147,6 +155,11 @@ class JobQueue:
             finally:  # cancelled, too: jobs under way need the connections that the caller closes
                 stopping.cancel()
                 await _end(worker, stop)
+
+    def _register_evaluation(self, evaluations: RunEvaluation) -> None:
+        @self.app.task(name=EVALUATE, queue=EVALUATE)
+        async def run_evaluation(tenant_id: str, run_id: str) -> None:
+            await evaluations(TenantId(UUID(tenant_id)), UUID(run_id))
 
     def _register(
         self, turns: RunTurn, deliveries: RunDelivery, batches: AdvanceBatch, media: KeepMedia, replays: RunReplay

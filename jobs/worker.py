@@ -10,7 +10,7 @@ import structlog
 
 from agent.media import discard_media, keep_media
 from agent.ports import AgentDeps, Deps
-from agent.replay import run_replay
+from agent.replaying import run_replay
 from agent.rollouts import watch_rollout
 from agent.store import conversations, outbox
 from agent.store.batches import list_due_batches
@@ -49,6 +49,11 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
     async def do_replay(tenant_id: TenantId, replay_id: UUID) -> None:
         await run_replay(tenant_id, replay_id, deps)
 
+    async def do_evaluation(tenant_id: TenantId, run_id: UUID) -> None:
+        from jobs.evaluation import do_asked  # noqa: PLC0415 — as below
+
+        await do_asked(tenant_id, run_id, deps)
+
     async def advance_batch(tenant_id: TenantId, batch_id: UUID) -> None:
         if deps.batches is None:
             log.warning("batch.no_provider", batch=str(batch_id), fix="configure a model provider that has batches")
@@ -81,6 +86,7 @@ async def run_worker(deps: AgentDeps, queue: JobQueue, stop: asyncio.Event) -> N
             batches=advance_batch,
             media=fetch_media,
             replays=do_replay,
+            evaluations=do_evaluation,
             concurrency=deps.settings.nightshift_worker_concurrency,
             stop=stop,
         )

@@ -64,6 +64,9 @@ class NoQueue:
     async def replay(self, tx: Tx, tenant_id: TenantId, replay_id: UUID) -> None:
         """Forget it."""
 
+    async def evaluate(self, tx: Tx, tenant_id: TenantId, run_id: UUID) -> None:
+        """Forget it."""
+
 
 @dataclass(slots=True, kw_only=True)
 class StandInChannel:

@@ -71,9 +71,13 @@ async def insert_run(
 
 
 async def begin_run(tx: Tx, run_id: UUID, version: str) -> bool:
-    """Begin a run that was asked for; False: it has begun already, or there is none."""
+    """Begin a run that was asked for, or one whose worker has died; False: it has ended, or there is none.
+
+    That nobody else works on it is the queue's promise: a job is one worker's, until that one is gone.
+    """
     cursor = await tx.execute(
-        "update eval_runs set state = 'running', version = %s where id = %s and state = 'pending'", (version, run_id)
+        "update eval_runs set state = 'running', version = %s where id = %s and state in ('pending', 'running')",
+        (version, run_id),
     )
     return cursor.rowcount == 1
 

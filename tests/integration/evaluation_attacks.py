@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.store import eval_cases, evaluations, rehearsals
+from agent.store import eval_cases, evaluations, rehearsals, replays
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -48,6 +48,11 @@ async def knows_count(tx: Tx, b: Rows) -> bool:
     return ("reply", "proposed") in await eval_cases.count_cases(tx)
 
 
+async def knows_replay(tx: Tx, b: Rows) -> object:
+    await tx.execute("update replays set turn_id = null, conversation_id = %s where id = %s", (b.idle, b.done))
+    return await replays.list_conversation_replays(tx, b.idle)
+
+
 EVALUATION_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     eval_cases.insert_cases: lambda tx, _, b: eval_cases.insert_cases(tx, b.tenant, [CASE]),
     eval_cases.list_cases: lambda tx, _, b: knows_case(tx, b),
@@ -59,6 +64,8 @@ EVALUATION_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     rehearsals.read_standing: lambda tx, _, b: rehearsals.read_standing(tx, b.idle),
     rehearsals.list_pending: lambda tx, _, b: rehearsals.list_pending(tx, b.idle),
     rehearsals.list_model_calls: lambda tx, _, b: rehearsals.list_model_calls(tx, b.tenant),
+    replays.list_conversation_replays: lambda tx, _, b: knows_replay(tx, b),
+    replays.list_replayable: lambda tx, _, b: replays.list_replayable(tx, b.idle),
     evaluations.insert_run: lambda tx, _, b: evaluations.insert_run(
         tx, b.tenant, version="v", cause="command", set_name="x", at=AT
     ),

@@ -10,7 +10,7 @@ import pytest
 from agent.decide import give_up
 from agent.gather import Gathered
 from agent.ports import Deps
-from agent.replay import run_replay
+from agent.replaying import run_replay
 from agent.store.db import Tx
 from agent.tenants import TenantFile
 from agent.types import TurnId

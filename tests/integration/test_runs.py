@@ -13,7 +13,8 @@ from rich.console import Console
 from agent.decide import give_up
 from agent.errors import NightshiftError
 from agent.gather import Gathered
-from agent.replay import replay_turn, run_replay
+from agent.replay import replay_turn
+from agent.replaying import run_replay
 from agent.runs import ANSWERED, ENDED, NOT_FAILED, STAFFS, UNDER_WAY, cancel_run, retry_run
 from agent.settings import Settings
 from agent.store.figures import HOUR, count_hours, find_last_hour, list_unsettled_hours, sum_hours
