@@ -2,16 +2,19 @@
 
 Correlation ids come from `structlog.contextvars` (`bound_contextvars(tenant=…, turn=…)` around a piece of work) and
 follow asyncio tasks. What a prospect wrote is never logged: values are masked and bounded, and keys that hold texts or
-credentials lose their value.
+credentials lose their value. Of an exception, its kind and where it came from: what it says may quote a message, so
+only `debug` has it, masked.
 """
 
 import logging
 import re
 import sys
+import traceback
 from typing import Literal
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.processors import ExceptionRenderer
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from agent.masking import CREDENTIALS, mask
 
@@ -19,6 +22,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 MAX_CHARS = 2_000
 MAX_EXCEPTION_CHARS = 10_000
+MAX_CAUSES = 5
 NEVER_LOGGED = CREDENTIALS | {"text", "body"}
 
 QUIET = (
@@ -68,7 +72,7 @@ def configure_logging(level: LogLevel, json: bool) -> None:
             foreign_pre_chain=before,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.format_exc_info if level == "debug" else ExceptionRenderer(_without_words),
                 withhold,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 _renderer(json),
@@ -96,6 +100,19 @@ def withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
         text = mask(str(exception)[-MAX_EXCEPTION_CHARS:], limit=MAX_EXCEPTION_CHARS)
         safe["exception"] = _CONTROL_BUT_NEWLINE.sub(" ", text)
     return safe
+
+
+def _without_words(exc_info: ExcInfo) -> str:
+    """Write an exception and what led to it, the first cause first, without what any of them says."""
+    blocks: list[str] = []
+    exc: BaseException | None = exc_info[1]
+    while exc is not None and len(blocks) < MAX_CAUSES:
+        kind = f"{type(exc).__module__}.{type(exc).__qualname__}".removeprefix("builtins.")
+        frames = "".join(traceback.format_tb(exc.__traceback__))
+        blocks.append(f"Traceback (most recent call last):\n{frames}{kind}")
+        inner = exc.exceptions[0] if isinstance(exc, BaseExceptionGroup) else exc.__cause__
+        exc = inner or (None if exc.__suppress_context__ else exc.__context__)
+    return "\n\n".join(reversed(blocks))
 
 
 def _one_line(event: EventDict) -> EventDict:

@@ -8,7 +8,7 @@ from typing import Any
 from agent.drift import Drift
 from agent.event_chain import Head, Seal
 from agent.ids import new_id
-from agent.store import drift, event_chain, outcomes
+from agent.store import drift, event_chain, operations, outcomes
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -127,6 +127,7 @@ WATCH_ATTACKS: Mapping[Callable[..., Any], Attack] = {
 
 _SEES = "takes no ids: reads what the transaction sees (test_isolation.py)"
 WATCH_WITHOUT_ATTACK: Mapping[Callable[..., Any], str] = {
+    operations.count_open_requests: "tells operators counts over all tenants",
     event_chain.list_unsealed_tenants: "tells operators counts over all tenants",
     event_chain.lock_chain: _SEES,
     outcomes.lock_outcomes: _SEES,

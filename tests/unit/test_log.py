@@ -121,7 +121,7 @@ def test_values_are_bounded_and_personal_data_masked(capsys: pytest.CaptureFixtu
 def test_exception_is_written_with_its_trace_masked_and_without_local_variables(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure_logging("info", json=as_json)
+    configure_logging("debug", json=as_json)
     message_of_the_prospect = "bailar"
     try:
         fail(f"{len(message_of_the_prospect)} from ana@example.com\x1b[31m")
@@ -135,8 +135,27 @@ def test_exception_is_written_with_its_trace_masked_and_without_local_variables(
     assert "\x1b[31m" not in output
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_an_exception_says_is_not_written_by_default_nor_what_its_causes_say(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("info", json=as_json)
+    said = "".join(["bai", "lar"])  # a trace shows lines of code
+    try:
+        try:
+            fail(said)
+        except ValueError as exc:
+            raise ExceptionGroup(said, [KeyError(said)]) from exc
+    except ExceptionGroup:
+        structlog.get_logger().exception("Turn failed.")
+    output = capsys.readouterr().err
+    assert "ExceptionGroup" in output
+    assert "test_log.py" in output
+    assert said not in output
+
+
 def test_long_exception_keeps_its_end(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("info", json=True)
+    configure_logging("debug", json=True)
     try:
         fail("z" * 50_000 + " the end")
     except ValueError:
