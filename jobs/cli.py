@@ -19,6 +19,7 @@ from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
 from agent.tenant_diff import Change
+from jobs.cli_changes import add_changes
 from jobs.cli_contacts import build_contacts_app
 from jobs.cli_conversations import build_conversations_app
 from jobs.cli_drift import build_drift_app
@@ -84,6 +85,7 @@ app.add_typer(build_contacts_app(_run, _settings, out), name="contact")
 app.add_typer(build_conversations_app(_run, _settings, out), name="conversations")
 app.add_typer(build_members_app(_run, _settings, out), name="member")
 app.add_typer(build_runs_app(_run, _settings, out), name="runs")
+add_changes(app, _run, _settings, out)
 add_evaluation(app, _run, _settings, out)
 app.add_typer(build_events_app(_run, _settings, out), name="events")
 app.add_typer(build_outcomes_app(_run, _settings, out), name="outcomes")
