@@ -34,7 +34,8 @@ async def take_over(
     Raises:
         LookupError: this tenant has no such conversation.
     """
-    if await desk.lock_desk(tx, conversation_id) is None:
+    before = await desk.lock_desk(tx, conversation_id)
+    if before is None:
         raise LookupError(f"conversation {conversation_id} does not exist for this tenant")
     await desk.withdraw_agents_texts(tx, conversation_id, "staff answer this conversation")
     await desk.set_owner(tx, conversation_id, "staff", assignee_id=member.id, hand_back_at=until)
@@ -46,7 +47,12 @@ async def take_over(
         "conversation.taken_over",
         actor=member.actor,
         conversation_id=conversation_id,
-        data={"until": until.isoformat() if until else None, "announced": announce is not None},
+        data={
+            "until": until.isoformat() if until else None,
+            "announced": announce is not None,
+            "before": {"owner": before.owner, "assignee": before.assignee_id and str(before.assignee_id)},
+            "after": {"owner": "staff", "assignee": str(member.id)},
+        },
     )
 
 

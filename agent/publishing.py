@@ -7,8 +7,10 @@ version of `answer_cache`).
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
+from agent.event_chain import canonical
 from agent.store.db import Tx
 from agent.store.events import insert_event
 from agent.store.settings_changes import insert_change, lock_published
@@ -95,6 +97,14 @@ async def apply_file(tx: Tx, file: TenantFile) -> None:
 
 
 async def record_change(tx: Tx, by: Publisher, part: str, before: Any, after: Any) -> None:
-    """Keep a change in the history, and tell whoever has a page open."""
+    """Keep a change in the history, and tell whoever has a page open.
+
+    The event has hashes of both versions: the history is as hard to rewrite as the chain of events.
+    """
     await insert_change(tx, by.tenant_id, part, before, after, member_id=by.member_id)
-    await insert_event(tx, by.tenant_id, "settings.changed", actor=by.actor, data={"part": part})
+    data = {"part": part, "before": _digest(before), "after": _digest(after)}
+    await insert_event(tx, by.tenant_id, "settings.changed", actor=by.actor, data=data)
+
+
+def _digest(version: Any) -> str | None:
+    return None if version is None else sha256(canonical({"version": version})).hexdigest()

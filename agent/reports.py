@@ -39,7 +39,13 @@ async def apply_report(tx: Tx, tenant_id: TenantId, status: DeliveryStatus, deps
         actor=status.provider,
         conversation_id=message.conversation_id,
         message_id=message_id,
-        data={"state": status.state, "error_code": status.error_code, "effect": projection.effect},
+        data={
+            "state": status.state,
+            "error_code": status.error_code,
+            "effect": projection.effect,
+            "before": message.state,
+            "after": projection.state,
+        },
     )
     await _follow_up(tx, message, status, projection, deps)
     return True

@@ -12,7 +12,7 @@ from agent.errors import NightshiftError
 from agent.members import Member, Role
 from agent.store.db import Tx, fetch_one
 from agent.store.events import insert_event
-from agent.store.members import disable_member, enable_member, insert_member, set_role
+from agent.store.members import disable_member, enable_member, find_member, insert_member, set_role
 from agent.types import MemberId
 
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,253}\.[^@\s<>,;\".]{2,63}")
@@ -50,12 +50,13 @@ async def change_role(tx: Tx, by: Member, member_id: MemberId, role: Role) -> No
     Raises:
         CannotChangeStaff: they are the last manager.
     """
+    known = await find_member(tx, member_id)
     try:
         async with tx.transaction():
             await set_role(tx, member_id, role)
     except RestrictViolation as exc:
         raise CannotChangeStaff("Somebody must be manager: give another member that role first.") from exc
-    await _record(tx, by, "member.role_set", member_id, role=role)
+    await _record(tx, by, "member.role_set", member_id, role=role, before=known.role if known else "")
 
 
 async def lock_out(tx: Tx, by: Member, member_id: MemberId, now: datetime) -> None:

@@ -34,7 +34,8 @@ async def run_add(settings: Settings, slug: str, email: str, out: Console, *, na
                 await set_role(tx, known.id, role)
             else:
                 await insert_member(tx, tenant_id, email=email, name=name or email.partition("@")[0], role=role)
-            await insert_event(tx, tenant_id, "member.role_set", actor=ACTOR, data={"email": email, "role": role})
+            data = {"email": email, "role": role, "before": known.role if known else None}
+            await insert_event(tx, tenant_id, "member.role_set", actor=ACTOR, data=data)
     out.print(f"{email} is a {role} of {slug}. To let them in: nightshift signin-link {email}", markup=False)
 
 

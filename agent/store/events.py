@@ -21,11 +21,25 @@ async def insert_event(
     message_id: UUID | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record one action of a tenant: `kind` is dotted (`turn.decided`), `actor` says who or what did it."""
+    """Record one action of a tenant: `kind` is dotted (`turn.decided`), `actor` says who or what did it.
+
+    What a message or a turn belongs to is found by it, so that every event of a turn can be found by the turn.
+    """
     await tx.execute(
         """insert into events (tenant_id, kind, actor, conversation_id, turn_id, message_id, data)
-           values (%s, %s, %s, %s, %s, %s, %s)""",
-        (tenant_id, kind, actor, conversation_id, turn_id, message_id, Jsonb(data or {})),
+           values (%(tenant)s, %(kind)s, %(actor)s,
+               coalesce(%(conversation)s, (select conversation_id from messages where id = %(message)s),
+                        (select conversation_id from turns where id = %(turn)s)),
+               coalesce(%(turn)s, (select turn_id from messages where id = %(message)s)), %(message)s, %(data)s)""",
+        {
+            "tenant": tenant_id,
+            "kind": kind,
+            "actor": actor,
+            "conversation": conversation_id,
+            "turn": turn_id,
+            "message": message_id,
+            "data": Jsonb(data or {}),
+        },
     )
 
 
