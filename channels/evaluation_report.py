@@ -14,6 +14,7 @@ from agent.budgets import format_usd
 from agent.evaluation.figures import Comparison, Figures
 from agent.evaluation.statistics import Share
 from agent.models.reliability import BINS
+from channels.inbox.navigation import N_
 from channels.pages import build_templates
 
 SIDE = 320.0
@@ -28,10 +29,12 @@ class Bar:
     """A share with its interval, on a line of 0 to 100."""
 
     label: str
+    """A message to translate, or a name."""
     share: Share
     x: float
     low: float
     high: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +99,9 @@ class Report:
 def render_report(tenant: str, version: str, set_name: str, at: datetime, figures: Figures) -> str:
     """Return the page."""
     css = files("channels").joinpath("static", "evaluation.css").read_text("utf-8")
-    template = build_templates().get_template("evaluation/report.html")
+    environment = build_templates()
+    environment.globals["_"] = _say
+    template = environment.get_template("evaluation/report.html")
     # Our own style sheet, which holds no `<`.
     return template.render(
         tenant=tenant,
@@ -108,21 +113,26 @@ def render_report(tenant: str, version: str, set_name: str, at: datetime, figure
     )
 
 
+def _say(message: str, **values: object) -> str:
+    """Return a message as it stands: the file is in English."""
+    return message % values if values else message
+
+
 def build_report(figures: Figures) -> Report:
     """Return what the page, or a page of the inbox, shows of figures."""
     known, checked, replied = figures.classification, figures.guardrails, figures.replies
     main: list[Bar] = []
     languages: list[Bar] = []
     if known:
-        main += [_bar("Accuracy", known.accuracy), _bar("Macro F1", known.macro_f1)]
-        languages += [_bar(f"understood {each.language}", each.share) for each in known.by_language]
+        main += [_bar(N_("Accuracy"), known.accuracy), _bar(N_("Macro F1"), known.macro_f1)]
+        languages += [_bar(N_("Understood"), each.share, each.language) for each in known.by_language]
     if checked:
-        main += [_bar("Guardrail recall", checked.recall), _bar("False alarms", checked.false_alarms)]
-        main += [_bar("Rule named", checked.named)]
-        languages += [_bar(f"checked {each.language}", each.share) for each in checked.by_language]
+        main += [_bar(N_("Guardrail recall"), checked.recall), _bar(N_("False alarms"), checked.false_alarms)]
+        main += [_bar(N_("Rule named"), checked.named)]
+        languages += [_bar(N_("Checked"), each.share, each.language) for each in checked.by_language]
     if replied:
-        main += [_bar("Replies right", replied.right)] if replied.right.n else []
-        languages += [_bar(f"replied {each.language}", each.share) for each in replied.by_language]
+        main += [_bar(N_("Replies right"), replied.right)] if replied.right.n else []
+        languages += [_bar(N_("Replied"), each.share, each.language) for each in replied.by_language]
     return Report(
         figures=figures,
         main=main,
@@ -135,8 +145,9 @@ def build_report(figures: Figures) -> Report:
     )
 
 
-def _bar(label: str, share: Share) -> Bar:
-    return Bar(label=label, share=share, x=100 * share.value, low=100 * share.low, high=100 * share.high)
+def _bar(label: str, share: Share, detail: str = "") -> Bar:
+    low, high = 100 * share.low, 100 * share.high
+    return Bar(label=label, share=share, x=100 * share.value, low=low, high=high, detail=detail)
 
 
 def _dots(figures: Figures) -> list[Dot]:

@@ -56,7 +56,8 @@ def mean(values: Sequence[float]) -> Share:
     known = np.asarray(values, dtype=np.float64)
     if set(known.tolist()) <= {0.0} or set(known.tolist()) <= {1.0}:
         low, high = wilson(int(known.sum()), len(known))
-        return Share(value=float(known[0]), low=low, high=high, n=len(known))
+        value = float(known[0])
+        return Share(value=value, low=min(low, value), high=max(high, value), n=len(known))
     return _share(float(known.mean()), known[_draw(len(known))].mean(axis=1), len(known))
 
 

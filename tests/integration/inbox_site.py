@@ -59,6 +59,8 @@ THINGS: Mapping[str, str] = {
     "{kind}/{key}": "select key from passages where kind = 'fact' and key not in ('offer', 'contact') order by key",
     "changes/{change}": "select id from settings_changes",
     "runs/{run}": "select id from turns where state = 'done'",
+    "evaluation/{run}": "select id from eval_runs where state = 'done'",
+    "cases/{case}": "select id from eval_items",
     "members/{member}": "select id from members",
     "sessions/{session}": "select id from staff_sessions",
 }
