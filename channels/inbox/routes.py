@@ -14,8 +14,10 @@ from channels.inbox import (
     replay_page,
     review_models,
     review_page,
+    rollouts_page,
     run_page,
     runs_page,
+    trust_page,
 )
 from channels.inbox.conversation_routes import CONVERSATION_PAGES
 from channels.inbox.live import Feeds
@@ -38,6 +40,8 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
         Page(method="GET", path="/inbox/live", answer=feeds.open),
         *CONVERSATION_PAGES,
         *review_page.PAGES,
+        *rollouts_page.PAGES,
+        *trust_page.PAGES,
         *review_models.PAGES,
         *operations_page.PAGES,
         *runs_page.PAGES,

@@ -20,6 +20,7 @@ from channels.inbox.visit import Visit
 SECTIONS = (
     ("/inbox/settings", N_("Sending hours")),
     ("/inbox/settings/behaviour", N_("Behaviour")),
+    ("/inbox/settings/trust", N_("Trust")),
     ("/inbox/settings/business", N_("Business")),
     ("/inbox/settings/canned", N_("Canned replies")),
     ("/inbox/settings/members", N_("Members")),

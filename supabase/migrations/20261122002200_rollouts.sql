@@ -68,6 +68,10 @@ call isolate_by_tenant(array['rollouts', 'rollout_arms']);
 call open_to_staff(array['rollouts'], 'manager');
 call open_to_staff(array['rollout_arms']);
 
+-- Managers start and stop rollouts, which operators are told.
+create policy staff_inserts on system_events for insert to nightshift_staff with check ((select member_may('manager')));
+grant insert on system_events to nightshift_staff;
+
 create policy router_reads on rollouts for select to nightshift_router using (true);
 grant select (id, tenant_id, state) on rollouts to nightshift_router;
 create function open_rollouts() returns table (open_tenant_id uuid, open_id uuid)
