@@ -9,6 +9,7 @@ import pytest
 
 from agent.decide import give_up
 from agent.gather import Gathered
+from agent.outcomes import read_outcome, record_outcome
 from agent.ports import Deps
 from agent.replaying import run_replay
 from agent.store.db import Tx
@@ -71,6 +72,38 @@ class TestOperations:
         assert "Could not be processed 1" in text
         assert "Wrote to us for the first time 2" in text
         assert page.text.count("<svg viewBox") == page.text.count("As a table") == 3
+
+    async def test_outcomes_are_in_the_funnel_and_drift_below_it(
+        self, manager: StaffBrowser, agent: Agent, admin: Tx, clock: FakeClock
+    ) -> None:
+        empty = text_of(await manager.get("/inbox/operations"))
+        assert "There are too few messages to compare yet." in empty
+        assert "Won – 0 won, 0 lost" in empty
+        for number, fields in enumerate(
+            (
+                {"kind": "booked"},
+                {"kind": "won", "amount_minor": 129900, "currency": "EUR"},
+                {"kind": "lost", "reason": "x"},
+            )
+        ):
+            reported = read_outcome({"id": str(number), "contact": "+34600000001", **fields})
+            async with agent.deps.db.tenant(agent.tenant_id) as tx:
+                await record_outcome(tx, agent.tenant_id, reported, "csv", now=clock.now)
+        await admin.execute(
+            """insert into drift_baselines (tenant_id, feature, counts, since, until)
+               values (%s, 'length', '{"10": 900, "more": 100}', now(), now())""",
+            (agent.tenant_id,),
+        )
+        await admin.execute(
+            """insert into drift_readings (tenant_id, feature, counts, measured_at, psi, level)
+               values (%s, 'length', '{"10": 50, "more": 50}', now(), 0.9, 'drifted')""",
+            (agent.tenant_id,),
+        )
+        page = text_of(await manager.get("/inbox/operations"))
+        assert "Won €1,299.00 1 won, 1 lost" in page
+        assert "Booked 1 Won 1 Lost 1" in page
+        assert "Length of messages has changed 0.9 more than 1000 characters: 10 % → 50 %" in page
+        assert "up to 10 characters: 90 % → 50 %" in page
 
     async def test_budget_lines_stand_where_days_are_added_up(self, manager: StaffBrowser, agent: Agent) -> None:
         await answer(agent)
