@@ -26,6 +26,8 @@ EXPORT_TIMEOUT_S = 2
 SHUTDOWN_TIMEOUT_S = 4.0
 
 log = logging.getLogger(__name__)
+# It would say so for every batch, each second, for as long as an endpoint is away.
+logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").setLevel(logging.CRITICAL)
 
 
 def langfuse_exporter(project: LangfuseProject) -> SpanExporter:
@@ -121,11 +123,17 @@ class SpanSender(SpanProcessor):
         except Exception as exc:  # noqa: BLE001 — a library's thread boundary: what it cannot send is lost, not fatal
             log.debug("Spans could not be exported (%s).", type(exc).__name__)
             result = SpanExportResult.FAILURE
-        self.is_well = result is SpanExportResult.SUCCESS
+        self._tell(is_well=result is SpanExportResult.SUCCESS)
         if self.is_well:
             self.ledger.arrive(batch)
         else:
             self.ledger.lose(batch)
+
+    def _tell(self, *, is_well: bool) -> None:
+        """Log when the endpoint stops taking spans, and when it takes them again."""
+        if is_well != self.is_well:
+            log.warning("Traces are taken again." if is_well else "Traces are not taken; what is lost is counted.")
+        self.is_well = is_well
 
 
 def _text_of(span: ReadableSpan) -> int:
