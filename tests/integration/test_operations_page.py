@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -79,13 +80,12 @@ class TestOperations:
         empty = text_of(await manager.get("/inbox/operations"))
         assert "There are too few messages to compare yet." in empty
         assert "Won – 0 won, 0 lost" in empty
-        for number, fields in enumerate(
-            (
-                {"kind": "booked"},
-                {"kind": "won", "amount_minor": 129900, "currency": "EUR"},
-                {"kind": "lost", "reason": "x"},
-            )
-        ):
+        told: list[dict[str, Any]] = [
+            {"kind": "booked"},
+            {"kind": "won", "amount_minor": 129900, "currency": "EUR"},
+            {"kind": "lost", "reason": "x"},
+        ]
+        for number, fields in enumerate(told):
             reported = read_outcome({"id": str(number), "contact": "+34600000001", **fields})
             async with agent.deps.db.tenant(agent.tenant_id) as tx:
                 await record_outcome(tx, agent.tenant_id, reported, "csv", now=clock.now)
