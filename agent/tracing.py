@@ -55,7 +55,7 @@ SDK_ENVIRONMENT = {
 SDK_SCOPE = "langfuse-sdk"
 """The instrumentation scope whose spans the SDK exports."""
 
-NO_PROJECT = LangfuseProject(public_key="no-project", secret_key=SecretStr(""))
+NO_PROJECT = LangfuseProject(public_key="no-project", secret_key=SecretStr("none"))
 """Where only an OTLP endpoint is configured: the SDK wants keys to make spans, and sends nothing here."""
 
 _wanted_trace_id: ContextVar[str | None] = ContextVar("wanted_trace_id", default=None)

@@ -145,8 +145,11 @@ def _is_public(url: str) -> bool:
 
 
 def _check_langfuse(settings: Settings) -> Finding:
-    if settings.langfuse_public_key and settings.langfuse_secret_key:
-        return Finding(level="ok", subject="langfuse", text=f"traces go to {settings.langfuse_base_url}")
+    if settings.has_traces:
+        shared, own, otlp = settings.langfuse_project, settings.langfuse_projects, settings.nightshift_otlp
+        places = ([shared.base_url] if shared else []) + [f"{own[slug].base_url} ({slug})" for slug in sorted(own)]
+        places += [otlp.url] if otlp else []
+        return Finding(level="ok", subject="langfuse", text=f"traces go to {', '.join(places)}")
     return Finding(
         level="note",
         subject="langfuse",

@@ -113,9 +113,13 @@ class FakeLangfuse:
     def find_prompt(self, name: str, label: str) -> dict[str, Any] | None:
         return next((each for each in self.prompts.get(name, []) if label in each["labels"]), None)
 
+    @property
+    def credentials(self) -> str:
+        """Its keys, as HTTP's Basic scheme has them."""
+        return base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
+
     def is_authorized(self, header: str | None) -> bool:
-        expected = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
-        return header == f"Basic {expected}"
+        return header == f"Basic {self.credentials}"
 
     def begin(self) -> None:
         with self.arrival:
