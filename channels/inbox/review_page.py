@@ -130,13 +130,15 @@ async def send(visit: Visit) -> Response:
     async with visit.tx() as tx:
         request = await _request(tx, visit)
     typed = visit.field("text", longest=MAX_TEXT) if "text" in visit.form else None
-    if request.state != "open" or digest_of(request.draft) != visit.field("digest", longest=64):
-        return await _refuse(visit, request, Refusal(problem=SETTLED, typed=typed))
     seen = visit.field("seen_seq", longest=20)
+    seen_seq = int(seen) if seen.isdecimal() else 0
+    if request.state != "open" or digest_of(request.draft) != visit.field("digest", longest=64):
+        news = await _list_news(visit, request, seen_seq)
+        return await _refuse(visit, request, Refusal(problem=SETTLED, news=news, typed=typed))
     wanted = StaffText(
         conversation_id=request.conversation_id,
         text=request.draft or "" if typed is None else typed,
-        seen_seq=int(seen) if seen.isdecimal() else 0,
+        seen_seq=seen_seq,
         draft=request.draft,
         reason=visit.field("why_edited", longest=MAX_REASON),
         overrides=_overrides(visit),
@@ -149,14 +151,19 @@ async def send(visit: Visit) -> Response:
         case Sent(message_id=message_id):
             return await _go_on(visit, request, sent=message_id)
         case Moved():
-            async with visit.tx() as tx:
-                news = await timeline.list_from(tx, request.conversation_id, wanted.seen_seq + 1)
+            news = await _list_news(visit, request, seen_seq)
             return await _refuse(visit, request, Refusal(news=news, typed=typed))
         case Objected():
             standing = await _judge(visit, request.conversation_id, wanted.text)
             return await _refuse(visit, request, Refusal(standing=standing, typed=typed))
         case NotReadable(problem=problem):
             return await _refuse(visit, request, Refusal(problem=problem, typed=typed))
+
+
+async def _list_news(visit: Visit, request: ReviewRequest, seen_seq: int) -> Sequence[Said]:
+    """Return what was said after the newest message that was on the member's screen."""
+    async with visit.tx() as tx:
+        return await timeline.list_from(tx, request.conversation_id, seen_seq + 1)
 
 
 def _overrides(visit: Visit) -> dict[str, str]:
