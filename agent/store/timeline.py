@@ -219,6 +219,16 @@ async def list_before(tx: Tx, conversation_id: ConversationId, seq: int, limit: 
     return await _list(tx, query, id=conversation_id, seq=seq, limit=limit)
 
 
+async def list_around(tx: Tx, conversation_id: ConversationId, seq: int, limit: int = PAGE) -> Sequence[Said]:
+    """Return messages before number `seq`, it, and messages after it, oldest first: half of `limit` either way."""
+    query = f"""{_SAID} and m.seq <= coalesce((
+                select max(seq) from (
+                    select seq from messages where conversation_id = %(id)s and seq >= %(seq)s
+                    order by seq limit %(half)s) after), 0)
+            order by m.seq desc limit %(limit)s"""  # noqa: S608 — a constant of this module
+    return await _list(tx, query, id=conversation_id, seq=seq, half=limit // 2, limit=limit)
+
+
 async def find_undoable(tx: Tx, message_id: MessageId, member_id: MemberId, now: datetime) -> Said | None:
     """Return a text of a member that can still be taken back; None: there is none such."""
     query = f"""{_MESSAGE} where m.id = %(id)s and m.member_id = %(member)s and m.author = 'staff'

@@ -6,7 +6,16 @@ from fastapi import APIRouter
 from jinja2 import Environment
 
 from agent.ports import StaffDeps
-from channels.inbox import operations_page, queue_actions, queue_page, review_models, review_page, run_page, runs_page
+from channels.inbox import (
+    operations_page,
+    queue_actions,
+    queue_page,
+    review_models,
+    review_page,
+    run_page,
+    runs_page,
+    search_page,
+)
 from channels.inbox.conversation_routes import CONVERSATION_PAGES
 from channels.inbox.live import Feeds
 from channels.inbox.office_routes import OFFICE_PAGES
@@ -32,6 +41,7 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
         *operations_page.PAGES,
         *runs_page.PAGES,
         *run_page.PAGES,
+        *search_page.PAGES,
         *OFFICE_PAGES,
     )
 

@@ -156,6 +156,7 @@ ONE_MESSAGE = {
     "contact_points": 1,
     "conversations": 1,
     "messages": 1,
+    "message_words": 1,
     "events": 1,
     "procrastinate_jobs": 1,
 }
