@@ -55,15 +55,16 @@ jump.addEventListener("click", () => {
 scroll.addEventListener("scroll", () => {
   if (isAtEnd()) jump.hidden = true;
 });
-const firstNew = document.getElementById("new-messages");
-if (firstNew) firstNew.scrollIntoView({ block: "center" });
+// A message that was looked for, else what is new, else the end.
+const shownFirst = document.querySelector(".bubble:target") ?? document.getElementById("new-messages");
+if (shownFirst) shownFirst.scrollIntoView({ block: "center" });
 else toEnd();
 
 // What fills itself below the timeline must not push it out of sight.
 new ResizeObserver(() => {
   if (wasAtEnd) toEnd();
 }).observe(document.getElementById("review"));
-let wasAtEnd = !firstNew;
+let wasAtEnd = !shownFirst;
 scroll.addEventListener("scroll", () => (wasAtEnd = isAtEnd()), { passive: true });
 
 // A part that is being used is not replaced under the hand that uses it.
