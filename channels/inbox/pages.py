@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from jinja2 import Environment
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -106,10 +107,12 @@ def _endpoint(
 
 
 def _ask_to_sign_in(request: Request) -> Response:
-    """Lead to the sign-in and back; a part of a page asks its page to do so."""
+    """Lead to the sign-in and back; a part of a page, or its stream of changes, asks its page to do so."""
+    if request.headers.get("accept") == "text/event-stream":
+        return Response("event: signed-out\ndata:\n\n", media_type="text/event-stream", headers=HEADERS)
     if request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={**HEADERS, "hx-redirect": LOGIN})
-    if request.method != "GET":
-        return RedirectResponse(LOGIN, status_code=303, headers=HEADERS)
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # What a form was sent to cannot be opened; the page that it stands on can.
+    at = request.url if request.method == "GET" else URL(request.headers.get("referer", ""))
+    target = at.path + (f"?{at.query}" if at.query else "")
     return RedirectResponse(f"{LOGIN}?next={quote(target, safe='')}", status_code=303, headers=HEADERS)

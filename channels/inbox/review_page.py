@@ -66,6 +66,11 @@ class ReviewView:
 async def show_next(visit: Visit) -> Response:
     """Go to the request that is to be seen next, or next after the one that is skipped; say so if there is none."""
     skipped, now, member_id = _id(visit.query("after", longest=40)), visit.deps.now(), visit.member.id
+    before = _id(visit.query("before", longest=40))
+    if before:
+        async with visit.tx() as tx:
+            found = await review_cards.find_previous_request(tx, now, before=before, member_id=member_id)
+        return visit.go(f"{HOME}/{found or before}")
     async with visit.tx() as tx:
         found = await review_cards.find_next_request(tx, now, after=skipped, member_id=member_id)
         if found is None and skipped:  # there is no other
@@ -76,6 +81,19 @@ async def show_next(visit: Visit) -> Response:
     if found:
         return visit.go(f"{HOME}/{found}{f'?sent={sent}' if sent else ''}")
     return visit.page("review_empty.html", undo=_id(sent))
+
+
+async def show_neighbour(visit: Visit) -> Response:
+    """Go from a conversation to that which waits next, or with `way=back` to the one before; else to the queue."""
+    now, member_id = visit.deps.now(), visit.member.id
+    async with visit.tx() as tx:
+        here = await review_cards.find_last_request(tx, _conversation(visit))
+        if here and visit.query("way") == "back":
+            found = await review_cards.find_previous_request(tx, now, before=here, member_id=member_id)
+        else:
+            found = await review_cards.find_next_request(tx, now, after=here, member_id=member_id)
+        request = await review_cards.find_request(tx, found) if found else None
+    return visit.go(f"/inbox/conversations/{request.conversation_id}" if request else "/inbox")
 
 
 async def show(visit: Visit) -> Response:
@@ -295,6 +313,7 @@ PAGES: tuple[Page, ...] = (
     Page(method="GET", path=HOME + "/{request}", answer=show),
     Page(method="POST", path=HOME + "/undo/{message}", answer=undo, role="reviewer"),
     Page(method="GET", path=_AT, answer=show_card),
+    Page(method="GET", path="/inbox/conversations/{id}/neighbour", answer=show_neighbour),
     Page(method="GET", path=_AT + "/state", answer=show_state),
     Page(method="POST", path=_AT + "/send", answer=send, role="reviewer"),
     Page(method="POST", path=_AT + "/reject", answer=reject, role="reviewer"),

@@ -16,6 +16,7 @@ from agent.members import Member
 from agent.ports import StaffDeps
 from agent.store.db import Tx
 from agent.store.sessions import Session
+from channels.inbox.keys import list_keys
 from channels.inbox.navigation import list_navigation
 from channels.inbox.words import Reader, load_translations
 from channels.webhooks import read_body
@@ -114,6 +115,7 @@ class Visit:
             reader=self.reader,
             path=self.request.url.path,
             navigation=list_navigation(self.member),
+            keys=list_keys(self.member),
             **values,
         )
 
