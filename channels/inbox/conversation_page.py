@@ -257,7 +257,7 @@ async def open_media(visit: Visit) -> Response:
 def _number(visit: Visit, name: str) -> int:
     text = visit.query(name, "0")
     if not text.isdecimal() or len(text) > 18:
-        raise BadRequest(f"“{name}” is the number of a message.")
+        raise BadRequest("This address has no such place in it.")
     return int(text)
 
 
@@ -265,4 +265,4 @@ def _moment(visit: Visit, name: str) -> datetime | None:
     try:
         return datetime.fromisoformat(visit.query(name)) if visit.query(name) else None
     except ValueError as exc:
-        raise BadRequest(f"“{name}” is a time.") from exc
+        raise BadRequest("This address has no such place in it.") from exc

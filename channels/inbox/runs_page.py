@@ -23,9 +23,10 @@ from agent.store.runs import (
     list_runs,
     list_work,
 )
-from agent.types import INTENTS, Channel, ConversationId, TurnId
+from agent.types import ConversationId, TurnId
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page
+from channels.inbox.review_words import CHANNELS, INTENTS
 from channels.inbox.visit import Visit
 
 Act = Literal["retry", "replay", "cancel"]
@@ -48,7 +49,6 @@ DECISION_LABELS: Mapping[str, str] = {
     "nothing": N_("No reply"),
 }
 ACT_LABELS: Mapping[Act, str] = {"retry": N_("Take again"), "replay": N_("Replay"), "cancel": N_("Cancel")}
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
 FIELDS = ("state", "decision", "channel", "intent", "error", "since", "until")
 LABELS: Mapping[str, object] = {
     "states": STATE_LABELS,
