@@ -215,7 +215,8 @@ async def take_proposed(visit: Visit) -> Response:
         request = await _request(tx, visit)
     try:
         async with visit.tx() as tx:
-            message_id = await take_proposal(tx, request.id, visit.deps, actor=visit.member.actor)
+            me = visit.member
+            message_id = await take_proposal(tx, request.id, visit.deps, actor=me.actor, member_id=me.id)
             await desk.mark_as_staffs(tx, message_id, visit.member.id, undo_until=None)
     except ProposalStale as exc:
         return await _refuse(visit, request, Refusal(problem=str(exc)))
