@@ -103,7 +103,7 @@ function act(row, nth) {
 function submit(does, target) {
   const form = target.closest("form");
   const button = form?.querySelector(`[data-does="${does}"]`) ?? form?.querySelector('[data-does="send"]');
-  if (button) form.requestSubmit(button);
+  button?.click(); // htmx takes the name of a button from its click
   return Boolean(button);
 }
 

@@ -34,7 +34,8 @@ function reasonOf(xhr) {
 function repeat({ elt, requestConfig }) {
   const cause = requestConfig.triggeringEvent;
   if (!elt.isConnected) location.reload();
-  else if (elt instanceof HTMLFormElement) elt.requestSubmit(cause?.submitter);
+  else if (cause?.submitter?.isConnected) cause.submitter.click();
+  else if (elt instanceof HTMLFormElement) elt.requestSubmit();
   else window.htmx.trigger(elt, cause?.type ?? "click");
 }
 

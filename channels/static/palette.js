@@ -37,7 +37,7 @@ function listChoices() {
   ];
   const seen = new Set();
   return [...own.filter((each) => fits(each.label, words)), ...found].filter((each) => {
-    const name = `${each.group} ${each.label} ${each.detail ?? ""}`;
+    const name = `${each.group} ${each.label} ${each.detail ?? ""} ${each.href ?? ""}`;
     return !seen.has(name) && seen.add(name);
   });
 }
@@ -65,15 +65,15 @@ function headOf(text) {
   return head;
 }
 
-function show() {
+function show(marked = 0) {
   choices = listChoices();
   list.replaceChildren();
   for (const [index, choice] of choices.entries()) {
-    if (choice.group !== choices[index - 1]?.group) list.append(headOf(choice.group));
+    if (choice.group && choice.group !== choices[index - 1]?.group) list.append(headOf(choice.group));
     list.append(optionOf(choice, index));
   }
   none.hidden = choices.length > 0;
-  mark(0);
+  mark(marked);
 }
 
 function mark(index) {
@@ -99,27 +99,31 @@ function take(index) {
 async function search() {
   const words = input.value.trim();
   asking?.abort();
-  if (words.length < LEAST || !dialog.dataset.search) {
+  if (words.length < LEAST) {
     found = [];
     show();
     return;
   }
   asking = new AbortController();
   const options = { headers: { "hx-request": "true" }, signal: asking.signal };
-  const answer = await fetch(`${dialog.dataset.search}?q=${encodeURIComponent(words)}`, options).catch(() => null);
+  const query = `?q=${encodeURIComponent(words)}`;
+  const answer = await fetch(`${dialog.dataset.search}/options${query}`, options).catch(() => null);
   if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
   if (!answer?.ok || input.value.trim() !== words) return;
-  found = readFound(await answer.text());
-  show();
+  const all = { group: "", label: list.dataset.all, href: `${dialog.dataset.search}${query}` };
+  found = [...readFound(await answer.text()), { ...all, go: () => location.assign(all.href) }];
+  show(chosen);
 }
 
-/** The links of the part of a page that the server's search answers with. */
+/** The links among what the server's search answers with: the first line of each is its name. */
 function readFound(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   return [...template.content.querySelectorAll("a[href^='/inbox/']")].map((link) => {
     const [label, ...rest] = link.textContent.split("\n").map((line) => line.trim()).filter(Boolean);
-    return { group: list.dataset.found, label: label ?? "", detail: rest.join(" · "), go: () => location.assign(link.href) };
+    const group = link.closest("[role=group]")?.ariaLabel ?? "";
+    const href = link.getAttribute("href");
+    return { group, label: label ?? "", detail: rest.join(" · "), href, go: () => location.assign(href) };
   });
 }
 

@@ -25,6 +25,7 @@ function signIn() {
 }
 
 document.addEventListener("signed-out", signIn);
+addEventListener("pagehide", () => isLeaving && keep()); // with what has been typed since
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   if (event.detail.xhr.status !== 401) return;
   event.preventDefault();
