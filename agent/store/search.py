@@ -77,11 +77,11 @@ async def find_messages(
         """select m.id, m.conversation_id, m.seq, m.created_at as at, m.author, who.name as member, m.subject, m.body,
                   a.channel, coalesce(k.name, c.contact_address, p.address) as contact
            from find_messages(%(text)s, %(channel)s, %(author)s, %(since)s, %(until)s, %(seq)s, %(limit)s) f
-           join messages m on m.id = f.found_id
-           join conversations c on c.id = m.conversation_id
-           join channel_accounts a on a.id = m.channel_account_id
-           join contact_points p on p.id = c.contact_point_id
-           join contacts k on k.id = c.contact_id
+           cross join lateral (select * from messages where id = f.found_id limit 1) m
+           cross join lateral (select * from conversations where id = m.conversation_id limit 1) c
+           cross join lateral (select channel from channel_accounts where id = c.channel_account_id limit 1) a
+           cross join lateral (select address from contact_points where id = c.contact_point_id limit 1) p
+           cross join lateral (select name from contacts where id = c.contact_id limit 1) k
            left join members who on who.id = m.member_id
            order by f.found_at desc, f.found_seq desc""",
         {
@@ -108,9 +108,9 @@ async def find_labelled(tx: Tx, text: str, *, limit: int) -> Sequence[LabelledCo
                    select name from labels
                    where tenant_id = (select current_tenant()) and starts_with(fold_text(name), fold_text(%(text)s)))
                order by last_inbound_at desc nulls last, id limit %(limit)s) c
-           join channel_accounts a on a.id = c.channel_account_id
-           join contact_points p on p.id = c.contact_point_id
-           join contacts k on k.id = c.contact_id
+           cross join lateral (select channel from channel_accounts where id = c.channel_account_id limit 1) a
+           cross join lateral (select address from contact_points where id = c.contact_point_id limit 1) p
+           cross join lateral (select name from contacts where id = c.contact_id limit 1) k
            order by c.last_inbound_at desc nulls last, c.id""",
         {"text": text.strip(), "limit": limit},
     )

@@ -183,7 +183,7 @@ create function find_contacts(p_text text, p_before uuid, p_limit int) returns s
     language plpgsql stable rows 50 security definer set search_path = ''
 as $$
 declare
-    looked_at constant int := 1000;
+    looked_at constant int := 400;
     tenant constant uuid := public.current_tenant();
     digits constant text := regexp_replace(p_text, '\D', '', 'g');
     words constant text[] := case when length(digits) >= 4 and p_text !~ '[[:alpha:]@]'

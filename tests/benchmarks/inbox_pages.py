@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from time import perf_counter
+from urllib.parse import quote
 
 import psycopg
 
@@ -56,8 +57,8 @@ def _id(kind: str, number: int) -> str:
     return f"{kind}000000-0000-7000-8000-{number:012x}"
 
 
-def _word(random: Random) -> str:
-    return WORDS[int(len(WORDS) * random.random() ** 2)]
+def _word(random: Random, longest: int = 99) -> str:
+    return quote(WORDS[int(len(WORDS) * random.random() ** 2)][:longest])
 
 
 PAGES: Mapping[str, Sequence[Address]] = {
@@ -68,20 +69,20 @@ PAGES: Mapping[str, Sequence[Address]] = {
         lambda _: "/inbox?tab=snoozed",
         lambda _: "/inbox?label=empresa&language=es",
     ),
-    "news for the title": (lambda _: f"/inbox/queue/news?since={datetime.now(UTC).isoformat().replace('+', '%2B')}",),
+    "news for the title": (lambda _: f"/inbox/queue/news?since={quote(datetime.now(UTC).isoformat())}",),
     "conversation": (lambda random: f"/inbox/conversations/{_id('a0', _conversation(random))}",),
     "conversations": (lambda _: "/inbox/conversations",),
     "search": (
         lambda random: f"/inbox/search?q={_word(random)}",
         lambda random: f"/inbox/search?q={_word(random)}+{_word(random)}",
-        lambda random: f"/inbox/search?q={_word(random)[:4]}&channel=email&by=staff",
+        lambda random: f"/inbox/search?q={_word(random, 4)}&channel=email&by=staff",
         lambda random: f"/inbox/search?q={random.randrange(20_000)}",
-        lambda random: f"/inbox/search/options?q={_word(random)[:5]}",
+        lambda random: f"/inbox/search/options?q={_word(random, 5)}",
     ),
-    "review": (lambda random: f"/inbox/review/{_id('f0', _conversation(random) // 60 * 60)}",),
+    "review": (lambda random: f"/inbox/review/{_id('f0', _conversation(random) // 300 * 300)}",),
     "contacts": (
         lambda _: "/inbox/contacts",
-        lambda random: f"/inbox/contacts?q={random.choice(('joao', 'ana ruiz', 'zoe nunez'))}",
+        lambda random: f"/inbox/contacts?q={random.choice(('joao', 'ana+ruiz', 'zoe+nunez'))}",
         lambda random: f"/inbox/contacts?q={random.randrange(1000, 100_000)}",
     ),
     "contact": (lambda random: f"/inbox/contacts/{_id('c0', _conversation(random))}",),

@@ -159,7 +159,7 @@ def _renamed(school: TenantFile, place: int) -> TenantFile:
     slug = f"school-{place}"
     tenant = replace(school.tenant, slug=slug, id=tenant_id(slug), name=f"School {place}")
     channels = tuple(
-        replace(each, address=f"{place}.{each.address}" if each.channel == "email" else f"{each.address}{place}")
+        replace(each, address=f"{place}.{each.address}" if each.channel == "email" else f"{each.address[:-1]}{place}")
         for each in school.channels
     )
     return replace(school, tenant=tenant, channels=channels)
