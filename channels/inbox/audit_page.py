@@ -22,7 +22,7 @@ COLUMNS = ("id", "at", "kind", "actor", "member", "conversation", "data")
 ACTORS: Mapping[str, str] = {
     "agent": N_("The agent"),
     "contact": N_("Prospects"),
-    "system": N_("Nightshift"),
+    "system": "Nightshift",
     "operator": N_("Command line"),
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
