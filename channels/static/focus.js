@@ -41,12 +41,15 @@ function restore() {
 
 document.addEventListener("focusin", (event) => {
   const element = event.target;
+  if (element.closest("dialog")) return; // what lies over the page gives the focus back when it closes
   held = { element, id: element.id, name: nameOf(element), within: ancestors(element) };
 });
 document.addEventListener("focusout", (event) => {
   // By hand it was left; an element that is taken away is gone by then.
   queueMicrotask(() => {
-    if (event.target.isConnected && document.activeElement === document.body) held = null;
+    const wasLeft = event.target.isConnected && !event.target.closest("dialog");
+    if (wasLeft && document.activeElement === document.body) held = null;
   });
 });
+document.addEventListener("close", restore, true);
 new MutationObserver(restore).observe(document.body, { childList: true, subtree: true });

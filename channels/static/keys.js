@@ -71,7 +71,9 @@ const ways = {
 
 function show(id) {
   const dialog = document.getElementById(id);
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) return true;
+  dialog.dispatchEvent(new CustomEvent("opens"));
+  dialog.showModal();
   return true;
 }
 

@@ -127,8 +127,7 @@ function readFound(html) {
   });
 }
 
-dialog.addEventListener("toggle", () => {
-  if (!dialog.open) return;
+dialog.addEventListener("opens", () => {
   input.value = "";
   found = [];
   show();
