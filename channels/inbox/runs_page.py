@@ -24,6 +24,7 @@ from agent.store.runs import (
     list_work,
 )
 from agent.types import ConversationId, TurnId
+from agent.why import LABELS as CAUSES
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page
 from channels.inbox.review_words import CHANNELS, INTENTS
@@ -56,6 +57,7 @@ LABELS: Mapping[str, object] = {
     "acts": ACT_LABELS,
     "channels": CHANNELS,
     "intents": INTENTS,
+    "causes": {cause: label for cause, label in CAUSES.items() if cause != "other"},
 }
 """What the templates choose from."""
 
