@@ -70,11 +70,11 @@ class Feed:
         async with self.deps.db.tenant(self.tenant_id) as tx:
             if is_first:
                 self.newest = await last_event_id(tx)
-            found = await list_events_after(tx, self.newest - LOOK_BACK, limit=MOST)
-        fresh = [] if is_first else [event for event in found if event.id not in self.seen]
-        self.newest = max(self.newest, found[-1].id if found else 0)
-        self.seen = frozenset(event.id for event in found if event.id > self.newest - LOOK_BACK)
-        return fresh
+            fresh = await list_events_after(tx, self.newest - LOOK_BACK, limit=MOST, seen=self.seen)
+        self.newest = max(self.newest, fresh[-1].id if fresh else 0)
+        known = (*self.seen, *(event.id for event in fresh))
+        self.seen = frozenset(number for number in known if number > self.newest - LOOK_BACK)
+        return [] if is_first else fresh
 
     def _tell(self, events: Sequence[Event]) -> None:
         changes = {"event": "changes", "data": json.dumps([_told(event) for event in events])}
@@ -104,10 +104,8 @@ class Feeds:
             await feed.ready.wait()
             yield RESYNC
             while await find_visitor(visit.request, self._deps):
-                try:
-                    yield await asyncio.wait_for(told.get(), CHECK_S)
-                except TimeoutError:
-                    continue
+                async for change in _listen(told, CHECK_S):
+                    yield change
             yield {"event": "signed-out", "data": ""}
         finally:
             self._leave(visit.member.tenant_id, told)
@@ -127,6 +125,16 @@ class Feeds:
         if not feed.listeners:
             reading.cancel()
             del self._feeds[tenant_id]
+
+
+async def _listen(told: Told, seconds: float) -> AsyncIterator[dict[str, str]]:
+    """Yield what is told within a time. Sessions are not asked for with every event: all streams would ask at once."""
+    ends = asyncio.get_running_loop().time() + seconds
+    while (left := ends - asyncio.get_running_loop().time()) > 0:
+        try:
+            yield await asyncio.wait_for(told.get(), left)
+        except TimeoutError:
+            return
 
 
 def _beat() -> ServerSentEvent:
