@@ -12,3 +12,6 @@ const token = document.querySelector('meta[name="csrf-token"]').content;
 document.body.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["x-csrf-token"] = token;
 });
+
+// On a phone the navigation scrolls sideways: where one is comes into view.
+document.querySelector(".rail [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
