@@ -12,29 +12,33 @@ from agent.decide import put_in_outbox
 from agent.errors import NightshiftError
 from agent.gather import load_answered_turn
 from agent.ports import Deps
-from agent.store import conversations, events, review, templates
+from agent.store import conversations, desk, events, templates
 from agent.store.db import Tx
-from agent.store.review import OpenRequest
+from agent.store.review_cards import ReviewRequest, lock_request
 from agent.template_types import FilledTemplate, Proposal
-from agent.types import Candidate, ConversationId, MessageId, Reply, Turn, TurnId
+from agent.types import Candidate, ConversationId, MemberId, MessageId, Reply, Turn, TurnId
 
 
 class ProposalStale(NightshiftError):  # noqa: N818 — names what is so, as the others do
     """A person acts: a proposal cannot be taken as it stands. Nothing was sent."""
 
 
-async def take_proposal(tx: Tx, escalation_id: UUID, deps: Deps, *, actor: str) -> MessageId:
+async def take_proposal(
+    tx: Tx, escalation_id: UUID, deps: Deps, *, actor: str, member_id: MemberId | None = None
+) -> MessageId:
     """Send what an open request proposes, in the name of `actor`, and settle the request.
+
+    `member_id`: who of the staff it is; None: somebody at the command line.
 
     Raises:
         ProposalStale: there is no such request, it proposes nothing that could be sent, or things have changed since.
     """
-    request = await review.lock_open_request(tx, escalation_id)
+    request = await lock_request(tx, escalation_id)
     if request is None:
         raise ProposalStale(f"There is no open request {escalation_id}: it is settled already, or another tenant's.")
     turn, candidate = await _prepare(tx, request, deps)
     message_id = await put_in_outbox(tx, turn, Reply(candidate=replace(candidate, author="staff"), source="rule"), deps)
-    await review.settle_request(tx, escalation_id, deps.now())
+    await desk.resolve_escalation(tx, request.conversation_id, "answered", member_id, deps.now())
     await events.insert_event(
         tx,
         turn.tenant.id,
@@ -48,7 +52,7 @@ async def take_proposal(tx: Tx, escalation_id: UUID, deps: Deps, *, actor: str) 
     return message_id
 
 
-async def _prepare(tx: Tx, request: OpenRequest, deps: Deps) -> tuple[Turn, Candidate]:
+async def _prepare(tx: Tx, request: ReviewRequest, deps: Deps) -> tuple[Turn, Candidate]:
     """Return what would be sent, and the turn that it belongs to."""
     match request.proposal:
         case Proposal(kind="template", template=FilledTemplate() as template) if request.turn_id is not None:
@@ -73,7 +77,7 @@ async def _prepare(tx: Tx, request: OpenRequest, deps: Deps) -> tuple[Turn, Cand
 async def _load_turn(tx: Tx, conversation_id: ConversationId, turn_id: TurnId | None, deps: Deps) -> Turn:
     """Lock a conversation and load its turn, or the last one that was taken of it."""
     await conversations.lock_for_delivery(tx, conversation_id)
-    found = turn_id or await review.find_latest_turn(tx, conversation_id)
+    found = turn_id or await desk.find_latest_turn(tx, conversation_id)
     if found is None:
         raise ProposalStale(f"Nothing has ever been answered in conversation {conversation_id}.")
     try:

@@ -1,22 +1,20 @@
-"""The web application: routes, error mapping, and headers that every page needs."""
+"""The web application: routes, and headers that every page needs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import psycopg
-import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.errors import BadRequest
 from agent.ports import Deps
-from channels.intake import Intake, NotKept
+from channels.intake import Intake
 from channels.outcome_webhooks import build_outcome_webhooks
 from channels.pages import STATIC_PATH, static_files
 from channels.spool import Spool
 from channels.status import build_status
+from channels.trouble import Troubles
 from channels.unsubscribe import build_unsubscribe
 from channels.webhooks import WebhookKeys, act, build_webhooks, lane_of
 
@@ -34,8 +32,6 @@ SECURITY_HEADERS = {
 }
 HTTPS_ONLY = {"strict-transport-security": "max-age=31536000"}
 """For a year, browsers come by HTTPS only. Other hosts of the domain are not ours to decide about."""
-
-log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -61,11 +57,10 @@ def create_app(
     for router in pages:
         app.include_router(router)
     app.mount(STATIC_PATH, static_files())
-    app.add_exception_handler(BadRequest, _refuse)
-    app.add_exception_handler(NotKept, _not_kept)
-    app.add_exception_handler(psycopg.OperationalError, _database_away)
     is_https = deps.settings.public_url.startswith("https:")
-    app.add_middleware(_SecurityHeaders, headers={**SECURITY_HEADERS, **(HTTPS_ONLY if is_https else {})})
+    headers = {**SECURITY_HEADERS, **(HTTPS_ONLY if is_https else {})}
+    Troubles(headers).add_to(app)
+    app.add_middleware(_SecurityHeaders, headers=headers)
     start = ("/simulator" if deps.settings.simulator_enabled else "/inbox") if pages else "/healthz"
 
     @app.get("/", include_in_schema=False)
@@ -73,30 +68,6 @@ def create_app(
         return RedirectResponse(start)
 
     return app
-
-
-async def _refuse(request: Request, exc: Exception) -> Response:
-    status = exc.status if isinstance(exc, BadRequest) else 400
-    log.info("webhook.refused", path=request.url.path, status=status, error=type(exc).__name__)
-    return JSONResponse({"error": str(exc)}, status_code=status)
-
-
-async def _not_kept(request: Request, exc: Exception) -> Response:
-    log.error("web.not_kept", path=request.url.path, error=str(exc))
-    return JSONResponse(
-        {"error": "Neither the database nor the disk can take this; nothing was stored. Try again."},
-        status_code=503,
-        headers={"retry-after": "30"},
-    )
-
-
-async def _database_away(request: Request, exc: Exception) -> Response:
-    log.error("web.database_away", path=request.url.path, error=type(exc).__name__)
-    return JSONResponse(
-        {"error": "The database cannot be reached; nothing was stored. Try again."},
-        status_code=503,
-        headers={"retry-after": "5"},
-    )
 
 
 class _SecurityHeaders:

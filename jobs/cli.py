@@ -114,7 +114,7 @@ def up() -> None:
 
 @app.command()
 def web(supervised: Supervised = False) -> None:
-    """Run the web process: webhooks, health, simulator."""
+    """Run the web process: webhooks, health, the inbox, the simulator."""
     from jobs.web_process import run_web_process
 
     with _explained():

@@ -14,7 +14,8 @@ from rich.table import Table
 from agent.errors import NightshiftError
 from agent.proposals import take_proposal
 from agent.settings import Settings
-from agent.store.review import OpenRequest, ReviewedConversation, list_conversations, list_open_requests
+from agent.store.review import ReviewedConversation, list_conversations
+from agent.store.review_cards import ReviewRequest, find_open_request
 from agent.types import ConversationId
 from jobs.wiring import open_tenant
 
@@ -54,13 +55,14 @@ async def run_show(settings: Settings, slug: str, conversation_id: UUID, out: Co
     async with open_tenant(settings, slug) as opened:
         now = opened.deps.now()
         found = await list_conversations(opened.tx, now, only=ConversationId(conversation_id))
-        requests = await list_open_requests(opened.tx, ConversationId(conversation_id))
+        request = await find_open_request(opened.tx, ConversationId(conversation_id))
     if not found:
         raise NightshiftError(f"{slug} has no conversation {conversation_id}; `nightshift conversations list` has all.")
     if as_json:
-        out.print_json(json.dumps({**as_row(found[0], now), "requests": [_request_row(each) for each in requests]}))
+        requests = [_request_row(request)] if request else []
+        out.print_json(json.dumps({**as_row(found[0], now), "requests": requests}))
         return
-    for line in _lines(found[0], requests, now, slug):
+    for line in _lines(found[0], request, now, slug):
         out.print(line, markup=False)
 
 
@@ -90,7 +92,7 @@ def as_row(conversation: ReviewedConversation, now: datetime) -> dict[str, Any]:
     return row
 
 
-def _request_row(request: OpenRequest) -> dict[str, Any]:
+def _request_row(request: ReviewRequest) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(json.dumps(asdict(request), default=str))
     return row
 
@@ -104,19 +106,19 @@ def _countdown(conversation: ReviewedConversation, now: datetime) -> str:
 
 
 def _lines(
-    conversation: ReviewedConversation, requests: tuple[OpenRequest, ...], now: datetime, slug: str
+    conversation: ReviewedConversation, request: ReviewRequest | None, now: datetime, slug: str
 ) -> Iterator[str]:
     window = conversation.window(now)
     yield f"{conversation.contact_name or 'Unnamed'} {conversation.contact_address}, by {conversation.channel}"
     yield f"answered by: {conversation.owner}"
     if window:
         yield f"reply window: {window.label} ({window.closes_at:%Y-%m-%d %H:%M} UTC)"
-    for request in requests:
+    if request:
         yield f"request {request.id}: {request.reason}"
         yield from (f"  {line}" for line in _proposal_lines(request, slug))
 
 
-def _proposal_lines(request: OpenRequest, slug: str) -> Iterator[str]:
+def _proposal_lines(request: ReviewRequest, slug: str) -> Iterator[str]:
     proposal = request.proposal
     if proposal is None:
         return

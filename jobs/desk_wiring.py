@@ -1,16 +1,20 @@
 """Builds what the inbox needs beside the database: guardrails, and models and traces where they are configured."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
+from agent.audit import AuditedText, audit
+from agent.audit_tenants import AuditedTenant
 from agent.errors import Misconfigured
+from agent.guardrails.rule import Rule
 from agent.ports import Deps, StaffDeps, Tracer
 from agent.settings import Settings
-from jobs.wiring import build_staff_deps, utc_now
+from agent.tenants import load_tenant_file
+from jobs.wiring import build_staff_deps, example_tenants, utc_now
 
 if TYPE_CHECKING:
     from agent.models.desk import ClaudeDesk
@@ -23,13 +27,24 @@ async def open_desk(deps: Deps) -> AsyncIterator[StaffDeps]:
     """Open what the inbox needs. Without a model, staff are told what they cannot have."""
     desk = await asyncio.to_thread(_load_desk, deps.settings)
     tracer = await asyncio.to_thread(_load_tracer, deps.settings)
+    staff = build_staff_deps(deps, desk=desk, tracer=tracer)
+    preparing = asyncio.create_task(asyncio.to_thread(_compile_patterns, staff.rules))
     try:
-        yield build_staff_deps(deps, desk=desk, tracer=tracer)
+        yield staff
     finally:
+        await preparing
         if desk is not None:
             await desk.aclose()
         if tracer is not None:
             await asyncio.to_thread(tracer.shutdown)
+
+
+def _compile_patterns(rules: Sequence[Rule]) -> None:
+    """Check a text in each language: patterns compile when first needed, for which no reviewer should have to wait."""
+    tenant = load_tenant_file(example_tenants() / "lumen.yaml").tenant
+    audited = AuditedTenant(tenant=tenant, as_of=utc_now().date())
+    for language in tenant.languages:
+        audit(AuditedText(text="Hola, 399 € · 9:30", language=language, channel="email"), audited, rules)
 
 
 def _load_desk(settings: Settings) -> "ClaudeDesk | None":

@@ -97,7 +97,7 @@ async def _tenant_id(db: Database, slug: str) -> TenantId:
     async with db.system() as tx:
         tenant_id = await find_tenant_id(tx, slug)
     if tenant_id is None:
-        raise NightshiftError(f"There is no tenant {slug}. `nightshift tenant list` shows all.")
+        raise NightshiftError(f"There is no tenant {slug}. `nightshift tenant show` lists all.")
     return tenant_id
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -104,16 +105,14 @@ async def run_up(settings: Settings, out: Console) -> int:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    try:
+    own = embedded.in_use(settings.nightshift_home) if settings.database_url is None else nullcontext()
+    with own:
         await _prepare(settings, out)
         children = [_Child(role) for role in ROLES]
         async with asyncio.TaskGroup() as group:
             for child in children:
                 group.create_task(child.keep(stop))
             group.create_task(_greet(settings, children, stop, out, started_s))
-    finally:
-        if settings.database_url is None:
-            await asyncio.to_thread(embedded.stop, settings.nightshift_home)
     out.print("Stopped. Everything that was said is kept.")
     return 0
 

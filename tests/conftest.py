@@ -20,7 +20,18 @@ from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
 
 TEMPLATE = "nightshift_template"
-UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+UNSAFE_BUT_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "128MB",
+}
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2 * 1024**3
+"""What must be free in `MEMORY`: the databases of several test processes, with their logs."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,10 +70,22 @@ def in_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
+def roomy_memory() -> Path | None:
+    """Return the file system in memory, where a database is created ten times as fast, if it has room and runs files.
+
+    A container often has one of 64 MB only.
+    """
+    if not MEMORY.is_dir():
+        return None
+    room = os.statvfs(MEMORY)
+    fits = room.f_bavail * room.f_frsize >= ROOM_BYTES and not room.f_flag & os.ST_NOEXEC
+    return MEMORY if fits else None
+
+
 @pytest.fixture(scope="session")
 def postgres_home() -> Iterator[Path]:
     """A home for the session's server, stopped and removed at the end whatever happens."""
-    home = Path(tempfile.mkdtemp(prefix="nightshift-tests-"))
+    home = Path(tempfile.mkdtemp(prefix="nightshift-tests-", dir=roomy_memory()))
     home.chmod(0o711)  # under root the server's account passes through
     try:
         yield home

@@ -32,13 +32,18 @@ def explain(verdict: Verdict, language: str) -> str:
 
     The evidence in it comes from the text: escape it like the text.
     """
-    if verdict.outcome == "pass":
+    return put_in_words(verdict.rule, verdict.outcome, verdict.evidence, language)
+
+
+def put_in_words(rule: str, outcome: str, evidence: str, language: str) -> str:
+    """Return the same of a verdict that is only known by what was recorded of it."""
+    if outcome == "pass":
         return ""
     spoken = language if language in LANGUAGES else "en"
-    failed = verdict.evidence.startswith(UNCHECKED) or verdict.rule not in _SENTENCES
-    about = _SENTENCES["unchecked" if failed else verdict.rule]
-    sentences: Mapping[str, str] = about.get(verdict.outcome, about)
-    evidence = _bounded(verdict.evidence)
+    failed = evidence.startswith(UNCHECKED) or rule not in _SENTENCES
+    about = _SENTENCES["unchecked" if failed else rule]
+    sentences: Mapping[str, str] = about.get(outcome, about)
+    evidence = _bounded(evidence)
     sentence = sentences[spoken] if evidence else sentences.get(f"{spoken}_bare", sentences[spoken])
     return sentence.replace("{evidence}", _QUOTES[spoken].format(evidence))
 

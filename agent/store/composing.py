@@ -100,7 +100,7 @@ async def note_presence(
     """Record that a member has a conversation open; return whether that is news to their colleagues."""
     row = await fetch_one(
         tx,
-        """with was as (select mode, seen_at from presence where conversation_id = %(conversation)s
+        """with was as (select mode, seen_at, left_at from presence where conversation_id = %(conversation)s
                         and member_id = %(member)s),
            kept as (
                insert into presence (conversation_id, member_id, tenant_id, mode, editing_since, asked_at)
@@ -108,14 +108,15 @@ async def note_presence(
                        case when %(mode)s = 'editing' then clock_timestamp() end,
                        case when %(asks)s then clock_timestamp() end)
                on conflict (conversation_id, member_id) do update
-                   set mode = excluded.mode, seen_at = clock_timestamp(),
+                   set mode = excluded.mode, seen_at = clock_timestamp(), left_at = null,
                        editing_since = case when excluded.mode = 'editing' then
                            case when presence.seen_at > clock_timestamp() - %(gone)s
                                 then coalesce(presence.editing_since, clock_timestamp()) else clock_timestamp() end end,
                        asked_at = case when %(asks)s then clock_timestamp()
                            when presence.asked_at > clock_timestamp() - interval '2 minutes' then presence.asked_at end
                returning mode)
-           select kept.mode is distinct from was.mode or was.seen_at < clock_timestamp() - %(gone)s as news
+           select kept.mode is distinct from was.mode or was.seen_at < clock_timestamp() - %(gone)s
+               or was.left_at is not null as news
            from kept left join was on true""",
         {
             "conversation": conversation_id,
@@ -129,12 +130,22 @@ async def note_presence(
     return bool(row and (row["news"] or row["news"] is None)) or asks
 
 
+async def leave(tx: Tx, member: Member, conversation_id: ConversationId) -> bool:
+    """Record that a member has closed a conversation; False: they had not got it open."""
+    done = await tx.execute(
+        """update presence set mode = 'viewing', editing_since = null, asked_at = null, left_at = clock_timestamp()
+           where conversation_id = %s and member_id = %s and left_at is null""",
+        (conversation_id, member.id),
+    )
+    return done.rowcount == 1
+
+
 async def list_present(tx: Tx, conversation_id: ConversationId) -> Sequence[Present]:
     """Return who has a conversation open now, whoever has written for longest first."""
     cursor = await tx.execute(
         """select p.member_id, m.name, p.mode, p.editing_since, p.asked_at from presence p
            join members m on m.id = p.member_id
-           where p.conversation_id = %s and p.seen_at > clock_timestamp() - %s
+           where p.conversation_id = %s and p.seen_at > clock_timestamp() - %s and p.left_at is null
            order by p.editing_since nulls last, lower(m.name)""",
         (conversation_id, GONE),
     )

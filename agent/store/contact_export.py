@@ -36,7 +36,7 @@ OF_CONVERSATION = (
 )
 OF_MESSAGE = ("media", "mail_originals", "mail_events", "deliveries", "delivery_statuses")
 UNTOLD = [
-    *("tenant_id", "name_folded", "content", "turn_state", "wake_at", "attempt", "due_at"),
+    *("tenant_id", "words", "content", "turn_state", "wake_at", "attempt", "due_at"),
     *("lease_token", "lease_until", "claim_token", "claimed_until"),
 ]
 """Columns of the machinery, and bytes."""

@@ -31,6 +31,9 @@ SESSION_OPTIONS = (
     # A process paused inside a transaction would keep a conversation's row locked: let the server end it.
     "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s"
 )
+STAFF_IDLE = "20s"
+"""What staff send is checked within their transaction. The first check of a process prepares all patterns: a second and
+a half, and on a busy machine several times that."""
 KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
 
 
@@ -121,8 +124,9 @@ class Database:
         async with self.pool.connection() as connection, connection.transaction():
             await connection.execute(
                 """select set_config('nightshift.tenant_id', %s, true), set_config('nightshift.member_id', %s, true),
-                          set_config('role', %s, true)""",
-                (str(tenant_id), str(member_id), STAFF_ROLE),
+                          set_config('role', %s, true),
+                          set_config('idle_in_transaction_session_timeout', %s, true)""",
+                (str(tenant_id), str(member_id), STAFF_ROLE, STAFF_IDLE),
             )
             yield connection
 

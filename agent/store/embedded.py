@@ -7,7 +7,7 @@ What lies in `home` (`NIGHTSHIFT_HOME`):
 
 - `server.json` (0600): port, password and URL of the superuser `postgres`, which only migrations use;
 - `postgres.log` (0600): what the server says;
-- `lock`: held while starting or stopping;
+- `lock`: held while starting or stopping; `users`: held, shared, by every `nightshift up`;
 - `postgres/`: the cluster in `data/` (0700). PostgreSQL refuses to run as root, so under root the cluster
   belongs to an unprivileged account (`postgres`, else `nobody`; once there, whoever owns `data/`). When that
   account cannot enter `home` (a home under /root, say), `postgres` is a link to a directory in
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -99,6 +99,25 @@ def stop(home: Path) -> None:
                     f"PostgreSQL (process {pid}) in {data} does not stop.", f"See {home / 'postgres.log'}."
                 )
             time.sleep(0.02)
+
+
+@contextmanager
+def in_use(home: Path) -> Iterator[None]:
+    """Use the server of `home`, whoever starts it; the last process that leaves this context stops it.
+
+    Raises:
+        Misconfigured: the server cannot run here, or did not end within a minute.
+    """
+    with _locked(home):  # which creates it
+        users = (home / "users").open("ab")
+    with users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with suppress(BlockingIOError):  # somebody else uses it
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stop(home)
 
 
 def is_running(home: Path) -> bool:

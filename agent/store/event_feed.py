@@ -4,7 +4,7 @@ Numbers are given out before a transaction commits, so an event may become visib
 Whoever follows events therefore looks back some way, and remembers what they have seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,11 +30,11 @@ async def last_event_id(tx: Tx) -> int:
     return int(row["id"] or 0) if row else 0
 
 
-async def list_events_after(tx: Tx, event_id: int, *, limit: int) -> Sequence[Event]:
-    """Return the tenant's events after a number, oldest first, at most `limit`."""
+async def list_events_after(tx: Tx, event_id: int, *, limit: int, seen: Collection[int] = ()) -> Sequence[Event]:
+    """Return the tenant's events after a number but for those `seen`, oldest first, at most `limit`."""
     cursor = await tx.execute(
         """select id, kind, actor, conversation_id from events
-           where tenant_id = (select current_tenant()) and id > %s order by id limit %s""",
-        (event_id, limit),
+           where tenant_id = (select current_tenant()) and id > %s and id <> all(%s::bigint[]) order by id limit %s""",
+        (event_id, list(seen), limit),
     )
     return [Event(**row) for row in await cursor.fetchall()]

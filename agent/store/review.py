@@ -1,17 +1,11 @@
-"""Conversations and open requests as staff review them: who it is, how long we may still write freely, what waits.
-
-The inbox and the command line read from here, so that both count the same time down.
-"""
+"""Conversations as the command line lists them: who it is, how long we may still write freely, what waits."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from agent.reply_window import OPEN_FOR, ReplyWindow, reply_window_of
-from agent.store.db import Tx, fetch_one
-from agent.store.templates import read_proposal
-from agent.template_types import Proposal
-from agent.types import Channel, ConversationId, TurnId
+from agent.store.db import Tx
+from agent.types import Channel, ConversationId
 
 MAX_ROWS = 200
 
@@ -36,20 +30,6 @@ class ReviewedConversation:
     def window(self, now: datetime) -> ReplyWindow | None:
         """Return how long we may still write freely; None: the channel has no limit."""
         return reply_window_of(self.channel, self.last_inbound_at, now)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenRequest:
-    """A request for a person that nobody has settled yet."""
-
-    id: UUID
-    conversation_id: ConversationId
-    turn_id: TurnId | None
-    reason: str
-    detail: str
-    draft: str | None
-    created_at: datetime
-    proposal: Proposal | None
 
 
 async def list_conversations(
@@ -86,51 +66,3 @@ async def list_conversations(
         },
     )
     return tuple(ReviewedConversation(**row) for row in await cursor.fetchall())
-
-
-async def list_open_requests(tx: Tx, conversation_id: ConversationId) -> tuple[OpenRequest, ...]:
-    """Return what a person is asked about a conversation, oldest first."""
-    cursor = await tx.execute(
-        """select id, conversation_id, turn_id, reason, detail, draft, created_at, proposal from escalations
-           where conversation_id = %s and state = 'open' order by created_at, id""",
-        (conversation_id,),
-    )
-    return tuple(_request(**row) for row in await cursor.fetchall())
-
-
-async def lock_open_request(tx: Tx, escalation_id: UUID) -> OpenRequest | None:
-    """Return a request that is still open, until the transaction ends for us alone; None: it is settled, or none."""
-    row = await fetch_one(
-        tx,
-        """select id, conversation_id, turn_id, reason, detail, draft, created_at, proposal from escalations
-           where id = %s and state = 'open' for update""",
-        (escalation_id,),
-    )
-    return _request(**row) if row else None
-
-
-async def settle_request(tx: Tx, escalation_id: UUID, at: datetime) -> None:
-    """Close a request: somebody has answered it, whoever the transaction acts for."""
-    await tx.execute(
-        """update escalations set state = 'resolved', resolution = 'answered', resolved_at = %s,
-               resolved_by = (select current_member()), snoozed_until = null
-           where id = %s and state = 'open'""",
-        (at, escalation_id),
-    )
-
-
-async def find_latest_turn(tx: Tx, conversation_id: ConversationId) -> TurnId | None:
-    """Return the last turn that was taken of a conversation; None: none ever was."""
-    row = await fetch_one(
-        tx,
-        """select t.id from turns t where t.conversation_id = %s
-             and exists (select from messages m where m.turn_id = t.id and m.direction = 'inbound')
-           order by t.last_seq desc limit 1""",
-        (conversation_id,),
-    )
-    return row["id"] if row else None
-
-
-def _request(proposal: dict[str, object] | None, **row: object) -> OpenRequest:
-    known: dict[str, object] = {**row, "proposal": read_proposal(proposal)}
-    return OpenRequest(**known)  # type: ignore[arg-type]  # a row with exactly these columns

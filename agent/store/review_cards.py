@@ -65,6 +65,25 @@ def _request(row: DictRow) -> ReviewRequest:
     return ReviewRequest(**{**row, "proposal": read_proposal(row["proposal"])})
 
 
+async def find_last_request(tx: Tx, conversation_id: ConversationId) -> UUID | None:
+    """Return the newest request about a conversation, settled or not; None: nobody was ever asked."""
+    row = await fetch_one(
+        tx,
+        """select id from escalations where tenant_id = (select current_tenant()) and conversation_id = %s
+           order by id desc limit 1""",
+        (conversation_id,),
+    )
+    return row["id"] if row else None
+
+
+async def find_previous_request(tx: Tx, now: datetime, *, before: UUID, member_id: MemberId) -> UUID | None:
+    """Return the request just more urgent than another, in the queue's order; None: that is the first."""
+    past = await fetch_one(tx, "select due_at, risk, id from escalations where id = %s", (before,))
+    values = {"now": now, "member": member_id, "after": before}
+    row = await fetch_one(tx, _PREVIOUS, {**values, **past}) if past else None
+    return row["id"] if row else None
+
+
 async def find_next_request(tx: Tx, now: datetime, *, after: UUID | None = None, member_id: MemberId) -> UUID | None:
     """Return the request that a member should see next, in the queue's order; None: nothing waits for them.
 
@@ -83,6 +102,8 @@ _WAITS = """select e.id from escalations e join conversations c on c.id = e.conv
       and (c.assignee_id is null or c.assignee_id = %(member)s)"""
 _IN_ORDER = "order by e.due_at, e.risk, e.id limit 1"
 _NEXT = f"{_WAITS} {_IN_ORDER}".encode()
+_PREVIOUS = f"""{_WAITS} and (e.due_at, e.risk, e.id) < (%(due_at)s, %(risk)s, %(id)s)
+    order by e.due_at desc, e.risk desc, e.id desc limit 1""".encode()
 _NEXT_AFTER = f"{_WAITS} and (e.due_at, e.risk, e.id) > (%(due_at)s, %(risk)s, %(id)s) {_IN_ORDER}".encode()
 
 

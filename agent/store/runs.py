@@ -69,6 +69,8 @@ class Run:
     finished_at: datetime | None
     calls: int
     cost_microusd: int
+    cause: str | None = None
+    """Class of the request to a person it ended in (`agent.why`)."""
 
     @property
     def took_s(self) -> float | None:
@@ -135,8 +137,10 @@ async def list_runs(tx: Tx, wanted: RunFilter, after: Place | None = None, *, li
                 where {_CONDITIONS} order by t.created_at desc, t.id desc limit %(limit)s)
             select s.id, s.conversation_id, k.name as contact_name, s.channel, s.decision, s.intent, s.reason, s.error,
                    s.attempts, s.created_at, s.finished_at, spent.calls, spent.cost_microusd,
+                   (select cause from escalations
+                    where conversation_id = s.conversation_id and turn_id = s.id limit 1) as cause,
                    case when s.state = 'running' and s.turn_state = 'waiting' then 'waiting' else s.state end as state
-            from shown s join contacts k on k.id = s.contact_id
+            from shown s cross join lateral (select name from contacts where id = s.contact_id limit 1) k
             cross join lateral (select count(*)::int as calls, coalesce(sum(cost_microusd), 0)::bigint as cost_microusd
                                 from model_calls where turn_id = s.id) spent
             order by s.created_at desc, s.id desc""".encode(),  # noqa: S608 — constants of this module

@@ -219,6 +219,16 @@ async def list_before(tx: Tx, conversation_id: ConversationId, seq: int, limit: 
     return await _list(tx, query, id=conversation_id, seq=seq, limit=limit)
 
 
+async def list_around(tx: Tx, conversation_id: ConversationId, seq: int, limit: int = PAGE) -> Sequence[Said]:
+    """Return messages before number `seq`, it, and messages after it, oldest first: half of `limit` either way."""
+    query = f"""{_SAID} and m.seq <= coalesce((
+                select max(seq) from (
+                    select seq from messages where conversation_id = %(id)s and seq >= %(seq)s
+                    order by seq limit %(half)s) after), 0)
+            order by m.seq desc limit %(limit)s"""  # noqa: S608 — a constant of this module
+    return await _list(tx, query, id=conversation_id, seq=seq, half=limit // 2, limit=limit)
+
+
 async def find_undoable(tx: Tx, message_id: MessageId, member_id: MemberId, now: datetime) -> Said | None:
     """Return a text of a member that can still be taken back; None: there is none such."""
     query = f"""{_MESSAGE} where m.id = %(id)s and m.member_id = %(member)s and m.author = 'staff'
@@ -343,19 +353,21 @@ async def list_recent(tx: Tx, after: Place | None = None, limit: int = PAGE) -> 
         """select c.id, coalesce(k.name, c.contact_address, p.address) as name, a.channel, c.owner,
                   m.name as assignee, c.labels, c.last_inbound_at, last.said, last.author as said_by,
                   exists (select from escalations where conversation_id = c.id and state = 'open') as is_asked
-           from conversations c
-           join channel_accounts a on a.id = c.channel_account_id
-           join contact_points p on p.id = c.contact_point_id
-           join contacts k on k.id = c.contact_id
+           from (
+               select * from conversations
+               where tenant_id = (select current_tenant()) and last_inbound_at is not null
+                 and (%(at)s::timestamptz is null
+                      or (last_inbound_at <= %(at)s and (last_inbound_at < %(at)s or id > %(id)s)))
+               order by last_inbound_at desc nulls last, id limit %(limit)s) c
+           cross join lateral (select channel from channel_accounts where id = c.channel_account_id limit 1) a
+           cross join lateral (select address from contact_points where id = c.contact_point_id limit 1) p
+           cross join lateral (select name from contacts where id = c.contact_id limit 1) k
            left join members m on m.id = c.assignee_id
            left join lateral (
                select left(body, 160) as said, author from messages
                where conversation_id = c.id and state is distinct from 'superseded'
                order by seq desc limit 1) last on true
-           where c.tenant_id = (select current_tenant()) and c.last_inbound_at is not null
-             and (%(at)s::timestamptz is null
-                  or (c.last_inbound_at <= %(at)s and (c.last_inbound_at < %(at)s or c.id > %(id)s)))
-           order by c.last_inbound_at desc nulls last, c.id limit %(limit)s""",
+           order by c.last_inbound_at desc nulls last, c.id""",
         {"at": after.at if after else None, "id": after.id if after else None, "limit": limit},
     )
     return [Listed(**row) for row in await cursor.fetchall()]

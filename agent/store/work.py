@@ -279,7 +279,8 @@ async def list_present(
     """Return which colleagues have which of some conversations open, those who write first."""
     cursor = await tx.execute(
         """select p.conversation_id, m.name, p.mode from presence p join members m on m.id = p.member_id
-           where p.conversation_id = any(%s) and p.member_id <> %s and p.seen_at > %s order by p.mode, m.name""",
+           where p.conversation_id = any(%s) and p.member_id <> %s and p.seen_at > %s and p.left_at is null
+           order by p.mode, m.name""",
         (list(ids), me, now - PRESENT_FOR),
     )
     present: dict[ConversationId, list[Present]] = {}

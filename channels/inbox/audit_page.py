@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response, StreamingResponse
@@ -12,12 +12,19 @@ from agent.store import audit_log
 from agent.store.audit_log import AuditedEvent, AuditFilter
 from agent.store.events import insert_event
 from agent.store.members import ListedMember, list_all_members
+from channels.inbox.navigation import N_
 from channels.inbox.settings_page import SECTIONS
 from channels.inbox.visit import HEADERS, Visit
 
 MOST_EXPORTED = 100_000
 BATCH = 2000
 COLUMNS = ("id", "at", "kind", "actor", "member", "conversation", "data")
+ACTORS: Mapping[str, str] = {
+    "agent": N_("The agent"),
+    "contact": N_("Prospects"),
+    "system": "Nightshift",
+    "operator": N_("Command line"),
+}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With one of these in front, spreadsheets run a cell."""
 
@@ -38,6 +45,15 @@ class AuditView:
         """Return what kinds begin with."""
         return list(dict.fromkeys(kind.partition(".")[0] for kind in self.kinds))
 
+    def told(self, event: AuditedEvent) -> Iterator[tuple[str, str]]:
+        """Yield what is known of an event: members by their names, lists without brackets, nothing that is empty."""
+        names = {str(each.id): each.name for each in self.members}
+        for key, value in event.data.items():
+            values = value if isinstance(value, list) else [value]
+            text = ", ".join(names.get(str(each), str(each)) for each in values if each is not None)
+            if text:
+                yield key.replace("_", " "), text
+
 
 async def show(visit: Visit) -> Response:
     """Show a page of the log."""
@@ -54,7 +70,7 @@ async def show(visit: Visit) -> Response:
             wanted=wanted,
             next=found[-1].id if len(found) == audit_log.PAGE else None,
         )
-    return visit.page("settings_audit.html", view=view, sections=SECTIONS)
+    return visit.page("settings_audit.html", view=view, sections=SECTIONS, actors=ACTORS)
 
 
 async def export(visit: Visit) -> Response:

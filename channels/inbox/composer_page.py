@@ -119,6 +119,9 @@ async def show_presence(visit: Visit) -> Response:
     asks = visit.field("act") == "ask"
     async with visit.tx() as tx:
         await load_head(tx, conversation_id)
+        if visit.field("act") == "leave":
+            await _leave(tx, visit, conversation_id)
+            return Response(status_code=204)
         if visit.field("act") == "yield":
             mode = "viewing"
         await _be_present(tx, visit, conversation_id, mode, asks=asks)
@@ -140,6 +143,12 @@ async def _be_present(
             actor=visit.member.actor,
             conversation_id=conversation_id,
         )
+
+
+async def _leave(tx: Tx, visit: Visit, conversation_id: ConversationId) -> None:
+    me = visit.member
+    if await composing.leave(tx, me, conversation_id) and await composing.list_present(tx, conversation_id):
+        await insert_event(tx, me.tenant_id, "presence.left", actor=me.actor, conversation_id=conversation_id)
 
 
 def _presence(member: Member, conversation_id: ConversationId, present: Sequence[Present]) -> PresenceView:
@@ -351,7 +360,7 @@ def _version(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text) if text else None
     except ValueError as exc:
-        raise BadRequest("“version” is a time.") from exc
+        raise BadRequest("This page is too old. Reload it and try again; what you wrote is kept.") from exc
 
 
 def read_id(text: str) -> UUID | None:

@@ -26,6 +26,8 @@ from channels.media_links import MediaKey, media_link
 
 MAX_ORIGINAL_CHARS = 60_000
 MAX_COLLEAGUES = 20
+CONTEXT = 10
+"""Messages shown before one that was looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,8 @@ class TimelineView:
     has_earlier: bool
     new_after: datetime | None
     """From when on messages are new to the reader."""
+    is_end: bool
+    """Whether it reaches to the newest message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +64,8 @@ class ConversationView:
     head: Head
     window: ReplyWindow | None
     timeline: TimelineView
+    found: TimelineView | None
+    """The place that was looked for, if too much was said since for one timeline."""
     drafts: Drafts
     colleagues: Sequence[str]
     """Names of other members, to be mentioned in notes."""
@@ -101,16 +107,34 @@ async def show(visit: Visit) -> Response:
     async with visit.tx() as tx:
         head = await load_head(tx, conversation_id)
         seen_at = await composing.find_last_seen(tx, conversation_id, visit.member.id)
-        said = await timeline.list_newest(tx, conversation_id)
+        sought = _number(visit, "at")
+        said = await _list_said(tx, conversation_id, sought)
+        is_shown = not sought or (said and said[0].seq <= sought)
         view = ConversationView(
             head=head,
             window=head.window(visit.deps.now()),
             timeline=await _view(tx, visit, head, said, new_after=seen_at),
+            found=None if is_shown else await _view_around(tx, visit, head, sought),
             drafts=await load_drafts(tx, visit, conversation_id),
             colleagues=[each.name for each in await list_members(tx) if each.id != visit.member.id][:MAX_COLLEAGUES],
             undo=await _undoable(tx, visit),
         )
     return visit.page("conversation.html", view=view)
+
+
+async def _list_said(tx: Tx, conversation_id: ConversationId, sought: int) -> Sequence[Said]:
+    """Return the newest messages, back to the one that is looked for if that is not too long ago; 0: none is."""
+    if not sought:
+        return await timeline.list_newest(tx, conversation_id)
+    before = await timeline.list_before(tx, conversation_id, sought, limit=CONTEXT)
+    return await timeline.list_from(tx, conversation_id, before[0].seq if before else sought)
+
+
+async def _view_around(tx: Tx, visit: Visit, head: Head, seq: int) -> TimelineView:
+    """Read what was said around a message of long ago."""
+    said = await timeline.list_around(tx, head.id, seq)
+    until = said[-1].created_at if said else None
+    return await _view(tx, visit, head, said, new_after=None, until=until, is_end=False)
 
 
 async def _undoable(tx: Tx, visit: Visit) -> Said | None:
@@ -170,7 +194,7 @@ async def show_earlier(visit: Visit) -> Response:
         head = await load_head(tx, conversation_id)
         before = _number(visit, "before")
         said = await timeline.list_before(tx, conversation_id, before)
-        view = await _view(tx, visit, head, said, until=_moment(visit, "until"), new_after=None)
+        view = await _view(tx, visit, head, said, until=_moment(visit, "until"), new_after=None, is_end=False)
     return visit.page("_earlier.html", timeline=view)
 
 
@@ -182,6 +206,7 @@ async def _view(
     *,
     new_after: datetime | None,
     until: datetime | None = None,
+    is_end: bool = True,
 ) -> TimelineView:
     """Read what belongs to some messages, and put all of it in order."""
     first, last = (said[0].seq, said[-1].seq) if said else (0, 0)
@@ -204,6 +229,7 @@ async def _view(
         newest_seq=head.newest_seq,
         has_earlier=bool(earlier),
         new_after=new_after,
+        is_end=is_end,
     )
 
 
@@ -231,7 +257,7 @@ async def open_media(visit: Visit) -> Response:
 def _number(visit: Visit, name: str) -> int:
     text = visit.query(name, "0")
     if not text.isdecimal() or len(text) > 18:
-        raise BadRequest(f"“{name}” is the number of a message.")
+        raise BadRequest("This address has no such place in it.")
     return int(text)
 
 
@@ -239,4 +265,4 @@ def _moment(visit: Visit, name: str) -> datetime | None:
     try:
         return datetime.fromisoformat(visit.query(name)) if visit.query(name) else None
     except ValueError as exc:
-        raise BadRequest(f"“{name}” is a time.") from exc
+        raise BadRequest("This address has no such place in it.") from exc

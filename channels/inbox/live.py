@@ -2,7 +2,8 @@
 
 One reader a tenant and process asks the database; all browsers of the tenant listen to it. What is streamed are names
 of events and conversations: the page then asks for the parts that show them, under its own rights. A stream begins with
-`resync`, upon which the page asks for all its parts: so nothing is missed, however long a connection was away.
+`resync`, as soon as the reader follows what happens, upon which the page asks for all its parts: so nothing is missed,
+however long a connection was away. `beat` comes now and then: a page that hears none knows that its connection is dead.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from agent.ports import StaffDeps
@@ -25,6 +26,8 @@ POLL_S = 0.2
 AWAY_S = 2.0
 MOST = 2000
 """Events read at once; more than that are not told one by one."""
+BEAT_S = 15
+"""How often a stream says that it is there; pages wait for two and a half times as long."""
 CHECK_S = 20.0
 """How often a stream makes sure that its session has not ended."""
 BEHIND = 50
@@ -45,14 +48,15 @@ class Feed:
     listeners: set[Told] = field(default_factory=set)
     seen: frozenset[int] = frozenset()
     newest: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once nothing that happens can be missed."""
 
     async def read(self) -> None:
         """Follow the tenant's events until cancelled; the database may come and go."""
-        is_first = True
         while True:
             try:
-                fresh = await self._fetch(is_first=is_first)
-                is_first = False
+                fresh = await self._fetch(is_first=not self.ready.is_set())
+                self.ready.set()
             except psycopg.OperationalError as exc:
                 log.warning("inbox.feed_away", error=type(exc).__name__)
                 await asyncio.sleep(AWAY_S)
@@ -66,11 +70,11 @@ class Feed:
         async with self.deps.db.tenant(self.tenant_id) as tx:
             if is_first:
                 self.newest = await last_event_id(tx)
-            found = await list_events_after(tx, self.newest - LOOK_BACK, limit=MOST)
-        fresh = [] if is_first else [event for event in found if event.id not in self.seen]
-        self.newest = max(self.newest, found[-1].id if found else 0)
-        self.seen = frozenset(event.id for event in found if event.id > self.newest - LOOK_BACK)
-        return fresh
+            fresh = await list_events_after(tx, self.newest - LOOK_BACK, limit=MOST, seen=self.seen)
+        self.newest = max(self.newest, fresh[-1].id if fresh else 0)
+        known = (*self.seen, *(event.id for event in fresh))
+        self.seen = frozenset(number for number in known if number > self.newest - LOOK_BACK)
+        return [] if is_first else fresh
 
     def _tell(self, events: Sequence[Event]) -> None:
         changes = {"event": "changes", "data": json.dumps([_told(event) for event in events])}
@@ -92,28 +96,28 @@ class Feeds:
 
     async def open(self, visit: Visit) -> Response:
         """Stream changes to a browser until it goes, or its session ends."""
-        return EventSourceResponse(self._stream(visit), headers=HEADERS, ping=15)
+        return EventSourceResponse(self._stream(visit), headers=HEADERS, ping=BEAT_S, ping_message_factory=_beat)
 
     async def _stream(self, visit: Visit) -> AsyncIterator[dict[str, str]]:
-        told = self._join(visit.member.tenant_id)
+        feed, told = self._join(visit.member.tenant_id)
         try:
+            await feed.ready.wait()
             yield RESYNC
             while await find_visitor(visit.request, self._deps):
-                try:
-                    yield await asyncio.wait_for(told.get(), CHECK_S)
-                except TimeoutError:
-                    continue
+                async for change in _listen(told, CHECK_S):
+                    yield change
             yield {"event": "signed-out", "data": ""}
         finally:
             self._leave(visit.member.tenant_id, told)
 
-    def _join(self, tenant_id: TenantId) -> Told:
+    def _join(self, tenant_id: TenantId) -> tuple[Feed, Told]:
         if tenant_id not in self._feeds:
             feed = Feed(deps=self._deps, tenant_id=tenant_id)
             self._feeds[tenant_id] = (feed, asyncio.create_task(feed.read()))
         told: Told = asyncio.Queue()
-        self._feeds[tenant_id][0].listeners.add(told)
-        return told
+        feed = self._feeds[tenant_id][0]
+        feed.listeners.add(told)
+        return feed, told
 
     def _leave(self, tenant_id: TenantId, told: Told) -> None:
         feed, reading = self._feeds[tenant_id]
@@ -121,6 +125,20 @@ class Feeds:
         if not feed.listeners:
             reading.cancel()
             del self._feeds[tenant_id]
+
+
+async def _listen(told: Told, seconds: float) -> AsyncIterator[dict[str, str]]:
+    """Yield what is told within a time. Sessions are not asked for with every event: all streams would ask at once."""
+    ends = asyncio.get_running_loop().time() + seconds
+    while (left := ends - asyncio.get_running_loop().time()) > 0:
+        try:
+            yield await asyncio.wait_for(told.get(), left)
+        except TimeoutError:
+            return
+
+
+def _beat() -> ServerSentEvent:
+    return ServerSentEvent(event="beat", data="")
 
 
 def _told(event: Event) -> dict[str, str]:

@@ -29,9 +29,12 @@ def N_(message: str) -> str:  # noqa: N802 — gettext's name for "translate thi
 NAVIGATION = (
     NavItem(href="/inbox", label=N_("Queue")),
     NavItem(href="/inbox/conversations", label=N_("Conversations")),
+    NavItem(href="/inbox/search", label=N_("Search")),
     NavItem(href="/inbox/contacts", label=N_("Contacts")),
     NavItem(href="/inbox/catalogue", label=N_("Catalogue")),
-    NavItem(href="/inbox/operations", label=N_("Operations"), also=("/inbox/runs", "/inbox/evaluation", "/inbox/rollouts")),
+    NavItem(
+        href="/inbox/operations", label=N_("Operations"), also=("/inbox/runs", "/inbox/evaluation", "/inbox/rollouts")
+    ),
     NavItem(href="/inbox/settings", label=N_("Settings"), role="manager"),
 )
 

@@ -31,7 +31,8 @@ from channels.inbox.navigation import N_
 from channels.inbox.queue_filter import CHANNELS, TABS, address, on_tab, read_filter, read_place, write_filter
 from channels.inbox.visit import HEADERS, Visit
 
-PAGE_ROWS = 50
+PAGE_ROWS = 30
+"""More than a screen has, and few: every open queue is written anew whenever anything happens."""
 SOUNDS = ("off", "chime", "bell")
 TAB_LABELS: dict[Tab, str] = {
     "mine": N_("Mine"),

@@ -31,7 +31,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """A guardrail's answer. `label`, `source` and `outcome` are messages to translate."""
+    """A guardrail's answer. `label`, `source` and `outcome_label` are messages to translate."""
 
     rule: str
     label: str
@@ -42,6 +42,11 @@ class Check:
     """What it compares the text with."""
     evidence: str
     """What in the text, or in the facts, decided it."""
+
+    @property
+    def outcome_label(self) -> str:
+        """What the outcome is called."""
+        return VERDICTS.get(self.outcome, self.outcome)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +117,7 @@ def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
             rule=rule,
             label=label,
             source=source,
-            outcome=VERDICTS.get(outcome, outcome),
+            outcome=outcome,
             is_passed=outcome == "pass",
             reason=str(verdict.get("reason") or ""),
             evidence=str(verdict.get("evidence") or "")[:MAX_EVIDENCE_CHARS],

@@ -66,6 +66,11 @@ class ReviewView:
 async def show_next(visit: Visit) -> Response:
     """Go to the request that is to be seen next, or next after the one that is skipped; say so if there is none."""
     skipped, now, member_id = _id(visit.query("after", longest=40)), visit.deps.now(), visit.member.id
+    before = _id(visit.query("before", longest=40))
+    if before:
+        async with visit.tx() as tx:
+            found = await review_cards.find_previous_request(tx, now, before=before, member_id=member_id)
+        return visit.go(f"{HOME}/{found or before}")
     async with visit.tx() as tx:
         found = await review_cards.find_next_request(tx, now, after=skipped, member_id=member_id)
         if found is None and skipped:  # there is no other
@@ -76,6 +81,19 @@ async def show_next(visit: Visit) -> Response:
     if found:
         return visit.go(f"{HOME}/{found}{f'?sent={sent}' if sent else ''}")
     return visit.page("review_empty.html", undo=_id(sent))
+
+
+async def show_neighbour(visit: Visit) -> Response:
+    """Go from a conversation to that which waits next, or with `way=back` to the one before; else to the queue."""
+    now, member_id = visit.deps.now(), visit.member.id
+    async with visit.tx() as tx:
+        here = await review_cards.find_last_request(tx, _conversation(visit))
+        if here and visit.query("way") == "back":
+            found = await review_cards.find_previous_request(tx, now, before=here, member_id=member_id)
+        else:
+            found = await review_cards.find_next_request(tx, now, after=here, member_id=member_id)
+        request = await review_cards.find_request(tx, found) if found else None
+    return visit.go(f"/inbox/conversations/{request.conversation_id}" if request else "/inbox")
 
 
 async def show(visit: Visit) -> Response:
@@ -130,13 +148,15 @@ async def send(visit: Visit) -> Response:
     async with visit.tx() as tx:
         request = await _request(tx, visit)
     typed = visit.field("text", longest=MAX_TEXT) if "text" in visit.form else None
-    if request.state != "open" or digest_of(request.draft) != visit.field("digest", longest=64):
-        return await _refuse(visit, request, Refusal(problem=SETTLED, typed=typed))
     seen = visit.field("seen_seq", longest=20)
+    seen_seq = int(seen) if seen.isdecimal() else 0
+    if request.state != "open" or digest_of(request.draft) != visit.field("digest", longest=64):
+        news = await _list_news(visit, request, seen_seq)
+        return await _refuse(visit, request, Refusal(problem=SETTLED, news=news, typed=typed))
     wanted = StaffText(
         conversation_id=request.conversation_id,
         text=request.draft or "" if typed is None else typed,
-        seen_seq=int(seen) if seen.isdecimal() else 0,
+        seen_seq=seen_seq,
         draft=request.draft,
         reason=visit.field("why_edited", longest=MAX_REASON),
         overrides=_overrides(visit),
@@ -149,14 +169,19 @@ async def send(visit: Visit) -> Response:
         case Sent(message_id=message_id):
             return await _go_on(visit, request, sent=message_id)
         case Moved():
-            async with visit.tx() as tx:
-                news = await timeline.list_from(tx, request.conversation_id, wanted.seen_seq + 1)
+            news = await _list_news(visit, request, seen_seq)
             return await _refuse(visit, request, Refusal(news=news, typed=typed))
         case Objected():
             standing = await _judge(visit, request.conversation_id, wanted.text)
             return await _refuse(visit, request, Refusal(standing=standing, typed=typed))
         case NotReadable(problem=problem):
             return await _refuse(visit, request, Refusal(problem=problem, typed=typed))
+
+
+async def _list_news(visit: Visit, request: ReviewRequest, seen_seq: int) -> Sequence[Said]:
+    """Return what was said after the newest message that was on the member's screen."""
+    async with visit.tx() as tx:
+        return await timeline.list_from(tx, request.conversation_id, seen_seq + 1)
 
 
 def _overrides(visit: Visit) -> dict[str, str]:
@@ -190,7 +215,8 @@ async def take_proposed(visit: Visit) -> Response:
         request = await _request(tx, visit)
     try:
         async with visit.tx() as tx:
-            message_id = await take_proposal(tx, request.id, visit.deps, actor=visit.member.actor)
+            me = visit.member
+            message_id = await take_proposal(tx, request.id, visit.deps, actor=me.actor, member_id=me.id)
             await desk.mark_as_staffs(tx, message_id, visit.member.id, undo_until=None)
     except ProposalStale as exc:
         return await _refuse(visit, request, Refusal(problem=str(exc)))
@@ -288,6 +314,7 @@ PAGES: tuple[Page, ...] = (
     Page(method="GET", path=HOME + "/{request}", answer=show),
     Page(method="POST", path=HOME + "/undo/{message}", answer=undo, role="reviewer"),
     Page(method="GET", path=_AT, answer=show_card),
+    Page(method="GET", path="/inbox/conversations/{id}/neighbour", answer=show_neighbour),
     Page(method="GET", path=_AT + "/state", answer=show_state),
     Page(method="POST", path=_AT + "/send", answer=send, role="reviewer"),
     Page(method="POST", path=_AT + "/reject", answer=reject, role="reviewer"),

@@ -17,6 +17,7 @@ from channels.inbox import (
     rollouts_page,
     run_page,
     runs_page,
+    search_page,
     trust_page,
 )
 from channels.inbox.conversation_routes import CONVERSATION_PAGES
@@ -48,6 +49,7 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
         *run_page.PAGES,
         *evaluation_page.PAGES,
         *replay_page.PAGES,
+        *search_page.PAGES,
         *OFFICE_PAGES,
     )
 

@@ -23,9 +23,11 @@ from agent.store.runs import (
     list_runs,
     list_work,
 )
-from agent.types import INTENTS, Channel, ConversationId, TurnId
+from agent.types import ConversationId, TurnId
+from agent.why import LABELS as CAUSES
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page
+from channels.inbox.review_words import CHANNELS, INTENTS
 from channels.inbox.visit import Visit
 
 Act = Literal["retry", "replay", "cancel"]
@@ -48,7 +50,6 @@ DECISION_LABELS: Mapping[str, str] = {
     "nothing": N_("No reply"),
 }
 ACT_LABELS: Mapping[Act, str] = {"retry": N_("Take again"), "replay": N_("Replay"), "cancel": N_("Cancel")}
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
 FIELDS = ("state", "decision", "channel", "intent", "error", "since", "until")
 LABELS: Mapping[str, object] = {
     "states": STATE_LABELS,
@@ -56,6 +57,7 @@ LABELS: Mapping[str, object] = {
     "acts": ACT_LABELS,
     "channels": CHANNELS,
     "intents": INTENTS,
+    "causes": {cause: label for cause, label in CAUSES.items() if cause != "other"},
 }
 """What the templates choose from."""
 

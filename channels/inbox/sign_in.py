@@ -6,7 +6,7 @@ The link leads to a page with a button: what merely looks at links (a chat's pre
 import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from fastapi import APIRouter
 from jinja2 import Environment
@@ -24,6 +24,8 @@ from channels.origin import require_same_origin
 from channels.webhooks import read_body
 
 HOME = "/inbox"
+WANTED_LIFE = timedelta(hours=1)
+"""How long it is remembered where somebody wanted to go before they were asked to sign in."""
 PER_ADDRESS, WITHIN = 30, timedelta(minutes=10)
 """How often one network address may try to sign in: it may be a whole office's."""
 MAX_BYTES = 4096
@@ -35,12 +37,18 @@ class SignIn:
     def __init__(self, deps: StaffDeps, templates: Mapping[str, Environment]) -> None:
         self._deps = deps
         self._templates = templates
+        self._wanted = f"{cookie_name(deps)}-next"
+        """Holds where somebody wanted to go: a one-time link cannot say it."""
 
     async def ask(self, request: Request) -> Response:
         """Say how to sign in; whoever is signed in goes on."""
+        target = request.query_params.get("next", "")[:1000]
         if await find_visitor(request, self._deps):
-            return RedirectResponse(safe_path(request.query_params.get("next", "")), status_code=303, headers=HEADERS)
-        return self.page(request, "sign_in.html")
+            return RedirectResponse(safe_path(target), status_code=303, headers=HEADERS)
+        answer = self.page(request, "sign_in.html")
+        if target:
+            self._set_cookie(answer, self._wanted, quote(target, safe=""), WANTED_LIFE)
+        return answer
 
     async def show_link(self, request: Request) -> Response:
         """Show the button that uses a link up."""
@@ -63,18 +71,22 @@ class SignIn:
         async with deps.db.tenant(member.tenant_id) as tx:
             secret = await insert_session(tx, member, request.headers.get("user-agent", ""), deps.now())
             await insert_event(tx, member.tenant_id, "member.signed_in", actor=member.actor, data={"how": how})
-        target = target or request.query_params.get("next", "")
+        target = target or request.query_params.get("next", "") or unquote(request.cookies.get(self._wanted, ""))
         answer = RedirectResponse(safe_path(target), status_code=303, headers=HEADERS)
+        self._set_cookie(answer, cookie_name(deps), secret, LONGEST)
+        self._set_cookie(answer, self._wanted, "", timedelta())
+        return answer
+
+    def _set_cookie(self, answer: Response, name: str, value: str, life: timedelta) -> None:
         answer.set_cookie(
-            cookie_name(deps),
-            secret,
-            max_age=int(LONGEST.total_seconds()),
+            name,
+            value,
+            max_age=int(life.total_seconds()),
             path="/",
-            secure=deps.settings.public_url.startswith("https:"),
+            secure=self._deps.settings.public_url.startswith("https:"),
             httponly=True,
             samesite="lax",
         )
-        return answer
 
     async def is_too_often(self, request: Request) -> bool:
         """Count an attempt of the network address that asks; whether there were too many."""

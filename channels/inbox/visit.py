@@ -16,8 +16,10 @@ from agent.members import Member
 from agent.ports import StaffDeps
 from agent.store.db import Tx
 from agent.store.sessions import Session
-from channels.inbox.navigation import list_navigation
-from channels.inbox.words import Reader, load_translations
+from channels.inbox.keys import list_keys
+from channels.inbox.navigation import N_, list_navigation
+from channels.inbox.sentences import say
+from channels.inbox.words import Reader, language_of, load_translations
 from channels.webhooks import read_body
 
 MAX_FORM_BYTES = 128 * 1024
@@ -26,6 +28,7 @@ HEADERS = {
     # Forms posted from a page with `no-referrer` carry the origin `null`, which looks like a stranger's.
     "referrer-policy": "same-origin",
 }
+TOO_LARGE = N_("That is larger than %(limit)s kilobytes, which is as much as is taken at once.")
 
 Form = Mapping[str, Sequence[str]]
 
@@ -82,7 +85,8 @@ class Visit:
         """
         text = (self.form.get(name) or [""])[-1].replace("\r\n", "\n").strip()
         if len(text) > longest:
-            raise BadRequest(f"“{name}” has {len(text)} characters; at most {longest} fit.", status=413)
+            said = self.say(N_("“%(name)s” has %(length)s characters; at most %(longest)s fit."))
+            raise BadRequest(said % {"name": name, "length": len(text), "longest": longest}, status=413)
         return text
 
     def query(self, name: str, default: str = "", *, longest: int = 200) -> str:
@@ -97,12 +101,12 @@ class Visit:
             return None
 
     def say(self, message: str) -> str:
-        """Return a message in the member's language, for where no template says it."""
-        return load_translations(self.reader.language).gettext(message)
+        """Return a message, or a sentence of the agent's, in the member's language, for where no template says it."""
+        return say(message, self.reader.language)
 
     def page(self, template: str, *, status: int = 200, **values: object) -> Response:
         """Render a template of `templates/inbox` in the member's language."""
-        content = self.render(template, **values)
+        content = self.render(template, status=status, **values)
         return HTMLResponse(content, status_code=status, headers=HEADERS)
 
     def render(self, template: str, **values: object) -> str:
@@ -114,6 +118,7 @@ class Visit:
             reader=self.reader,
             path=self.request.url.path,
             navigation=list_navigation(self.member),
+            keys=list_keys(self.member),
             **values,
         )
 
@@ -128,7 +133,11 @@ async def read_form(request: Request, session: Session, limit: int = MAX_FORM_BY
     Raises:
         BadRequest: it is too large, or (status 403) its token is missing or another session's.
     """
-    body = await read_body(request, limit)
+    try:
+        body = await read_body(request, limit)
+    except BadRequest as exc:
+        say = load_translations(language_of(session.member)).gettext
+        raise BadRequest(say(TOO_LARGE) % {"limit": limit // 1024}, status=exc.status) from exc
     form: dict[str, list[str]] = {}
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     fields = body[:MAX_FORM_BYTES] if is_form or limit == MAX_FORM_BYTES else b""

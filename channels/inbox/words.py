@@ -43,6 +43,11 @@ def best_language(accepted: str) -> Language:
     return next((each for want in wanted for each in LANGUAGES if each == want), "en")
 
 
+def language_of(member: Member) -> Language:
+    """Return a member's interface language."""
+    return next((each for each in LANGUAGES if each == member.language), "en")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reader:
     """For whom values are written out: their language, their clock."""
@@ -53,7 +58,7 @@ class Reader:
     @property
     def language(self) -> Language:
         """Their interface language."""
-        return next((each for each in LANGUAGES if each == self.member.language), "en")
+        return language_of(self.member)
 
     @property
     def locale(self) -> Locale:

@@ -8,6 +8,7 @@ const scroll = document.getElementById("scroll");
 const jump = document.getElementById("jump");
 const composer = document.getElementById("composer");
 const NEAR = 80;
+const AGAIN_MS = 3000;
 
 const newest = () => Number(document.getElementById("newest")?.dataset.seq ?? 0);
 const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
@@ -24,15 +25,14 @@ async function reload() {
     return;
   }
   isLoading = true;
-  try {
-    const answer = await fetch(timeline.dataset.source, { headers: { "hx-request": "true" } });
-    if (answer.ok) show(await answer.text());
-  } finally {
-    isLoading = false;
-    if (isStale) {
-      isStale = false;
-      reload();
-    }
+  const answer = await fetch(timeline.dataset.source, { headers: { "hx-request": "true" } }).catch(() => null);
+  if (answer?.ok) show(await answer.text());
+  else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
+  else setTimeout(reload, AGAIN_MS);
+  isLoading = false;
+  if (isStale) {
+    isStale = false;
+    reload();
   }
 }
 
@@ -55,33 +55,40 @@ jump.addEventListener("click", () => {
 scroll.addEventListener("scroll", () => {
   if (isAtEnd()) jump.hidden = true;
 });
-const firstNew = document.getElementById("new-messages");
-if (firstNew) firstNew.scrollIntoView({ block: "center" });
+// A message that was looked for, else what is new, else the end.
+const shownFirst = document.querySelector(".bubble:target") ?? document.getElementById("new-messages");
+if (shownFirst) shownFirst.scrollIntoView({ block: "center" });
 else toEnd();
 
 // What fills itself below the timeline must not push it out of sight.
 new ResizeObserver(() => {
   if (wasAtEnd) toEnd();
 }).observe(document.getElementById("review"));
-let wasAtEnd = !firstNew;
+let wasAtEnd = !shownFirst;
 scroll.addEventListener("scroll", () => (wasAtEnd = isAtEnd()), { passive: true });
 
 // A part that is being used is not replaced under the hand that uses it.
+const head = document.getElementById("talk-head");
+let isHeadStale = false;
 document.body.addEventListener("htmx:beforeRequest", (event) => {
-  const part = event.detail.elt;
-  if (part.id === "talk-head" && part.querySelector("details[open]")) event.preventDefault();
+  if (event.detail.elt !== head || !head.querySelector("details[open]")) return;
+  event.preventDefault();
+  isHeadStale = true;
 });
+head.addEventListener(
+  "toggle",
+  () => {
+    if (!isHeadStale || head.querySelector("details[open]")) return;
+    isHeadStale = false;
+    head.dispatchEvent(new CustomEvent("changed"));
+  },
+  true,
+);
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
-});
-document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  (menu.id === "inserts-menu" ? field("reply") : menu.querySelector("summary")).focus();
 });
 
 // --- the composer ---
@@ -111,14 +118,9 @@ function fill(mode, text, at) {
   grow(field(mode));
 }
 
-function setPresence() {
+function showBusy() {
   composer.toggleAttribute("data-busy", Boolean(field("reply").value.trim() || field("note").value.trim()));
   if (!field("reply").value.trim()) document.getElementById("result").replaceChildren();
-  const mode = document.getElementById("presence-mode");
-  const now = field("reply").value.trim() ? "editing" : "viewing";
-  if (mode.value === now) return;
-  mode.value = now;
-  window.htmx.trigger("#presence", "refresh");
 }
 
 function choose(mode) {
@@ -168,7 +170,7 @@ function takeDrafts(content, mayReplace) {
       fill(mode, draft.value || draft.getAttribute("value"), draft.dataset.version);
     }
   }
-  setPresence();
+  showBusy();
 }
 
 function startUndo(bar) {
@@ -200,7 +202,7 @@ function listen() {
     document.getElementById(`tab-${next}`).focus();
   });
   field("reply").addEventListener("input", () => {
-    setPresence();
+    showBusy();
     const isReasoned = [...document.querySelectorAll("#result .override input")].some((each) => each.value.trim());
     if (!isReasoned) document.getElementById("result").replaceChildren();
     const begun = field("reply").value.slice(0, field("reply").selectionStart).match(/(?:^|\n)\/([\w-]*)$/);
@@ -216,11 +218,6 @@ function listen() {
     field("reply").focus();
   });
   composer.addEventListener("keydown", (event) => {
-    const within = event.target.closest("form.composer-form");
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && within) {
-      event.preventDefault();
-      within.requestSubmit(event.shiftKey ? within.querySelector("[name=then]") : within.querySelector(".is-primary"));
-    }
     if (event.key === "ArrowDown" && event.target === field("reply") && document.getElementById("inserts-menu").open) {
       event.preventDefault();
       document.querySelector("#insert-list li:not([hidden]) .insert:enabled")?.focus();
@@ -275,7 +272,7 @@ function listen() {
     fill("reply", "");
     document.getElementById("writing").replaceChildren();
     document.getElementById("send-at").value = "";
-    setPresence();
+    showBusy();
     noteMoved();
     toEnd();
     field("reply").focus();
@@ -309,7 +306,7 @@ function listen() {
   });
   addEventListener("focus", syncDrafts);
   document.querySelectorAll(".undo").forEach(startUndo);
-  setPresence();
+  showBusy();
 }
 
 /** Send a file to the server, which says whether it takes it; it goes along with the text. */

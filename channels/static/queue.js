@@ -4,6 +4,7 @@ import { syncRegion } from "./regions.js";
 
 const PARTS = ["queue-tabs", "queue-rows", "queue-foot"];
 const LEAST_MS = 400;
+const AGAIN_MS = 2000;
 const HALF_MINUTE_MS = 30_000;
 
 const queue = document.getElementById("queue");
@@ -73,8 +74,9 @@ async function refresh() {
     isStale = false;
     const answer = await fetch(queue.dataset.href, { headers: { "hx-request": "true" } }).catch(() => null);
     if (answer?.ok) show(await answer.text());
-    if (answer?.status === 401) location.reload();
-    await new Promise((resolve) => setTimeout(resolve, LEAST_MS));
+    else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
+    else isStale = true;
+    await new Promise((resolve) => setTimeout(resolve, isStale ? AGAIN_MS : LEAST_MS));
   }
   isBusy = false;
 }
@@ -130,11 +132,16 @@ window.addEventListener("pageshow", () => {
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
+// A key that does something with conversations means those that are chosen, or else the one that has the focus.
+form?.addEventListener("reach", (event) => {
+  if (event.target === all || boxes().some((box) => box.checked)) return;
+  const box = focusWithin() && document.activeElement.closest("li").querySelector('input[name="item"]');
+  if (box) {
+    box.checked = true;
+    showChosen();
+  } else {
+    event.preventDefault();
+    focusRow(0, "a");
   }
 });
 showChosen();

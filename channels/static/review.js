@@ -1,75 +1,9 @@
-// The review card: single keys, the draft as it is being written anew, and what comes in while somebody reads.
+// The review card: its panels, the draft as it is being written anew, and what comes in while somebody reads.
 
 const token = document.querySelector('meta[name="csrf-token"]').content;
 const card = () => document.getElementById("review-card");
 
-// --- single keys -----------------------------------------------------------------------------------------------------
-
-let begun = "";
-let forget = 0;
-
-/** Whether keys are for writing. */
-function isTyping(target) {
-  return target.closest("textarea, select, [contenteditable], input:not([type=radio]):not([type=checkbox])") !== null;
-}
-
-/** Whether an element can be used as things stand: what “More” holds can, closed too; what else is closed cannot. */
-function isUsable(element) {
-  return !element.disabled && (element.checkVisibility() || element.closest("#review-more") !== null);
-}
-
-function find(attribute, keys) {
-  const scope = card() ?? document;
-  const found = [...scope.querySelectorAll(`[${attribute}="${CSS.escape(keys)}"]`)];
-  return found.find(isUsable) ?? [...document.querySelectorAll(`[${attribute}="${CSS.escape(keys)}"]`)].find(isUsable);
-}
-
-/** Put the cursor into a field of the card, opening the panel it is in. */
-function reach(field) {
-  const panel = field.closest("details");
-  if (panel) panel.open = true;
-  field.focus();
-}
-
-function press(keys) {
-  const button = find("data-key", keys);
-  if (button) {
-    button.click();
-    return true;
-  }
-  const field = document.querySelector(`[data-key-focus="${CSS.escape(keys)}"]:not(:disabled)`);
-  if (field) reach(field);
-  return Boolean(field);
-}
-
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
-    const form = event.target.closest("form");
-    const button = form?.querySelector("[data-submits]");
-    if (button) {
-      event.preventDefault();
-      form.requestSubmit(button);
-    }
-    return;
-  }
-  if (event.key === "Escape" && event.target.closest?.(".review-panel")) {
-    const panel = event.target.closest(".review-panel");
-    panel.open = false;
-    panel.querySelector("summary").focus();
-    return;
-  }
-  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || event.key.length > 1) return;
-  if (isTyping(event.target)) return;
-  const keys = begun ? `${begun} ${event.key}` : event.key;
-  clearTimeout(forget);
-  begun = "";
-  if (press(keys)) {
-    event.preventDefault();
-  } else if (document.querySelector(`[data-key-focus^="${CSS.escape(event.key)} "]`)) {
-    begun = event.key;
-    forget = setTimeout(() => (begun = ""), 1200);
-  }
-});
+// --- panels ---------------------------------------------------------------------------------------------------------
 
 // A panel that opens gets the focus: what is first in it is what one came for.
 document.addEventListener(

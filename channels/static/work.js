@@ -11,6 +11,7 @@ const work = document.getElementById("work");
 const title = document.title;
 let since = work.dataset.since;
 let sound = work.dataset.sound;
+const notifies = document.body.dataset.notifications !== "off"; // the member's own choice, beside the browser's
 let audio = null;
 let isBusy = false;
 let isStale = false;
@@ -37,7 +38,7 @@ function play(name) {
 function announce(text) {
   document.getElementById("announcer").textContent = text;
   play(sound);
-  if (document.hidden && "Notification" in window && Notification.permission === "granted") {
+  if (document.hidden && notifies && "Notification" in window && Notification.permission === "granted") {
     const note = new Notification("Nightshift", { body: text, tag: "nightshift-work" });
     note.addEventListener("click", () => {
       window.focus();
@@ -62,6 +63,7 @@ async function ask() {
     const answer = await fetch(`/inbox/queue/news?since=${encodeURIComponent(since)}`, {
       headers: { "hx-request": "true" },
     }).catch(() => null);
+    if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
     if (answer?.ok) {
       const news = await answer.json();
       showCount(news.open);
@@ -89,7 +91,8 @@ function showPermission() {
   notify.hidden = Notification.permission !== "default";
   state.textContent = notify.dataset[Notification.permission] ?? "";
 }
-if (notify && "Notification" in window) {
+if (notify && !notifies) document.getElementById("notify-state").textContent = notify.dataset.off;
+else if (notify && "Notification" in window) {
   showPermission();
   notify.addEventListener("click", async () => {
     await Notification.requestPermission();

@@ -323,6 +323,7 @@ create table presence (
     tenant_id uuid not null references tenants (id) on delete cascade,
     mode text not null check (mode in ('viewing', 'editing')),
     seen_at timestamptz not null default clock_timestamp(),
+    left_at timestamptz,
     editing_since timestamptz,
     asked_at timestamptz,
     primary key (conversation_id, member_id),
@@ -331,6 +332,7 @@ create table presence (
 );
 create index presence_member on presence (member_id);
 comment on table presence is 'Who looks at a conversation or writes in it, as of `seen_at`; older than half a minute: nobody.';
+comment on column presence.left_at is 'When they closed it; null: they have not.';
 comment on column presence.editing_since is 'Whoever has written for longest has the conversation, until they stop or yield.';
 comment on column presence.asked_at is 'When this member asked whoever is writing to let them.';
 
@@ -558,24 +560,6 @@ create policy only_to_forget on events as restrictive for update to nightshift_a
     using (true) with check (data = '{"erased": true}');
 grant update (data) on events to nightshift_app;
 
--- Finding contacts by name, whatever the accents and the case.
-create function fold_name(p_name text) returns text
-    language sql immutable set search_path = ''
-    return lower(regexp_replace(normalize(p_name, NFKD), U&'[\0300-\036F]', '', 'g'));
-comment on function fold_name is 'A name as it is looked for: in lower case, without accents.';
-alter table contacts add column name_folded text;
-update contacts set name_folded = fold_name(name) where name is not null;
-create function fold_contact() returns trigger
-    language plpgsql set search_path = ''
-as $$
-begin
-    new.name_folded := public.fold_name(new.name);
-    return new;
-end
-$$;
-create trigger fold_contact before insert or update of name on contacts for each row execute function fold_contact();
-create index contacts_newest on contacts (tenant_id, id) where merged_into is null;
-
 -- The audit log's filters.
 create index events_kind on events (tenant_id, kind, id);
 create index events_member on events (tenant_id, actor, id) where actor like 'member:%';
@@ -606,9 +590,9 @@ do $$
 declare f regprocedure;
 begin
     foreach f in array array['hash_address(uuid, text, text)', 'remember_suppression()',
-        'fold_name(text)', 'fold_contact()', 'keep_a_manager()']::regprocedure[] loop
+        'keep_a_manager()']::regprocedure[] loop
         execute format('revoke execute on function %s from public', f);
     end loop;
-    grant execute on function hash_address(uuid, text, text), fold_name(text) to nightshift_app, nightshift_staff;
+    grant execute on function hash_address(uuid, text, text) to nightshift_app, nightshift_staff;
 end
 $$;

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from agent.language import LanguageDetector
 from agent.members import Role
-from agent.ports import Deps, StaffDeps
+from agent.ports import Deps, StaffDeps, Translator
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.members import insert_member
@@ -37,12 +37,16 @@ class InboxSite:
             email = f"{name.lower()}@staff.example"
             return await insert_member(tx, self.agent.tenant_id, email=email, name=name, role=role)
 
-    async def sign_in(self, context: BrowserContext, member_id: MemberId) -> Page:
-        """Sign a browser in by a one-time link; its page is at the queue."""
+    async def link(self, member_id: MemberId) -> str:
+        """Return a one-time link that signs a member in."""
         async with self.agent.deps.db.tenant(self.agent.tenant_id) as tx:
             secret = await insert_signin_link(tx, self.agent.tenant_id, member_id, self.clock())
+        return f"{self.url}/inbox/sign-in/link?token={secret}"
+
+    async def sign_in(self, context: BrowserContext, member_id: MemberId) -> Page:
+        """Sign a browser in by a one-time link; its page is at the queue."""
         page = await context.new_page()
-        await page.goto(f"{self.url}/inbox/sign-in/link?token={secret}")
+        await page.goto(await self.link(member_id))
         await page.get_by_role("button", name="Sign in on this device").click()
         await page.wait_for_url(f"{self.url}/inbox")
         return page
@@ -50,12 +54,18 @@ class InboxSite:
 
 @asynccontextmanager
 async def open_inbox(
-    db: Database, clock: FakeClock, browser: Browser, settings: Settings, detector: LanguageDetector
+    db: Database,
+    clock: FakeClock,
+    browser: Browser,
+    settings: Settings,
+    detector: LanguageDetector,
+    *,
+    translator: Translator | None = None,
 ) -> AsyncIterator[InboxSite]:
     """Serve the inbox over a fresh database."""
     agent = await build_agent(db, clock, detector)
     shared = {each.name: getattr(agent.deps, each.name) for each in fields(Deps)}
-    deps = StaffDeps(**(shared | {"settings": settings}), rules=agent.deps.rules)
+    deps = StaffDeps(**(shared | {"settings": settings}), rules=agent.deps.rules, translator=translator)
     keys = WebhookKeys(twilio=(), email=())
     async with serving(lambda _url: create_app(deps, keys, pages=[build_inbox(deps)])) as url:
         yield InboxSite(agent=agent, clock=clock, url=url, browser=browser)

@@ -1,4 +1,4 @@
-"""Reviewing in a browser: a whole story from a prospect's message to the ticks, by keyboard, and on a phone."""
+"""Reviewing in a browser: by keyboard, and on a phone."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,16 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from agent.ids import new_id
 from agent.language import LanguageDetector
 from agent.settings import Settings
 from agent.store.db import Database
-from agent.store.members import insert_member
-from agent.store.sessions import insert_signin_link
-from agent.tenants import tenant_id
 from agent.types import ConversationId
-from jobs.wiring import utc_now
-from tests.conftest import DatabaseUrls, FakeClock, in_database
+from tests.conftest import FakeClock
 from tests.e2e.conftest import listen
 from tests.e2e.inbox import InboxSite, open_inbox
 
@@ -39,45 +34,6 @@ async def hold_draft(site: InboxSite, number: int) -> ConversationId:
     await site.agent.answer(conversation_id)
     site.clock.advance(60)
     return conversation_id
-
-
-async def sign_in_link(urls: DatabaseUrls, url: str) -> str:
-    """Return a link that signs a new member of the demo school in."""
-    async with Database(in_database(urls.app_url, "e2e_installation"), max_size=1) as db:
-        lumen = tenant_id("lumen")
-        async with db.tenant(lumen) as tx:
-            member_id = await insert_member(tx, lumen, email=f"{new_id()}@x.example", name="Ana", role="reviewer")
-            secret = await insert_signin_link(tx, lumen, member_id, utc_now())
-    return f"{url}/inbox/sign-in/link?token={secret}"
-
-
-async def test_a_prospect_in_the_simulator_is_answered_by_a_seller_live(
-    installation: str, template: DatabaseUrls, browser: Browser
-) -> None:
-    async with await browser.new_context() as office, await browser.new_context() as outside:
-        seller, prospect = await office.new_page(), await outside.new_page()
-        complaints = listen(seller)
-        await seller.goto(await sign_in_link(template, installation))
-        await seller.get_by_role("button", name="Sign in on this device").click()
-        await seller.wait_for_url(f"{installation}/inbox")
-        await prospect.goto(f"{installation}/simulator/lumen/whatsapp?country=ES")
-        await prospect.get_by_label("Your message").fill("Quiero hablar con una persona, por favor")
-        await prospect.get_by_label("Your message").press("Enter")
-
-        work = seller.locator(".work", has_text="Quiero hablar con una persona")
-        await expect(work).to_be_visible(timeout=WITHIN_MS)
-        await work.locator(".work-link").click()
-        await expect(seller.locator("#review-why")).to_have_text("Asked for a person")
-        await seller.keyboard.press("e")
-        await seller.locator("#review-typed").fill("Hola, soy Ana. ¿Qué curso te interesa?")
-        await expect(seller.locator("#review-preview")).to_contain_text("No rule objects", timeout=WITHIN_MS)
-        await seller.locator("#review-typed").press("Control+Enter")
-        await expect(seller.locator("#review-undo")).to_be_visible(timeout=WITHIN_MS)
-
-        reply = prospect.locator('.bubble[data-mine="false"]', has_text="soy Ana")
-        await expect(reply).to_be_visible(timeout=WITHIN_MS)
-        await expect(reply.locator(".tick")).to_have_attribute("title", "Read", timeout=WITHIN_MS)
-        assert complaints == []
 
 
 async def test_two_drafts_are_decided_by_keyboard_alone_and_the_last_is_taken_back(

@@ -25,7 +25,7 @@ CODES = frozenset(
     {
         "address", "announced_type", "approval", "approved_type", "author", "category", "cause", "channel",
         "content_key", "content_type", "csrf_token", "currency", "decision", "direction", "effect",
-        "error_code", "hold", "key", "kind", "language", "location", "mode", "model", "name_folded",
+        "error_code", "hold", "key", "kind", "language", "location", "mode", "model",
         "normalised", "outcome", "owner", "provider", "provider_id", "purpose", "role", "scope", "sha256",
         "shortcut", "sid", "sku", "slug", "source", "stage", "state", "task", "tier", "timezone", "trace_id",
         "trust", "turn_state", "type", "unit", "url", "verdict", "version",

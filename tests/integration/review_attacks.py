@@ -15,6 +15,17 @@ async def next_of(tx: Tx, b: Rows) -> bool:
     return await review_cards.find_next_request(tx, AT, member_id=b.member) == b.done
 
 
+async def previous_of(tx: Tx, b: Rows) -> object:
+    """What is more urgent than B's request, once B has another."""
+    await tx.execute(
+        """insert into escalations (id, tenant_id, conversation_id, reason, due_at)
+           select gen_random_uuid(), e.tenant_id, c.id, 'x', e.due_at - interval '1 day' from escalations e
+           join conversations c on c.tenant_id = e.tenant_id and c.id <> e.conversation_id where e.id = %s limit 1""",
+        (b.done,),
+    )
+    return await review_cards.find_previous_request(tx, AT, before=b.done, member_id=b.member)
+
+
 async def waiting_of(tx: Tx, b: Rows) -> bool:
     """Whether B's requests are counted, once there are no others."""
     await tx.execute("update escalations set state = 'resolved' where id <> %s", (b.done,))
@@ -59,6 +70,8 @@ REVIEW_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     review_cards.find_open_request: lambda tx, _, b: review_cards.find_open_request(tx, b.idle),
     review_cards.lock_request: lambda tx, _, b: review_cards.lock_request(tx, b.done),
     review_cards.find_next_request: lambda tx, _, b: next_of(tx, b),
+    review_cards.find_last_request: lambda tx, _, b: review_cards.find_last_request(tx, b.idle),
+    review_cards.find_previous_request: lambda tx, _, b: previous_of(tx, b),
     review_cards.count_waiting: lambda tx, _, b: waiting_of(tx, b),
     review_cards.load_turn_facts: lambda tx, _, b: review_cards.load_turn_facts(tx, b.done),
     review_cards.discard_draft: lambda tx, _, b: discarded(tx, b),

@@ -190,6 +190,7 @@ ONE_MESSAGE = {
     "contact_points": 1,
     "conversations": 1,
     "messages": 1,
+    "message_words": 1,
     "events": 1,
     "procrastinate_jobs": 1,
 }

@@ -314,17 +314,17 @@ async def test_deadline_ends_a_hanging_request(double: ClaudeDouble) -> None:
     async with open_models(double, nightshift_model_timeout_s=0.3) as models:
         with pytest.raises(ModelUnavailable, match="timeout") as caught:
             await models.classify_text("hola")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert caught.value.calls[0].latency_ms >= 290
 
 
 async def test_deadline_covers_the_repair_too(double: ClaudeDouble) -> None:
     double.script(CUT_OFF, HANG)
     started = time.monotonic()
-    async with open_models(double, nightshift_model_timeout_s=0.5) as models:
+    async with open_models(double, nightshift_model_timeout_s=1.5) as models:
         with pytest.raises(ModelUnavailable) as caught:
             await models.classify_text("hola")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert [call.outcome for call in caught.value.calls] == ["cut_off", "error"]
 
 

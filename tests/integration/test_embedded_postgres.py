@@ -143,6 +143,14 @@ def test_stop_ends_sessions_and_the_next_start_keeps_data_and_port(home: Path) -
     assert scalar(url, "select answer from kept") == 42
 
 
+def test_the_last_that_uses_the_server_stops_it(home: Path) -> None:
+    with embedded.in_use(home):
+        with embedded.in_use(home):
+            embedded.start(home)
+        assert embedded.is_running(home)
+    assert not embedded.is_running(home)
+
+
 def test_home_that_never_ran_is_not_running_and_stops_silently(tmp_path: Path) -> None:
     assert not embedded.is_running(tmp_path / "none")
     embedded.stop(tmp_path / "none")

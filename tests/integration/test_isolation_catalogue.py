@@ -25,6 +25,8 @@ DEFINER_FUNCTIONS = {
     "find_mail_token": (
         "TABLE(found_tenant_id uuid, found_conversation_id uuid, found_address text, found_provider text)"
     ),
+    "find_messages": "TABLE(found_id uuid, found_at timestamp with time zone, found_seq bigint)",
+    "find_contacts": "SETOF uuid",
     "find_session_tenant": "uuid",
     "find_link_tenant": "uuid",
     "list_memberships": "TABLE(found_tenant_id uuid, found_member_id uuid)",
@@ -52,7 +54,8 @@ DEFINER_FUNCTIONS = {
     "drifted_features": "TABLE(drifted_feature text, drifted_level text, tenants bigint)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
-"""All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect."""
+"""All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect. `find_messages`
+and `find_contacts` tell ids of the transaction's own tenant only: test_search.py."""
 
 ROUTER_READS = {
     "channel_accounts": {
@@ -71,6 +74,8 @@ ROUTER_READS = {
         *("id", "tenant_id", "turn_state", "wake_at", "lease_token", "lease_until"),
         *("waiting_since", "wait_until", "priority", "is_resumed", "channel_account_id"),
     },
+    "message_words": {"message_id", "tenant_id", "seq", "at", "words"},
+    "contacts": {"id", "tenant_id", "merged_into", "words"},
     "mail_tokens": {"token", "tenant_id", "conversation_id", "purpose"},
     "media": {"tenant_id", "message_id", "state", "due_at"},
     "members": {"id", "tenant_id", "email", "auth_user_id", "disabled_at"},

@@ -20,6 +20,7 @@ from agent.addresses import ContactAddress
 from agent.ids import new_id
 from agent.members import Member
 from agent.store import (
+    accounts,
     answer_cache,
     batches,
     composing,
@@ -54,6 +55,7 @@ from agent.store import (
     run_details,
     runs,
     saved_views,
+    search,
     senders,
     sessions,
     simulator,
@@ -234,6 +236,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     composing.save_draft: lambda tx, _, b: composing.save_draft(tx, staff_of(b), b.idle, "reply", "Secret", base=None),
     composing.replace_draft: lambda tx, _, b: composing.replace_draft(tx, staff_of(b), b.idle, "reply", "Mine"),
     composing.note_presence: lambda tx, _, b: composing.note_presence(tx, staff_of(b), b.idle, "editing"),
+    composing.leave: lambda tx, _, b: composing.leave(tx, staff_of(b), b.idle),
     composing.list_present: lambda tx, _, b: composing.list_present(tx, b.idle),
     composing.find_last_seen: lambda tx, _, b: composing.find_last_seen(tx, b.idle, b.member),
     composing.insert_note: lambda tx, _, b: composing.insert_note(tx, staff_of(b), b.idle, "Mine", ()),
@@ -255,6 +258,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     timeline.list_newest: lambda tx, _, b: timeline.list_newest(tx, b.idle),
     timeline.list_from: lambda tx, _, b: timeline.list_from(tx, b.idle, 0),
     timeline.list_before: lambda tx, _, b: timeline.list_before(tx, b.idle, 2**62),
+    timeline.list_around: lambda tx, _, b: timeline.list_around(tx, b.idle, 0),
     timeline.list_thoughts: lambda tx, _, b: timeline.list_thoughts(tx, b.idle, 0, 2**62),
     timeline.list_happened: lambda tx, _, b: timeline.list_happened(tx, b.idle, None, None),
     timeline.list_recent: lambda tx, _, b: listed_conversations(tx, b),
@@ -421,10 +425,8 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     ),
     reports.move_on: lambda tx, _, b: reports.move_on(tx, b.sent, "delivered", b.provider_id, None),
     review.list_conversations: lambda tx, _, b: review.list_conversations(tx, AT, only=b.idle),
-    review.list_open_requests: lambda tx, _, b: review.list_open_requests(tx, b.idle),
-    review.lock_open_request: lambda tx, _, b: review.lock_open_request(tx, b.done),
-    review.settle_request: lambda tx, _, b: review.settle_request(tx, b.done, AT),
-    review.find_latest_turn: lambda tx, _, b: review.find_latest_turn(tx, b.idle),
+    search.find_messages: lambda tx, _, b: said_by_them(tx, b),
+    search.find_labelled: lambda tx, _, b: labelled_by_them(tx, b),
     senders.take_slot: lambda tx, _, b: senders.take_slot(tx, applicant_of(b), AT),
     senders.hold_sender: lambda tx, _, b: senders.hold_sender(tx, b.account, AT, "account"),
     senders.clear_trouble: lambda tx, _, b: clear_trouble(tx, b),
@@ -487,6 +489,8 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     sessions.find_session: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
     sessions.use_signin_link: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
     sessions.count_attempt: "belongs to no tenant",
+    accounts.is_member_anywhere: "over all tenants: whether a proven address is a member's: test_account_sign_in.py",
+    accounts.admit_account: "over all tenants: where a proven address is a member's: test_account_sign_in.py",
     db.set_tenant: "is the scope",
     rehearsals.open_scope: "likewise, for a transaction that is never committed",
     composing.list_canned_replies: "takes no ids: lists what the transaction sees (test_isolation.py)",
@@ -610,6 +614,17 @@ async def has_their_reader(tx: Tx, b: Rows) -> bool:
 
 async def knows_their_label(tx: Tx, b: Rows) -> bool:
     return f"Label of {b.slug}" in await desk_changes.list_labels(tx)
+
+
+async def said_by_them(tx: Tx, b: Rows) -> list[MessageId]:
+    """Return those of B's messages that a search finds."""
+    found = await search.find_messages(tx, f"secret {b.slug}", search.MessageFilter())
+    return [each.id for each in found if each.id in (b.read, b.unread)]
+
+
+async def labelled_by_them(tx: Tx, b: Rows) -> bool:
+    await tx.execute("update conversations set labels = array['Label of ' || %s::text] where id = %s", (b.slug, b.idle))
+    return b.idle in {each.id for each in await search.find_labelled(tx, "label", limit=9)}
 
 
 async def has_summary(tx: Tx, b: Rows) -> bool:

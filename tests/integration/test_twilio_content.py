@@ -45,7 +45,7 @@ async def client(double: TwilioDouble) -> AsyncIterator[Any]:
 @pytest.fixture
 async def content(double: TwilioDouble) -> AsyncIterator[TwilioContent]:
     reader = TwilioContent(
-        account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, base_url=double.base_url, timeout=httpx.Timeout(0.5)
+        account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, base_url=double.base_url, timeout=httpx.Timeout(20, read=2)
     )
     yield reader
     await reader.aclose()
@@ -244,7 +244,7 @@ FAULTS: dict[str, tuple[dict[str, Any], type[NightshiftError]]] = {
     "server error": ({"status": 500, "code": 20500}, Retryable),
     "unavailable": ({"status": 503, "code": 20503}, Retryable),
     "dropped": ({"dropped": True}, Retryable),
-    "too slow": ({"delay_s": 0.8}, Retryable),
+    "too slow": ({"delay_s": 3.0}, Retryable),
     "no JSON": ({"status": 200, "body": "<html>"}, Retryable),
     "wrong token": ({"status": 401, "code": 20003}, Misconfigured),
     "forbidden": ({"status": 403, "code": 20008}, Misconfigured),

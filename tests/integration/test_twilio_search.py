@@ -115,7 +115,7 @@ async def test_search_without_an_end_does_not_claim_absence(double: TwilioDouble
         {"status": 200, "body": "<html>"},
         {"status": 200, "body": "{}"},
         {"dropped": True},
-        {"delay_s": 1.0},
+        {"delay_s": 3.0},
     ],
     ids=["server error", "no permission", "no JSON", "other shape", "dropped", "too slow"],
 )

@@ -208,7 +208,7 @@ FAULTS: dict[str, tuple[dict[str, Any], type[NightshiftError]]] = {
     "success without a name": ({"status": 201, "body": "{}", "accepted": True}, Ambiguous),
     "dropped": ({"dropped": True}, Ambiguous),
     "taken, then dropped": ({"dropped": True, "accepted": True}, Ambiguous),
-    "taken, too slow": ({"delay_s": 1.0}, Ambiguous),
+    "taken, too slow": ({"delay_s": 3.0}, Ambiguous),
 }
 
 

@@ -97,7 +97,7 @@ async def test_twenty_concurrent_duplicates_store_one_message(client: httpx.Asyn
 async def test_concurrent_first_messages_make_one_contact_and_one_conversation(
     client: httpx.AsyncClient, admin: Tx
 ) -> None:
-    async with stores_only(admin, **{**ONE_MESSAGE, "messages": 20, "events": 20}):
+    async with stores_only(admin, **{**ONE_MESSAGE, "messages": 20, "message_words": 20, "events": 20}):
         responses = await asyncio.gather(*(post_signed(client, MESSAGES, to_lumen(str(n))) for n in range(20)))
     assert {response.status_code for response in responses} == {200}
 
@@ -108,7 +108,7 @@ async def test_one_number_on_two_channels_is_one_contact_with_two_conversations(
     texts = [inbound_params(From="+34600000001", To=LUMEN["sms"]) for _ in range(10)]
     chats = [to_lumen() for _ in range(10)]
     two = {"conversations": 2, "procrastinate_jobs": 2}
-    async with stores_only(admin, **{**ONE_MESSAGE, **two, "messages": 20, "events": 20}):
+    async with stores_only(admin, **{**ONE_MESSAGE, **two, "messages": 20, "message_words": 20, "events": 20}):
         responses = await asyncio.gather(*(post_signed(client, MESSAGES, each) for each in (*texts, *chats)))
     assert {response.status_code for response in responses} == {200}
 

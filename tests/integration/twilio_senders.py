@@ -16,7 +16,7 @@ PUBLIC_URL = "https://agent.example"
 TENANT = TenantId(UUID("00000000-0000-7000-8000-000000000001"))
 MESSAGE = MessageId(UUID("00000000-0000-7000-8000-000000000002"))
 SINCE = datetime(2026, 11, 21, 12, 0, 0, 700_000, tzinfo=UTC)
-SHORT = httpx.Timeout(0.3)
+SHORT = httpx.Timeout(20, read=2)
 
 
 def outbound(

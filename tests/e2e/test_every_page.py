@@ -1,0 +1,159 @@
+"""Every page of the inbox, taken from the router's table, in a browser: usable by everybody (WCAG 2.2 AA, by axe-core),
+at a desk in the light and on a phone in the dark, in an office in full swing."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
+from psycopg import Connection
+
+from agent.language import LanguageDetector
+from agent.settings import Settings
+from agent.store.db import Database
+from tests.conftest import TEMPLATE, DatabaseUrls, FakeClock, in_database
+from tests.e2e.conftest import listen
+from tests.e2e.inbox import InboxSite, open_inbox
+from tests.e2e.office import fill_office
+from tests.integration.inbox_site import PAGES, fill
+from tests.integration.tenant_rows import AT
+
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+FINGER = 44
+AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+GOOD = ["page-has-heading-one", "landmark-one-main", "landmark-unique", "region", "heading-order"]
+"""Rules of axe beyond what the law asks: what somebody needs who finds their way by headings and landmarks."""
+ANYBODYS = ("/inbox/sign-in", "/inbox/sign-in/link?token=x", "/inbox/nowhere")
+EVERYTHING: Mapping[str, Any] = {
+    "runOnly": {"type": "tag", "values": AA},
+    "rules": {name: {"enabled": True} for name in GOOD},
+}
+LAYOUT: Mapping[str, Any] = {
+    "runOnly": {"type": "rule", "values": ["color-contrast", "target-size", "scrollable-region-focusable"]}
+}
+"""What depends on colours and sizes."""
+THINGS = {
+    "conversations/{id}": "select conversation_id from messages where body ~ 'apruebo'",
+    "messages/{id}": "select id from messages where body ~ 'apruebo'",
+    "media/{id}": "select gen_random_uuid()",
+    "review/{request}": """select e.id from escalations e join messages m using (conversation_id)
+        where e.state = 'open' and m.body ~ 'apruebo'""",
+    "contacts/{contact}": """select contact_id from conversations c join messages m on m.conversation_id = c.id
+        where body ~ 'apruebo'""",
+    "items/{sku}": "select 'EN-INT'",
+    "catalogue/{kind}": "select 'facts'",
+    "{kind}/{key}": "select 'group-size'",
+    "runs/{run}": "select turn_id from messages where body ~ 'apruebo'",
+}
+SMALL = """(least) => [...document.querySelectorAll(
+  'button, .button, summary, select, textarea, input:not([type=hidden]), .tab, .chip, nav a')].filter((element) => {
+  if (element.matches('.skip, .unseen *, .work-pick input, .runs td input') || !element.checkVisibility()) return false;
+  const sizes = [element, element.closest('label')].map((each) => each?.getBoundingClientRect().height ?? 0);
+  return sizes[0] > 1 && Math.max(...sizes) < least;
+}).map((element) => element.outerHTML.slice(0, 120))"""
+"""What a finger would miss: not what a whole cell or label stands for."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Office:
+    """A running inbox with much in it, its manager's cookies, and all its pages."""
+
+    site: InboxSite
+    cookies: Any
+    paths: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+async def office(
+    template: DatabaseUrls,
+    postgres_admin: "Connection[tuple[str]]",
+    browser: Browser,
+    database_names: Iterator[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Office]:
+    """The demo school on a busy morning."""
+    name = next(database_names)
+    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
+    settings = Settings(_env_file=None, nightshift_home=tmp_path_factory.mktemp("office"))
+    async with (
+        Database(in_database(template.app_url, name), max_size=8) as db,
+        open_inbox(db, FakeClock(AT), browser, settings, LanguageDetector.load()) as site,
+    ):
+        manager = await fill_office(site)
+        async with await browser.new_context(viewport=DESK) as context:
+            await site.sign_in(context, manager.id)
+            cookies = await context.cookies()
+            yield Office(site=site, cookies=cookies, paths=await find_pages(site, context))
+    postgres_admin.execute(f"drop database {name} with (force)".encode())
+
+
+async def find_pages(site: InboxSite, context: BrowserContext) -> list[str]:
+    """Return the addresses of whole pages; parts of pages, files and streams are left out."""
+    ids = {name: str(await site.agent.value(f"{query} limit 1".encode())) for name, query in THINGS.items()}
+    found = []
+    for page in PAGES:
+        if page.method == "GET" and page.path != "/inbox/live":
+            path = fill(page.path, ids)
+            answer = await context.request.get(site.url + path)
+            assert answer.status < 500, path
+            if answer.ok and "<html" in await answer.text():
+                found.append(path)
+    return found
+
+
+async def find_violations(page: Page, options: Mapping[str, Any]) -> list[str]:
+    """Return what axe-core objects to, a line each."""
+    found = await Axe().run(page, options={"resultTypes": ["violations"], **options})
+    violations = found.response["violations"]
+    return [f"{each['id']}: {node['html'][:200]}" for each in violations for node in each["nodes"][:3]]
+
+
+async def problems_of(page: Page, path: str, rules: Mapping[str, Any]) -> list[str]:
+    """Open a page, and return what is wrong with it."""
+    await page.goto(path)
+    found = await find_violations(page, rules)
+    if (scrolled := await page.evaluate("() => document.documentElement.scrollWidth - innerWidth")) > 0:
+        found.append(f"scrolls sideways by {scrolled} px")
+    if running := await page.evaluate("() => document.getAnimations().length"):
+        found.append(f"{running} animations, though less motion is wanted")
+    return found
+
+
+async def test_every_page_is_accessible_at_a_desk(office: Office, browser: Browser) -> None:
+    assert len(office.paths) > 20
+    view: dict[str, Any] = {"viewport": DESK, "color_scheme": "light", "reduced_motion": "reduce"}
+    problems: dict[str, list[str]] = {}
+    async with (
+        await browser.new_context(**view, base_url=office.site.url) as inside,
+        await browser.new_context(**view, base_url=office.site.url) as outside,
+    ):
+        await inside.add_cookies(office.cookies)
+        page, strangers = await inside.new_page(), await outside.new_page()
+        complaints = listen(page)
+        for path in office.paths:
+            problems[path] = await problems_of(page, path, EVERYTHING)
+        assert complaints == []
+        for path in ANYBODYS:
+            problems[path] = await problems_of(strangers, path, EVERYTHING)
+        problems["gone"] = await problems_of(page, f"/inbox/contacts/{UUID(int=0)}", EVERYTHING)
+    assert {path: found for path, found in problems.items() if found} == {}
+
+
+async def test_every_page_is_usable_by_thumb_in_the_dark(office: Office, browser: Browser) -> None:
+    view: dict[str, Any] = {"viewport": PHONE, "color_scheme": "dark", "reduced_motion": "reduce"}
+    problems: dict[str, list[str]] = {}
+    async with await browser.new_context(**view, base_url=office.site.url, has_touch=True, is_mobile=True) as context:
+        await context.add_cookies(office.cookies)
+        page = await context.new_page()
+        for path in (*office.paths, "/inbox/nowhere"):
+            found = await problems_of(page, path, LAYOUT)
+            found += [f"small: {each}" for each in await page.evaluate(SMALL, FINGER)]
+            problems[path] = found
+        ground = await page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
+        assert sum(map(int, re.findall(r"[0-9]+", ground))) < 3 * 64  # the dark was really asked for
+    assert {path: found for path, found in problems.items() if found} == {}
