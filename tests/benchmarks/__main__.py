@@ -18,6 +18,7 @@ from tests.benchmarks import (
     cost,
     database_away,
     drill,
+    event_chain,
     gateway,
     guardrails,
     local_classifier,
@@ -36,6 +37,7 @@ def lines() -> Iterator[Line]:
     """Yield lines of a table, what and how much, as they are measured."""
     yield from asyncio.run(webhook.run())
     yield from asyncio.run(reports.run())
+    yield from asyncio.run(event_chain.run())
     yield from asyncio.run(database_away.run())
     yield from asyncio.run(turns.run())
     yield from asyncio.run(gateway.run())
