@@ -66,9 +66,7 @@ class TestEvaluation:
         assert page.status_code == 400
         assert "no accepted cases" in page.text
 
-    async def test_evaluation_that_a_worker_has_done_is_shown(
-        self, manager: StaffBrowser, agent: Agent
-    ) -> None:
+    async def test_evaluation_that_a_worker_has_done_is_shown(self, manager: StaffBrowser, agent: Agent) -> None:
         cases = [ClassificationCase(text=f"precio {n}?", intent="pricing", language="es") for n in range(4)]
         async with agent.deps.db.tenant(agent.tenant_id) as tx:
             await eval_cases.insert_cases(tx, agent.tenant_id, [new_row(label(each), origin="file") for each in cases])
@@ -81,9 +79,7 @@ class TestEvaluation:
         report = await manager.get(f"/inbox/evaluation/{run_id}")
         assert report.status_code == 200
 
-    async def test_manager_accepts_a_case_with_what_is_right(
-        self, manager: StaffBrowser, agent: Agent
-    ) -> None:
+    async def test_manager_accepts_a_case_with_what_is_right(self, manager: StaffBrowser, agent: Agent) -> None:
         await propose(agent)
         page = await manager.get("/inbox/evaluation")
         assert "&lt;b&gt;el intensivo&lt;/b&gt;" in page.text
