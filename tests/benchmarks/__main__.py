@@ -24,6 +24,7 @@ from tests.benchmarks import (
     local_classifier,
     reports,
     rollouts,
+    traces,
     turns,
     webhook,
 )
@@ -44,6 +45,7 @@ def lines() -> Iterator[Line]:
     yield from asyncio.run(context.run())
     yield from answer_cache.run()
     yield from drill.run()
+    yield from traces.run()
     yield from rollouts.run()
     yield from _cost(LABELLED / "messages.dev.jsonl")
     yield from _understanding(LABELLED / "messages.dev.jsonl")
