@@ -24,6 +24,7 @@ from tests.benchmarks import (
     local_classifier,
     reports,
     rollouts,
+    simulation,
     traces,
     turns,
     webhook,
@@ -47,6 +48,7 @@ def lines() -> Iterator[Line]:
     yield from drill.run()
     yield from traces.run()
     yield from rollouts.run()
+    yield from asyncio.run(simulation.run())
     yield from _cost(LABELLED / "messages.dev.jsonl")
     yield from _understanding(LABELLED / "messages.dev.jsonl")
     yield from _guardrails(LABELLED / "guardrail-tenants.dev.json", LABELLED / "guardrails.dev.jsonl")
