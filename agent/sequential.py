@@ -16,8 +16,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-SPEED = 3.0
-"""Exponent of the spending: at half the planned sample an eighth has been spent."""
+SPEED = 4.0
+"""Exponent of the spending: at half the planned sample a sixteenth has been spent."""
 RESERVE = 0.05
 """The part that is kept for looks after the planned sample."""
 STEPS = 1601
