@@ -31,7 +31,9 @@ NAVIGATION = (
     NavItem(href="/inbox/conversations", label=N_("Conversations")),
     NavItem(href="/inbox/contacts", label=N_("Contacts")),
     NavItem(href="/inbox/catalogue", label=N_("Catalogue")),
-    NavItem(href="/inbox/operations", label=N_("Operations"), also=("/inbox/runs", "/inbox/evaluation", "/inbox/rollouts")),
+    NavItem(
+        href="/inbox/operations", label=N_("Operations"), also=("/inbox/runs", "/inbox/evaluation", "/inbox/rollouts")
+    ),
     NavItem(href="/inbox/settings", label=N_("Settings"), role="manager"),
 )
 
