@@ -303,4 +303,5 @@ async def stores_only(admin: Tx, **expected: int) -> AsyncIterator[None]:
     before = await count_rows(admin)
     yield
     after = await count_rows(admin)
-    assert {table: after[table] - before[table] for table in after if after[table] != before[table]} == expected
+    added = {table: after[table] - before[table] for table in after if after[table] != before[table]}
+    assert added == expected, added
