@@ -17,7 +17,7 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 CAPPED: frozenset[Measure] = frozenset({"latency", "cost"})
 """Measures that are no share by nature."""
 
-ALPHA = 0.05
+ALPHA = 0.04
 """Chance that a version as good as the current one is rolled back, over all criteria and looks together."""
 PLANNED, FIRST, EVERY = 975, 20, 20
 """Exposed conversations: when nearly all of that chance has been spent, at the first look, between two looks."""

@@ -8,17 +8,20 @@ from agent.masking import name_parts
 from agent.ports import AgentDeps
 from agent.store.model_calls import list_calls
 from agent.store.run_details import RunDetail, find_run
-from agent.store.traces import UntoldTurn, find_untold
+from agent.store.traces import UntoldTurn, find_untold, mark_traces
 from agent.traced import TraceAttributes
 from agent.types import TenantId, TurnId
 
 
 async def retell(tenant_id: TenantId, turn_id: TurnId, deps: AgentDeps) -> None:
-    """Report a turn's root and its model calls once more. A turn that is gone has nothing to tell."""
+    """Report a turn's root and its model calls once more, if its tenant's traces go anywhere and it is still there."""
     async with deps.db.tenant(tenant_id) as tx:
         tenant = await deps.tenants.get(tx, tenant_id)
         untold, past = await find_untold(tx, turn_id), await find_run(tx, turn_id)
         calls = await list_calls(tx, turn_id)
+        if not deps.settings.traces(tenant.slug):
+            await mark_traces(tx, [turn_id], "left_out")
+            return
     if untold is None or past is None:
         return
     deps.tracer.begin_again(turn_id)

@@ -222,6 +222,10 @@ class Settings(BaseSettings):
         """Return where a tenant's traces, scores and prompts go; None: to no Langfuse project."""
         return self.langfuse_projects.get(slug, self.langfuse_project)
 
+    def traces(self, slug: str) -> bool:
+        """Whether a tenant's traces go anywhere."""
+        return bool(self.langfuse_project_of(slug) or self.nightshift_otlp)
+
     @property
     def release(self) -> str:
         """What runs here: NIGHTSHIFT_RELEASE, such as a commit, else the package's version."""

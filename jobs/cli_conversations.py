@@ -43,6 +43,21 @@ def build_conversations_app(run: Run, settings: ReadSettings, out: Console) -> t
 
         run(run_show(settings(), tenant, conversation, out, as_json=as_json))
 
+    @app.command("replay")
+    def replay(
+        conversation: Annotated[UUID, typer.Argument(help="The conversation's id.")],
+        tenant: OfTenant,
+        version: Annotated[
+            str, typer.Option("--version", metavar="DIGEST", help="What is to think; default: the version in force.")
+        ] = "",
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Think every turn of a past conversation through anew, send nothing, and show what differs."""
+        from jobs.replays import run_conversation_replay
+
+        run(run_conversation_replay(settings(), tenant, conversation, version, out, as_json=as_json))
+
     @app.command("accept")
     def accept(
         request: Annotated[UUID, typer.Argument(help="The request's id, as `show` prints it.")], tenant: OfTenant

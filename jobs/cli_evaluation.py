@@ -110,6 +110,13 @@ def _build_cases(run: Run, settings: ReadSettings, out: Console) -> typer.Typer:
 
         run(run_cases(settings(), tenant, out))
 
+    @cases.command("propose")
+    def propose(tenant: OfTenant) -> None:
+        """Look for cases in what staff changed or rejected, and in complaints; the clock does it every night."""
+        from jobs.evaluation import run_proposing
+
+        run(run_proposing(settings(), tenant, out))
+
     @cases.command("runs")
     def runs(tenant: OfTenant) -> None:
         """List evaluations, newest first."""

@@ -17,6 +17,7 @@ from agent.evaluation.cases import Labelled, new_row, read_file, shipped
 from agent.evaluation.figures import FIGURES, Change, Figures
 from agent.evaluation.grading import Grader
 from agent.evaluation.nightly import HELD_OUT, read_cases, run_asked
+from agent.evaluation.proposing import propose_cases
 from agent.evaluation.run import Order, evaluate
 from agent.evaluation.spend import Allowance, read_allowance
 from agent.evaluation.statistics import Share
@@ -28,6 +29,7 @@ from agent.store.tenants import find_tenant_id
 from agent.types import Tenant, TenantId
 from agent.versions import Version, current_version, get_version
 from channels.evaluation_report import render_report
+from jobs.langfuse_experiments import publish_run
 from jobs.wiring import open_tenant
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ async def run_evaluation(
         if figures is None:
             raise NightshiftError("Another process has taken this evaluation.")
         at = deps.now()
+        await publish_run(run_id, order.tenant, order.cases, deps)
     _tell(figures, order, allowance, out, as_json=as_json)
     if report:
         page = render_report(order.tenant.name, order.version.digest, order.set_name, at, figures)
@@ -103,6 +106,10 @@ async def do_asked(tenant_id: TenantId, run_id: UUID, deps: AgentDeps) -> None:
     grader = load_grader(deps.settings) if deps.settings.has_models else None
     try:
         await run_asked(tenant_id, run_id, deps, grader)
+        async with deps.db.tenant(tenant_id) as tx:
+            tenant = await deps.tenants.get(tx, tenant_id)
+            cases = read_cases(await eval_cases.list_cases(tx))
+        await publish_run(run_id, tenant, cases, deps)
     finally:
         if grader is not None:
             await grader.aclose()
@@ -142,7 +149,7 @@ async def _order(wanted: Wanted, deps: AgentDeps) -> tuple[Order, Allowance]:
         tenant=tenant,
         version=version,
         cases=sorted(cases, key=lambda each: each.key)[: wanted.limit or None],
-        set_name=set_name,
+        set_name=f"{set_name} (part)" if wanted.limit and wanted.limit < len(cases) else set_name,
         limit_microusd=limit if version.models else None,
         against=wanted.against,
     )
@@ -248,6 +255,17 @@ async def run_import(settings: Settings, slug: str, path: Path, out: Console) ->
         rows = [new_row(each, origin="file") for each in cases]
         new = await eval_cases.insert_cases(opened.tx, opened.tenant.id, rows)
     out.print(f"{len(cases)} cases read, {new} of them new.")
+
+
+async def run_proposing(settings: Settings, slug: str, out: Console) -> None:
+    """Propose cases from what staff and prospects objected to lately; the clock does it every night.
+
+    Raises:
+        NightshiftError: there is no such tenant.
+    """
+    async with open_tenant(settings, slug) as opened:
+        new = await propose_cases(opened.tx, opened.tenant.id, opened.deps)
+    out.print(f"{new} new cases wait for somebody to accept them in the inbox, under Operations, Evaluation.")
 
 
 async def run_cases(settings: Settings, slug: str, out: Console) -> None:

@@ -1,5 +1,6 @@
 """`nightshift simulate`: prospects who are nobody, against a version, in the real pipeline."""
 
+import sys
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.progress import track
 from agent.budgets import format_usd
 from agent.errors import NightshiftError
 from agent.evaluation.spend import Purse, read_allowance
+from agent.log import configure_logging
 from agent.ports import AgentDeps
 from agent.settings import Settings
 from agent.simulation.play import Performance, perform, without_texts
@@ -57,6 +59,8 @@ async def run_simulation(settings: Settings, programme: Programme, out: Console,
     from jobs.agent_wiring import open_agent  # noqa: PLC0415 — loads models, which the other commands need not wait for
 
     scenarios = choose(load_scenarios(programme.paths), programme)
+    # A rehearsed turn is nobody's: what it logs as it goes would read as if prospects had written.
+    configure_logging("warning", json=not sys.stderr.isatty())
     async with open_agent(settings) as (deps, _):
         prospect = load_prospect(settings) if settings.has_models and any(each.plays for each in scenarios) else None
         try:

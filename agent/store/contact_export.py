@@ -32,6 +32,8 @@ OF_CONVERSATION = (
     "staff_drafts",
     "holding_lines",
     "uploads",
+    "replays",
+    "rollout_arms",
     "events",
 )
 OF_MESSAGE = ("media", "mail_originals", "mail_events", "deliveries", "delivery_statuses")

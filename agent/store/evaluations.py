@@ -137,10 +137,11 @@ async def list_runs(tx: Tx, *, limit: int = MOST_SHOWN) -> list[RunRow]:
 
 
 async def find_latest_run(tx: Tx, version: str, *, set_name: str = "held-out") -> RunRow | None:
-    """Return the newest finished measurement of a version on a set: what a promotion is judged by."""
+    """Return the newest finished measurement of a version on a whole set: what a promotion is judged by."""
     row = await fetch_one(
         tx,
         f"""select {_RUN} from eval_runs where version = %s and set_name = %s and kind = 'labelled' and state = 'done'
+              and coalesce((figures ->> 'left_out')::int, 0) = 0
             order by started_at desc, id desc limit 1""",  # noqa: S608 — a constant
         (version, set_name),
     )

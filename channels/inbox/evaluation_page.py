@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from agent.budgets import format_usd
 from agent.errors import BadRequest
-from agent.evaluation.cases import ReplyCase, from_row, read_case
+from agent.evaluation.cases import ReplyCase, read_case
 from agent.evaluation.figures import FIGURES, Figures
 from agent.evaluation.holds import lift_promotion_hold, promotion_hold
-from agent.evaluation.nightly import ask_for_evaluation
+from agent.evaluation.nightly import ask_for_evaluation, read_cases
 from agent.evaluation.run import summary
 from agent.evaluation.spend import read_allowance
 from agent.store import eval_cases, evaluations
@@ -132,12 +132,9 @@ def _read(run: RunRow) -> Figures | None:
 
 
 def _readable(rows: Sequence[CaseRow]) -> list[ProposedCase]:
-    found = []
-    for row in rows:
-        case = from_row(row).case
-        if isinstance(case, ReplyCase):
-            found.append(ProposedCase(row=row, case=case))
-    return found
+    """Return the proposed replies; a case of an earlier release that cannot be read any more is left out."""
+    cases = {each.key: each.case for each in read_cases(rows)}
+    return [ProposedCase(row=row, case=case) for row in rows if isinstance(case := cases.get(row.key), ReplyCase)]
 
 
 async def show_run(visit: Visit) -> Response:

@@ -45,6 +45,8 @@ class Line:
 
     name: str
     finding: Finding
+    difference: str
+    """In points, with its sign."""
     low: float
     at: float
     high: float
@@ -173,6 +175,7 @@ def _line(finding: Finding, visit: Visit) -> Line:
     return Line(
         name=visit.say(MEASURE_NAMES[finding.criterion.measure]),
         finding=finding,
+        difference=f"{round(difference.value * 100, 1) + 0.0:+.1f}",
         low=_place(difference.low),
         at=_place(difference.value),
         high=_place(difference.high),

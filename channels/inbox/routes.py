@@ -8,6 +8,7 @@ from jinja2 import Environment
 from agent.ports import StaffDeps
 from channels.inbox import (
     evaluation_page,
+    foresight_page,
     operations_page,
     queue_actions,
     queue_page,
@@ -41,6 +42,7 @@ def list_pages(feeds: Feeds) -> Sequence[Page]:
         Page(method="GET", path="/inbox/live", answer=feeds.open),
         *CONVERSATION_PAGES,
         *review_page.PAGES,
+        *foresight_page.PAGES,
         *rollouts_page.PAGES,
         *trust_page.PAGES,
         *review_models.PAGES,

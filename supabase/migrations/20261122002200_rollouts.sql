@@ -85,5 +85,5 @@ begin
     revoke create on schema public from nightshift_router;
 end
 $$;
-revoke execute on function open_rollouts() from public;
+revoke execute on function keep_rollout_terms(), open_rollouts() from public;
 grant execute on function open_rollouts() to nightshift_app;

@@ -18,11 +18,14 @@ from tests.benchmarks import (
     cost,
     database_away,
     drill,
+    event_chain,
     gateway,
     guardrails,
     local_classifier,
     reports,
     rollouts,
+    simulation,
+    traces,
     turns,
     webhook,
 )
@@ -36,13 +39,16 @@ def lines() -> Iterator[Line]:
     """Yield lines of a table, what and how much, as they are measured."""
     yield from asyncio.run(webhook.run())
     yield from asyncio.run(reports.run())
+    yield from asyncio.run(event_chain.run())
     yield from asyncio.run(database_away.run())
     yield from asyncio.run(turns.run())
     yield from asyncio.run(gateway.run())
     yield from asyncio.run(context.run())
     yield from answer_cache.run()
     yield from drill.run()
+    yield from traces.run()
     yield from rollouts.run()
+    yield from asyncio.run(simulation.run())
     yield from _cost(LABELLED / "messages.dev.jsonl")
     yield from _understanding(LABELLED / "messages.dev.jsonl")
     yield from _guardrails(LABELLED / "guardrail-tenants.dev.json", LABELLED / "guardrails.dev.jsonl")

@@ -41,8 +41,8 @@ ASKED = 40
 """Turns with each tracer."""
 ENDURED = 20_000
 WARM = 1_000
-STEPS = 25
-"""Observations in a turn, as an answered one has."""
+STEPS = 10
+"""Observations in a turn."""
 AWAY: dict[Mode, str] = {"hang": "hanging", "refuse": "refusing", "error": "answering 500"}
 MB = 1024 * 1024
 

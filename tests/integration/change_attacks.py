@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from agent.ids import new_id
-from agent.store import rollouts, trust, turns, versions
+from agent.store import decided, rollouts, trust, turns, versions
 from agent.store.db import Tx
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
@@ -47,6 +49,13 @@ async def has_usual(tx: Tx, b: Rows) -> bool:
     return (await rollouts.read_usual(tx, b.tenant, datetime(2020, 1, 1, tzinfo=UTC))).seconds is not None
 
 
+async def finds_decided(tx: Tx, b: Rows) -> object:
+    labels = {"intent": "pricing", "language": "es", "confidence": 0.9, "needs_human": False, "source": "claude"}
+    await tx.execute("update turns set steps = %s", (Jsonb({"classification": labels}),))
+    ever = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+    return await decided.list_decided(tx, b.tenant, since=ever[0], until=ever[1])
+
+
 async def counts_reviews(tx: Tx, b: Rows) -> int:
     ever = datetime(2020, 1, 1, tzinfo=UTC)
     return (await trust.read_reviews(tx, b.tenant, channel="email", intent="", since=ever)).drafts
@@ -58,6 +67,7 @@ async def knows_intent(tx: Tx, b: Rows) -> str:
 
 
 CHANGE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
+    decided.list_decided: lambda tx, _, b: finds_decided(tx, b),
     rollouts.insert_rollout: begins_another,
     rollouts.find_open_rollout: lambda tx, _, b: rollouts.find_open_rollout(tx, b.tenant),
     rollouts.lock_rollout: lambda tx, _, b: rollouts.lock_rollout(tx, b.done),

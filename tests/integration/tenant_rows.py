@@ -165,7 +165,7 @@ insert into templates (tenant_id, sid, name, language, types, variables, approva
 update messages set template = '{"sid": "HX00000000000000000000000000000001"}' where id = %(sent)s;
 insert into eval_items (id, tenant_id, kind, key, state, turn_id, input, expected, origin)
     values (%(done)s, %(tenant)s, 'reply', 'turn:' || %(done)s, 'proposed', %(done)s,
-            jsonb_build_object('said', 'Secret of ' || %(slug)s), '{}', 'edited');
+            jsonb_build_object('said', jsonb_build_array('Secret of ' || %(slug)s)), '{}', 'edited');
 insert into eval_runs (id, tenant_id, version, state, figures, started_at) values
     (%(done)s, %(tenant)s, 'version of ' || %(slug)s, 'done', '{}', %(at)s),
     (%(idle)s, %(tenant)s, 'version of ' || %(slug)s, 'pending', '{}', %(at)s);
@@ -304,4 +304,5 @@ async def stores_only(admin: Tx, **expected: int) -> AsyncIterator[None]:
     before = await count_rows(admin)
     yield
     after = await count_rows(admin)
-    assert {table: after[table] - before[table] for table in after if after[table] != before[table]} == expected
+    added = {table: after[table] - before[table] for table in after if after[table] != before[table]}
+    assert added == expected, added

@@ -75,3 +75,19 @@ async def test_viewer_sees_a_rollout_and_has_no_buttons(
     assert "after the first look" in page
     assert "<form" not in page.split('id="rollout"')[1].split("</main>")[0]
     assert (await viewer.post(f"{ROLLOUTS}/stop", {})).status_code == 403
+
+
+async def test_yesterday_is_asked_about_without_changing_anything(
+    manager: StaffBrowser, agent: Agent, clock: FakeClock
+) -> None:
+    await agent.answer(await agent.hear("¿Cuánto cuesta?"))
+    await agent.change("update turns set created_at = created_at - interval '1 day'")
+    page = "/inbox/operations/yesterday"
+    assert "would have gone elsewhere" not in (await manager.get(page)).text
+    asked = f"{page}?ask=1&min_confidence=0,55&human=complaint&human=human_request"
+    assert "0 of 1 turns would have gone elsewhere" in (await manager.get(asked)).text
+    stricter = (await manager.get(f"{asked}&human=pricing")).text
+    assert "1 of 1 turns would have gone elsewhere" in stricter
+    assert "a person answers these" in stricter
+    assert (await manager.get(f"{page}?ask=1&min_confidence=7")).status_code == 400
+    assert len(agent.sender.taken) == 1

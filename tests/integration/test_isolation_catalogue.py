@@ -52,6 +52,7 @@ DEFINER_FUNCTIONS = {
     "prune_events": "bigint",
     "open_requests": "TABLE(open bigint, late bigint)",
     "drifted_features": "TABLE(drifted_feature text, drifted_level text, tenants bigint)",
+    "open_rollouts": "TABLE(open_tenant_id uuid, open_id uuid)",
     "backlog": "TABLE(queued bigint, running bigint, oldest_wake_at timestamp with time zone, outbox bigint)",
 }
 """All that looks across tenants: it tells ids, names of tenants and counts, and no word of a prospect. `find_messages`
@@ -85,6 +86,7 @@ ROUTER_READS = {
     "unsealed_events": {"tenant_id", "event_id", "at"},
     "events": {"tenant_id", "id"},
     "event_seals": {"tenant_id", "seq", "event_id"},
+    "rollouts": {"id", "tenant_id", "state"},
     "event_checkpoints": {"tenant_id", "seq"},
     "drift_readings": {"tenant_id", "feature", "measured_at", "level"},
     "escalations": {"state", "due_at", "snoozed_until"},

@@ -270,6 +270,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
 """What staff's pages read and write of a conversation."""
 
 ATTACKS: dict[Callable[..., Any], Attack] = {
+    model_calls.list_calls: lambda tx, _, b: model_calls.list_calls(tx, b.done),
     **STAFF_ATTACKS,
     **WATCH_ATTACKS,
     **TRACE_ATTACKS,
@@ -486,6 +487,8 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
 
 WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     **WATCH_WITHOUT_ATTACK,
+    accounts.admit_account: "finds the tenants by an account, before there is a scope: test_account_sign_in.py",
+    accounts.is_member_anywhere: "likewise",
     sessions.find_session: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
     sessions.use_signin_link: "finds the tenant by a secret, before there is a scope: test_sign_in.py",
     sessions.count_attempt: "belongs to no tenant",

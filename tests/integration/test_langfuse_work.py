@@ -157,3 +157,13 @@ async def test_spans_lost_while_langfuse_was_away_are_counted_and_their_turn_tol
     await bench.work.settle_traces()
     assert bench.agent.deps.metrics.registry.get_sample_value("nightshift_trace_spans_lost_total")
     assert await bench.agent.value("select trace from turns") == "wanted"
+
+
+async def test_a_turn_of_a_tenant_that_is_not_traced_is_left_out_and_not_told_again(bench: Bench) -> None:
+    await bench.turn()
+    await bench.agent.change("update turns set trace = null")
+    nowhere = {"langfuse_public_key": None, "langfuse_projects": {"other": bench.langfuse.project}}
+    bench.work.deps = replace(bench.work.deps, settings=bench.work.deps.settings.model_copy(update=nowhere))
+    assert await bench.work.retell_lost() == 1
+    assert await bench.agent.value("select trace from turns") == "left_out"
+    assert await bench.work.retell_lost() == 0

@@ -102,8 +102,8 @@ class TestOperations:
         page = text_of(await manager.get("/inbox/operations"))
         assert "Won €1,299.00 1 won, 1 lost" in page
         assert "Booked 1 Won 1 Lost 1" in page
-        assert "Length of messages has changed 0.9 more than 1000 characters: 10 % → 50 %" in page
-        assert "up to 10 characters: 90 % → 50 %" in page
+        assert "Length of messages more than 1000 characters: 10 % → 50 %" in page
+        assert "up to 10 characters: 90 % → 50 % has changed 0.9" in page
 
     async def test_budget_lines_stand_where_days_are_added_up(self, manager: StaffBrowser, agent: Agent) -> None:
         await answer(agent)

@@ -264,7 +264,7 @@ async def state_of(admin: Tx, rows: Rows) -> object:
 async def test_reports_move_a_message_forward_and_never_back(client: httpx.AsyncClient, admin: Tx, a: Rows) -> None:
     url = status_callback_url(PUBLIC_URL, a.tenant, a.sent)
     for status, state, added in (
-        ("delivered", "delivered", {"delivery_statuses": 1, "events": 1}),
+        ("delivered", "delivered", {"delivery_statuses": 1, "events": 1, "scores": 1}),
         ("delivered", "delivered", {}),
         ("queued", "delivered", {"delivery_statuses": 1, "events": 1}),
         ("undelivered", "delivered", {"delivery_statuses": 1, "events": 1}),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.criteria import MEASURES, Criterion, Measure, breaches, judge, plan_of
+from agent.criteria import ALPHA, MEASURES, Criterion, Measure, breaches, judge, plan_of
 from agent.sequential import Plan, Sample, compare, critical_value, exact_z, single_look_value
 from tests.benchmarks import rollouts
 
@@ -104,7 +104,7 @@ def test_criterion_that_means_nothing_is_refused(wrong: dict[str, object]) -> No
 
 def test_criteria_share_the_chance_of_a_false_alarm_and_the_clearest_failure_is_named_first() -> None:
     criteria = (Criterion(measure="errors"), Criterion(measure="complaints"))
-    assert plan_of(criteria).alpha == pytest.approx(0.025)
+    assert plan_of(criteria).alpha == pytest.approx(ALPHA / 2)
     arms = {"errors": (counted(500, 50), counted(4500, 90)), "complaints": (counted(500, 150), counted(4500, 90))}
     found = breaches(judge(criteria, arms, looks=(500,)))  # type: ignore[arg-type]  # its keys are measures
     assert [each.criterion.measure for each in found] == ["complaints", "errors"]
