@@ -217,6 +217,9 @@ async def test_what_happens_while_the_connection_is_away_is_seen_once_it_is_back
         await writing.get_by_label("Your reply").fill("Le llamo a las")
         await expect(writing.locator("#reply-version")).not_to_have_value("")
 
+        for _ in range(5):  # more tabs than a browser keeps connections to one server
+            await (await context.new_page()).goto(f"{cable.url}/inbox/me")
+
         cable.pull()
         for each in (listing, writing):
             await expect(each.locator("#live-state")).to_be_visible()
