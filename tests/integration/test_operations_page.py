@@ -72,6 +72,14 @@ class TestOperations:
         assert "Wrote to us for the first time 2" in text
         assert page.text.count("<svg viewBox") == page.text.count("As a table") == 3
 
+    async def test_only_what_happened_and_is_not_counted_yet_is_missed(
+        self, manager: StaffBrowser, agent: Agent
+    ) -> None:
+        assert "has not been counted yet" not in (await manager.get("/inbox/operations")).text
+        await answer(agent)
+        await agent.change("update turns set created_at = created_at - interval '5 days'")
+        assert "has not been counted yet" in (await manager.get("/inbox/operations")).text
+
     async def test_budget_lines_stand_where_days_are_added_up(self, manager: StaffBrowser, agent: Agent) -> None:
         await answer(agent)
         assert "Hard limit a day" in (await manager.get("/inbox/operations?range=7d")).text
