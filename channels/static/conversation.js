@@ -9,6 +9,7 @@ const jump = document.getElementById("jump");
 const composer = document.getElementById("composer");
 const NEAR = 80;
 const AGAIN_MS = 3000;
+const BY_ITSELF = { "hx-request": "true", "x-by-itself": "1" };
 
 const newest = () => Number(document.getElementById("newest")?.dataset.seq ?? 0);
 const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
@@ -25,7 +26,7 @@ async function reload() {
     return;
   }
   isLoading = true;
-  const answer = await fetch(timeline.dataset.source, { headers: { "hx-request": "true" } }).catch(() => null);
+  const answer = await fetch(timeline.dataset.source, { headers: BY_ITSELF }).catch(() => null);
   if (answer?.ok) show(await answer.text());
   else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
   else setTimeout(reload, AGAIN_MS);
