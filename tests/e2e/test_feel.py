@@ -280,6 +280,7 @@ async def test_an_ended_session_leads_to_the_sign_in_and_back_with_what_was_type
     await page.wait_for_url("**/inbox/review/*")
     there = page.url
     await page.keyboard.press("e")
+    await expect(page.locator("#review-typed")).to_be_focused()
     await page.keyboard.press("Control+a")
     await site.agent.change("delete from staff_sessions where member_id = %s", ana)
     await page.keyboard.insert_text("¿Cuándo te viene bien?")  # its preview finds that the session has ended
