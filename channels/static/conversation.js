@@ -37,6 +37,14 @@ async function reload() {
   }
 }
 
+/** Mark the message that the address names, also where it was written anew: `:target` is the old one. */
+function markSought() {
+  const sought = location.hash && document.getElementById(location.hash.slice(1));
+  if (!sought) return null;
+  sought.classList.add("is-sought");
+  return sought;
+}
+
 function show(html) {
   const follow = isAtEnd();
   const added = syncRegion(timeline, html).filter((each) => each.matches(".bubble, .note"));
@@ -45,6 +53,7 @@ function show(html) {
   if (theirs.length) document.getElementById("announcer").textContent = theirs.at(-1).innerText;
   if (follow) toEnd();
   else if (added.length) jump.hidden = false;
+  markSought();
   noteMoved();
 }
 
@@ -57,7 +66,7 @@ scroll.addEventListener("scroll", () => {
   if (isAtEnd()) jump.hidden = true;
 });
 // A message that was looked for, else what is new, else the end.
-const shownFirst = document.querySelector(".bubble:target") ?? document.getElementById("new-messages");
+const shownFirst = markSought() ?? document.getElementById("new-messages");
 if (shownFirst) shownFirst.scrollIntoView({ block: "center" });
 else toEnd();
 
