@@ -26,7 +26,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-READY_S = 150
+READY_S = 240
 """A cold start on a busy machine; a warm one takes seconds."""
 
 
