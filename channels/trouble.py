@@ -81,7 +81,7 @@ class Troubles:
 
     async def _hung_up(self, request: Request, exc: Exception) -> Response:
         """Nobody reads this: whoever asked went away before they had said all."""
-        log.info("web.hung_up", path=request.url.path)
+        log.info("web.hung_up", path=request.url.path, error=type(exc).__name__)
         return Response(status_code=400)
 
     async def _broken(self, request: Request, exc: Exception) -> Response:
