@@ -5,7 +5,7 @@ RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 SOURCES := agent channels jobs prompts tests
 
-.PHONY: help install run test soak check static format bench pictures crash-matrix lock browser clean
+.PHONY: help install run test soak check static format bench bench-inbox pictures crash-matrix lock browser clean
 
 help:                   ## List the targets
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ format: $(DEV)          ## Rewrite the code in the project's format
 
 bench: $(DEV)           ## Measure, and print ratios
 	$(BIN)/python -m tests.benchmarks
+
+bench-inbox: $(DEV)     ## Measure the inbox with a million messages: seeds for minutes first
+	$(BIN)/python -m tests.benchmarks.inbox_pages
 
 pictures: $(DEV) browser ## Take the README's pictures
 	$(BIN)/python -m tests.e2e.pictures

@@ -16,6 +16,7 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from agent.errors import BadRequest
 from channels.inbox.navigation import N_
@@ -55,6 +56,7 @@ class Troubles:
         app.add_exception_handler(HTTPException, self._no_such_page)
         app.add_exception_handler(NotKept, self._not_kept)
         app.add_exception_handler(psycopg.OperationalError, self._database_away)
+        app.add_exception_handler(ClientDisconnect, self._hung_up)
         app.add_exception_handler(Exception, self._broken)
 
     async def _refuse(self, request: Request, exc: Exception) -> Response:
@@ -76,6 +78,11 @@ class Troubles:
     async def _database_away(self, request: Request, exc: Exception) -> Response:
         log.error("web.database_away", path=request.url.path, error=type(exc).__name__)
         return self._answer(request, 503, AWAY, {"retry-after": "5"})
+
+    async def _hung_up(self, request: Request, exc: Exception) -> Response:
+        """Nobody reads this: whoever asked went away before they had said all."""
+        log.info("web.hung_up", path=request.url.path, error=type(exc).__name__)
+        return Response(status_code=400)
 
     async def _broken(self, request: Request, exc: Exception) -> Response:
         """Apologise; the server records the exception, which goes on to it."""

@@ -129,7 +129,7 @@ class JobQueue:
         """Run jobs until `stop` is set, then let those under way finish, for at most 20 s."""
         self._register(turns, deliveries, batches, media, replays)
         self._register_evaluation(evaluations)
-        async with asyncio.TaskGroup() as lanes:
+        async with asyncio.TaskGroup() as lanes:  # `LANES` of them (agent.store.operations)
             lanes.create_task(self._work_on([TURN, DELIVER, BATCH, HEARTBEAT], concurrency, stop))
             lanes.create_task(self._work_on([MEDIA], MEDIA_AT_ONCE, stop))
             lanes.create_task(self._work_on([REPLAY, EVALUATE], REPLAYS_AT_ONCE, stop))

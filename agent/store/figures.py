@@ -135,6 +135,17 @@ async def find_last_hour(tx: Tx) -> datetime | None:
     return row["at"] if row else None
 
 
+async def has_turns(tx: Tx, since: datetime, until: datetime) -> bool:
+    """Say whether there is anything to count from `since` to before `until`."""
+    row = await fetch_one(
+        tx,
+        """select exists (select from turns where tenant_id = (select current_tenant())
+                            and created_at >= %s and created_at < %s) as found""",
+        (since, until),
+    )
+    return bool(row and row["found"])
+
+
 async def save_hours(tx: Tx, tenant_id: TenantId, hours: Iterable[Counted], now: datetime) -> None:
     """Keep figures, in place of what was kept of the same hours."""
     async with tx.cursor() as cursor:

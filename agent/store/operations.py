@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FRESH_S = 30.0
 """A worker that has not reported its circuits for this long is gone, or stuck."""
 MAX_ERROR = 200
+LANES = 3
+"""As so many procrastinate counts each of our workers: one for turns and deliveries, one for files, one for replays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +112,8 @@ async def count_workers(tx: Tx) -> int:
     """Return how many workers are alive. Fails where the queue cannot be read."""
     row = await fetch_one(
         tx,
-        """select count(*) as alive from jobs.procrastinate_workers
+        """select ceil(count(*)::numeric / %s)::int as alive from jobs.procrastinate_workers
            where last_heartbeat > clock_timestamp() - interval '15 s'""",
+        (LANES,),
     )
     return int(row["alive"]) if row else 0

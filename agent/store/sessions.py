@@ -89,8 +89,8 @@ async def insert_session(tx: Tx, member: Member, user_agent: str, now: datetime)
     return secret
 
 
-async def find_session(db: Database, secret: str, now: datetime) -> Session | None:
-    """Return the session of a cookie, and note its use; None: it has ended, or never was."""
+async def find_session(db: Database, secret: str, now: datetime, *, is_use: bool = True) -> Session | None:
+    """Return the session of a cookie, and note its use, if it is one; None: it has ended, or never was."""
     token_hash = hash_secret(secret)
     async with db.system() as tx:
         owner = await fetch_one(tx, "select find_session_tenant(%s) as tenant_id", (token_hash,))
@@ -105,7 +105,7 @@ async def find_session(db: Database, secret: str, now: datetime) -> Session | No
         member = await find_member(tx, row["member_id"]) if row else None
         if row is None or member is None:
             return None
-        if row["seen_at"] < now - SEEN_EVERY:
+        if is_use and row["seen_at"] < now - SEEN_EVERY:
             await tx.execute("update staff_sessions set seen_at = %s where id = %s", (now, row["id"]))
         return Session(id=row["id"], member=member, csrf_token=row["csrf_token"], expires_at=row["expires_at"])
 

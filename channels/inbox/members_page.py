@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -33,6 +34,8 @@ class MembersView:
     typed: Mapping[str, str] = field(default_factory=dict)
     added: str = ""
     """Address of the one just added."""
+    by_link: bool = True
+    """Whether members need a one-time link: there are no accounts to sign in with."""
 
 
 async def show(visit: Visit) -> Response:
@@ -48,7 +51,7 @@ async def add(visit: Visit) -> Response:
             await add_member(tx, visit.member, email=typed["email"], name=typed["name"], role=_role(typed["role"]))
     except CannotChangeStaff as exc:
         return await _page(visit, problem=visit.say(str(exc)), typed=typed, status=422)
-    return visit.go(f"{HERE}?added=1")
+    return visit.go(f"{HERE}?added={quote(typed['email'].strip())}")
 
 
 async def change(visit: Visit) -> Response:
@@ -86,6 +89,8 @@ async def _page(
 ) -> Response:
     async with visit.tx() as tx:
         members = await list_all_members(tx)
-    view = MembersView(members=members, problem=problem, typed=typed or {}, added=added)
+    added = next((each.email for each in members if each.email.casefold() == added.casefold()), "")
+    by_link = not visit.deps.settings.has_staff_accounts
+    view = MembersView(members=members, problem=problem, typed=typed or {}, added=added, by_link=by_link)
     roles = [(role, visit.say(ROLE_NAMES[role]), visit.say(ROLE_MEANINGS[role])) for role in ROLES]
     return visit.page("settings_members.html", view=view, sections=SECTIONS, roles=roles, status=status)

@@ -15,7 +15,7 @@ from agent.budgets import MICRO_PER_USD
 from agent.figures import add_up, approval, automation, editing, group, percentiles
 from agent.prices import to_amount
 from agent.store.db import Tx
-from agent.store.figures import HOUR, Bucket, Figures, count_hours, find_last_hour, sum_hours
+from agent.store.figures import HOUR, Bucket, Figures, count_hours, find_last_hour, has_turns, sum_hours
 from agent.types import Budget, Tenant
 from agent.why import LABELS
 from channels.inbox.charts import Chart, Limit, Rank, Series, Write, rank
@@ -124,7 +124,8 @@ async def load_figures(tx: Tx, visit: Visit) -> FiguresView:
     fresh_since = max(period.since, uncounted, period.now.replace(minute=0, second=0, microsecond=0) - FRESH)
     fresh = await count_hours(tx, fresh_since, period.now + HOUR)
     buckets = await sum_hours(tx, fresh, since=period.since, timezone=tenant.timezone, unit=period.unit)
-    counted_since = fresh_since if fresh_since > max(period.since, uncounted) else None
+    is_missing = await has_turns(tx, max(period.since, uncounted), fresh_since)
+    counted_since = fresh_since if is_missing else None
     return _view(_fill(buckets, period, visit), period, tenant, counted_since, visit)
 
 

@@ -77,9 +77,17 @@ def cookie_name(deps: StaffDeps) -> str:
 
 
 async def find_visitor(request: Request, deps: StaffDeps) -> Session | None:
-    """Return the session of the browser that asks; None: nobody is signed in."""
+    """Return the session of the browser that asks; None: nobody is signed in.
+
+    What a page asks for by itself, because something has happened, is no use of a session: else none were ever idle.
+    """
     secret = request.cookies.get(cookie_name(deps), "")
-    return await find_session(deps.db, secret, deps.now()) if secret else None
+    is_use = request.headers.get("x-by-itself") is None and not _wants_stream(request)
+    return await find_session(deps.db, secret, deps.now(), is_use=is_use) if secret else None
+
+
+def _wants_stream(request: Request) -> bool:
+    return request.headers.get("accept") == "text/event-stream"
 
 
 def add_pages(router: APIRouter, pages: Iterable[Page], deps: StaffDeps, templates: Mapping[str, Environment]) -> None:
@@ -131,7 +139,7 @@ def _tell(visit: Visit, exc: BadRequest) -> Response:
 
 def _ask_to_sign_in(request: Request) -> Response:
     """Lead to the sign-in and back; a part of a page, or its stream of changes, asks its page to do so."""
-    if request.headers.get("accept") == "text/event-stream":
+    if _wants_stream(request):
         return Response("event: signed-out\ndata:\n\n", media_type="text/event-stream", headers=HEADERS)
     if request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={**HEADERS, "hx-redirect": LOGIN})

@@ -9,6 +9,7 @@ const jump = document.getElementById("jump");
 const composer = document.getElementById("composer");
 const NEAR = 80;
 const AGAIN_MS = 3000;
+const BY_ITSELF = { "hx-request": "true", "x-by-itself": "1" };
 
 const newest = () => Number(document.getElementById("newest")?.dataset.seq ?? 0);
 const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
@@ -25,7 +26,7 @@ async function reload() {
     return;
   }
   isLoading = true;
-  const answer = await fetch(timeline.dataset.source, { headers: { "hx-request": "true" } }).catch(() => null);
+  const answer = await fetch(timeline.dataset.source, { headers: BY_ITSELF }).catch(() => null);
   if (answer?.ok) show(await answer.text());
   else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
   else setTimeout(reload, AGAIN_MS);
@@ -36,6 +37,14 @@ async function reload() {
   }
 }
 
+/** Mark the message that the address names, also where it was written anew: `:target` is the old one. */
+function markSought() {
+  const sought = location.hash && document.getElementById(location.hash.slice(1));
+  if (!sought) return null;
+  sought.classList.add("is-sought");
+  return sought;
+}
+
 function show(html) {
   const follow = isAtEnd();
   const added = syncRegion(timeline, html).filter((each) => each.matches(".bubble, .note"));
@@ -44,6 +53,7 @@ function show(html) {
   if (theirs.length) document.getElementById("announcer").textContent = theirs.at(-1).innerText;
   if (follow) toEnd();
   else if (added.length) jump.hidden = false;
+  markSought();
   noteMoved();
 }
 
@@ -56,7 +66,7 @@ scroll.addEventListener("scroll", () => {
   if (isAtEnd()) jump.hidden = true;
 });
 // A message that was looked for, else what is new, else the end.
-const shownFirst = document.querySelector(".bubble:target") ?? document.getElementById("new-messages");
+const shownFirst = markSought() ?? document.getElementById("new-messages");
 if (shownFirst) shownFirst.scrollIntoView({ block: "center" });
 else toEnd();
 

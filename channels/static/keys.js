@@ -23,6 +23,8 @@ function use(element) {
   if (!element.dispatchEvent(new CustomEvent("reach", { bubbles: true, cancelable: true }))) return;
   if (!element.matches("input:not([type=radio]):not([type=checkbox]), textarea, select")) {
     element.click();
+    // Browsers tell of it a moment later; what is typed until then belongs into what has opened.
+    if (element.matches("summary")) element.parentElement.dispatchEvent(new Event("toggle"));
     return;
   }
   for (let panel = element.closest("details"); panel; panel = panel.parentElement.closest("details")) panel.open = true;

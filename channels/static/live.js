@@ -37,29 +37,62 @@ function tellAbout(changes) {
 
 const heard = () => (heardAt = Date.now());
 
+// --- the stream, which one tab has for all: browsers keep few connections to one place ---
+
+const name = `nightshift-live-${document.body.dataset.member}`;
+const others = new BroadcastChannel(name);
+
+/** What is to be done with what comes in. */
+const deeds = {
+  beat() {},
+  changes: (data) => tellAbout(JSON.parse(data)),
+  resync() {
+    back();
+    parts().forEach(tell);
+  },
+  away,
+  "signed-out": () => document.dispatchEvent(new CustomEvent("signed-out")),
+};
+
+function hear(kind, data) {
+  heard();
+  deeds[kind](data);
+}
+
+function passOn(kind, data) {
+  others.postMessage({ kind, data });
+  hear(kind, data);
+}
+
 function connect() {
   clearTimeout(again);
   stream?.close();
   heard();
   stream = new EventSource("/inbox/live");
-  stream.addEventListener("beat", heard);
-  stream.addEventListener("changes", (event) => {
-    heard();
-    tellAbout(JSON.parse(event.data));
-  });
-  stream.addEventListener("resync", () => {
-    heard();
-    back();
-    parts().forEach(tell);
-  });
-  stream.addEventListener("signed-out", () => {
-    stream.close();
-    document.dispatchEvent(new CustomEvent("signed-out"));
-  });
-  stream.addEventListener("error", away);
+  for (const kind of ["beat", "changes", "resync", "signed-out"]) {
+    stream.addEventListener(kind, (event) => passOn(kind, event.data));
+  }
+  stream.addEventListener("signed-out", () => stream.close());
+  stream.addEventListener("error", lose);
 }
 
-/** The stream is back: say so to whoever was told that it was away. */
+/** The stream has gone: ask for it again, the longer it takes the rarer. */
+function lose() {
+  stream.close();
+  clearTimeout(again);
+  again = setTimeout(connect, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
+  tries += 1;
+  passOn("away");
+}
+
+/** Say that what is shown may be old, unless that is over in a moment. */
+function away() {
+  telling ||= setTimeout(() => {
+    shown.hidden = false;
+    document.getElementById("announcer").textContent = shown.textContent;
+  }, FLICKER_MS);
+}
+
 function back() {
   tries = 0;
   clearTimeout(telling);
@@ -68,33 +101,37 @@ function back() {
   shown.hidden = true;
 }
 
-/** The stream has gone: say so, unless it is back in a moment, and ask for it again, the longer it takes the rarer. */
-function away() {
-  stream?.close();
-  clearTimeout(again);
-  again = setTimeout(connect, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
-  tries += 1;
-  telling ||= setTimeout(() => {
-    shown.hidden = false;
-    document.getElementById("announcer").textContent = shown.textContent;
-  }, FLICKER_MS);
+/** Have the stream for as long as this page is there. */
+function lead() {
+  connect();
+  return new Promise(() => {});
 }
 
-/** A connection can be dead without either side being told: after sleep, or a change of network. */
+function join() {
+  heard();
+  others.addEventListener("message", (event) => hear(event.data.kind, event.data.data));
+  if (!navigator.locks) return void connect(); // without HTTPS
+  navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    if (lock) return lead();
+    parts().forEach(tell);
+    navigator.locks.request(name, lead); // once the tab that has it goes
+  });
+}
+
+/** A connection can be dead without either side being told: after sleep, or a change of network. So can a tab be. */
 function watch() {
-  if (stream.readyState !== EventSource.CLOSED && Date.now() - heardAt > SILENT_MS) away();
+  if (Date.now() - heardAt < SILENT_MS) return;
+  away();
+  connect();
 }
 
 setInterval(watch, 5000);
-addEventListener("online", connect);
-addEventListener("offline", away);
-addEventListener("pagehide", () => stream.close());
-addEventListener("pageshow", (event) => {
-  if (event.persisted) connect();
-});
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) watch();
-});
+addEventListener("online", () => stream && connect());
+addEventListener("offline", () => stream && lose());
+addEventListener("pagehide", () => stream?.close());
+addEventListener("pageshow", (event) => event.persisted && (stream ? connect() : parts().forEach(tell)));
+document.addEventListener("visibilitychange", () => document.hidden || watch());
+addEventListener("DOMContentLoaded", join); // after htmx has begun to listen
 
 // A part that could not be loaded shows what was: it asks again, for as long as it is there.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
@@ -103,5 +140,3 @@ for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
     if (part.matches("[data-live]")) setTimeout(() => part.isConnected && tell(part), RETRY_MS);
   });
 }
-
-connect();

@@ -5,6 +5,7 @@ import { syncRegion } from "./regions.js";
 const PARTS = ["queue-tabs", "queue-rows", "queue-foot"];
 const LEAST_MS = 400;
 const AGAIN_MS = 2000;
+const BY_ITSELF = { "hx-request": "true", "x-by-itself": "1" };
 const HALF_MINUTE_MS = 30_000;
 
 const queue = document.getElementById("queue");
@@ -72,7 +73,7 @@ async function refresh() {
   isBusy = true;
   while (isStale) {
     isStale = false;
-    const answer = await fetch(queue.dataset.href, { headers: { "hx-request": "true" } }).catch(() => null);
+    const answer = await fetch(queue.dataset.href, { headers: BY_ITSELF }).catch(() => null);
     if (answer?.ok) show(await answer.text());
     else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
     else isStale = true;

@@ -13,7 +13,8 @@ document.addEventListener(
     if (!(panel instanceof HTMLDetailsElement) || !panel.open || !panel.matches(".review-panel")) return;
     const first = ["textarea:not(:disabled)", "input[type=radio]", "button"];
     const field = panel.querySelector(first.map((each) => `.review-sheet ${each}`).join());
-    if (field && !panel.contains(document.activeElement?.closest(".review-sheet"))) field.focus();
+    if (!field || panel.contains(document.activeElement?.closest(".review-sheet"))) return;
+    field.focus();
     if (field instanceof HTMLTextAreaElement) field.setSelectionRange(field.value.length, field.value.length);
   },
   true,

@@ -61,7 +61,7 @@ async function ask() {
   while (isStale) {
     isStale = false;
     const answer = await fetch(`/inbox/queue/news?since=${encodeURIComponent(since)}`, {
-      headers: { "hx-request": "true" },
+      headers: { "hx-request": "true", "x-by-itself": "1" },
     }).catch(() => null);
     if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
     if (answer?.ok) {

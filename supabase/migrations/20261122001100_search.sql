@@ -132,15 +132,14 @@ create policy router_reads on contacts for select to nightshift_router using (tr
 grant select (message_id, tenant_id, seq, at, words) on message_words to nightshift_router;
 grant select (id, tenant_id, merged_into, words) on contacts to nightshift_router;
 
--- Many have a common word: then enough of the newest do, and those are looked at first. Of a word that the newest do not
--- have, the index names all.
+-- Many have a common word: then enough of the newest do, and those are looked at first; if a few have it, more of them.
+-- Of a word that the newest do not have, the index names all.
 create function find_messages(
     p_text text, p_channel text, p_author text, p_since timestamptz, p_until timestamptz, p_before_seq bigint, p_limit int
 ) returns table (found_id uuid, found_at timestamptz, found_seq bigint)
     language plpgsql stable rows 50 security definer set search_path = ''
 as $$
 declare
-    looked_at constant int := 3000;
     tenant constant uuid := public.current_tenant();
     words constant text[] := public.fold_words(p_text);
     wanted constant tsquery := public.search_query(
@@ -148,31 +147,33 @@ declare
     until constant timestamptz := coalesce(p_until, 'infinity');
     before_seq constant bigint := coalesce(p_before_seq, 9223372036854775807);
     since constant timestamptz := coalesce(p_since, '-infinity');
-    hits int;
+    depth int;
     looked int;
+    found uuid[];
 begin
     if tenant is null or cardinality(words) = 0 then
         return;
     end if;
-    select count(*) filter (where newest.words @@ wanted), count(*) into hits, looked from (
-        select w.words from public.message_words w
-        where w.tenant_id = tenant and (w.at, w.seq) < (until, before_seq) and w.at >= since
-        order by w.at desc, w.seq desc limit looked_at) newest;
-    if hits >= p_limit or looked < looked_at then
-        return query
-            select newest.message_id, newest.at, newest.seq from (
-                select w.message_id, w.at, w.seq, w.words from public.message_words w
-                where w.tenant_id = tenant and (w.at, w.seq) < (until, before_seq) and w.at >= since
-                order by w.at desc, w.seq desc limit looked_at) newest
-            where newest.words @@ wanted order by newest.at desc, newest.seq desc limit p_limit;
-    else
-        return query execute
-            'with named as materialized (
-                 select message_id, tenant_id, at, seq from public.message_words where words @@ $1)
-             select message_id, at, seq from named
-             where tenant_id = $2 and (at, seq) < ($3, $4) and at >= $5 order by at desc, seq desc limit $6'
-            using wanted, tenant, until, before_seq, since, p_limit;
-    end if;
+    foreach depth in array array[3000, 24000] loop
+        select array_agg(newest.message_id order by newest.at desc, newest.seq desc) filter (where newest.words @@ wanted),
+               count(*) into found, looked from (
+            select w.message_id, w.at, w.seq, w.words from public.message_words w
+            where w.tenant_id = tenant and (w.at, w.seq) < (until, before_seq) and w.at >= since
+            order by w.at desc, w.seq desc limit depth) newest;
+        if cardinality(found) >= p_limit or looked < depth then
+            return query
+                select w.message_id, w.at, w.seq from unnest(found[:p_limit]) as each (id)
+                join public.message_words w on w.message_id = each.id order by w.at desc, w.seq desc;
+            return;
+        end if;
+        exit when coalesce(cardinality(found), 0) * 8 < p_limit;
+    end loop;
+    return query execute
+        'with named as materialized (
+             select message_id, tenant_id, at, seq from public.message_words where words @@ $1)
+         select message_id, at, seq from named
+         where tenant_id = $2 and (at, seq) < ($3, $4) and at >= $5 order by at desc, seq desc limit $6'
+        using wanted, tenant, until, before_seq, since, p_limit;
 end
 $$;
 comment on function find_messages is

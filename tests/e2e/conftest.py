@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.conftest import TEMPLATE, DatabaseUrls, in_database
+from tests.conftest import TEMPLATE, DatabaseUrls, in_database, share_training
 from tests.processes import environment, free_port
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -26,7 +26,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-READY_S = 150
+READY_S = 240
 """A cold start on a busy machine; a warm one takes seconds."""
 
 
@@ -76,9 +76,11 @@ def installation(
     template: DatabaseUrls,
     postgres_admin: "psycopg.Connection[tuple[str]]",
     tmp_path_factory: pytest.TempPathFactory,
+    trained_home: Path,
 ) -> Iterator[str]:
     """The address of a whole Nightshift: `nightshift up` on a database of its own, with the demo tenants."""
     home, name, port = tmp_path_factory.mktemp("installation"), "e2e_installation", free_port()
+    share_training(trained_home, home)  # as `make run` has done before
     postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
     settings = environment(
         nightshift_home=home,

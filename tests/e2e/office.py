@@ -19,7 +19,7 @@ from tests.factories import make_classification
 
 LUMEN = Path(__file__).parents[2] / "agent" / "example_tenants" / "lumen.yaml"
 LONG_NAME = "Maximiliana Wilhelmine von Hohenfels-Oberstaufen y Ruiz de la Prada"
-TURNS = 240
+TURNS = 45
 """So many turns of the month before."""
 WRITERS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("+34600111001", "Lucía Fernández", "¿Seguro que apruebo el B2 en junio si hago el intensivo?",
@@ -40,17 +40,17 @@ WRITERS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
 MONTH = f"""
 insert into contacts (id, tenant_id, name)
     select md5('k' || g)::uuid, %(tenant)s, (array['Inés Prieto', 'Marc Vila', 'Rosa Nunes', 'Tom Baker'])[1 + g %% 4]
-    from generate_series(1, 60) g;
+    from generate_series(1, 12) g;
 insert into contact_points (id, tenant_id, contact_id, kind, address, normalised)
     select md5('p' || g)::uuid, %(tenant)s, md5('k' || g)::uuid, 'phone', '+34611000' || (100 + g),
-           '+34611000' || (100 + g) from generate_series(1, 60) g;
+           '+34611000' || (100 + g) from generate_series(1, 12) g;
 insert into conversations (id, tenant_id, contact_id, contact_point_id, channel_account_id, last_inbound_at, created_at)
     select md5('c' || g)::uuid, %(tenant)s, md5('k' || g)::uuid, md5('p' || g)::uuid,
            (select id from channel_accounts where tenant_id = %(tenant)s and channel = 'whatsapp'),
-           now() - g * interval '11 h', now() - g * interval '12 h' from generate_series(1, 60) g;
+           now() - g * interval '50 h', now() - g * interval '55 h' from generate_series(1, 12) g;
 insert into turns (id, tenant_id, conversation_id, state, first_seq, last_seq, trace_id, steps, decision, reason, error,
                    created_at, finished_at)
-    select md5('t' || g)::uuid, %(tenant)s, md5('c' || (1 + g %% 60))::uuid,
+    select md5('t' || g)::uuid, %(tenant)s, md5('c' || (1 + g %% 12))::uuid,
            case when g %% 90 = 7 then 'failed' else 'done' end, g, g, md5('t' || g),
            jsonb_build_object('classification', jsonb_build_object(
                'intent', (array['pricing', 'greeting', 'ready_to_buy', 'support', 'complaint'])[1 + g %% 5],

@@ -210,7 +210,7 @@ IN_ENGLISH: Mapping[str, str] = {
 }
 WORKERS = (
     """insert into jobs.procrastinate_workers (last_heartbeat)
-       select now() + interval '9 min' from generate_series(1, 2)""",
+       select now() + interval '9 min' from generate_series(1, 6)""",
     """insert into model_health (worker, provider, model, state, since, error, updated_at)
        select worker, 'anthropic', model, 'closed', now() - interval '6 days', '', now() + interval '10 min'
        from unnest(array['worker-1', 'worker-2']) worker,

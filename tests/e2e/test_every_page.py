@@ -15,10 +15,14 @@ from psycopg import Connection
 from agent.language import LanguageDetector
 from agent.settings import Settings
 from agent.store.db import Database
+from agent.store.members import insert_member
+from agent.store.sessions import insert_signin_link
+from agent.store.tenants import save_tenant_file
+from agent.tenants import parse_tenant_file
 from tests.conftest import TEMPLATE, DatabaseUrls, FakeClock, in_database
 from tests.e2e.conftest import listen
 from tests.e2e.inbox import InboxSite, open_inbox
-from tests.e2e.office import fill_office
+from tests.e2e.office import LUMEN, fill_office
 from tests.integration.inbox_site import PAGES, fill
 from tests.integration.tenant_rows import AT
 
@@ -28,6 +32,7 @@ FINGER = 44
 AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 GOOD = ["page-has-heading-one", "landmark-one-main", "landmark-unique", "region", "heading-order"]
 """Rules of axe beyond what the law asks: what somebody needs who finds their way by headings and landmarks."""
+EMPTY = ("/inbox", "/inbox/conversations", "/inbox/contacts", "/inbox/review", "/inbox/operations", "/inbox/runs")
 ANYBODYS = ("/inbox/sign-in", "/inbox/sign-in/link?token=x", "/inbox/nowhere")
 EVERYTHING: Mapping[str, Any] = {
     "runOnly": {"type": "tag", "values": AA},
@@ -144,9 +149,37 @@ async def test_every_page_is_accessible_at_a_desk(office: Office, browser: Brows
     assert {path: found for path, found in problems.items() if found} == {}
 
 
+async def sign_in_newcomer(site: InboxSite, context: BrowserContext) -> Page:
+    """Sign in the first manager of a business that nobody has written to yet."""
+    file = parse_tenant_file(LUMEN.with_name("verdesolar.yaml").read_text())
+    tenant = file.tenant.id
+    async with site.agent.deps.db.tenant(tenant) as tx:
+        await save_tenant_file(tx, file)
+        member = await insert_member(tx, tenant, email="new@staff.example", name="Noa", role="manager")
+        secret = await insert_signin_link(tx, tenant, member, site.clock())
+    page = await context.new_page()
+    await page.goto(f"/inbox/sign-in/link?token={secret}")
+    await page.get_by_role("button").click()
+    await page.wait_for_url("**/inbox")
+    return page
+
+
+async def test_pages_with_nothing_on_them_say_what_will_be_there(office: Office, browser: Browser) -> None:
+    view: dict[str, Any] = {"viewport": PHONE, "color_scheme": "light", "reduced_motion": "reduce"}
+    problems: dict[str, list[str]] = {}
+    async with await browser.new_context(**view, base_url=office.site.url, has_touch=True, is_mobile=True) as context:
+        page = await sign_in_newcomer(office.site, context)
+        for path in EMPTY:
+            problems[path] = await problems_of(page, path, EVERYTHING)
+            if not len((await page.locator("#main").inner_text()).split()) > 8:
+                problems[path].append("says nothing")
+    assert {path: found for path, found in problems.items() if found} == {}
+
+
 async def test_every_page_is_usable_by_thumb_in_the_dark(office: Office, browser: Browser) -> None:
     view: dict[str, Any] = {"viewport": PHONE, "color_scheme": "dark", "reduced_motion": "reduce"}
     problems: dict[str, list[str]] = {}
+    await office.site.agent.change("update members set language = 'es' where role = 'manager'")  # its words are longer
     async with await browser.new_context(**view, base_url=office.site.url, has_touch=True, is_mobile=True) as context:
         await context.add_cookies(office.cookies)
         page = await context.new_page()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 from psycopg import Connection
 
@@ -81,6 +82,13 @@ async def open_cases(site: InboxSite) -> int:
 async def prefer(site: InboxSite, member_id: MemberId, **chosen: Any) -> None:
     async with site.agent.deps.db.tenant(site.agent.tenant_id) as tx:
         await merge_preferences(tx, member_id, chosen)
+
+
+async def objections(page: Page, part: str) -> list[str]:
+    """Return what axe-core objects to in a part of a page."""
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = await Axe().run(page, context=part, options={"runOnly": tags, "resultTypes": ["violations"]})
+    return [f"{each['id']}: {node['html'][:200]}" for each in found.response["violations"] for node in each["nodes"]]
 
 
 async def test_twenty_requests_are_settled_by_keyboard_alone(
@@ -163,6 +171,7 @@ async def test_keys_are_shown_found_in_the_palette_and_can_be_turned_off(
     await press("?")
     await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     await expect(page.locator("#keys [data-calls=approve]")).to_contain_text("Approve and send")
+    assert await objections(page, "#keys") == []
     await press("j")  # does nothing while something lies over the page
     await press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
@@ -173,6 +182,7 @@ async def test_keys_are_shown_found_in_the_palette_and_can_be_turned_off(
     field = page.get_by_role("combobox", name="Go to, do, find")
     await expect(field).to_be_focused()
     options = page.get_by_role("listbox", name="What fits").get_by_role("option")
+    assert await objections(page, "#palette") == []
     await field.fill("nothing like it")
     await expect(page.locator("#palette-none")).to_be_visible()
     await field.fill("flág")
@@ -216,6 +226,9 @@ async def test_what_happens_while_the_connection_is_away_is_seen_once_it_is_back
         await writing.goto(f"{cable.url}/inbox/conversations/{talk}")
         await writing.get_by_label("Your reply").fill("Le llamo a las")
         await expect(writing.locator("#reply-version")).not_to_have_value("")
+
+        for _ in range(5):  # more tabs than a browser keeps connections to one server
+            await (await context.new_page()).goto(f"{cable.url}/inbox/me")
 
         cable.pull()
         for each in (listing, writing):
@@ -267,6 +280,7 @@ async def test_an_ended_session_leads_to_the_sign_in_and_back_with_what_was_type
     await page.wait_for_url("**/inbox/review/*")
     there = page.url
     await page.keyboard.press("e")
+    await expect(page.locator("#review-typed")).to_be_focused()
     await page.keyboard.press("Control+a")
     await site.agent.change("delete from staff_sessions where member_id = %s", ana)
     await page.keyboard.insert_text("¿Cuándo te viene bien?")  # its preview finds that the session has ended

@@ -84,6 +84,8 @@ async def test_two_sellers_answer_a_prospect_once_the_agent_is_silent_and_then_a
         seller(browser, links[1]) as luis,
         await browser.new_context() as outside,
     ):
+        status = await (await outside.request.get(f"{installation}/status")).json()
+        assert (status["database"], status["workers"]) == ("there", 1)
         prospect = await outside.new_page()
         await prospect.goto(f"{installation}/simulator/lumen/whatsapp?country=ES")
         await write(prospect, f"{BOOKING} ({new_id()})")

@@ -31,6 +31,7 @@ MARKER = "zanahoria"
 UNTOLD_TABLES = {
     "presence": "who looks at a conversation at the moment",
     "mail_tokens": "secrets",
+    "message_words": "the words of `messages`, by which they are found",
     "saved_views": "a member's own",
     "answer_cache": "found by turn: drafts of which the turn has the same",
     "model_calls": "costs and names of models, no text",

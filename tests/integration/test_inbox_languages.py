@@ -1,9 +1,11 @@
-"""Pages of the inbox in Spanish and Portuguese: nothing that has a translation is left in English. Pages come from the
-router's own table, texts from the catalogue's."""
+"""Pages of the inbox in Spanish and Portuguese, and by the reader's clock: nothing that has a translation is left in
+English, no time is another zone's. Pages come from the router's own table, texts from the catalogue's."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -82,3 +84,22 @@ async def test_no_page_is_left_in_english(site: Site, language: Language) -> Non
                 left[title(page)] = found
     assert shown > 500
     assert left == {}
+
+
+async def test_times_are_told_by_the_readers_clock(site: Site) -> None:
+    zone = ZoneInfo("Asia/Kathmandu")  # a quarter of an hour off everybody else's
+    async with site.deps.db.tenant(site.ours.tenant) as tx:
+        query = "update members set language = 'es', timezone = %s where id = %s"
+        await tx.execute(query, (zone.key, site.members["manager"]))
+    wrong, right = [], 0
+    for page in READING:
+        answer = await site.browsers["manager"].ask("GET", site.path(page))
+        if answer.headers.get("content-type", "").startswith("text/html") and answer.content:
+            for told in parse(answer).iter("time"):
+                at = datetime.fromisoformat(told.get("datetime")).astimezone(zone)
+                clock = re.search(r"[0-9]{1,2}:[0-9]{2}", told.text_content())
+                if clock and clock[0] != f"{at.hour}:{at.minute:02d}":
+                    wrong.append((title(page), told.get("datetime"), clock[0]))
+                right += bool(clock)
+    assert wrong == []
+    assert right > 10

@@ -505,6 +505,7 @@ WITHOUT_ATTACK: dict[Callable[..., Any], str] = {
     db.fetch_one: "runs what it is given: test_isolation.py",
     figures.count_hours: "takes no ids: counts what the transaction sees (test_isolation.py)",
     figures.find_last_hour: "likewise",
+    figures.has_turns: "likewise",
     figures.list_unsettled_hours: "likewise",
     runs.count_work: "likewise",
     evaluations.read_evaluation_spend: "likewise",

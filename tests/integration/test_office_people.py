@@ -75,6 +75,13 @@ async def test_contacts_are_found_whatever_the_accents_by_number_and_not_as_patt
     assert "&lt;script&gt;" in everybody
 
 
+async def test_whoever_adds_a_member_is_told_how_they_get_in(manager: StaffBrowser) -> None:
+    added = await manager.post(MEMBERS, {"email": "Eva@lumen.example", "name": "Eva", "role": "reviewer"})
+    page = (await manager.get(added.headers["location"])).text
+    assert "nightshift signin-link eva@lumen.example" in page.casefold()
+    assert "signin-link" not in (await manager.get(f"{MEMBERS}?added=stranger@x.example")).text
+
+
 async def test_contacts_are_merged_and_parted_on_their_page(manager: StaffBrowser, deps: Deps) -> None:
     ana, luis = await write(deps, 1, "Ana"), await write(deps, 2, "Luis", "+34 600 000 001 es mi otro número")
     page = await manager.get(f"/inbox/contacts/{luis}")

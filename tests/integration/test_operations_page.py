@@ -105,6 +105,14 @@ class TestOperations:
         assert "Length of messages more than 1000 characters: 10 % → 50 %" in page
         assert "up to 10 characters: 90 % → 50 % has changed 0.9" in page
 
+    async def test_only_what_happened_and_is_not_counted_yet_is_missed(
+        self, manager: StaffBrowser, agent: Agent
+    ) -> None:
+        assert "has not been counted yet" not in (await manager.get("/inbox/operations")).text
+        await answer(agent)
+        await agent.change("update turns set created_at = created_at - interval '5 days'")
+        assert "has not been counted yet" in (await manager.get("/inbox/operations")).text
+
     async def test_budget_lines_stand_where_days_are_added_up(self, manager: StaffBrowser, agent: Agent) -> None:
         await answer(agent)
         assert "Hard limit a day" in (await manager.get("/inbox/operations?range=7d")).text

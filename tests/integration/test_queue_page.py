@@ -380,7 +380,7 @@ async def test_before_the_first_message_the_way_to_one_is_shown(desk: Desk) -> N
     page = (await desk.browser.get("/inbox")).text
     assert "Nobody has written yet" in page
     assert 'href="/simulator/lumen/whatsapp"' in page
-    assert "nightshift member add" in page
+    assert "You are the only member so far." in page
 
 
 async def test_only_what_changes_is_sent_to_the_open_page(desk: Desk) -> None:

@@ -69,6 +69,15 @@ async def test_an_idle_session_ends(
     assert await is_in(inbox) == stays
 
 
+async def test_what_a_page_asks_for_by_itself_keeps_no_session_from_ending(
+    inbox: httpx.AsyncClient, ana: StaffBrowser, clock: FakeClock
+) -> None:
+    clock.now += IDLE - timedelta(minutes=5)
+    assert (await ana.get("/inbox", **{"x-by-itself": "1"})).status_code == 200
+    clock.now += timedelta(minutes=6)
+    assert not await is_in(inbox)
+
+
 async def test_a_session_ends_however_much_it_is_used(
     inbox: httpx.AsyncClient, ana: StaffBrowser, clock: FakeClock
 ) -> None:

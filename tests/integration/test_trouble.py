@@ -126,7 +126,7 @@ async def test_what_is_refused_for_its_origin_size_or_role_says_so(staff_deps: S
     async with open_web(staff_deps) as http:
         eva = await hire(http, staff_deps, lumen, "pt", "viewer")
         foreign = {"sec-fetch-site": "cross-site", "accept-language": LANGUAGES["pt"]}
-        refused = await eva.post("/inbox/me", **PAGE, **foreign)
+        refused = await eva.post("/inbox/me", None, **PAGE, **foreign)
         assert (refused.status_code, heading(refused)) == (403, "Isto foi recusado")
         assert "Este formulário só pode ser enviado da página em que está." in refused.text
         large = await eva.post("/inbox/me", {"name": "x" * 200_000}, **PAGE)
