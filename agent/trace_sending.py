@@ -17,13 +17,13 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from agent.settings import LangfuseProject, OtlpEndpoint
 from agent.trace_ledger import TraceLedger
 
-MAX_SPANS = 2048
-MAX_TEXT = 4_000_000
-"""Characters of text in the spans that wait: about 60 turns, or 10 MB with all that is around them."""
+MAX_SPANS = 1024
+MAX_TEXT = 2_000_000
+"""Characters of text in the spans that wait: about 30 turns, or 5 MB with all that is around them."""
 BATCH = 256
 FLUSH_S = 1.0
 EXPORT_TIMEOUT_S = 2
-SHUTDOWN_TIMEOUT_S = 4.0
+SHUTDOWN_TIMEOUT_S = 2.5
 
 log = logging.getLogger(__name__)
 # It would say so for every batch, each second, for as long as an endpoint is away.
@@ -94,7 +94,7 @@ class SpanSender(SpanProcessor):
             self._wake.notify()
 
     def shutdown(self) -> None:
-        """Send what can be sent within 4 s and stop. What is left is lost, and counted."""
+        """Send what can be sent within 2.5 s and stop. What is left is lost, and counted."""
         self.close()
         self._thread.join(SHUTDOWN_TIMEOUT_S)
         with self._wake:

@@ -46,7 +46,7 @@ from agent.types import ModelCall
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_TIMEOUT_S = 4.5
+SHUTDOWN_TIMEOUT_S = 3.0
 
 SDK_ENVIRONMENT = {
     "LANGFUSE_MEDIA_UPLOAD_ENABLED": "false",  # else a text that looks like a data URI is uploaded, unmasked
@@ -256,7 +256,7 @@ class LangfuseTracer:
         return {"langfuse.observation.prompt.name": call.task, "langfuse.observation.prompt.version": number}
 
     def shutdown(self) -> None:
-        """Send what can be sent within 4.5 s and stop. Blocks: call it in a thread.
+        """Send what can be sent within 3 s and stop. Blocks: call it in a thread.
 
         The SDK waits without a bound, so it waits in a daemon thread, which dies with the process.
         """

@@ -85,7 +85,8 @@ def find_messages() -> Mapping[Ids, str]:
             found.setdefault(text, path.name)
     options = {"newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
     keywords: Mapping[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "ngettext": (1, 2)}
-    for path in sorted((ROOT / "templates" / "inbox").iterdir()):
+    templates = ROOT / "templates"
+    for path in sorted([*(templates / "inbox").iterdir(), *(templates / "evaluation").iterdir()]):
         source = BytesIO(path.read_bytes())
         for _, message, _, _ in extract("jinja2.ext:babel_extract", source, keywords=keywords, options=options):
             found.setdefault(message, path.name)
