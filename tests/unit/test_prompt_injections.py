@@ -21,6 +21,8 @@ OWN = [text for texts in LISTS.values() for text in texts]
 LABELLED = (HERE.parents[1] / "agent/local/training/messages.jsonl").read_text("utf-8").splitlines()
 OFF_TOPIC = [row["text"] for row in map(json.loads, LABELLED) if row["intent"] == "off_topic"]
 PLAIN = "Hola"
+WORDS_IN = {"summarise": "conversation_history", "translate": "texts"}
+"""Tasks whose prompt has the prospect's words in another block."""
 PROMPTS = Prompts.load()
 
 
@@ -56,10 +58,10 @@ async def test_prompts_have_the_same_structure_whatever_is_written(text: str) ->
 async def test_what_was_written_reads_back_as_it_was(text: str) -> None:
     for task, request in (await everything_asked(saying(text))).items():
         blocks = {block[1]: block[2].splitlines() for block in BLOCK.finditer(request.user)}
-        lines = [
-            json.loads(line) for line in blocks["conversation_history" if task == "summarise" else "prospect_message"]
+        lines = [json.loads(line) for line in blocks[WORDS_IN.get(task, "prospect_message")]]
+        said = [
+            (line["says"] if "says" in line else line["text"]) if isinstance(line, dict) else line for line in lines
         ]
-        said = [line["text"] if isinstance(line, dict) else line for line in lines]
         assert text in "\n".join(said), task
 
 
