@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
+# Many tests wait for something: a process more than cores.
+TESTERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 SOURCES := agent channels jobs prompts tests
 
 .PHONY: help install run test soak check static format bench bench-inbox pictures crash-matrix lock browser clean
@@ -16,7 +18,7 @@ run: $(RUNTIME)         ## Start everything and print where to click
 	@$(BIN)/nightshift up
 
 test: $(DEV) browser    ## Install what tests need and run them all, on all cores
-	$(BIN)/pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadscope --no-loadscope-reorder
 
 soak: $(DEV)            ## Run the long tests at their full length
 	$(BIN)/pytest --soak tests/chaos tests/unit/test_email_fuzz.py tests/integration/test_webhook_fuzz.py

@@ -50,6 +50,17 @@ comment on column outcomes.turn_id is 'The last answer of ours before it: where 
 comment on column outcomes.version is 'The version that gave this answer.';
 comment on column outcomes.root_id is 'The first of a chain of corrections; its own id: this is the first.';
 
+create function follow_conversation() returns trigger language plpgsql as $$
+begin
+    update outcomes set contact_id = new.contact_id where conversation_id = new.id;
+    return null;
+end
+$$;
+comment on function follow_conversation is 'An outcome is of whoever its conversation is with, also when contacts are merged or parted.';
+revoke execute on function follow_conversation() from public;
+create trigger outcomes_follow after update of contact_id on conversations
+    for each row when (old.contact_id <> new.contact_id) execute function follow_conversation();
+
 create table outcome_secrets (
     id uuid primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,

@@ -37,11 +37,11 @@ class Plan:
 
 
 SHORT = Plan(
-    messages=70,
-    conversations=20,
-    duplicates=12,
-    over_s=15,
-    havoc=((8, ("worker-1",)), (22, EVERYTHING), (36, (POSTGRES,)), (50, ("web", "worker-1", "worker-2"))),
+    messages=45,
+    conversations=15,
+    duplicates=8,
+    over_s=10,
+    havoc=((8, ("worker-1",)), (18, EVERYTHING), (32, ("web", "worker-1", "worker-2"))),
 )
 SOAK = Plan(
     messages=200,

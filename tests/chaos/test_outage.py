@@ -48,6 +48,7 @@ def post(number: int, text: str) -> Post:
     return Post(at_s=number * 0.05, sender=f"+346{number:08d}", message_id=f"SM{number:032x}", text=text)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_outage_with_killed_workers_loses_nobody_tells_once_and_answers_once(
     store: Store, twilio: TwilioDouble, fleet: Fleet, claude: ClaudeDouble

@@ -53,6 +53,7 @@ QUESTIONS: Mapping[WayName, InboundMessage] = {
 READ = "not exists (select from conversations where turn_state <> 'idle')"
 
 
+@pytest.mark.soak
 async def test_a_worker_killed_while_it_sends_staffs_message_sends_it_once_or_says_that_it_does_not_know(
     server_home: Path,
     store_names: Iterator[str],

@@ -64,6 +64,7 @@ async def assert_taken_over_once(store: Store, twilio: TwilioDouble, since: date
     return float((decided["at"] - since).total_seconds())
 
 
+@pytest.mark.soak
 async def test_turn_of_a_killed_worker_is_finished_by_another_within_15_seconds(
     store: Store, twilio: TwilioDouble, fleet: Fleet, claude: ClaudeDouble
 ) -> None:
@@ -76,6 +77,7 @@ async def test_turn_of_a_killed_worker_is_finished_by_another_within_15_seconds(
     assert taken_over_s <= TAKEOVER_S
 
 
+@pytest.mark.soak
 async def test_worker_frozen_beyond_its_lease_writes_nothing_when_it_goes_on(
     store: Store, twilio: TwilioDouble, fleet: Fleet, claude: ClaudeDouble
 ) -> None:

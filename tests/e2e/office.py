@@ -88,7 +88,11 @@ insert into escalations (id, tenant_id, conversation_id, turn_id, reason, cause,
 insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict, draft, created_at)
     select md5('v' || id)::uuid, tenant_id, conversation_id, id, %(member)s,
            (array['approved', 'approved', 'edited', 'rejected'])[1 + first_seq %% 4], 'Borrador', created_at
-    from turns where decision = 'escalate' and trace_id = md5('t' || first_seq)
+    from turns where decision = 'escalate' and trace_id = md5('t' || first_seq);
+insert into eval_runs (id, tenant_id, version, state, set_name, figures, started_at)
+    values (gen_random_uuid(), %(tenant)s, '0123456789ab', 'done', 'held-out', '{{}}', clock_timestamp());
+insert into eval_items (id, tenant_id, kind, key, state, input, expected, origin)
+    values (gen_random_uuid(), %(tenant)s, 'reply', 'one', 'proposed', '{{"said": ["¿Cuánto cuesta?"]}}', '{{}}', 'edited')
 """
 
 

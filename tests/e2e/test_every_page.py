@@ -54,6 +54,7 @@ THINGS = {
     "catalogue/{kind}": "select 'facts'",
     "{kind}/{key}": "select 'group-size'",
     "runs/{run}": "select turn_id from messages where body ~ 'apruebo'",
+    "evaluation/{run}": "select id from eval_runs",
 }
 SMALL = """(least) => [...document.querySelectorAll(
   'button, .button, summary, select, textarea, input:not([type=hidden]), .tab, .chip, nav a')].filter((element) => {

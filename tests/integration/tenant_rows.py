@@ -171,7 +171,7 @@ insert into eval_runs (id, tenant_id, version, state, figures, started_at) value
     (%(idle)s, %(tenant)s, 'version of ' || %(slug)s, 'pending', '{}', %(at)s);
 insert into eval_results (run_id, case_key, tenant_id, kind, result)
     values (%(done)s, 'turn', %(tenant)s, 'reply', '{"right": true}');
-insert into promotion_holds (id, tenant_id, run_id, reason) values (%(done)s, %(tenant)s, %(done)s, 'worse');
+insert into promotion_holds (id, tenant_id, run_id, reason) values (%(done)s, %(tenant)s, %(done)s, 'fell');
 insert into versions (tenant_id, digest, prompts, models, thresholds, policies)
     values (%(tenant)s, '0123456789ab', jsonb_build_object('a.md', 'Secret of ' || %(slug)s), '{}', '{}', '{}');
 insert into pinned_versions (tenant_id, digest) values (%(tenant)s, '0123456789ab');

@@ -118,7 +118,7 @@ async def test_failed_calls_are_accounted_for_and_count(agent: Agent) -> None:
     )
     agent.models.failures = [None, down]
     await agent.answer(await agent.hear(QUESTION))
-    rows = await agent.rows("select task, outcome, attempt, tier from model_calls order by id")
+    rows = await agent.rows("select task, outcome, attempt, tier from model_calls order by task, attempt")
     assert [tuple(row.values()) for row in rows] == [
         ("classify", "ok", 1, "standard"),
         ("draft", "error", 1, "standard"),

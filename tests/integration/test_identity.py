@@ -157,7 +157,8 @@ async def test_first_messages_on_two_channels_at_once_make_one_contact(agent: Ag
     heard = (agent.hear("hola", also_known_as=(ANA_ID,)) if number % 2 else text_us(agent) for number in range(12))
     conversations = set(await asyncio.gather(*heard))
     assert len(conversations) == 2
-    assert (await count(agent, "contacts"), await count(agent, "messages")) == (1, 12)
+    apart = "contacts where merged_into is null"  # two may have been made before one knew of the other
+    assert (await count(agent, apart), await count(agent, "messages")) == (1, 12)
 
 
 async def test_addresses_that_come_in_every_order_at_once_end_as_one_contact(agent: Agent) -> None:

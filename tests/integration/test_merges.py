@@ -228,7 +228,10 @@ async def test_merge_moves_every_table_that_names_a_contact(admin: Tx) -> None:
     cursor = await admin.execute(
         "select table_name from information_schema.columns where table_schema = 'public' and column_name = 'contact_id'"
     )
-    assert {row["table_name"] for row in await cursor.fetchall()} == {"contact_points", "conversations", "suppressions"}
+    assert {row["table_name"] for row in await cursor.fetchall()} == {
+        *("contact_points", "conversations", "suppressions"),
+        "outcomes",  # with their conversation
+    }
 
 
 # --- all at once ------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from agent.erasure import erase_contact
 from agent.settings import Settings
+from agent.store.contacts import find_contact
 from agent.store.figures import count_hours
+from agent.store.merges import merge_contacts, unmerge_contacts
 from agent.store.outcomes import count_outcomes, list_turns_before, replace_secret
 from agent.turn import receive
 from agent.types import ContactId
@@ -95,6 +97,22 @@ async def test_an_outcome_goes_to_the_last_answer_before_it_once(
         assert await list_turns_before(tx, outcome["id"]) == [turn["id"]]
         if turn["version"]:
             assert await count_outcomes(tx, turn["version"], clock.now - timedelta(days=1)) == {"won": 1}
+
+
+async def test_an_outcome_is_of_whoever_its_conversation_is_with(
+    client: httpx.AsyncClient, ana: Agent, clock: FakeClock
+) -> None:
+    await report(client, won(), clock)
+    await ana.hear("hola", sender="+34600000002")
+    async with ana.deps.db.tenant(ana.tenant_id) as tx:
+        owner, other = await find_contact(tx, ANA), await find_contact(tx, "+34600000002")
+        assert owner and other
+        await merge_contacts(tx, other, owner, actor="staff")
+        assert await ana.value("select contact_id from outcomes") == owner  # not committed yet
+    assert await ana.value("select contact_id from outcomes") == other
+    async with ana.deps.db.tenant(ana.tenant_id) as tx:
+        await unmerge_contacts(tx, owner, actor="staff")
+    assert await ana.value("select contact_id from outcomes") == owner
 
 
 async def test_who_has_not_signed_reports_nothing(client: httpx.AsyncClient, ana: Agent, clock: FakeClock) -> None:

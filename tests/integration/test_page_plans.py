@@ -85,6 +85,7 @@ class Desk:
             for _ in range(self.deps.db.pool.get_stats()["pool_size"]):
                 tx = await borrowed.enter_async_context(self.deps.db.system())
                 await tx.execute("select pg_stat_force_next_flush()")
+        await self.admin.execute("select pg_stat_force_next_flush()")  # what it has read itself, before
         cursor = await self.admin.execute(
             "select relname, seq_scan from pg_stat_user_tables where relname = any(%s)", (TABLES,)
         )

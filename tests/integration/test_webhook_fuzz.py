@@ -24,7 +24,7 @@ from tests.doubles.twilio_webhooks import ACCOUNT_SID, inbound_params, signature
 from tests.integration.tenant_rows import Rows
 
 SEED = 20261121
-CASES, SOAK_CASES = 2_000, 10_000
+CASES, SOAK_CASES = 1_000, 10_000
 AT_ONCE = 4
 PUBLIC_URL = "https://agent.example"
 FORM = "application/x-www-form-urlencoded"
