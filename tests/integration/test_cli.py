@@ -11,6 +11,7 @@ import pytest
 
 from agent.store import embedded
 from tests.conftest import share_training
+from tests.forked import run_forked
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "agent" / "example_tenants"
@@ -27,31 +28,44 @@ def home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Iterat
 
 def nightshift(home: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line with an environment that has nothing but what is given."""
-    return subprocess.run(
-        [sys.executable, "-m", "jobs.cli", *map(str, arguments)],
+    return run_forked(arguments, env=environment_of(home) | environment, cwd=home)
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(home),
+        "NIGHTSHIFT_HOME": str(home),
+        "COLUMNS": "200",
+    }
+
+
+def test_help_names_every_command(home: Path) -> None:
+    """Started as a module, as processes are; the other tests fork the command."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "jobs.cli", "--help"],
         cwd=home,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(home),
-            "NIGHTSHIFT_HOME": str(home),
-            "COLUMNS": "200",
-            **environment,
-        },
+        env=environment_of(home),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-
-
-def test_help_names_every_command(home: Path) -> None:
-    shown = nightshift(home, "--help")
     assert shown.returncode == 0
     processes = ("up", "web", "worker", "clock")
     tenants = ("tenant", "contact", "conversations", "templates")
     for command in (*processes, *tenants, "migrate", "doctor", "sweep", "classify", "language", "check"):
         assert command in shown.stdout
+
+
+def test_forked_command_says_the_same(home: Path) -> None:
+    shown = nightshift(home, "--help")
+    assert shown.returncode == 0
+    assert "Usage: nightshift [OPTIONS] COMMAND" in shown.stdout
+    refused = nightshift(home, "nothing")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "No such command 'nothing'" in refused.stderr
 
 
 class TestTenant:

@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.doubles.claude import API_KEY, ClaudeDouble
+from tests.forked import run_forked
 
 ROOT = Path(__file__).parents[2]
 TENANTS = {
@@ -60,10 +60,8 @@ def check(
 ) -> subprocess.CompletedProcess[str]:
     source = directory / "in.jsonl"
     source.write_text("".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in rows))
-    command = (sys.executable, "-m", "jobs.cli", "check")
-    return subprocess.run(
-        [*command, "--tenants", tenants, "--in", source, "--out", directory / "out.jsonl", *options],
-        cwd=directory,
+    return run_forked(
+        ["check", "--tenants", tenants, "--in", source, "--out", directory / "out.jsonl", *options],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -71,10 +69,7 @@ def check(
             "COLUMNS": "200",
             **environment,
         },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        cwd=directory,
     )
 
 
