@@ -92,7 +92,7 @@ insert into reviews (id, tenant_id, conversation_id, turn_id, member_id, verdict
 insert into eval_runs (id, tenant_id, version, state, set_name, figures, started_at)
     values (gen_random_uuid(), %(tenant)s, '0123456789ab', 'done', 'held-out', '{{}}', clock_timestamp());
 insert into eval_items (id, tenant_id, kind, key, state, input, expected, origin)
-    values (gen_random_uuid(), %(tenant)s, 'reply', 'one', 'proposed', '{{"said": ["¿Cuánto cuesta?"]}}', '{{}}', 'edited')
+    values (gen_random_uuid(), %(tenant)s, 'reply', 'one', 'proposed', '{{"said": ["¿Cuánto?"]}}', '{{}}', 'edited')
 """
 
 

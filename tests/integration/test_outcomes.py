@@ -106,7 +106,8 @@ async def test_an_outcome_is_of_whoever_its_conversation_is_with(
     await ana.hear("hola", sender="+34600000002")
     async with ana.deps.db.tenant(ana.tenant_id) as tx:
         owner, other = await find_contact(tx, ANA), await find_contact(tx, "+34600000002")
-        assert owner and other
+        assert owner is not None
+        assert other is not None
         await merge_contacts(tx, other, owner, actor="staff")
         assert await ana.value("select contact_id from outcomes") == owner  # not committed yet
     assert await ana.value("select contact_id from outcomes") == other
