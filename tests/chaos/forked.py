@@ -3,10 +3,8 @@
 They are whole processes all the same, with an environment, standard streams and an end of their own.
 """
 
-import multiprocessing
 import os
 import select
-import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,12 +12,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from tests.forked import forking, run_command
 from tests.processes import READY
-
-_forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload(
-    ["jobs.cli", "jobs.web_process", "jobs.worker_process", "agent.models.claude", "agent.models.providers"]
-)
 
 
 class ForkedProcess:
@@ -31,9 +25,10 @@ class ForkedProcess:
     def __init__(self, role: str, settings: Mapping[str, str], log: Path) -> None:
         self.role = role
         self.log = log
-        stdin, self._hold = _forking.Pipe(duplex=False)
-        self._said, stdout = _forking.Pipe(duplex=False)
-        self._process = _forking.Process(target=_run, args=(role, dict(settings), log, stdin, stdout), daemon=True)
+        context = forking()
+        stdin, self._hold = context.Pipe(duplex=False)
+        self._said, stdout = context.Pipe(duplex=False)
+        self._process = context.Process(target=_run, args=(role, dict(settings), log, stdin, stdout), daemon=True)
         self._process.start()
         stdin.close()
         stdout.close()
@@ -76,16 +71,8 @@ class ForkedProcess:
 
 
 def _run(role: str, settings: Mapping[str, str], log: Path, stdin: Connection, stdout: Connection) -> None:
-    os.environ.clear()
-    os.environ.update(settings)
-    os.chdir(log.parent)
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for number, stream in enumerate((stdin.fileno(), stdout.fileno(), errors)):
-        os.dup2(stream, number)
+    streams = os.dup(stdin.fileno()), os.dup(stdout.fileno()), errors
     stdin.close()
     stdout.close()
-    os.close(errors)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 — as long as the process lives
-    from jobs.cli import app  # noqa: PLC0415 — imported in the process that forked this one
-
-    app([role, "--supervised"])
+    run_command([role, "--supervised"], settings, log.parent, streams)
