@@ -78,3 +78,7 @@ revoke update, delete on outcomes from nightshift_app;
 grant update (corrected_by, contact_id, conversation_id, turn_id, channel, version) on outcomes to nightshift_app;
 grant delete on outcomes to nightshift_app;
 call open_to_staff(array['outcomes']);
+create policy staff_updates on outcomes for update to nightshift_staff  -- `follow_conversation`, when staff merge contacts
+    using (tenant_id = (select current_tenant()) and (select member_may('reviewer')))
+    with check (tenant_id = (select current_tenant()));
+grant update (contact_id) on outcomes to nightshift_staff;

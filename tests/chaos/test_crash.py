@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.crash import crash
 from tests.chaos.ways import ACCOUNTS, WayName
 from tests.stores import create_store
@@ -15,6 +17,7 @@ SAMPLE: dict[tuple[WayName, str], str] = {
 }
 
 
+@pytest.mark.soak
 async def test_crash_at_a_fault_point_leads_to_one_message_or_one_of_known_doubt(
     server_home: Path, store_names: Iterator[str], agent_home: Path, tmp_path: Path
 ) -> None:

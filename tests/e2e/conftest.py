@@ -71,7 +71,7 @@ def listen(page: Page) -> list[str]:
     return complaints
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its processes would keep the cores busy under all tests to come
 def installation(
     template: DatabaseUrls,
     postgres_admin: "psycopg.Connection[tuple[str]]",

@@ -12,6 +12,7 @@ from tests.benchmarks.drill_forecast import FORECAST
 from tests.benchmarks.drill_plot import draw_page, draw_timeline
 from tests.benchmarks.drill_run import WORKERS, Plan
 
+pytestmark = pytest.mark.soak
 MINUTES = 4.0
 PLAN = Plan(
     minutes=MINUTES,
