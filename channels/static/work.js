@@ -19,7 +19,8 @@ let isStale = false;
 /** Play a sound of sine tones: frequency in hertz, start and length in seconds. */
 function play(name) {
   const tones = SOUNDS[name];
-  if (!tones) return;
+  // Before the first click or key browsers refuse sounds, and would play all of them at that click.
+  if (!tones || navigator.userActivation?.hasBeenActive === false) return;
   audio ??= new AudioContext();
   audio.resume();
   for (const [frequency, start, length] of tones) {

@@ -11,9 +11,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.conftest import TEMPLATE, DatabaseUrls, in_database, share_training
+from agent.language import LanguageDetector
+from agent.settings import Settings
+from agent.store.db import Database
+from tests.conftest import TEMPLATE, DatabaseUrls, FakeClock, in_database, share_training
+from tests.e2e.inbox import WITHIN_MS, InboxSite, open_inbox
 from tests.processes import environment, free_port
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -35,6 +39,7 @@ async def browser() -> AsyncIterator[Browser]:
     """Chromium of this machine; tests that need it are skipped only where there is none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium: install the package `chromium`, or name a binary in CHROMIUM")
+    expect.set_options(timeout=WITHIN_MS)
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield opened
@@ -42,9 +47,18 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
+    """An inbox in this process, to which nobody has written."""
+    settings = Settings(_env_file=None, nightshift_home=tmp_path)
+    async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def desktop(browser: Browser) -> AsyncIterator[Page]:
     """A page as wide as a laptop's. What its console complains about fails the test."""
     async with await browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         complaints = listen(page)
         yield page
@@ -57,6 +71,7 @@ async def phone(browser: Browser) -> AsyncIterator[Page]:
     async with await browser.new_context(
         viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark"
     ) as context:
+        context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         complaints = listen(page)
         yield page

@@ -21,6 +21,9 @@ from tests.conftest import FakeClock
 from tests.integration.agents import Agent, build_agent
 from tests.serving import serving
 
+WITHIN_MS = 60_000
+"""Longest wait for anything on a busy machine; an idle one takes a tenth of a second."""
+
 
 @dataclass(slots=True, kw_only=True)
 class InboxSite:
@@ -45,6 +48,7 @@ class InboxSite:
 
     async def sign_in(self, context: BrowserContext, member_id: MemberId) -> Page:
         """Sign a browser in by a one-time link; its page is at the queue."""
+        context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         await page.goto(await self.link(member_id))
         await page.get_by_role("button", name="Sign in on this device").click()

@@ -1,30 +1,17 @@
 """Two sellers, one conversation: what each sees of the other, what is refused, what can be undone, what is kept."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from agent.language import LanguageDetector
-from agent.settings import Settings
-from agent.store.db import Database
-from tests.conftest import FakeClock
 from tests.e2e.conftest import listen
-from tests.e2e.inbox import InboxSite, open_inbox
-
-WITHIN_MS = 40_000
-"""Longest wait for anything on a busy machine; an idle one takes a tenth of a second."""
+from tests.e2e.inbox import InboxSite
 
 
 @pytest.fixture
-async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
+async def site(site: InboxSite) -> InboxSite:
     """An inbox, with one conversation in which the agent has answered."""
-    expect.set_options(timeout=WITHIN_MS)
-    settings = Settings(_env_file=None, nightshift_home=tmp_path)
-    async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
-        await opened.agent.answer(await opened.agent.hear("¿Cuánto cuesta el intensivo?"))
-        yield opened
+    await site.agent.answer(await site.agent.hear("¿Cuánto cuesta el intensivo?"))
+    return site
 
 
 async def open_talk(site: InboxSite, page: Page) -> None:

@@ -1,51 +1,26 @@
-"""How the inbox feels: keys, focus, dropped connections, ended sessions. One server and one browser for all of it."""
+"""How the inbox feels: keys, focus, dropped connections, ended sessions."""
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
-from psycopg import Connection
 
-from agent.language import LanguageDetector
-from agent.settings import Settings
-from agent.store.db import Database
 from agent.store.members import merge_preferences
 from agent.types import ConversationId, MemberId
-from tests.conftest import TEMPLATE, DatabaseUrls, FakeClock, in_database
 from tests.doubles.cable import lay_cable
 from tests.e2e.conftest import listen
-from tests.e2e.inbox import InboxSite, open_inbox
+from tests.e2e.inbox import InboxSite
 
-WITHIN_MS = 40_000
-"""Longest wait for anything on a busy machine; an idle one takes a tenth of a second."""
 PROMISE = "Te garantizamos que apruebas el examen."
 
 
-@pytest.fixture(scope="module")
-async def site(
-    template: DatabaseUrls,
-    postgres_admin: "Connection[tuple[str]]",
-    database_names: Iterator[str],
-    browser: Browser,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[InboxSite]:
+@pytest.fixture
+def site(site: InboxSite) -> InboxSite:
     """An inbox whose agent promises too much, so that its drafts are held."""
-    expect.set_options(timeout=WITHIN_MS)
-    name = next(database_names)
-    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
-    settings = Settings(_env_file=None, nightshift_home=tmp_path_factory.mktemp("feel"))
-    clock = FakeClock(datetime(2026, 11, 17, 15, 0, tzinfo=UTC))
-    async with (
-        Database(in_database(template.app_url, name), max_size=8) as db,
-        open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened,
-    ):
-        opened.agent.models.texts = (PROMISE,)
-        await opened.hire("Luis")
-        yield opened
-    postgres_admin.execute(f"drop database {name} with (force)".encode())
+    site.agent.models.texts = (PROMISE,)
+    return site
 
 
 @pytest.fixture
@@ -57,14 +32,8 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest.fixture
 async def ana(site: InboxSite) -> MemberId:
-    """A reviewer whom no test before has met."""
-    return await site.hire(f"Ana {await site.agent.value('select count(*) from members')}")
-
-
-@pytest.fixture
-async def clean(site: InboxSite) -> None:
-    """Nothing in the queue."""
-    await site.agent.change("update escalations set state = 'resolved', resolved_at = %s", site.clock())
+    """A reviewer."""
+    return await site.hire("Ana")
 
 
 async def hold_draft(site: InboxSite, number: int) -> ConversationId:
@@ -92,8 +61,9 @@ async def objections(page: Page, part: str) -> list[str]:
 
 
 async def test_twenty_requests_are_settled_by_keyboard_alone(
-    site: InboxSite, clean: None, ana: MemberId, context: BrowserContext
+    site: InboxSite, ana: MemberId, context: BrowserContext
 ) -> None:
+    await site.hire("Luis")
     for number in range(1, 21):
         await hold_draft(site, number)
     page = await site.sign_in(context, ana)
@@ -163,7 +133,7 @@ async def settle_by_key(page: Page, left: int) -> None:
 
 
 async def test_keys_are_shown_found_in_the_palette_and_can_be_turned_off(
-    site: InboxSite, clean: None, ana: MemberId, context: BrowserContext
+    site: InboxSite, ana: MemberId, context: BrowserContext
 ) -> None:
     await hold_draft(site, 31)
     page = await site.sign_in(context, ana)
@@ -215,7 +185,7 @@ async def test_keys_are_shown_found_in_the_palette_and_can_be_turned_off(
 
 
 async def test_what_happens_while_the_connection_is_away_is_seen_once_it_is_back(
-    site: InboxSite, clean: None, ana: MemberId, context: BrowserContext
+    site: InboxSite, ana: MemberId, context: BrowserContext
 ) -> None:
     talk = await hold_draft(site, 41)
     listing = await site.sign_in(context, ana)
@@ -249,7 +219,7 @@ async def test_what_happens_while_the_connection_is_away_is_seen_once_it_is_back
 
 
 async def test_what_fails_is_said_and_can_be_tried_again_and_the_focus_stays(
-    site: InboxSite, clean: None, ana: MemberId, context: BrowserContext
+    site: InboxSite, ana: MemberId, context: BrowserContext
 ) -> None:
     await hold_draft(site, 51)
     page = await site.sign_in(context, ana)
@@ -272,7 +242,7 @@ async def test_what_fails_is_said_and_can_be_tried_again_and_the_focus_stays(
 
 
 async def test_an_ended_session_leads_to_the_sign_in_and_back_with_what_was_typed(
-    site: InboxSite, clean: None, ana: MemberId, context: BrowserContext
+    site: InboxSite, ana: MemberId, context: BrowserContext
 ) -> None:
     await hold_draft(site, 61)
     page = await site.sign_in(context, ana)

@@ -1,31 +1,21 @@
 """Reviewing in a browser: by keyboard, and on a phone."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from agent.language import LanguageDetector
-from agent.settings import Settings
-from agent.store.db import Database
 from agent.types import ConversationId
-from tests.conftest import FakeClock
 from tests.e2e.conftest import listen
-from tests.e2e.inbox import InboxSite, open_inbox
+from tests.e2e.inbox import InboxSite
 
-WITHIN_MS = 30_000
 PHONE: ViewportSize = {"width": 390, "height": 844}
 PROMISE = "Te garantizamos que apruebas el examen."
 
 
 @pytest.fixture
-async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
-    """An inbox whose agent promises too much."""
-    settings = Settings(_env_file=None, nightshift_home=tmp_path)
-    async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
-        opened.agent.models.texts = (PROMISE,)
-        yield opened
+def site(site: InboxSite) -> InboxSite:
+    """An inbox whose agent promises too much, so that its drafts are held."""
+    site.agent.models.texts = (PROMISE,)
+    return site
 
 
 async def hold_draft(site: InboxSite, number: int) -> ConversationId:
@@ -51,23 +41,23 @@ async def test_two_drafts_are_decided_by_keyboard_alone_and_the_last_is_taken_ba
         await expect(page.get_by_role("radio", name="It is right: I have checked")).to_be_focused()
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")
-        await expect(page.locator(".review-heard")).to_contain_text("(2)", timeout=WITHIN_MS)
+        await expect(page.locator(".review-heard")).to_contain_text("(2)")
         await page.keyboard.press("r")
         await page.keyboard.press("4")
-        await expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible(timeout=WITHIN_MS)
+        await expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
         reviews = await site.agent.rows("select verdict, reason from reviews order by created_at")
         assert [(each["verdict"], each["reason"]) for each in reviews] == [("approved", ""), ("rejected", "not_needed")]
 
         await hold_draft(site, 3)
-        await expect(page.locator("#review-news a")).to_be_visible(timeout=WITHIN_MS)
+        await expect(page.locator("#review-news a")).to_be_visible()
         await page.keyboard.press("j")
-        await expect(page.locator(".review-heard")).to_contain_text("(3)", timeout=WITHIN_MS)
+        await expect(page.locator(".review-heard")).to_contain_text("(3)")
         await page.keyboard.press("e")
         await page.locator("#review-typed").fill("¿Cuándo te viene bien?")
         await page.keyboard.press("Control+Enter")
-        await expect(page.locator("#review-undo")).to_be_visible(timeout=WITHIN_MS)
+        await expect(page.locator("#review-undo")).to_be_visible()
         await page.keyboard.press("z")
-        await expect(page.locator(".review-heard")).to_contain_text("(3)", timeout=WITHIN_MS)
+        await expect(page.locator(".review-heard")).to_contain_text("(3)")
         assert complaints == []
 
 
@@ -95,9 +85,9 @@ async def test_on_a_phone_decisions_are_in_thumb_reach_and_what_is_typed_survive
         await page.locator("#review-edit > summary").tap()
         await page.locator("#review-typed").fill("Un momento, por favor")
         await site.agent.hear("¿Hola?", sender="+34600111001")
-        await expect(page.locator("#review-moved")).to_be_visible(timeout=WITHIN_MS)
+        await expect(page.locator("#review-moved")).to_be_visible()
         await expect(page.locator("#review-typed")).to_have_value("Un momento, por favor")
         await page.get_by_role("button", name="Send and next").tap()
-        await expect(page.get_by_role("alert")).to_contain_text("¿Hola?", timeout=WITHIN_MS)
+        await expect(page.get_by_role("alert")).to_contain_text("¿Hola?")
         await expect(page.locator("#review-typed")).to_have_value("Un momento, por favor")
         assert complaints == []

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from agent.ids import new_id
@@ -15,19 +14,12 @@ from agent.tenants import tenant_id
 from jobs.wiring import utc_now
 from tests.conftest import DatabaseUrls, in_database
 from tests.e2e.conftest import listen
+from tests.e2e.inbox import WITHIN_MS
 
-WITHIN_MS = 60_000
-"""Longest wait on a busy machine. What staff send can be taken back for ten seconds, so it takes at least these."""
 PHONE: ViewportSize = {"width": 390, "height": 844}
 LUMEN = tenant_id("lumen")
 BOOKING = "Quiero reservar una clase de prueba el jueves por la tarde"
 """Only a person can book: the agent's draft is held for one."""
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """How long all of these tests wait for something to appear."""
-    expect.set_options(timeout=WITHIN_MS)
 
 
 async def make_link(urls: DatabaseUrls, url: str, name: str) -> str:
@@ -43,6 +35,7 @@ async def seller(browser: Browser, link: str, *, on_phone: bool = False) -> Asyn
     """Open a browser in which a seller is signed in; what its console complains about fails the test."""
     look = {"viewport": PHONE, "has_touch": True, "is_mobile": True} if on_phone else {}
     async with await browser.new_context(**look) as context:  # type: ignore[arg-type]  # named as they are
+        context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         complaints = listen(page)
         await page.goto(link)
