@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.ports import Deps
 from channels.intake import Intake
 from channels.outcome_webhooks import build_outcome_webhooks
-from channels.pages import STATIC_PATH, static_files
+from channels.pages import STATIC_PATH, VersionedFiles
 from channels.spool import Spool
 from channels.status import build_status
 from channels.trouble import Troubles
@@ -56,7 +56,7 @@ def create_app(
     app.include_router(build_unsubscribe(deps))
     for router in pages:
         app.include_router(router)
-    app.mount(STATIC_PATH, static_files())
+    app.mount(STATIC_PATH, VersionedFiles())
     is_https = deps.settings.public_url.startswith("https:")
     headers = {**SECURITY_HEADERS, **(HTTPS_ONLY if is_https else {})}
     Troubles(headers).add_to(app)

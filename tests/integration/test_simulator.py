@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -352,13 +353,21 @@ class TestPages:
         assert " onclick=" not in answer.text
         assert "<style" not in answer.text
 
-    async def test_static_files_are_served_at_their_versioned_address(self, site: Site) -> None:
+    async def test_static_files_are_kept_under_their_version_and_asked_for_again_under_another(
+        self, site: Site
+    ) -> None:
         page = (await site.http.get(f"/simulator/lumen/whatsapp?as={quote(ANA)}")).text
+        folder = page.partition('/chat.js"')[0].rpartition('"')[2]
+        assert re.fullmatch(r"/static/\w{12}", folder)
         for name, kind in (("chat.css", "text/css"), ("chat.js", "javascript"), ("regions.js", "javascript")):
-            answer = await site.http.get(f"/static/{name}")
+            answer = await site.http.get(f"{folder}/{name}")
             assert answer.status_code == 200
             assert kind in answer.headers["content-type"]
-        assert "/static/chat.js?v=" in page
+            assert "immutable" in answer.headers["cache-control"]
+            old = await site.http.get(f"/static/0123456789ab/{name}", headers={"if-none-match": answer.headers["etag"]})
+            assert (old.status_code, old.headers["cache-control"]) == (304, "no-cache")
+        for none in ("/static", f"{folder}/none.js", f"{folder}", f"{folder}/..%2f..%2fpages.py", "/static/chat.js"):
+            assert (await site.http.get(none, follow_redirects=True)).status_code == 404, none
 
     async def test_disabled_simulator_has_no_routes(self, deps: Deps, keys: SimulatorKeys) -> None:
         off = deps.settings.model_copy(update={"nightshift_simulator": "off"})
