@@ -42,6 +42,7 @@ async def test_two_drafts_are_decided_by_keyboard_alone_and_the_last_is_taken_ba
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")
         await expect(page.locator(".review-heard")).to_contain_text("(2)")
+        await page.wait_for_load_state()  # keys are heard from then on
         await page.keyboard.press("r")
         await page.keyboard.press("4")
         await expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
@@ -52,10 +53,12 @@ async def test_two_drafts_are_decided_by_keyboard_alone_and_the_last_is_taken_ba
         await expect(page.locator("#review-news a")).to_be_visible()
         await page.keyboard.press("j")
         await expect(page.locator(".review-heard")).to_contain_text("(3)")
+        await page.wait_for_load_state()  # keys are heard from then on
         await page.keyboard.press("e")
         await page.locator("#review-typed").fill("¿Cuándo te viene bien?")
         await page.keyboard.press("Control+Enter")
         await expect(page.locator("#review-undo")).to_be_visible()
+        await page.wait_for_load_state()
         await page.keyboard.press("z")
         await expect(page.locator(".review-heard")).to_contain_text("(3)")
         assert complaints == []
