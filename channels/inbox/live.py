@@ -3,7 +3,8 @@
 One reader a tenant and process asks the database; all browsers of the tenant listen to it. What is streamed are names
 of events and conversations: the page then asks for the parts that show them, under its own rights. A stream begins with
 `resync`, as soon as the reader follows what happens, upon which the page asks for all its parts: so nothing is missed,
-however long a connection was away. `beat` comes now and then: a page that hears none knows that its connection is dead.
+however long a connection was away. `beat` comes now and then, for as long as the reader can read: a page that hears
+none knows that what it shows may be old, and connects again.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
 from agent.ports import StaffDeps
@@ -27,7 +28,7 @@ AWAY_S = 2.0
 MOST = 2000
 """Events read at once; more than that are not told one by one."""
 BEAT_S = 15
-"""How often a stream says that it is there; pages wait for two and a half times as long."""
+"""How often a feed says that it reads; pages wait for two and a half times as long."""
 CHECK_S = 20.0
 """How often a stream makes sure that its session has not ended."""
 BEHIND = 50
@@ -35,6 +36,7 @@ BEHIND = 50
 
 Told = asyncio.Queue[dict[str, str]]
 RESYNC = {"event": "resync", "data": ""}
+BEAT = {"event": "beat", "data": ""}
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +52,12 @@ class Feed:
     newest: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once nothing that happens can be missed."""
+    beat_s: float = BEAT_S
 
     async def read(self) -> None:
         """Follow the tenant's events until cancelled; the database may come and go."""
+        clock = asyncio.get_running_loop().time
+        beat_at = clock() + self.beat_s
         while True:
             try:
                 fresh = await self._fetch(is_first=not self.ready.is_set())
@@ -62,7 +67,10 @@ class Feed:
                 await asyncio.sleep(AWAY_S)
                 continue
             if fresh:
-                self._tell(fresh)
+                self._tell({"event": "changes", "data": json.dumps([_told(event) for event in fresh])})
+            if clock() >= beat_at:
+                self._tell(BEAT)
+                beat_at = clock() + self.beat_s
             await asyncio.sleep(POLL_S)
 
     async def _fetch(self, *, is_first: bool) -> Sequence[Event]:
@@ -76,15 +84,14 @@ class Feed:
         self.seen = frozenset(number for number in known if number > self.newest - LOOK_BACK)
         return [] if is_first else fresh
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        changes = {"event": "changes", "data": json.dumps([_told(event) for event in events])}
+    def _tell(self, message: dict[str, str]) -> None:
         for listener in self.listeners:
             if listener.qsize() >= BEHIND:
                 while not listener.empty():
                     listener.get_nowait()
                 listener.put_nowait(RESYNC)
             else:
-                listener.put_nowait(changes)
+                listener.put_nowait(message)
 
 
 class Feeds:
@@ -96,10 +103,11 @@ class Feeds:
 
     async def open(self, visit: Visit) -> Response:
         """Stream changes to a browser until it goes, or its session ends."""
-        return EventSourceResponse(self._stream(visit), headers=HEADERS, ping=BEAT_S, ping_message_factory=_beat)
+        return EventSourceResponse(self._stream(visit), headers=HEADERS)
 
     async def _stream(self, visit: Visit) -> AsyncIterator[dict[str, str]]:
-        feed, told = self._join(visit.member.tenant_id)
+        told: Told = asyncio.Queue()
+        feed = self.join(visit.member.tenant_id, told)
         try:
             await feed.ready.wait()
             yield RESYNC
@@ -108,23 +116,24 @@ class Feeds:
                     yield change
             yield {"event": "signed-out", "data": ""}
         finally:
-            self._leave(visit.member.tenant_id, told)
+            self.leave(feed, told)
 
-    def _join(self, tenant_id: TenantId) -> tuple[Feed, Told]:
-        if tenant_id not in self._feeds:
+    def join(self, tenant_id: TenantId, told: Told) -> Feed:
+        """Have what happens to a tenant told from now on. A feed whose reader broke is given up for a new one."""
+        feed, reading = self._feeds.get(tenant_id, (None, None))
+        if feed is None or reading is None or reading.done():
             feed = Feed(deps=self._deps, tenant_id=tenant_id)
             self._feeds[tenant_id] = (feed, asyncio.create_task(feed.read()))
-        told: Told = asyncio.Queue()
-        feed = self._feeds[tenant_id][0]
         feed.listeners.add(told)
-        return feed, told
+        return feed
 
-    def _leave(self, tenant_id: TenantId, told: Told) -> None:
-        feed, reading = self._feeds[tenant_id]
+    def leave(self, feed: Feed, told: Told) -> None:
+        """End what `join` began. Nobody reads for nobody."""
         feed.listeners.discard(told)
-        if not feed.listeners:
+        current, reading = self._feeds.get(feed.tenant_id, (None, None))
+        if current is feed and reading and not feed.listeners:
             reading.cancel()
-            del self._feeds[tenant_id]
+            del self._feeds[feed.tenant_id]
 
 
 async def _listen(told: Told, seconds: float) -> AsyncIterator[dict[str, str]]:
@@ -135,10 +144,6 @@ async def _listen(told: Told, seconds: float) -> AsyncIterator[dict[str, str]]:
             yield await asyncio.wait_for(told.get(), left)
         except TimeoutError:
             return
-
-
-def _beat() -> ServerSentEvent:
-    return ServerSentEvent(event="beat", data="")
 
 
 def _told(event: Event) -> dict[str, str]:

@@ -9,7 +9,7 @@ from agent.ports import Deps, StaffDeps
 from agent.store.members import merge_preferences
 from agent.store.sessions import insert_signin_link
 from agent.types import ConversationId
-from channels.inbox.live import Feed, Told
+from channels.inbox.live import BEAT, Feed, Feeds, Told
 from tests.integration.agents import Agent
 from tests.integration.staff import SAME_ORIGIN, StaffBrowser, sign_in
 
@@ -49,6 +49,31 @@ async def test_a_feed_is_ready_only_once_it_follows_and_tells_what_happens_from_
         assert str(conversation_id) in (await told.get())["data"]
     finally:
         reading.cancel()
+
+
+async def test_a_feed_says_that_it_reads_for_as_long_as_it_can(staff_deps: StaffDeps, agent: Agent) -> None:
+    told: Told = asyncio.Queue()
+    feed = Feed(deps=staff_deps, tenant_id=agent.tenant_id, listeners={told}, beat_s=0)
+    reading = asyncio.create_task(feed.read())
+    assert await told.get() == BEAT
+    reading.cancel()
+
+
+async def test_a_feed_whose_reader_broke_is_given_up_for_a_new_one(staff_deps: StaffDeps, agent: Agent) -> None:
+    feeds, told, later = Feeds(staff_deps), Told(), Told()
+    others = asyncio.all_tasks()
+    broken = feeds.join(agent.tenant_id, told)
+    assert feeds.join(agent.tenant_id, told) is broken
+    (reading,) = asyncio.all_tasks() - others
+    reading.cancel()
+    await asyncio.wait([reading])
+    feed = feeds.join(agent.tenant_id, later)
+    assert feed is not broken
+    feeds.leave(broken, told)  # and takes nothing from whoever listens to the new one
+    await feed.ready.wait()
+    conversation_id = await agent.hear("¿Hola?")
+    assert str(conversation_id) in (await later.get())["data"]
+    feeds.leave(feed, later)
 
 
 async def test_after_a_one_time_link_the_browser_is_back_where_it_was_sent_from(
