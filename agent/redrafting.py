@@ -19,6 +19,7 @@ from agent.errors import NightshiftError
 from agent.gather import load_answered_turn
 from agent.members import Member
 from agent.ports import Drafted, StaffDeps, Wish
+from agent.saved_steps import saved_draft
 from agent.store import events, review_cards
 from agent.store.review_cards import ReviewRequest
 from agent.traced import attributes_of
@@ -87,8 +88,8 @@ def last_draft(steps: Mapping[str, Any], redraft: Mapping[str, Any] | None = Non
     """Return the draft as the model wrote it last, with its references and claims; None: none was written."""
     if redraft:
         return _DRAFT.validate_python(redraft["draft"])
-    written = [steps[name] for name in ("revise_expert", "revise", "draft") if name in steps]
-    return _DRAFT.validate_python(written[0]["draft"]) if written else None
+    written = saved_draft(steps)
+    return _DRAFT.validate_python(written) if written else None
 
 
 def last_written(request: ReviewRequest, steps: Mapping[str, Any]) -> str:
