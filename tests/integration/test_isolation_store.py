@@ -326,6 +326,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     media.find_served_media: lambda tx, _, b: media.find_served_media(tx, b.idle),
     merges.merge_contacts: lambda tx, _, b: merges.merge_contacts(tx, b.contact, b.other, actor="staff"),
     merges.unmerge_contacts: lambda tx, _, b: merges.unmerge_contacts(tx, b.merged, actor="staff"),
+    merges.read_keeper: lambda tx, _, b: merges.read_keeper(tx, b.merged),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
     messages.list_unread_of_contact: lambda tx, _, b: messages.list_unread_of_contact(tx, b.queued),
     mail_reports.find_sent_mail: lambda tx, _, b: mail_reports.find_sent_mail(tx, b.sent),
