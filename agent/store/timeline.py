@@ -163,7 +163,8 @@ async def load_head(tx: Tx, conversation_id: ConversationId) -> Head | None:
     row = await fetch_one(
         tx,
         f"""select c.id, c.contact_id, k.name as contact_name,
-                  coalesce(c.contact_address, p.address) as contact_address, a.channel, a.address as our_address, c.language, c.owner, c.assignee_id, m.name as assignee,
+                  coalesce(c.contact_address, p.address) as contact_address,
+                  a.channel, a.address as our_address, c.language, c.owner, c.assignee_id, m.name as assignee,
                   c.hand_back_at, c.labels, c.last_inbound_at, c.turn_state,
                   s.created_at as suppressed_since, s.reason as suppression_reason,
                   (select id from escalations where conversation_id = c.id and state = 'open') as escalation_id,
