@@ -379,9 +379,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(
         tx, tenant, [CALL], turn_id=b.done, at=AT
     ),
-    model_calls.list_spend: lambda tx, _, b: model_calls.list_spend(
-        tx, b.tenant, timezone="UTC", since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2099, 1, 1, tzinfo=UTC)
-    ),
     batches.insert_batch: lambda tx, tenant, b: finds_their_batch(tx, b, tenant),
     batches.claim_batch: lambda tx, _, b: batches.claim_batch(tx, b.contact, new_id(), 60),
     batches.extend_batch_claim: lambda tx, tenant, b: on_batch(tx, tenant, b, extends),
