@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from agent.guardrails import UNCHECKED, binding, check_all, pricing, worst
+from agent.guardrails.rule import Rule
 from agent.ports import AgentDeps, Level, Tracer
 from agent.prices import PriceReferenceError
 from agent.render import render_draft
@@ -16,17 +18,28 @@ _VERDICTS = TypeAdapter(tuple[Verdict, ...])
 
 
 def prepare(draft: Draft, turn: Turn, deps: AgentDeps) -> tuple[Candidate, tuple[Verdict, ...]]:
-    """Render a draft and check it. A reference that names nothing published asks for a revision."""
+    """Render a draft and check it, and trace each verdict. A reference that names nothing asks for a revision."""
+    candidate, verdicts = render_and_check(draft, turn, deps.rules, deps.now(), unknown="revise")
+    trace_verdicts(verdicts, deps.tracer)
+    return candidate, verdicts
+
+
+def render_and_check(
+    draft: Draft, turn: Turn, rules: Sequence[Rule], now: datetime, *, unknown: Literal["revise", "hold"]
+) -> tuple[Candidate, tuple[Verdict, ...]]:
+    """Render a draft and have every guardrail read it.
+
+    A reference that names nothing published makes the text unreadable: its one verdict has the outcome `unknown`.
+    """
     try:
-        candidate = render_draft(draft, turn, deps.now())
+        candidate = render_draft(draft, turn, now)
     except PriceReferenceError as exc:
         candidate = Candidate(text=draft.text, language=draft.language, channel=turn.conversation.channel)
-        unknown = Verdict(
-            rule=pricing.RULE, outcome="revise", reason=str(exc), evidence=exc.reference, version=pricing.VERSION
+        verdict = Verdict(
+            rule=pricing.RULE, outcome=unknown, reason=str(exc), evidence=exc.reference, version=pricing.VERSION
         )
-        trace_verdicts((unknown,), deps.tracer)
-        return candidate, (unknown,)
-    return candidate, check(candidate, turn, deps)
+        return candidate, (verdict,)
+    return candidate, check_all(rules, candidate, turn, turn.tenant, now)
 
 
 def check(candidate: Candidate, turn: Turn, deps: AgentDeps) -> tuple[Verdict, ...]:

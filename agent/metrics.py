@@ -4,7 +4,7 @@ Labels are few and known beforehand: tiers, providers, outcomes. No tenant is on
 figures are in `model_calls` and `events`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -12,6 +12,12 @@ from agent.types import ModelCall
 
 CALL_BUCKETS_S = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
 TURN_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
+COUNTED_ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("nightshift_fallback_webhooks", "Messages that came by the fallback URL, by why the first had failed.", ("code",)),
+    ("nightshift_missed_messages", "Messages that no webhook brought, found by asking the provider.", ()),
+    ("nightshift_broken_event_chains", "Times that a tenant's chain of events was verified and did not hold.", ()),
+)
+"""Counted by the web process and the clock, straight into the database (`agent.missed`, `jobs/events.py`)."""
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 """A sample's name and its labels, sorted."""
@@ -22,94 +28,61 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.turns = Counter(
-            "nightshift_turns", "Turns taken, by what became of them.", ["decision"], registry=self.registry
-        )
-        self.turn_seconds = Histogram(
+        self.turns = self._counter("nightshift_turns", "Turns taken, by what became of them.", ["decision"])
+        self.turn_seconds = self._histogram(
             "nightshift_turn_seconds",
             "How long turns took, from the moment a worker had one; those that failed, too.",
-            buckets=TURN_BUCKETS_S,
-            registry=self.registry,
+            TURN_BUCKETS_S,
         )
-        self.turn_failures = Counter(
+        self.turn_failures = self._counter(
             "nightshift_turn_failures",
             "Attempts at a turn that failed, by the kind of error. Most are tried again.",
             ["error"],
-            registry=self.registry,
         )
-        self.deliveries = Counter(
-            "nightshift_deliveries",
-            "Hand-overs of messages to a provider, by what it said.",
-            ["provider", "outcome"],
-            registry=self.registry,
+        self.deliveries = self._counter(
+            "nightshift_deliveries", "Hand-overs of messages to a provider, by what it said.", ["provider", "outcome"]
         )
-        self.sms_parts = Counter(
-            "nightshift_sms_parts", "Parts of SMS that a provider has taken.", ["provider"], registry=self.registry
-        )
-        self.sms_cost = Counter(
+        self.sms_parts = self._counter("nightshift_sms_parts", "Parts of SMS that a provider has taken.", ["provider"])
+        self.sms_cost = self._counter(
             "nightshift_sms_cost_microusd",
             "Cost of those parts in micro-dollars, where the tenant's file says it.",
             ["provider"],
-            registry=self.registry,
         )
-        self.holding_lines = Counter(
-            "nightshift_holding_lines",
-            "Lines written to tell prospects that the models are down.",
-            registry=self.registry,
+        self.holding_lines = self._counter(
+            "nightshift_holding_lines", "Lines written to tell prospects that the models are down."
         )
-        self.answers = Counter(
-            "nightshift_answers",
-            "Answers looked for among earlier ones, by what became of it.",
-            ["outcome"],
-            registry=self.registry,
+        self.answers = self._counter(
+            "nightshift_answers", "Answers looked for among earlier ones, by what became of it.", ["outcome"]
         )
-        self.spend_caps = Counter(
-            "nightshift_spend_caps",
-            "Turns that met the spending limit of every model provider.",
-            registry=self.registry,
+        self.spend_caps = self._counter(
+            "nightshift_spend_caps", "Turns that met the spending limit of every model provider."
         )
-        # Counted by the web process and the clock, straight into the database (`agent.missed`).
-        self.fallback_webhooks = Counter(
-            "nightshift_fallback_webhooks",
-            "Messages that came by the fallback URL, by why the first had failed.",
-            ["code"],
-            registry=self.registry,
-        )
-        self.missed_messages = Counter(
-            "nightshift_missed_messages",
-            "Messages that no webhook brought, found by asking the provider.",
-            registry=self.registry,
-        )
-        # Counted by the clock, likewise (`jobs/events.py`).
-        self.broken_event_chains = Counter(
-            "nightshift_broken_event_chains",
-            "Times that a tenant's chain of events was verified and did not hold.",
-            registry=self.registry,
-        )
-        self.lost_spans = Counter(
+        self.lost_spans = self._counter(
             "nightshift_trace_spans_lost",
             "Observations that never reached Langfuse, or the OTLP endpoint. Their turns are told again later.",
-            registry=self.registry,
         )
-        self._calls = Counter(
+        self._calls = self._counter(
             "nightshift_model_calls",
             "Requests to models, failed ones too, by outcome.",
             ["tier", "provider", "outcome"],
-            registry=self.registry,
         )
-        self._cost = Counter(
-            "nightshift_model_cost_microusd",
-            "Cost of model calls in micro-dollars.",
-            ["tier", "provider"],
-            registry=self.registry,
+        self._cost = self._counter(
+            "nightshift_model_cost_microusd", "Cost of model calls in micro-dollars.", ["tier", "provider"]
         )
-        self._seconds = Histogram(
+        self._seconds = self._histogram(
             "nightshift_model_call_seconds",
             "How long model calls took, failed ones too.",
+            CALL_BUCKETS_S,
             ["tier", "provider"],
-            buckets=CALL_BUCKETS_S,
-            registry=self.registry,
         )
+        for name, what, labels in COUNTED_ELSEWHERE:
+            self._counter(name, what, labels)
+
+    def _counter(self, name: str, what: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
+
+    def _histogram(self, name: str, what: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
+        return Histogram(name, what, labels, buckets=buckets, registry=self.registry)
 
     def count_calls(self, calls: Iterable[ModelCall]) -> None:
         """Count model calls: how many, how long, how dear."""

@@ -4,7 +4,7 @@ What comes of it takes the draft's place in the request; nothing is sent. A memb
 are references, and every guardrail reads the result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,19 +13,17 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from agent.accounting import occasion_of
-from agent.check import dump_verdicts
+from agent.check import dump_verdicts, render_and_check
 from agent.desk_models import ask_for_staff
 from agent.errors import NightshiftError
 from agent.gather import load_answered_turn
-from agent.guardrails import check_all, pricing
 from agent.members import Member
 from agent.ports import Drafted, StaffDeps, Wish
-from agent.prices import PriceReferenceError
-from agent.render import render_draft
+from agent.saved_steps import saved_draft
 from agent.store import events, review_cards
 from agent.store.review_cards import ReviewRequest
 from agent.traced import attributes_of
-from agent.types import Candidate, Classification, Draft, Turn, Verdict
+from agent.types import Classification, Draft, Turn, Verdict
 
 _CLASSIFICATION = TypeAdapter(Classification)
 _DRAFT = TypeAdapter(Draft)
@@ -90,8 +88,8 @@ def last_draft(steps: Mapping[str, Any], redraft: Mapping[str, Any] | None = Non
     """Return the draft as the model wrote it last, with its references and claims; None: none was written."""
     if redraft:
         return _DRAFT.validate_python(redraft["draft"])
-    written = [steps[name] for name in ("revise_expert", "revise", "draft") if name in steps]
-    return _DRAFT.validate_python(written[0]["draft"]) if written else None
+    written = saved_draft(steps)
+    return _DRAFT.validate_python(written) if written else None
 
 
 def last_written(request: ReviewRequest, steps: Mapping[str, Any]) -> str:
@@ -119,7 +117,7 @@ async def _keep(task: _Task, drafted: Drafted, member: Member, deps: StaffDeps) 
     Raises:
         NotRedrafted: somebody was faster; what was written is not kept.
     """
-    candidate, verdicts = check_draft(drafted.draft, task.turn, deps)
+    candidate, verdicts = render_and_check(drafted.draft, task.turn, deps.rules, deps.now(), unknown="hold")
     async with deps.db.member(member.tenant_id, member.id) as tx:
         is_kept = await review_cards.replace_draft(
             tx,
@@ -144,19 +142,6 @@ async def _keep(task: _Task, drafted: Drafted, member: Member, deps: StaffDeps) 
             turn_id=task.turn.id,
             data={"model": drafted.draft.model, "objections": [each.rule for each in verdicts if each.reason]},
         )
-
-
-def check_draft(draft: Draft, turn: Turn, deps: StaffDeps) -> tuple[Candidate, Sequence[Verdict]]:
-    """Render a draft and have every guardrail read it. A reference that names nothing published is an objection."""
-    try:
-        candidate = render_draft(draft, turn, deps.now())
-    except PriceReferenceError as exc:
-        candidate = Candidate(text=draft.text, language=draft.language, channel=turn.conversation.channel)
-        unknown = Verdict(
-            rule=pricing.RULE, outcome="hold", reason=str(exc), evidence=exc.reference, version=pricing.VERSION
-        )
-        return candidate, (unknown,)
-    return candidate, check_all(deps.rules, candidate, turn, turn.tenant, deps.now())
 
 
 def _report(task: _Task, drafted: Drafted, deps: StaffDeps) -> None:

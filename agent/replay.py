@@ -15,6 +15,7 @@ from agent.faults import pass_by
 from agent.gather import HISTORY_LIMIT, SENT_WITHIN, Gathered
 from agent.ids import new_id
 from agent.ports import AgentDeps
+from agent.saved_steps import saved_classification, saved_draft, saved_part
 from agent.store import conversations, messages, summaries
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -23,8 +24,6 @@ from agent.traced import attributes_of
 from agent.turn import think
 from agent.types import BudgetScope, Escalate, ModelCall, Send, Tenant, TenantId, Turn, TurnId, Wait
 from agent.versions import Version, current_version, with_version
-
-_WRITING = ("revise_expert", "revise", "draft")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,8 +178,8 @@ def _after(resolution: Resolution, recorder: Recorder) -> Outcome:
 
 def _outcome(steps: Mapping[str, Any], decision: str, reason: str, text: str, cost: int) -> Outcome:
     """Read an outcome from the steps of a turn. They may be of an earlier release: what is absent stays empty."""
-    classification = _part(steps, "classification") or _part(_part(steps, "classify"), "classification")
-    draft = next((_part(_part(steps, name), "draft") for name in _WRITING if name in steps), {})
+    classification = saved_classification(steps)
+    draft = saved_draft(steps)
     confidence = classification.get("confidence")
     prompts = (classification.get("prompt_version"), draft.get("prompt_version"))
     return Outcome(
@@ -188,8 +187,8 @@ def _outcome(steps: Mapping[str, Any], decision: str, reason: str, text: str, co
         reason=reason,
         intent=str(classification.get("intent") or ""),
         confidence=f"{confidence:.0%}" if isinstance(confidence, int | float) else "",
-        language=str(classification.get("language") or _part(steps, "language").get("language") or ""),
-        route=str(_part(steps, "route").get("tier") or ""),
+        language=str(classification.get("language") or saved_part(steps, "language").get("language") or ""),
+        route=str(saved_part(steps, "route").get("tier") or ""),
         text=text,
         objections=", ".join(
             str(each.get("rule")) for each in steps.get("verdicts") or () if each.get("outcome") != "pass"
@@ -199,11 +198,6 @@ def _outcome(steps: Mapping[str, Any], decision: str, reason: str, text: str, co
         prompts=", ".join(str(each) for each in prompts if each),
         cost_microusd=cost,
     )
-
-
-def _part(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = steps.get(name)
-    return part if isinstance(part, Mapping) else {}
 
 
 def _who(step: Mapping[str, Any]) -> str:

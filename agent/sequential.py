@@ -209,8 +209,3 @@ def _upper(grid: np.ndarray, density: np.ndarray, chance: float, *, half: float)
     above, below = tail[place - 1], tail[place]
     share = (above - chance) / (above - below) if above > below else 0.0
     return float(grid[place - 1] - half + share * (grid[place] - grid[place - 1]))
-
-
-def single_look_value(alpha: float) -> float:
-    """Return the critical value of a test that is looked at once: what looking often costs is the difference."""
-    return _NORMAL.inv_cdf(1 - alpha)

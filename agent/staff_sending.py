@@ -25,7 +25,7 @@ from agent.staff_files import why_not_attached
 from agent.store import desk, events, outbox, uploads
 from agent.store.db import Tx
 from agent.store.reviews import Review
-from agent.types import Candidate, ConversationId, MediaId, MemberId, MessageId, Passage, Tenant, Turn, Verdict
+from agent.types import Candidate, ConversationId, MediaId, MemberId, MessageId, Passage, Tenant, Turn, TurnId, Verdict
 
 UNDO = timedelta(seconds=10)
 """How long a sent text can be taken back."""
@@ -118,15 +118,12 @@ async def send_as_staff(wanted: StaffText, member: Member, deps: StaffDeps) -> O
 
 
 async def _send(tx: Tx, wanted: StaffText, member: Member, deps: StaffDeps) -> Outcome:
-    row = await desk.lock_desk(tx, wanted.conversation_id)
-    if row is None or row.latest_turn_id is None:
-        raise LookupError(f"conversation {wanted.conversation_id} is not there, or has not been read yet")
-    if row.newest_seq > wanted.seen_seq:
-        newer = await desk.list_seqs_after(tx, wanted.conversation_id, wanted.seen_seq)
-        return Moved(message_ids=newer, newest_seq=row.newest_seq)
+    turn_id = await lock_as_seen(tx, wanted.conversation_id, wanted.seen_seq)
+    if isinstance(turn_id, Moved):
+        return turn_id
     if not wanted.text.strip():
         return NotReadable(problem="There is nothing to send yet.")
-    answered = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
+    answered = await load_answered_turn(tx, turn_id, deps, is_waiting=True, up_to_now=True)
     if problem := await why_not_attached(tx, wanted.files, answered, member):
         return NotReadable(problem=problem)
     turn = introduce(member, answered)
@@ -139,6 +136,21 @@ async def _send(tx: Tx, wanted: StaffText, member: Member, deps: StaffDeps) -> O
     if objected:
         return objected
     return await commit(tx, wanted, Checked(turn=turn, candidate=candidate, verdicts=verdicts), member, deps)
+
+
+async def lock_as_seen(tx: Tx, conversation_id: ConversationId, seen_seq: int) -> TurnId | Moved:
+    """Lock a conversation that a member writes to, and return its last turn, unless it has gone on since `seen_seq`.
+
+    Raises:
+        LookupError: this tenant has no such conversation, or the agent has not read it yet.
+    """
+    row = await desk.lock_desk(tx, conversation_id)
+    if row is None or row.latest_turn_id is None:
+        raise LookupError(f"conversation {conversation_id} is not there, or has not been read yet")
+    if row.newest_seq > seen_seq:
+        newer = await desk.list_seqs_after(tx, conversation_id, seen_seq)
+        return Moved(message_ids=newer, newest_seq=row.newest_seq)
+    return row.latest_turn_id
 
 
 def check_staff_text(wanted: StaffText, turn: Turn, deps: StaffDeps) -> Objected:

@@ -13,8 +13,8 @@ from agent.guardrails import check_all
 from agent.members import Member
 from agent.ports import StaffDeps
 from agent.reopening import find_template
-from agent.staff_sending import Checked, Moved, NotReadable, Objected, Outcome, StaffText, commit
-from agent.store import desk, templates
+from agent.staff_sending import Checked, Moved, NotReadable, Objected, Outcome, StaffText, commit, lock_as_seen
+from agent.store import templates
 from agent.template_types import FilledTemplate, Template, TemplateUse
 from agent.templates import Filling, TemplateError, fill, places, preview, problems_of
 from agent.types import ConversationId, Turn
@@ -65,13 +65,10 @@ async def send_template(wanted: StaffTemplate, member: Member, deps: StaffDeps) 
         LookupError: this tenant has no such conversation, or the agent has not read it yet.
     """
     async with deps.db.member(member.tenant_id, member.id) as tx:
-        row = await desk.lock_desk(tx, wanted.conversation_id)
-        if row is None or row.latest_turn_id is None:
-            raise LookupError(f"conversation {wanted.conversation_id} is not there, or has not been read yet")
-        if row.newest_seq > wanted.seen_seq:
-            newer = await desk.list_seqs_after(tx, wanted.conversation_id, wanted.seen_seq)
-            return Moved(message_ids=newer, newest_seq=row.newest_seq)
-        turn = await load_answered_turn(tx, row.latest_turn_id, deps, is_waiting=True, up_to_now=True)
+        turn_id = await lock_as_seen(tx, wanted.conversation_id, wanted.seen_seq)
+        if isinstance(turn_id, Moved):
+            return turn_id
+        turn = await load_answered_turn(tx, turn_id, deps, is_waiting=True, up_to_now=True)
         known = await templates.list_templates(tx)
         filled = _fill(wanted, turn, known, deps)
         if isinstance(filled, NotReadable):

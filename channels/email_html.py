@@ -47,11 +47,6 @@ class HtmlText:
     marked: str
 
 
-def html_to_text(markup: str) -> str:
-    """Render HTML as text: hidden text is dropped, quotes get `> `."""
-    return read_html(markup).text
-
-
 def read_html(markup: str) -> HtmlText:
     """Render HTML as text, with and without marks."""
     tree = _parse(markup[:MAX_HTML_CHARS])

@@ -47,13 +47,10 @@ def sign_sendgrid(private_key: ec.EllipticCurvePrivateKey, timestamp: str, body:
     return base64.b64encode(private_key.sign(timestamp.encode() + body, _SCHEME)).decode("ascii")
 
 
-def generate_keypair() -> tuple[ec.EllipticCurvePrivateKey, str]:
-    """Return a fresh private key and its public key as base64 DER, the form SendGrid shows."""
-    private_key = ec.generate_private_key(ec.SECP256R1())
-    der = private_key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return private_key, base64.b64encode(der).decode("ascii")
+def as_sendgrid_shows(key: ec.EllipticCurvePublicKey) -> str:
+    """Return a public key in the form that SendGrid shows: base64 of its DER."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(der).decode("ascii")
 
 
 def _load_public_key(text: str) -> ec.EllipticCurvePublicKey | None:

@@ -5,7 +5,6 @@ webhooks. Its keys vouch for the provider `simulator` only, so it can never spea
 """
 
 import asyncio
-import base64
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 import psycopg
 import structlog
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -27,6 +26,7 @@ from agent.store.secret_files import keep_secret
 from agent.store.simulator import accept_message, has_accepted
 from agent.types import Channel, DeliveryState, MessageId, OutboundMessage, Receipt
 from channels.email_outbound import SmtpSender
+from channels.email_signature import as_sendgrid_shows
 from channels.twilio_outbound import LIMITS, status_callback_url
 from channels.twilio_signature import WebhookSecret, sign
 
@@ -76,18 +76,13 @@ class SimulatorKeys:
                 provider="simulator",
             ),
             email_private_key=private_key,
-            email_public_key=_as_sendgrid_shows(private_key.public_key()),
+            email_public_key=as_sendgrid_shows(private_key.public_key()),
         )
 
 
 def _derived(secret: str, purpose: str, length: int) -> bytes:
     derivation = HKDF(hashes.SHA256(), length, salt=None, info=f"nightshift simulator {purpose}".encode())
     return derivation.derive(secret.encode())
-
-
-def _as_sendgrid_shows(key: ec.EllipticCurvePublicKey) -> str:
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(der).decode("ascii")
 
 
 def simulated_id(channel: Channel, message_id: MessageId) -> str:

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from babel import Locale, UnknownLocaleError
 
+from agent.saved_steps import DRAFT_STEPS, saved_classification, saved_draft, saved_part
 from agent.store.simulator import Thread, ThreadTurn
-from agent.types import INTENTS, Source
+from agent.types import Source
+from channels.thought_words import TIERS, VERDICTS, percent, plain_reason, words
 
 Outcome = Literal["sent", "person", "silent", "superseded", "working", "failed"]
 MAX_QUOTE_CHARS = 90
@@ -24,12 +26,6 @@ OUTCOMES: Mapping[Outcome, str] = {
     "working": "Thinking",
     "failed": "Could not be processed",
 }
-TIERS = {
-    "none": "No reply needed",
-    "standard": "Write a reply",
-    "expert": "Write a reply, with the stronger model",
-    "person": "Ask a person",
-}
 RULES = {
     "consent": "They have not opted out",
     "send_window": "A time of day when we may write",
@@ -40,14 +36,6 @@ RULES = {
     "disclosure": "Says that an assistant is writing",
     "confidence": "Sure enough to send",
 }
-VERDICTS = {
-    "pass": "passed",
-    "revise": "must be rewritten",
-    "hold": "held for a person",
-    "block": "blocked",
-    "delay": "has to wait",
-}
-DRAFT_STEPS = ("revise_expert", "revise", "draft")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,9 +149,9 @@ def _outcome(turn: ThreadTurn) -> Outcome:
 
 def _engines(thread: Thread, turn: ThreadTurn, has_model_key: bool) -> Iterator[Fact]:
     """Say who understood the message and who wrote the reply."""
-    classification = _classification(turn.steps)
+    classification = saved_classification(turn.steps)
     replies = [m for m in thread.messages if m.turn_id == turn.id and m.direction == "outbound"]
-    drafts = [_draft(turn.steps, name) for name in DRAFT_STEPS if name in turn.steps]
+    draft = saved_draft(turn.steps)
     if source := _source(classification):
         model = str(classification.get("model") or "")
         yield Fact(name="Understood by", value=engine_label(source, model, has_model_key=has_model_key))
@@ -173,8 +161,8 @@ def _engines(thread: Thread, turn: ThreadTurn, has_model_key: bool) -> Iterator[
         reply = replies[-1]
         value = engine_label(reply.source or "rule", reply.model or "", has_model_key=has_model_key)
         yield Fact(name="Reply written by", value=value)
-    elif drafts and (source := _source(drafts[0])):
-        model = str(drafts[0].get("model") or "")
+    elif source := _source(draft):
+        model = str(draft.get("model") or "")
         yield Fact(name="Draft written by", value=engine_label(source, model, has_model_key=has_model_key))
 
 
@@ -192,23 +180,24 @@ def _source(step: Mapping[str, Any]) -> Source | None:
 
 
 def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
-    classification, spoken, route = _classification(steps), _part(steps, "language"), _part(steps, "route")
+    classification = saved_classification(steps)
+    spoken, route = saved_part(steps, "language"), saved_part(steps, "route")
     if language := spoken.get("language") or classification.get("language"):
-        percent = _percent(spoken.get("confidence"))
-        yield Fact(name="Language", value=language_name(str(language)), percent=percent)
+        sure = percent(spoken.get("confidence"))
+        yield Fact(name="Language", value=language_name(str(language)), percent=sure)
     if intent := classification.get("intent"):
-        extra = [_words(each) for each in classification.get("secondary") or ()]
+        extra = [words(each) for each in classification.get("secondary") or ()]
         yield Fact(
             name="Intent",
-            value=_words(intent),
+            value=words(intent),
             detail=f"also {', '.join(extra)}" if extra else "",
-            percent=_percent(classification.get("confidence")),
+            percent=percent(classification.get("confidence")),
         )
         if (sentiment := classification.get("sentiment", "neutral")) != "neutral":
-            yield Fact(name="Tone", value=_words(sentiment))
+            yield Fact(name="Tone", value=words(sentiment))
     if tier := route.get("tier"):
         yield Fact(
-            name="Route", value=TIERS.get(str(tier), _words(tier)), detail=plain_reason(str(route.get("reason", "")))
+            name="Route", value=TIERS.get(str(tier), words(tier)), detail=plain_reason(str(route.get("reason", "")))
         )
     drafts = sum(name in steps for name in DRAFT_STEPS)
     if drafts > 1:
@@ -219,47 +208,18 @@ def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
     for verdict in steps.get("verdicts") or ():
         rule, outcome = str(verdict.get("rule", "")), str(verdict.get("outcome", ""))
         yield Check(
-            label=RULES.get(rule, _words(rule)),
+            label=RULES.get(rule, words(rule)),
             outcome=VERDICTS.get(outcome, outcome),
             passed=outcome == "pass",
             reason=str(verdict.get("reason") or ""),
         )
 
 
-def _classification(steps: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What was decided upon or, while the turn runs, what the finished step says."""
-    return _part(steps, "classification") or _part(_part(steps, "classify"), "classification")
-
-
-def _draft(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return _part(_part(steps, name), "draft")
-
-
-def _part(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = steps.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _percent(share: object) -> int | None:
-    return round(share * 100) if isinstance(share, int | float) else None
-
-
-def plain_reason(reason: str) -> str:
-    """Return a reason with the intents in it as words."""
-    for intent in INTENTS:
-        reason = reason.replace(intent, _words(intent))
-    return reason
-
-
 def _own_reason(turn: ThreadTurn, outcome: Outcome) -> str:
     """Why it ended so, unless the route's reason says the same."""
-    if outcome in ("working", "superseded") or turn.reason == _part(turn.steps, "route").get("reason"):
+    if outcome in ("working", "superseded") or turn.reason == saved_part(turn.steps, "route").get("reason"):
         return ""
     return plain_reason(turn.reason or "")
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
 
 
 def _timing(turn: ThreadTurn) -> str:

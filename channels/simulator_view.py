@@ -13,7 +13,8 @@ from agent.budgets import format_usd
 from agent.reply_window import reply_window_of
 from agent.store.simulator import Thread, ThreadEscalation, ThreadMessage
 from agent.types import Source
-from channels.simulator_thought import ThoughtView, engine_label, plain_reason, show_thoughts
+from channels.simulator_thought import ThoughtView, engine_label, show_thoughts
+from channels.thought_words import plain_reason
 
 Tone = Literal["plain", "good", "warn", "bad"]
 HELD_S = 5

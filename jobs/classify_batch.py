@@ -25,13 +25,12 @@ from agent.models.claude import ClaudeModels
 from agent.settings import Settings
 from agent.store import batches
 from agent.store.batches import BatchItem, BatchProgress, BatchWork
-from agent.store.tenants import find_tenant_id
 from agent.trace_projects import build_tracer
 from agent.types import Classification, TenantId
 from jobs.agent_wiring import find_batches, load_claude
 from jobs.batch import require_own_file, run_annotation
 from jobs.batches import POLL_S, Batches
-from jobs.wiring import open_store
+from jobs.wiring import open_store, require_tenant
 
 AT_ONCE = 2_000
 """Messages of one batch: with their prompts some tens of megabytes, which the provider takes in one request."""
@@ -95,7 +94,8 @@ async def run_classify_batch(
     """Label each row of a file; return the exit code.
 
     Raises:
-        Misconfigured: no such tenant, no provider with batches, or the files cannot be used.
+        NightshiftError: there is no such tenant.
+        Misconfigured: no provider with batches, or the files cannot be used.
     """
     require_own_file(target, source)
     messages = list(dict.fromkeys(_message(row) for row in read_messages(source)))
@@ -120,10 +120,7 @@ async def run_classify_batch(
 async def _open(settings: Settings, slug: str, poll_s: float) -> AsyncIterator[Backfill]:
     """Open what a backfill needs."""
     async with open_store(settings, connections=4) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise Misconfigured(f"There is no tenant {slug!r}.", "`nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         models, tracer = load_claude(settings), build_tracer(settings)
         try:
             api = find_batches(models.gateway)

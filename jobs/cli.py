@@ -363,15 +363,12 @@ async def _export(slug: str, file: Path) -> None:
 
 
 async def _stored_yaml(slug: str) -> str:
-    from agent.store.tenants import find_tenant_file, find_tenant_id
+    from agent.store.tenants import find_tenant_file
     from agent.tenants import dump_tenant_file
-    from jobs.wiring import open_store
+    from jobs.wiring import open_store, require_tenant
 
     async with open_store(_settings(), connections=2) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         async with deps.db.tenant(tenant_id) as tx:
             file = await find_tenant_file(tx, tenant_id)
     if file is None:

@@ -20,7 +20,12 @@ Budget = Annotated[str, typer.Option("--budget", metavar="USD", help="Spend at m
 
 def add_evaluation(app: typer.Typer, run: Run, settings: ReadSettings, out: Console) -> None:
     """Add the commands to `app`."""
+    _add_evaluate(app, run, settings, out)
+    _add_simulate(app, run, settings, out)
+    app.add_typer(_build_cases(run, settings, out), name="cases")
 
+
+def _add_evaluate(app: typer.Typer, run: Run, settings: ReadSettings, out: Console) -> None:
     @app.command()
     def evaluate(
         *,
@@ -53,6 +58,8 @@ def add_evaluation(app: typer.Typer, run: Run, settings: ReadSettings, out: Cons
         )
         run(run_evaluation(settings(), wanted, report, out, as_json=as_json))
 
+
+def _add_simulate(app: typer.Typer, run: Run, settings: ReadSettings, out: Console) -> None:
     @app.command()
     def simulate(
         *,
@@ -80,8 +87,6 @@ def add_evaluation(app: typer.Typer, run: Run, settings: ReadSettings, out: Cons
             limit_microusd=_read_usd(budget) if budget else None,
         )
         run(run_simulation(settings(), programme, out, as_json=as_json))
-
-    app.add_typer(_build_cases(run, settings, out), name="cases")
 
 
 def _read_usd(text: str) -> int:

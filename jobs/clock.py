@@ -5,8 +5,10 @@ stand by and take over within seconds.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import structlog
@@ -30,6 +32,7 @@ from jobs.queue import JobQueue
 from jobs.worker import sweep_batches, sweep_outbox
 
 LEADER_KEY = 0x636C6F636B  # "clock": not the key of migrations, which must not wait for the lead to end
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SOON = timedelta(seconds=5)
 KEEP_JOBS_HOURS = 7 * 24
 KEEP_SPENDING_DAYS = 7
@@ -79,73 +82,86 @@ async def _pause(seconds: float, stop: asyncio.Event) -> None:
         return
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tick:
+    """What is done at the same moments, one after the other."""
+
+    at: CronTrigger | IntervalTrigger
+    period: timedelta
+    """From one moment to the next."""
+    work: Mapping[str, Callable[[], Awaitable[object]]]
+    """By the name under which each is done once in a period."""
+    first_at: datetime | None = None
+    """The first time, if it is not one of those moments."""
+
+
 def _build_scheduler(deps: Deps, queue: JobQueue) -> AsyncIOScheduler:
     scheduler = AsyncIOScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
     )
-
-    every_min, sweep_min = deps.settings.nightshift_templates_sync_min, deps.settings.nightshift_sweep_min
-
-    async def minute() -> None:
-        await _once("outbox", timedelta(minutes=1), deps, lambda: sweep_outbox(deps))
-        await _once("hand_back", timedelta(minutes=1), deps, lambda: hand_back_due(deps))
-
-    async def batches() -> None:
-        await _once("batches", timedelta(minutes=1), deps, lambda: sweep_batches(deps))
-
-    async def templates() -> None:
-        from jobs.templates import sync_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
-
-        await _once("templates", timedelta(minutes=every_min), deps, lambda: sync_quietly(deps))
-
-    async def missed() -> None:
-        from jobs.sweep import sweep_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
-
-        await _once("sweep", timedelta(minutes=sweep_min), deps, lambda: sweep_quietly(deps))
-
-    async def figures() -> None:
-        await _once("outcomes", timedelta(minutes=5), deps, lambda: match_all(deps))
-        await _once("figures", timedelta(minutes=5), deps, lambda: keep_figures(deps))
-
-    async def digests() -> None:
-        from jobs.agent_wiring import build_mail_sender  # noqa: PLC0415 — imports what not every clock needs
-        from jobs.digest import send_digests  # noqa: PLC0415
-
-        await _once("digest", timedelta(hours=1), deps, lambda: send_digests(deps, build_mail_sender(deps.settings)))
-
-    async def seal() -> None:
-        await _once("seal", timedelta(minutes=1), deps, lambda: seal_all(deps))
-
-    async def drift() -> None:
-        await _once("drift", timedelta(hours=6), deps, lambda: watch_all(deps))
-
-    async def chains() -> None:
-        await _once("chains", timedelta(days=1), deps, lambda: keep_chains(deps))
-
-    async def evaluations() -> None:
-        await _once("evaluation", timedelta(hours=1), deps, lambda: ask_nightly(deps))
-
-    async def night() -> None:
-        await _once("cleanup", timedelta(days=1), deps, lambda: clean_up(deps, queue))
-
-    scheduler.add_job(minute, CronTrigger(second=0, timezone=UTC), id="outbox")
-    scheduler.add_job(figures, CronTrigger(minute="*/5", second=15, timezone=UTC), id="figures")
-    scheduler.add_job(batches, CronTrigger(second=30, timezone=UTC), id="batches")
-    if deps.settings.twilio_account_sid and deps.settings.twilio_auth_token:
-        # The first time soon: whoever starts a clock may have been down.
-        soon = deps.now() + SOON
-        scheduler.add_job(
-            templates, IntervalTrigger(minutes=every_min, timezone=UTC), id="templates", next_run_time=soon
-        )
-        scheduler.add_job(missed, IntervalTrigger(minutes=sweep_min, timezone=UTC), id="sweep", next_run_time=soon)
-    if deps.settings.sends_mail:
-        scheduler.add_job(digests, CronTrigger(minute=5, timezone=UTC), id="digest")
-    scheduler.add_job(drift, CronTrigger(hour="*/6", minute=20, timezone=UTC), id="drift")
-    scheduler.add_job(seal, CronTrigger(second=45, timezone=UTC), id="seal")
-    scheduler.add_job(chains, CronTrigger(hour=3, minute=47, timezone=UTC), id="chains")
-    scheduler.add_job(evaluations, CronTrigger(minute=37, timezone=UTC), id="evaluation")
-    scheduler.add_job(night, CronTrigger(hour=3, minute=17, timezone=UTC), id="cleanup")
+    for tick in _list_ticks(deps, queue):
+        name, first = "+".join(tick.work), {"next_run_time": tick.first_at} if tick.first_at else {}
+        scheduler.add_job(_do, tick.at, (tick, deps), id=name, name=name, **first)
     return scheduler
+
+
+def _list_ticks(deps: Deps, queue: JobQueue) -> Iterator[Tick]:
+    yield Tick(
+        at=_cron(second=0),
+        period=MINUTE,
+        work={"outbox": partial(sweep_outbox, deps), "hand_back": partial(hand_back_due, deps)},
+    )
+    yield Tick(at=_cron(second=30), period=MINUTE, work={"batches": partial(sweep_batches, deps)})
+    yield Tick(at=_cron(second=45), period=MINUTE, work={"seal": partial(seal_all, deps)})
+    yield Tick(
+        at=_cron(minute="*/5", second=15),
+        period=5 * MINUTE,
+        work={"outcomes": partial(match_all, deps), "figures": partial(keep_figures, deps)},
+    )
+    if deps.settings.twilio_account_sid and deps.settings.twilio_auth_token:
+        every_min, sweep_min = deps.settings.nightshift_templates_sync_min, deps.settings.nightshift_sweep_min
+        yield _repeat(every_min, "templates", partial(_sync_templates, deps), deps.now())
+        yield _repeat(sweep_min, "sweep", partial(_sweep_missed, deps), deps.now())
+    if deps.settings.sends_mail:
+        yield Tick(at=_cron(minute=5), period=HOUR, work={"digest": partial(_send_digests, deps)})
+    yield Tick(at=_cron(minute=37), period=HOUR, work={"evaluation": partial(ask_nightly, deps)})
+    yield Tick(at=_cron(hour="*/6", minute=20), period=6 * HOUR, work={"drift": partial(watch_all, deps)})
+    yield Tick(at=_cron(hour=3, minute=17), period=DAY, work={"cleanup": partial(clean_up, deps, queue)})
+    yield Tick(at=_cron(hour=3, minute=47), period=DAY, work={"chains": partial(keep_chains, deps)})
+
+
+def _cron(**fields: int | str) -> CronTrigger:
+    return CronTrigger(timezone=UTC, **fields)
+
+
+def _repeat(minutes: int, name: str, work: Callable[[], Awaitable[object]], now: datetime) -> Tick:
+    """Return work that is done every so often, the first time soon: whoever starts a clock may have been down."""
+    at = IntervalTrigger(minutes=minutes, timezone=UTC)
+    return Tick(at=at, period=timedelta(minutes=minutes), work={name: work}, first_at=now + SOON)
+
+
+async def _sync_templates(deps: Deps) -> None:
+    from jobs.templates import sync_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
+
+    await sync_quietly(deps)
+
+
+async def _sweep_missed(deps: Deps) -> None:
+    from jobs.sweep import sweep_quietly  # noqa: PLC0415 — imports the SDK, which not every clock needs
+
+    await sweep_quietly(deps)
+
+
+async def _send_digests(deps: Deps) -> None:
+    from jobs.agent_wiring import build_mail_sender  # noqa: PLC0415 — imports what not every clock needs
+    from jobs.digest import send_digests  # noqa: PLC0415
+
+    await send_digests(deps, build_mail_sender(deps.settings))
+
+
+async def _do(tick: Tick, deps: Deps) -> None:
+    for name, work in tick.work.items():
+        await _once(name, tick.period, deps, work)
 
 
 async def _once(name: str, period: timedelta, deps: Deps, work: Callable[[], Awaitable[object]]) -> None:

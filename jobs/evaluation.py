@@ -25,12 +25,11 @@ from agent.ports import AgentDeps
 from agent.settings import Settings
 from agent.store import eval_cases, evaluations
 from agent.store.db import Tx
-from agent.store.tenants import find_tenant_id
 from agent.types import Tenant, TenantId
 from agent.versions import Version, current_version, get_version
 from channels.evaluation_report import render_report
 from jobs.langfuse_experiments import publish_run
-from jobs.wiring import open_tenant
+from jobs.wiring import open_tenant, require_tenant
 
 if TYPE_CHECKING:
     from agent.models.grading import ClaudeGrader
@@ -131,10 +130,7 @@ def load_grader(settings: Settings) -> "ClaudeGrader":
 
 
 async def _order(wanted: Wanted, deps: AgentDeps) -> tuple[Order, Allowance]:
-    async with deps.db.system() as connection:
-        tenant_id = await find_tenant_id(connection, wanted.slug)
-    if tenant_id is None:
-        raise NightshiftError(f"There is no tenant {wanted.slug!r}; `nightshift tenant show` lists those there are.")
+    tenant_id = await require_tenant(deps.db, wanted.slug)
     async with deps.db.tenant(tenant_id) as tx:
         tenant = await deps.tenants.get(tx, tenant_id)
         version = await find_measured(tx, tenant, wanted.version, deps)

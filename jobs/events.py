@@ -21,9 +21,9 @@ from agent.sealing import UNSEALED_FOR, Verified, list_chain, retire_events, sea
 from agent.settings import Settings
 from agent.store import event_chain, operations, ticks
 from agent.store.db import Database
-from agent.store.tenants import TenantName, find_tenant_id, list_tenants
+from agent.store.tenants import TenantName, list_tenants
 from agent.types import TenantId
-from jobs.wiring import open_store, utc_now
+from jobs.wiring import open_store, require_tenant, utc_now
 
 FORMAT = "nightshift-events-1"
 BROKEN = ("nightshift_broken_event_chains_total", ())
@@ -112,12 +112,9 @@ async def _verify(tenant: TenantName, noted: Head | None, deps: Deps) -> Verifie
 
 
 async def _tenants(deps: Deps, slug: str) -> list[TenantName]:
+    wanted = await require_tenant(deps.db, slug) if slug else None
     async with deps.db.system() as connection:
-        tenants = await list_tenants(connection)
-    chosen = [each for each in tenants if slug in ("", each.slug)]
-    if slug and not chosen:
-        raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
-    return chosen
+        return [each for each in await list_tenants(connection) if wanted in (None, each.id)]
 
 
 def _parse_head(text: str) -> Head:
@@ -162,10 +159,7 @@ async def run_export(settings: Settings, slug: str, target: Path, out: Console) 
         NightshiftError: there is no such tenant, or the file cannot be written.
     """
     async with open_store(settings, connections=2) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         await seal_events(tenant_id, deps.db)
         try:
             handle = await asyncio.to_thread(target.open, "w", encoding="utf-8")

@@ -6,14 +6,11 @@ from agent.errors import NightshiftError
 from agent.members import Role
 from agent.ports import Deps
 from agent.settings import Settings
-from agent.store.db import Database
 from agent.store.events import insert_event
 from agent.store.members import disable_member, find_member_by_email, insert_member, list_members, set_role
 from agent.store.sessions import end_sessions, insert_signin_link
-from agent.store.tenants import find_tenant_id
-from agent.store.tenants import list_tenants as list_all_tenants
-from agent.types import TenantId
-from jobs.wiring import open_store
+from agent.store.tenants import list_tenants
+from jobs.wiring import open_store, require_tenant
 
 ACTOR = "operator (command line)"
 
@@ -27,7 +24,7 @@ async def run_add(settings: Settings, slug: str, email: str, out: Console, *, na
     if "@" not in email:
         raise NightshiftError(f"“{email}” is not an e-mail address.")
     async with open_store(settings, connections=2) as (deps, _):
-        tenant_id = await _tenant_id(deps.db, slug)
+        tenant_id = await require_tenant(deps.db, slug)
         async with deps.db.tenant(tenant_id) as tx:
             known = await find_member_by_email(tx, email)
             if known:
@@ -42,7 +39,7 @@ async def run_add(settings: Settings, slug: str, email: str, out: Console, *, na
 async def run_list(settings: Settings, slug: str, out: Console) -> None:
     """Print a tenant's members."""
     async with open_store(settings, connections=2) as (deps, _):
-        tenant_id = await _tenant_id(deps.db, slug)
+        tenant_id = await require_tenant(deps.db, slug)
         async with deps.db.tenant(tenant_id) as tx:
             members = await list_members(tx)
     for each in members:
@@ -54,7 +51,7 @@ async def run_list(settings: Settings, slug: str, out: Console) -> None:
 async def run_disable(settings: Settings, slug: str, email: str, out: Console) -> None:
     """Lock a member out and end their sessions."""
     async with open_store(settings, connections=2) as (deps, _):
-        tenant_id = await _tenant_id(deps.db, slug)
+        tenant_id = await require_tenant(deps.db, slug)
         async with deps.db.tenant(tenant_id) as tx:
             known = await find_member_by_email(tx, email)
             if known is None:
@@ -80,7 +77,7 @@ async def run_signin_link(settings: Settings, email: str, slug: str, out: Consol
                 else " of no tenant yet: nightshift member add."
             )
             raise NightshiftError(f"{email} is a member{known}")
-        tenant_id = await _tenant_id(deps.db, slugs[0])
+        tenant_id = await require_tenant(deps.db, slugs[0])
         async with deps.db.tenant(tenant_id) as tx:
             member = await find_member_by_email(tx, email)
             if member is None:
@@ -93,16 +90,8 @@ async def run_signin_link(settings: Settings, email: str, slug: str, out: Consol
     out.print("It works once, within 15 minutes.", markup=False)
 
 
-async def _tenant_id(db: Database, slug: str) -> TenantId:
-    async with db.system() as tx:
-        tenant_id = await find_tenant_id(tx, slug)
-    if tenant_id is None:
-        raise NightshiftError(f"There is no tenant {slug}. `nightshift tenant show` lists all.")
-    return tenant_id
-
-
 async def _slugs_of(deps: Deps, email: str) -> list[str]:
     async with deps.db.system() as tx:
         cursor = await tx.execute("select found_tenant_id from list_memberships(%s, null)", (email,))
         ids = {row["found_tenant_id"] for row in await cursor.fetchall()}
-        return [tenant.slug for tenant in await list_all_tenants(tx) if tenant.id in ids]
+        return [tenant.slug for tenant in await list_tenants(tx) if tenant.id in ids]

@@ -21,9 +21,9 @@ from agent.prices import to_amount
 from agent.settings import Settings
 from agent.store.events import insert_event
 from agent.store.outcomes import Outcome, list_outcomes, replace_secret
-from agent.store.tenants import find_tenant_id, list_tenants
+from agent.store.tenants import list_tenants
 from agent.types import TenantId
-from jobs.wiring import open_store, open_tenant
+from jobs.wiring import open_store, open_tenant, require_tenant
 
 ACTOR = "command line"
 OLD_SECRET_FOR = timedelta(days=1)
@@ -67,10 +67,7 @@ async def run_import(settings: Settings, slug: str, file: Path, out: Console, *,
     """
     rows = list(read_rows(await asyncio.to_thread(_read, file), file.name))
     async with open_store(settings, connections=2) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         imported = await import_rows(rows, tenant_id, deps)
     left = file.with_name(f"{file.stem}.rejected.csv")
     if imported.rejected:

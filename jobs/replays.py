@@ -12,8 +12,8 @@ from agent.budgets import format_usd
 from agent.errors import NightshiftError
 from agent.replaying import TurnReplay, find_wanted, replay_conversation
 from agent.settings import Settings
-from agent.store.tenants import find_tenant_id
 from agent.types import ConversationId
+from jobs.wiring import require_tenant
 
 
 async def run_conversation_replay(
@@ -27,10 +27,7 @@ async def run_conversation_replay(
     from jobs.agent_wiring import open_agent  # noqa: PLC0415 — loads models, which the other commands need not wait for
 
     async with open_agent(settings) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         try:
             wanted = await find_wanted(tenant_id, version, deps)
             turns = await replay_conversation(

@@ -16,9 +16,8 @@ from agent.runs import cancel_run, retry_run
 from agent.settings import Settings
 from agent.store.run_details import RunDetail, find_run
 from agent.store.runs import RUN_DECISIONS, RUN_STATES, WORK_STATES, Run, RunFilter, RunPage, Work, list_runs, list_work
-from agent.store.tenants import find_tenant_id
 from agent.types import ConversationId, TurnId
-from jobs.wiring import open_tenant
+from jobs.wiring import open_tenant, require_tenant
 
 ACTOR = "operator (command line)"
 
@@ -124,10 +123,7 @@ async def run_replay_now(settings: Settings, slug: str, run_id: UUID, out: Conso
     from jobs.agent_wiring import open_agent  # noqa: PLC0415 — loads models, which the other commands need not wait for
 
     async with open_agent(settings) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         try:
             before, after = await replay_turn(tenant_id, TurnId(run_id), deps, trace_seed=str(uuid4()))
         except LookupError as exc:

@@ -22,11 +22,12 @@ from agent.simulation.prospect import Prospect
 from agent.simulation.rehearsal import Theatre
 from agent.simulation.scenarios import Scenario, load_scenarios
 from agent.store import evaluations
-from agent.store.tenants import find_tenant_id, get_tenant_file
+from agent.store.tenants import get_tenant_file
 from agent.tracing import SilentTracer
 from agent.versions import keep_version
 from channels.simulator import SimulatorSender
 from jobs.evaluation import find_measured
+from jobs.wiring import require_tenant
 
 if TYPE_CHECKING:
     from agent.models.prospect import ClaudeProspect
@@ -98,10 +99,7 @@ async def open_theatre(programme: Programme, deps: AgentDeps) -> tuple[Theatre, 
     Raises:
         NightshiftError: there is no such tenant or version.
     """
-    async with deps.db.system() as connection:
-        tenant_id = await find_tenant_id(connection, programme.slug)
-    if tenant_id is None:
-        raise NightshiftError(f"There is no tenant {programme.slug!r}; `nightshift tenant show` lists those there are.")
+    tenant_id = await require_tenant(deps.db, programme.slug)
     async with deps.db.tenant(tenant_id) as tx:
         file = await get_tenant_file(tx, tenant_id)
         version = await find_measured(tx, file.tenant, programme.version, deps)

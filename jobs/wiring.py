@@ -20,7 +20,7 @@ from agent.settings import Settings
 from agent.store import embedded, migrate
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, find_tenant_id
-from agent.types import Tenant
+from agent.types import Tenant, TenantId
 from channels.inbox.supabase_auth import SupabaseAuth
 from channels.simulator import SimulatorKeys
 from channels.twilio_signature import twilio_secrets
@@ -84,6 +84,19 @@ class OpenTenant:
     deps: Deps
 
 
+async def require_tenant(db: Database, slug: str) -> TenantId:
+    """Return the id of the tenant that a command names.
+
+    Raises:
+        NightshiftError: there is no such tenant.
+    """
+    async with db.system() as connection:
+        tenant_id = await find_tenant_id(connection, slug)
+    if tenant_id is None:
+        raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+    return tenant_id
+
+
 @asynccontextmanager
 async def open_tenant(settings: Settings, slug: str) -> AsyncIterator[OpenTenant]:
     """Open one transaction of a tenant, for a command.
@@ -92,10 +105,7 @@ async def open_tenant(settings: Settings, slug: str) -> AsyncIterator[OpenTenant
         NightshiftError: there is no such tenant.
     """
     async with open_store(settings, connections=2) as (deps, _):
-        async with deps.db.system() as connection:
-            tenant_id = await find_tenant_id(connection, slug)
-        if tenant_id is None:
-            raise NightshiftError(f"There is no tenant {slug!r}; `nightshift tenant show` lists those there are.")
+        tenant_id = await require_tenant(deps.db, slug)
         async with deps.db.tenant(tenant_id) as tx:
             yield OpenTenant(tx=tx, tenant=await deps.tenants.get(tx, tenant_id), deps=deps)
 

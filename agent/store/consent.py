@@ -9,6 +9,13 @@ from agent.ids import new_id
 from agent.store.db import Tx
 from agent.types import ConversationId, MessageId
 
+STANDING = """left join lateral (
+               select reason, created_at from suppressions
+               where tenant_id = c.tenant_id and lifted_at is null
+                 and (contact_id = c.contact_id or (kind = p.kind and normalised = p.normalised))
+               order by created_at limit 1) s on true"""
+"""Joins the suppression `s` that stands for conversation `c` at address `p`: the person's, or the address's own."""
+
 
 async def suppress(
     tx: Tx,

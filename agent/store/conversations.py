@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from agent.store.consent import STANDING
 from agent.store.db import Tx, fetch_one
 from agent.types import Contact, Conversation, ConversationId, Suppression, TenantId
 
@@ -146,7 +147,7 @@ async def get_conversation(tx: Tx, conversation_id: ConversationId) -> Conversat
     """
     row = await fetch_one(
         tx,
-        """select c.*, a.channel, a.provider, a.address as our_address,
+        f"""select c.*, a.channel, a.provider, a.address as our_address,
                   coalesce(c.contact_address, p.address) as reply_address,
                   k.name, k.language as contact_language, k.timezone,
                   s.reason as suppression_reason, s.created_at as suppressed_at
@@ -154,12 +155,8 @@ async def get_conversation(tx: Tx, conversation_id: ConversationId) -> Conversat
            join channel_accounts a on a.id = c.channel_account_id
            join contact_points p on p.id = c.contact_point_id
            join contacts k on k.id = c.contact_id
-           left join lateral (
-               select reason, created_at from suppressions
-               where tenant_id = c.tenant_id and lifted_at is null
-                 and (contact_id = c.contact_id or (kind = p.kind and normalised = p.normalised))
-               order by created_at limit 1) s on true
-           where c.id = %s""",
+           {STANDING}
+           where c.id = %s""",  # noqa: S608 — a constant of `consent`
         (conversation_id,),
     )
     if row is None:

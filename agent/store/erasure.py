@@ -6,6 +6,7 @@ Foreign keys take along whatever hangs on the contact; files go by the trigger o
 from dataclasses import dataclass
 
 from agent.store.db import Tx, fetch_one
+from agent.store.merges import read_keeper
 from agent.store.outcomes import delete_outcomes_named
 from agent.types import ContactId
 
@@ -28,11 +29,7 @@ async def lock_contact(tx: Tx, contact_id: ContactId) -> ContactId | None:
         LookupError: this tenant has no such contact.
     """
     await tx.execute("select lock_contacts(%s)", ([contact_id],))
-    row = await fetch_one(tx, "select merged_into from contacts where id = %s", (contact_id,))
-    if row is None:
-        raise LookupError(f"contact {contact_id} does not exist for this tenant")
-    keeper: ContactId | None = row["merged_into"]
-    return keeper
+    return await read_keeper(tx, contact_id)
 
 
 async def read_holdings(tx: Tx, contact_id: ContactId) -> Holdings:

@@ -28,12 +28,17 @@ async def merge_contacts(tx: Tx, kept: ContactId, merged: ContactId, *, actor: s
     if kept == merged:
         raise CannotJoin(f"{kept} is one contact already: name two.")
     for contact_id in (kept, merged):
-        if keeper := await _keeper_of(tx, contact_id):
+        if keeper := await read_keeper(tx, contact_id):
             raise CannotJoin(f"{contact_id} is part of {keeper} already: merge with that one.")
     raise CannotJoin("Somebody else changed these contacts just now: look at them again.")
 
 
-async def _keeper_of(tx: Tx, contact_id: ContactId) -> ContactId | None:
+async def read_keeper(tx: Tx, contact_id: ContactId) -> ContactId | None:
+    """Return the contact that one is part of; None: it is part of none.
+
+    Raises:
+        LookupError: this tenant has no such contact.
+    """
     row = await fetch_one(tx, "select merged_into from contacts where id = %s", (contact_id,))
     if row is None:
         raise LookupError(f"contact {contact_id} does not exist for this tenant")
@@ -81,11 +86,11 @@ async def unmerge_contacts(tx: Tx, merged: ContactId, *, actor: str) -> ContactI
 
 async def _lock_merged(tx: Tx, merged: ContactId) -> ContactId:
     """Lock a merged contact and its keeper; return the keeper."""
-    kept = await _keeper_of(tx, merged)
+    kept = await read_keeper(tx, merged)
     if kept is None:
         raise CannotJoin(f"{merged} is part of no other contact; `nightshift contact show` lists what is.")
     await tx.execute("select lock_contacts(%s)", ([kept, merged],))
-    if above := await _keeper_of(tx, kept):
+    if above := await read_keeper(tx, kept):
         raise CannotJoin(f"{kept} is itself part of {above} now: part those two first.")
     return kept
 

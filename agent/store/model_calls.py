@@ -1,12 +1,11 @@
 """Accounting: a row for every call to a model, failed ones too. `agent.budgets.record_calls` also counts its cost."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from agent.store.db import Tx
-from agent.types import ModelCall, ModelTier, TenantId, TurnId, Usage
+from agent.types import ModelCall, TenantId, TurnId, Usage
 
 USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens")
 
@@ -48,27 +47,3 @@ async def list_calls(tx: Tx, turn_id: TurnId) -> list[ModelCall]:
 def _call(row: dict[str, Any]) -> ModelCall:
     usage = Usage(**{name: row.pop(name) for name in USAGE})
     return ModelCall(usage=usage, ended_at=row.pop("created_at"), **row)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DaySpend:
-    """What one tier cost on one day: `batch` tells work at half price from what prospects waited for."""
-
-    day: date
-    tier: ModelTier
-    batch: bool
-    calls: int
-    failed: int
-    cost_microusd: int
-
-
-async def list_spend(tx: Tx, tenant_id: TenantId, *, timezone: str, since: datetime, until: datetime) -> list[DaySpend]:
-    """Return what a tenant spent between two moments by day (of `timezone`, IANA) and tier, oldest first."""
-    cursor = await tx.execute(
-        """select (created_at at time zone %(timezone)s)::date as day, tier, batch, count(*)::int as calls,
-                  count(*) filter (where outcome <> 'ok')::int as failed, sum(cost_microusd)::bigint as cost_microusd
-           from model_calls where tenant_id = %(tenant_id)s and created_at >= %(since)s and created_at < %(until)s
-           group by 1, 2, 3 order by 1, 2, 3""",
-        {"tenant_id": tenant_id, "timezone": timezone, "since": since, "until": until},
-    )
-    return [DaySpend(**row) for row in await cursor.fetchall()]

@@ -169,28 +169,6 @@ async def list_outcomes(tx: Tx, *, limit: int, unmatched: bool = False) -> list[
     return [Outcome(**row) for row in await cursor.fetchall()]
 
 
-async def list_turns_before(tx: Tx, outcome_id: UUID) -> list[TurnId]:
-    """Return all answers of ours in the outcome's conversation that went before it, the oldest first."""
-    cursor = await tx.execute(
-        """select t.id from outcomes o join turns t on t.conversation_id = o.conversation_id
-           where o.id = %s and t.created_at <= o.occurred_at and t.state = 'done' and t.decision = 'send'
-           order by t.created_at, t.id""",
-        (outcome_id,),
-    )
-    return [row["id"] for row in await cursor.fetchall()]
-
-
-async def count_outcomes(tx: Tx, version: str, since: datetime) -> dict[str, int]:
-    """Return how many outcomes of each kind stand that a version's answers led to."""
-    cursor = await tx.execute(
-        """select kind, count(*) as count from outcomes
-           where tenant_id = (select current_tenant()) and version = %s and occurred_at >= %s
-             and corrected_by is null and kind <> 'reversed' group by kind""",
-        (version, since),
-    )
-    return {row["kind"]: row["count"] for row in await cursor.fetchall()}
-
-
 async def delete_outcomes_named(tx: Tx, contact_id: ContactId) -> None:
     """Remove outcomes that name an address of a contact and were never matched."""
     await tx.execute(

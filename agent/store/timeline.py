@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from agent.message_details import Details, details_from_json
 from agent.reply_window import ReplyWindow, reply_window_of
+from agent.store.consent import STANDING
 from agent.store.db import Tx, fetch_one
 from agent.types import (
     Author,
@@ -161,7 +162,8 @@ async def load_head(tx: Tx, conversation_id: ConversationId) -> Head | None:
     """Return what holds for a conversation; None: this tenant has none such."""
     row = await fetch_one(
         tx,
-        """select c.id, c.contact_id, k.name as contact_name, coalesce(c.contact_address, p.address) as contact_address,
+        f"""select c.id, c.contact_id, k.name as contact_name,
+                  coalesce(c.contact_address, p.address) as contact_address,
                   a.channel, a.address as our_address, c.language, c.owner, c.assignee_id, m.name as assignee,
                   c.hand_back_at, c.labels, c.last_inbound_at, c.turn_state,
                   s.created_at as suppressed_since, s.reason as suppression_reason,
@@ -175,12 +177,8 @@ async def load_head(tx: Tx, conversation_id: ConversationId) -> Head | None:
            join contact_points p on p.id = c.contact_point_id
            join contacts k on k.id = c.contact_id
            left join members m on m.id = c.assignee_id
-           left join lateral (
-               select reason, created_at from suppressions
-               where tenant_id = c.tenant_id and lifted_at is null
-                 and (contact_id = c.contact_id or (kind = p.kind and normalised = p.normalised))
-               order by created_at limit 1) s on true
-           where c.id = %s""",
+           {STANDING}
+           where c.id = %s""",  # noqa: S608 — a constant of `consent`
         (conversation_id,),
     )
     return None if row is None else Head(**row)

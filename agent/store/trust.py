@@ -8,17 +8,6 @@ from agent.types import Channel, ConversationId, TenantId, TrustLevel, TurnId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
-    """Where the dial stands on a channel, with an intent or (empty) with those that have none of their own."""
-
-    channel: Channel
-    intent: str
-    level: TrustLevel
-    actor: str
-    moved_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Reviewed:
     """What staff made of drafts: how many they saw and sent, changed or not, and how much of those they changed."""
 
@@ -31,16 +20,6 @@ class Reviewed:
     def approval(self) -> float:
         """Return the share that was sent."""
         return self.sent / self.drafts if self.drafts else 0.0
-
-
-async def list_settings(tx: Tx, tenant_id: TenantId) -> list[Setting]:
-    """Return where the dial has been moved."""
-    cursor = await tx.execute(
-        """select channel, intent, level, actor, moved_at from trust_levels where tenant_id = %s
-           order by channel, intent""",
-        (tenant_id,),
-    )
-    return [Setting(**row) for row in await cursor.fetchall()]
 
 
 async def read_channel(tx: Tx, tenant_id: TenantId, channel: Channel) -> dict[str, TrustLevel]:

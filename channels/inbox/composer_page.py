@@ -3,7 +3,7 @@
 Parses forms and shows outcomes; whether a text may leave is decided in `agent.staff_sending`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -17,7 +17,7 @@ from agent.members import Member
 from agent.notes import add_note
 from agent.snooze import SnoozeError, parse_snooze
 from agent.staff_preview import Preview, PriceChoice, fill_variables, list_prices, load_writing_turn, preview
-from agent.staff_sending import Moved, NotReadable, Objected, Sent, StaffText, send_as_staff, take_back
+from agent.staff_sending import Moved, NotReadable, Objected, Outcome, Sent, StaffText, send_as_staff, take_back
 from agent.store import composing, timeline
 from agent.store.composing import Mode, Present
 from agent.store.db import Tx
@@ -195,20 +195,35 @@ async def send(visit: Visit) -> Response:
     wanted = await _wanted(visit, conversation_id)
     if isinstance(wanted, RefusedView):
         return visit.page("_refused.html", view=wanted)
+    outcome = await attempt(send_as_staff(wanted, visit.member, visit.deps))
+    if isinstance(outcome, Sent):
+        return await _sent(visit, conversation_id, outcome)
+    return await show_refusal(visit, outcome, conversation_id, wanted.seen_seq, wanted.overrides)
+
+
+async def attempt(sending: Awaitable[Outcome]) -> Outcome:
+    """Return what came of sending; of a conversation that the agent has not read yet, that it cannot be done."""
     try:
-        outcome = await send_as_staff(wanted, visit.member, visit.deps)
+        return await sending
     except LookupError:
-        problem = "The agent has not read this conversation yet. Wait a moment and try again."
-        return visit.page("_refused.html", view=RefusedView(problem=problem))
-    match outcome:
-        case Sent():
-            return await _sent(visit, conversation_id, outcome)
-        case Moved():
+        return NotReadable(problem="The agent has not read this conversation yet. Wait a moment and try again.")
+
+
+async def show_refusal(
+    visit: Visit,
+    refused: Moved | Objected | NotReadable,
+    conversation_id: ConversationId,
+    seen_seq: int,
+    reasons: Mapping[str, str] | None = None,
+) -> Response:
+    """Show what stands against a text, with the `reasons` that were given for its warnings."""
+    match refused:
+        case Moved(newest_seq=newest_seq):
             async with visit.tx() as tx:
-                said = await timeline.list_from(tx, conversation_id, wanted.seen_seq + 1)
-            view = RefusedView(news=said, newest_seq=outcome.newest_seq)
+                said = await timeline.list_from(tx, conversation_id, seen_seq + 1)
+            view = RefusedView(news=said, newest_seq=newest_seq)
         case Objected():
-            view = RefusedView(objected=outcome, pieces=mark_spans(outcome), reasons=wanted.overrides)
+            view = RefusedView(objected=refused, pieces=mark_spans(refused), reasons=reasons)
         case NotReadable(problem=problem):
             view = RefusedView(problem=problem)
     return visit.page("_refused.html", view=view)

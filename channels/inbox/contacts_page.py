@@ -1,7 +1,8 @@
 """Contacts: who they are, on which channels, whether they may be written to and how we know, and all that was said."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -83,10 +84,8 @@ async def _show_earlier(visit: Visit, before: int) -> Response:
 async def _page(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
     contact_id, search = ContactId(visit.path_id("contact")), visit.query("merge").strip()
     async with visit.tx() as tx:
-        try:
+        with _known(visit):
             card = await contacts.get_contact_card(tx, contact_id)
-        except LookupError as exc:
-            raise BadRequest(visit.say(N_("There is no such contact; they may have been erased.")), status=404) from exc
         if card.merged_into and not problem:
             return RedirectResponse(f"/inbox/contacts/{card.merged_into}", status_code=303, headers=HEADERS)
         said = await contact_list.list_timeline(tx, contact_id)
@@ -101,6 +100,15 @@ async def _page(visit: Visit, *, problem: str = "", status: int = 200) -> Respon
             problem=problem,
         )
     return visit.page("contact.html", view=view, status=status)
+
+
+@contextmanager
+def _known(visit: Visit) -> Iterator[None]:
+    """Answer 404 if the contact that is asked for is not there."""
+    try:
+        yield
+    except LookupError as exc:
+        raise BadRequest(visit.say(N_("There is no such contact; they may have been erased.")), status=404) from exc
 
 
 def _earlier(said: Sequence[SaidMessage]) -> int | None:
@@ -135,10 +143,8 @@ async def export(visit: Visit) -> Response:
     contact_id = ContactId(visit.path_id("contact"))
     async with visit.deps.db.tenant(visit.member.tenant_id) as tx:
         await _require_manager(visit, tx)
-        try:
+        with _known(visit):
             held = await export_contact(tx, contact_id)
-        except LookupError as exc:
-            raise BadRequest(visit.say(N_("There is no such contact; they may have been erased.")), status=404) from exc
         await events.insert_event(
             tx,
             visit.member.tenant_id,
@@ -156,10 +162,8 @@ async def erase(visit: Visit) -> Response:
     contact_id = ContactId(visit.path_id("contact"))
     typed = visit.field("confirm", longest=200).casefold()
     async with visit.tx() as tx:
-        try:
+        with _known(visit):
             card = await contacts.get_contact_card(tx, contact_id)
-        except LookupError as exc:
-            raise BadRequest(visit.say(N_("There is no such contact; they may have been erased.")), status=404) from exc
     if typed not in {visit.say(CONFIRM).casefold(), (card.name or CONFIRM).strip().casefold()}:
         problem = visit.say(N_("Nothing was erased: what you typed is another word."))
         return await _page(visit, problem=problem, status=422)

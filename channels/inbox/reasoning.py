@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.budgets import format_usd
+from agent.saved_steps import saved_classification, saved_draft, saved_part
 from agent.store.timeline import Thought
 from channels.inbox.navigation import N_
 from channels.inbox.review_words import INTENTS, RULES, UNKNOWN_RULE
-from channels.simulator_thought import DRAFT_STEPS, TIERS, VERDICTS, plain_reason
+from channels.thought_words import TIERS, VERDICTS, percent, plain_reason, words
 
 MAX_EVIDENCE_CHARS = 200
 
@@ -88,25 +89,26 @@ def explain(thought: Thought, *, langfuse: str) -> Reasoning:
 
 
 def _facts(steps: Mapping[str, Any]) -> Iterator[Fact]:
-    classification, spoken, route = _classification(steps), _part(steps, "language"), _part(steps, "route")
+    classification = saved_classification(steps)
+    spoken, route = saved_part(steps, "language"), saved_part(steps, "route")
     if language := spoken.get("language") or classification.get("language"):
         yield Fact(
-            name=N_("Language"), value=str(language), percent=_percent(spoken.get("confidence")), is_language=True
+            name=N_("Language"), value=str(language), percent=percent(spoken.get("confidence")), is_language=True
         )
     if intent := classification.get("intent"):
-        also = ", ".join(map(_words, classification.get("secondary") or ()))
-        percent = _percent(classification.get("confidence"))
-        yield Fact(name=N_("Intent"), value=INTENTS.get(str(intent), _words(intent)), detail=also, percent=percent)
+        also = ", ".join(map(words, classification.get("secondary") or ()))
+        sure = percent(classification.get("confidence"))
+        yield Fact(name=N_("Intent"), value=INTENTS.get(str(intent), words(intent)), detail=also, percent=sure)
         if (sentiment := classification.get("sentiment", "neutral")) != "neutral":
-            yield Fact(name=N_("Tone"), value=_words(sentiment))
+            yield Fact(name=N_("Tone"), value=words(sentiment))
     if tier := route.get("tier"):
         detail = plain_reason(str(route.get("reason", "")))
-        yield Fact(name=N_("Route"), value=TIERS.get(str(tier), _words(tier)), detail=detail)
+        yield Fact(name=N_("Route"), value=TIERS.get(str(tier), words(tier)), detail=detail)
     if understood := classification.get("model") or classification.get("source"):
         yield Fact(name=N_("Understood by"), value=str(understood))
-    if draft := _last_draft(steps):
+    if draft := saved_draft(steps):
         written = draft.get("model") or draft.get("source") or ""
-        yield Fact(name=N_("Written by"), value=str(written), percent=_percent(draft.get("confidence")))
+        yield Fact(name=N_("Written by"), value=str(written), percent=percent(draft.get("confidence")))
 
 
 def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
@@ -125,27 +127,5 @@ def _checks(steps: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def _claims(steps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for claim in _last_draft(steps).get("claims") or ():
+    for claim in saved_draft(steps).get("claims") or ():
         yield str(claim.get("text", "")), str(claim.get("source", ""))
-
-
-def _classification(steps: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _part(steps, "classification") or _part(_part(steps, "classify"), "classification")
-
-
-def _last_draft(steps: Mapping[str, Any]) -> Mapping[str, Any]:
-    drafts = (_part(_part(steps, name), "draft") for name in DRAFT_STEPS)
-    return next((draft for draft in drafts if draft), {})
-
-
-def _part(steps: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = steps.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _percent(share: object) -> int | None:
-    return round(share * 100) if isinstance(share, int | float) else None
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")

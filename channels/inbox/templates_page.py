@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from agent.staff_preview import load_writing_turn
-from agent.staff_sending import Moved, NotReadable, Objected, Sent
+from agent.staff_sending import Sent
 from agent.staff_templates import StaffTemplate, TemplateChoice, list_choices, send_template
-from agent.store import composing, timeline
+from agent.store import composing
 from agent.store.templates import list_templates
 from agent.types import ConversationId
-from channels.inbox.composer_page import RefusedView
+from channels.inbox.composer_page import attempt, show_refusal
 from channels.inbox.conversation_page import load_head
-from channels.inbox.spans import mark_spans
 from channels.inbox.visit import Visit
 
 GIVEN = "given:"
@@ -61,23 +60,10 @@ async def send_chosen(visit: Visit) -> Response:
         given={name.removeprefix(GIVEN): visit.field(name, longest=250) for name in names},
         sku=visit.field("item", longest=80),
     )
-    try:
-        outcome = await send_template(wanted, visit.member, visit.deps)
-    except LookupError:
-        problem = "The agent has not read this conversation yet. Wait a moment and try again."
-        return visit.page("_refused.html", view=RefusedView(problem=problem))
-    match outcome:
-        case Sent():
-            async with visit.tx() as tx:
-                draft = await composing.find_draft(tx, conversation_id, visit.member.id, "reply")
-            version = draft.updated_at.isoformat() if draft else ""
-            return visit.page("_sent.html", sent=outcome, version=version, typed="", now=visit.deps.now())
-        case Moved(newest_seq=newest_seq):
-            async with visit.tx() as tx:
-                said = await timeline.list_from(tx, conversation_id, wanted.seen_seq + 1)
-            view = RefusedView(news=said, newest_seq=newest_seq)
-        case Objected():
-            view = RefusedView(objected=outcome, pieces=mark_spans(outcome))
-        case NotReadable(problem=problem):
-            view = RefusedView(problem=problem)
-    return visit.page("_refused.html", view=view)
+    outcome = await attempt(send_template(wanted, visit.member, visit.deps))
+    if not isinstance(outcome, Sent):
+        return await show_refusal(visit, outcome, conversation_id, wanted.seen_seq)
+    async with visit.tx() as tx:
+        draft = await composing.find_draft(tx, conversation_id, visit.member.id, "reply")
+    version = draft.updated_at.isoformat() if draft else ""
+    return visit.page("_sent.html", sent=outcome, version=version, typed="", now=visit.deps.now())

@@ -14,8 +14,8 @@ from agent.members import Member
 from agent.store.timeline import Happened, Said, Thought
 from channels.inbox.navigation import N_
 from channels.inbox.reasoning import Reasoning, explain
-from channels.simulator_thought import plain_reason
 from channels.simulator_view import OUTBOUND_TICKS, Tick
+from channels.thought_words import plain_reason
 
 Tone = Literal["plain", "good", "warn", "bad", "note"]
 HELD = timedelta(seconds=15)

@@ -12,9 +12,17 @@ import httpx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from channels.email_signature import as_sendgrid_shows
+
 PATH = "/webhooks/sendgrid/inbound"
 BOUNDARY = "xYzZYboundary"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def generate_keypair() -> tuple[ec.EllipticCurvePrivateKey, str]:
+    """Return a fresh private key, and its public key as SendGrid shows it."""
+    private_key = ec.generate_private_key(ec.SECP256R1())
+    return private_key, as_sendgrid_shows(private_key.public_key())
 
 
 def make_mail(text: str = "Hola", *, to: str = "hola@lumen.example", **headers: str) -> bytes:

@@ -79,7 +79,6 @@ CHANGE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     rollouts.read_usual: lambda tx, _, b: has_usual(tx, b),
     rollouts.save_look: lambda tx, _, b: rollouts.save_look(tx, b.done, [20], [], AT),
     rollouts.end_rollout: lambda tx, _, b: rollouts.end_rollout(tx, b.done, "stopped", "x", AT),
-    trust.list_settings: lambda tx, _, b: trust.list_settings(tx, b.tenant),
     trust.read_channel: lambda tx, _, b: trust.read_channel(tx, b.tenant, "email"),
     trust.set_level: lambda tx, _, b: trust.set_level(
         tx, b.tenant, channel="email", intent="", level="off", actor="x", at=AT

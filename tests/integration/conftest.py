@@ -18,13 +18,13 @@ from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, save_tenant_file
 from agent.tenants import TenantFile, load_tenant_file
-from channels.email_signature import generate_keypair
 from channels.inbox.routes import build_inbox
 from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
 from tests.conftest import DatabaseUrls, FakeClock
+from tests.doubles.sendgrid_webhooks import generate_keypair
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.integration.agents import Agent, build_agent
 from tests.integration.tenant_rows import Rows, insert_rows

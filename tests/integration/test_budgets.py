@@ -11,7 +11,6 @@ import structlog.testing
 from agent.accounting import Occasion, read_spent, record_calls
 from agent.errors import Fenced, ModelUnavailable
 from agent.store.db import Tx
-from agent.store.model_calls import list_spend
 from agent.store.tenants import get_tenant_file, save_tenant_file
 from agent.turn import take_turn
 from agent.types import Budget, BudgetScope, Tenant
@@ -157,23 +156,6 @@ async def test_calls_of_a_cancelled_turn_are_accounted_for(agent: Agent, monkeyp
         await turn
     assert await spent(agent) == CALL_COST
     assert await agent.value("select turn_state from conversations") == "queued"
-
-
-async def test_spend_is_told_by_day_of_the_tenant_and_tier(agent: Agent, clock: FakeClock) -> None:
-    occasion = Occasion(tenant=await tenant_of(agent))
-    batch = replace(a_call(), tier="fast", batch=True, outcome="invalid")
-    async with agent.deps.db.tenant(agent.tenant_id) as tx:
-        await record_calls(tx, occasion, (a_call(), replace(a_call(), tier="expert"), batch), clock())
-        clock.advance(9 * 3600)  # in Madrid the next day has begun, in UTC it has not … yet
-        await record_calls(tx, occasion, (a_call(),), clock())
-        since, until = clock().replace(day=1), clock().replace(day=28)
-        days = await list_spend(tx, agent.tenant_id, timezone="Europe/Madrid", since=since, until=until)
-    assert [(str(each.day), each.tier, each.batch, each.calls, each.failed, each.cost_microusd) for each in days] == [
-        ("2026-11-17", "expert", False, 1, 0, 120),
-        ("2026-11-17", "fast", True, 1, 1, 120),
-        ("2026-11-17", "standard", False, 1, 0, 120),
-        ("2026-11-18", "standard", False, 1, 0, 120),
-    ]
 
 
 async def test_old_sums_are_forgotten_but_the_tenants_own(agent: Agent, clock: FakeClock) -> None:

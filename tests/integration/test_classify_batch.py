@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from typer.testing import CliRunner
 
-from agent.errors import Misconfigured
+from agent.errors import Misconfigured, NightshiftError
 from agent.settings import Settings
 from agent.store.db import Tx
 from agent.tenants import TenantFile
@@ -134,7 +134,7 @@ async def test_long_file_goes_in_several_batches(
 async def test_what_cannot_begin_says_why(
     settings: Settings, files: tuple[Path, Path], double: ClaudeDouble, database_urls: DatabaseUrls
 ) -> None:
-    with pytest.raises(Misconfigured, match="There is no tenant 'nobody'"):
+    with pytest.raises(NightshiftError, match="There is no tenant 'nobody'"):
         await run(settings, files, slug="nobody")
     without = vertex_settings(double, database_url=SecretStr(database_urls.app_url))
     with pytest.raises(Misconfigured, match="None of the model providers has batches"):

@@ -326,6 +326,7 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     media.find_served_media: lambda tx, _, b: media.find_served_media(tx, b.idle),
     merges.merge_contacts: lambda tx, _, b: merges.merge_contacts(tx, b.contact, b.other, actor="staff"),
     merges.unmerge_contacts: lambda tx, _, b: merges.unmerge_contacts(tx, b.merged, actor="staff"),
+    merges.read_keeper: lambda tx, _, b: merges.read_keeper(tx, b.merged),
     messages.list_unread: lambda tx, _, b: messages.list_unread(tx, b.queued),
     messages.list_unread_of_contact: lambda tx, _, b: messages.list_unread_of_contact(tx, b.queued),
     mail_reports.find_sent_mail: lambda tx, _, b: mail_reports.find_sent_mail(tx, b.sent),
@@ -377,9 +378,6 @@ ATTACKS: dict[Callable[..., Any], Attack] = {
     outbox.lock_reported: lambda tx, _, b: outbox.lock_reported(tx, b.sent, b.provider_id),
     model_calls.insert_model_calls: lambda tx, tenant, b: model_calls.insert_model_calls(
         tx, tenant, [CALL], turn_id=b.done, at=AT
-    ),
-    model_calls.list_spend: lambda tx, _, b: model_calls.list_spend(
-        tx, b.tenant, timezone="UTC", since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2099, 1, 1, tzinfo=UTC)
     ),
     batches.insert_batch: lambda tx, tenant, b: finds_their_batch(tx, b, tenant),
     batches.claim_batch: lambda tx, _, b: batches.claim_batch(tx, b.contact, new_id(), 60),

@@ -10,10 +10,9 @@ from sendgrid.helpers.inbound.parse import Parse
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from channels.email_signature import generate_keypair
 from tests.conftest import FakeClock
 from tests.doubles.sendgrid import SendGridDouble
-from tests.doubles.sendgrid_webhooks import CONTENT_TYPE, make_mail, raw_form, signature_headers
+from tests.doubles.sendgrid_webhooks import CONTENT_TYPE, generate_keypair, make_mail, raw_form, signature_headers
 
 
 async def read_form(body: bytes) -> FormData:

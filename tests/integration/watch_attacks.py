@@ -42,20 +42,6 @@ async def attributed(tx: Tx, b: Rows) -> object:
     return (await outcomes.find_attribution(tx, b.contact, AT + timedelta(days=1))).conversation_id
 
 
-async def counted(tx: Tx, b: Rows) -> bool:
-    """Whether an outcome of B's is counted."""
-    await tx.execute("update outcomes set version = '0123456789ab' where tenant_id = %s", (b.tenant,))
-    return bool(await outcomes.count_outcomes(tx, "0123456789ab", AT - timedelta(days=1))) and bool(
-        await reported(tx, b)
-    )
-
-
-async def turns_before(tx: Tx, b: Rows) -> object:
-    """Return the answers of B's that an outcome of B's follows."""
-    await tx.execute("update turns set decision = 'send', created_at = %s where id = %s", (AT, b.done))
-    return await outcomes.list_turns_before(tx, b.done)
-
-
 async def signs(tx: Tx, b: Rows) -> bool:
     """Whether a secret of B's is told."""
     return any(b.slug in each for each in await outcomes.list_secrets(tx, "webhook", AT))
@@ -107,8 +93,6 @@ WATCH_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     outcomes.find_outcome: lambda tx, _, b: reported(tx, b),
     outcomes.list_standing_of_deal: lambda tx, _, b: reported(tx, b),
     outcomes.find_attribution: lambda tx, _, b: attributed(tx, b),
-    outcomes.count_outcomes: lambda tx, _, b: counted(tx, b),
-    outcomes.list_turns_before: lambda tx, _, b: turns_before(tx, b),
     outcomes.insert_outcome: lambda tx, tenant, b: outcomes.insert_outcome(tx, tenant, outcome_of(b)),
     outcomes.mark_corrected: lambda tx, _, b: outcomes.mark_corrected(tx, b.done, b.turn),
     outcomes.set_attribution: lambda tx, _, b: matches(tx, b),

@@ -3,7 +3,7 @@
 import pytest
 
 from channels.email_body import read_body
-from channels.email_html import html_to_text
+from channels.email_html import read_html
 from channels.email_marks import HISTORY
 from channels.email_mime import read_mime
 from channels.email_quotes import split_reply
@@ -46,12 +46,12 @@ SHOWN = {
 
 @pytest.mark.parametrize("markup", HIDDEN.values(), ids=HIDDEN.keys())
 def test_what_nobody_could_see_is_dropped(markup: str) -> None:
-    assert html_to_text(f"<p>Hola</p>{markup}<p>adiós</p>").split() == ["Hola", "adiós"]
+    assert read_html(f"<p>Hola</p>{markup}<p>adiós</p>").text.split() == ["Hola", "adiós"]
 
 
 @pytest.mark.parametrize("markup", SHOWN.values(), ids=SHOWN.keys())
 def test_what_could_be_seen_stays(markup: str) -> None:
-    assert html_to_text(markup).strip() == "Hola"
+    assert read_html(markup).text.strip() == "Hola"
 
 
 def test_characters_nobody_sees_are_dropped() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agent.errors import BadRequest
 from channels import email_sendgrid
 from channels.email_sendgrid import PostedMail, parse_multipart, parse_sendgrid_form
-from channels.email_signature import MAX_AGE_S, generate_keypair, sign_sendgrid, verify_sendgrid
+from channels.email_signature import MAX_AGE_S, sign_sendgrid, verify_sendgrid
+from tests.doubles.sendgrid_webhooks import generate_keypair
 
 FORM = "multipart/form-data; boundary=xYzZY"
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
