@@ -48,12 +48,12 @@ async def change_role(tx: Tx, by: Member, member_id: MemberId, role: Role) -> No
     """Give a member another role.
 
     Raises:
-        CannotChangeStaff: they are the last manager.
+        CannotChangeStaff: they are the last manager, or `by` is none any more.
     """
     known = await find_member(tx, member_id)
     try:
         async with tx.transaction():
-            await set_role(tx, member_id, role)
+            _require_done(await set_role(tx, member_id, role))
     except RestrictViolation as exc:
         raise CannotChangeStaff("Somebody must be manager: give another member that role first.") from exc
     await _record(tx, by, "member.role_set", member_id, role=role, before=known.role if known else "")
@@ -63,20 +63,24 @@ async def lock_out(tx: Tx, by: Member, member_id: MemberId, now: datetime) -> No
     """Lock a member out, at once and everywhere: a session ends when its member may not sign in.
 
     Raises:
-        CannotChangeStaff: they are the last manager.
+        CannotChangeStaff: they are the last manager, or `by` is none any more.
     """
     try:
         async with tx.transaction():
             # First: whoever locks themselves out may write nothing afterwards.
             await _record(tx, by, "member.disabled", member_id)
-            await disable_member(tx, member_id, now)
+            _require_done(await disable_member(tx, member_id, now))
     except RestrictViolation as exc:
         raise CannotChangeStaff("Somebody must be manager: give another member that role first.") from exc
 
 
 async def let_in_again(tx: Tx, by: Member, member_id: MemberId) -> None:
-    """Let a member in who was locked out."""
-    await enable_member(tx, member_id)
+    """Let a member in who was locked out.
+
+    Raises:
+        CannotChangeStaff: `by` is no manager any more.
+    """
+    _require_done(await enable_member(tx, member_id))
     await _record(tx, by, "member.enabled", member_id)
 
 
@@ -92,6 +96,12 @@ async def require_role(tx: Tx, member: Member, role: Role) -> None:
     row = await fetch_one(tx, "select member_may(%s) as may", (role,))
     if row is None or not row["may"]:
         raise CannotChangeStaff(f"It takes the role “{role}”.")
+
+
+def _require_done(is_done: bool) -> None:
+    """Policies do not refuse a change, they find nothing to change: so it is when a manager has just been demoted."""
+    if not is_done:
+        raise CannotChangeStaff("Only managers change the staff, and you are none any more.")
 
 
 async def _record(tx: Tx, by: Member, kind: str, member_id: MemberId, **data: str) -> None:

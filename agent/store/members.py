@@ -86,9 +86,10 @@ async def list_all_members(tx: Tx) -> Sequence[ListedMember]:
     return [ListedMember(**row) for row in await cursor.fetchall()]
 
 
-async def enable_member(tx: Tx, member_id: MemberId) -> None:
-    """Let a member in again."""
-    await tx.execute("update members set disabled_at = null where id = %s", (member_id,))
+async def enable_member(tx: Tx, member_id: MemberId) -> bool:
+    """Let a member in again. False: as with `set_role`."""
+    cursor = await tx.execute("update members set disabled_at = null where id = %s", (member_id,))
+    return cursor.rowcount == 1
 
 
 async def update_profile(
@@ -101,14 +102,16 @@ async def update_profile(
     )
 
 
-async def set_role(tx: Tx, member_id: MemberId, role: Role) -> None:
-    """Give a member another role; it holds from their next request on."""
-    await tx.execute("update members set role = %s where id = %s", (role, member_id))
+async def set_role(tx: Tx, member_id: MemberId, role: Role) -> bool:
+    """Give a member another role; it holds from their next request on. False: whoever acts may not, or none is there."""
+    cursor = await tx.execute("update members set role = %s where id = %s", (role, member_id))
+    return cursor.rowcount == 1
 
 
-async def disable_member(tx: Tx, member_id: MemberId, now: datetime) -> None:
-    """Lock a member out. Their row stays, because what they did refers to it."""
-    await tx.execute("update members set disabled_at = %s where id = %s", (now, member_id))
+async def disable_member(tx: Tx, member_id: MemberId, now: datetime) -> bool:
+    """Lock a member out. Their row stays, because what they did refers to it. False: as with `set_role`."""
+    cursor = await tx.execute("update members set disabled_at = %s where id = %s", (now, member_id))
+    return cursor.rowcount == 1
 
 
 async def merge_preferences(tx: Tx, member_id: MemberId, chosen: Mapping[str, object]) -> None:

@@ -3,14 +3,14 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
 from psycopg.errors import RestrictViolation
 
 from agent.ports import Deps, StaffDeps
-from agent.staff import CannotChangeStaff, change_role
+from agent.staff import CannotChangeStaff, change_role, let_in_again, lock_out
 from agent.store.composing import list_canned_replies
 from agent.store.db import Tx, fetch_one
 from agent.store.members import find_member, insert_member, list_all_members
@@ -179,6 +179,28 @@ async def test_the_last_manager_stays_one(manager: StaffBrowser, deps: Deps, lum
     assert (await manager.post(f"{MEMBERS}/{second}", {"action": "enable"})).status_code == 303
     assert (await manager.post(mine, {"action": "role", "role": "viewer"})).status_code == 303
     assert (await manager.get(MEMBERS)).status_code == 403  # at once
+
+
+async def test_a_manager_who_has_been_demoted_meanwhile_changes_nobody_and_is_told(
+    deps: Deps, lumen: TenantFile, manager: StaffBrowser, admin: Tx
+) -> None:
+    tenant_id = lumen.tenant.id
+    async with deps.db.tenant(tenant_id) as tx:
+        second = await insert_member(tx, tenant_id, email="b@x.example", name="B", role="manager")
+        acting = await find_member(tx, manager.member_id)
+    assert acting
+    await admin.execute("update members set role = 'viewer' where id = %s", (acting.id,))
+    changes: tuple[Callable[[Tx], Awaitable[None]], ...] = (
+        lambda tx: change_role(tx, acting, second, "viewer"),
+        lambda tx: lock_out(tx, acting, second, deps.now()),
+        lambda tx: let_in_again(tx, acting, second),
+    )
+    for change in changes:
+        with pytest.raises(CannotChangeStaff, match="Only managers"):
+            async with deps.db.member(tenant_id, acting.id) as tx:
+                await change(tx)
+    told = await fetch_one(admin, "select count(*) as n from events where kind like 'member.%'")
+    assert told == {"n": 0}
 
 
 async def test_of_two_managers_who_demote_each_other_one_is_refused(
