@@ -103,7 +103,7 @@ async def update_profile(
 
 
 async def set_role(tx: Tx, member_id: MemberId, role: Role) -> bool:
-    """Give a member another role; it holds from their next request on. False: whoever acts may not, or none is there."""
+    """Give a member another role; it holds from their next request on. False: there is none, or one may not."""
     cursor = await tx.execute("update members set role = %s where id = %s", (role, member_id))
     return cursor.rowcount == 1
 
