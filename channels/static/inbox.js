@@ -11,8 +11,8 @@ const token = document.querySelector('meta[name="csrf-token"]').content;
 
 document.body.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["x-csrf-token"] = token;
-  // Nobody's hand: it does not keep the session from ending.
-  if (event.detail.triggeringEvent?.type === "changed") event.detail.headers["x-by-itself"] = "1";
+  // Nobody's hand, as when what is asked for now and then has no event: it does not keep the session from ending.
+  if ((event.detail.triggeringEvent?.type ?? "changed") === "changed") event.detail.headers["x-by-itself"] = "1";
 });
 
 // On a phone the navigation scrolls sideways: where one is comes into view.
