@@ -200,7 +200,7 @@ function startUndo(bar) {
 
 function listen() {
   for (const mode of ["reply", "note"]) {
-    kept[mode] = field(mode).value;
+    kept[mode] = field(mode).defaultValue;
     grow(field(mode));
     document.getElementById(`tab-${mode}`).addEventListener("click", () => choose(mode));
     field(mode).addEventListener("input", () => grow(field(mode)));
@@ -363,8 +363,14 @@ function chooseByHash() {
   if (location.hash === "#note" || location.hash === "#reply") choose(location.hash.slice(1));
 }
 
+/** Keep what was typed before the scripts were there, or what the browser has put back. */
+function keepEarly() {
+  for (const mode of ["reply", "note"]) if (field(mode).value !== kept[mode]) window.htmx.trigger(field(mode), "rewrite");
+}
+
 if (composer) {
   listen();
   chooseByHash();
+  addEventListener("DOMContentLoaded", keepEarly); // htmx listens by then
   addEventListener("hashchange", chooseByHash);
 }

@@ -1,7 +1,9 @@
 """Two sellers, one conversation: what each sees of the other, what is refused, what can be undone, what is kept."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import listen
 from tests.e2e.inbox import InboxSite
@@ -60,6 +62,24 @@ async def test_keys_send_and_undo_puts_the_words_back(site: InboxSite, browser: 
         await expect(field).to_have_value("Cuesta {price:EN-INT}.")
         await expect(page.locator('.bubble[data-by="staff"]')).to_have_count(0)
         assert complaints == []
+
+
+async def test_what_is_typed_before_the_scripts_are_there_is_kept(site: InboxSite, browser: Browser) -> None:
+    async with await browser.new_context() as context:
+        page, arrived = await site.sign_in(context, await site.hire("Ana")), asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await arrived.wait()
+            await route.continue_()
+
+        await open_talk(site, page)
+        await page.route("**/conversation.js", hold)
+        await page.goto(page.url, wait_until="commit")
+        await page.get_by_label("Your reply").fill("Le llamo a las cinco")
+        async with page.expect_response("**/writing"):
+            arrived.set()
+        await page.goto(page.url)
+        await expect(page.get_by_label("Your reply")).to_have_value("Le llamo a las cinco")
 
 
 async def test_draft_follows_its_writer_from_desk_to_phone(site: InboxSite, browser: Browser) -> None:
