@@ -15,6 +15,7 @@ from agent.screen import screen
 from agent.screen_texts import bot_text
 from agent.types import Media, Suppression
 from tests.factories import NOW, make_conversation, make_draft, make_message, make_tenant, make_turn
+from tests.tables import each_row
 
 ONLY = [
     "¿eres un bot?", "Hola! eres un bot?", "Buenas tardes. Una pregunta: ¿hablo con una persona real o con un robot?",
@@ -41,14 +42,14 @@ SOMETHING_ELSE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ONLY)
+@each_row("text", ONLY)
 def test_question_alone_is_recognised(text: str) -> None:
     found = screen(make_turn(text), NOW)
     assert found is not None
     assert found.kind == "bot_question"
 
 
-@pytest.mark.parametrize("text", [*MORE, *SOMETHING_ELSE])
+@each_row("text", [*MORE, *SOMETHING_ELSE])
 def test_what_asks_for_more_or_for_something_else_is_not_the_question_alone(text: str) -> None:
     assert not asks_nothing_else(text)
 
