@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,6 +19,7 @@ from agent.local.encoder import load_encoder
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
+from tests.lending import POOL_SIZE, Lender
 
 TEMPLATE = "nightshift_template"
 UNSAFE_BUT_FAST = {
@@ -58,6 +60,10 @@ class DatabaseUrls:
 
     admin_url: str
     app_url: str
+
+
+CreateDatabase = Callable[[], AbstractContextManager[DatabaseUrls]]
+"""Makes a fresh migrated database, dropped when the context is left."""
 
 
 class FakeClock:
@@ -130,26 +136,53 @@ def database_names() -> Iterator[str]:
     return (f"test_{number}" for number in count(1))
 
 
-@pytest.fixture
-def database_urls(
+@pytest.fixture(scope="session")
+def create_database(
     template: DatabaseUrls,
     postgres_admin: "psycopg.Connection[tuple[str]]",
     database_names: Iterator[str],
-) -> Iterator[DatabaseUrls]:
-    """A fresh migrated database, dropped afterwards."""
-    name = next(database_names)
-    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
-    try:
-        yield DatabaseUrls(admin_url=in_database(template.admin_url, name), app_url=in_database(template.app_url, name))
-    finally:
-        postgres_admin.execute(f"drop database {name} with (force)".encode())
+) -> CreateDatabase:
+    """What makes databases: copies of the template."""
+
+    @contextmanager
+    def create() -> Iterator[DatabaseUrls]:
+        name = next(database_names)
+        postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
+        try:
+            yield DatabaseUrls(
+                admin_url=in_database(template.admin_url, name), app_url=in_database(template.app_url, name)
+            )
+        finally:
+            postgres_admin.execute(f"drop database {name} with (force)".encode())
+
+    return create
 
 
 @pytest.fixture
-async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """The application's pool on a fresh database."""
-    async with Database(database_urls.app_url, max_size=8) as database:
-        yield database
+def database_urls(create_database: CreateDatabase) -> Iterator[DatabaseUrls]:
+    """A fresh migrated database of the test's own, dropped afterwards."""
+    with create_database() as urls:
+        yield urls
+
+
+@pytest.fixture(scope="module")
+async def lender(create_database: CreateDatabase) -> AsyncIterator[Lender]:
+    """Lends one database to the tests of a module, emptied in between."""
+    lender = Lender(create_database)
+    yield lender
+    await lender.aclose()
+
+
+@pytest.fixture
+async def db(request: pytest.FixtureRequest, lender: Lender) -> AsyncIterator[Database]:
+    """The application's pool on a database without rows: the test's own, where it asks for `database_urls` as well."""
+    if "database_urls" in request.fixturenames:
+        urls: DatabaseUrls = request.getfixturevalue("database_urls")
+        async with Database(urls.app_url, max_size=POOL_SIZE) as database:
+            yield database
+    else:
+        async with lender.lend() as database:
+            yield database
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
-from tests.conftest import DatabaseUrls, FakeClock
+from tests.conftest import CreateDatabase, DatabaseUrls, FakeClock
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.integration.agents import Agent, build_agent
+from tests.integration.inbox_site import Site, open_site
 from tests.integration.tenant_rows import Rows, insert_rows
 
 PUBLIC_URL = "https://agent.example"
@@ -106,6 +107,15 @@ async def inbox(staff_deps: StaffDeps, webhook_keys: WebhookKeys) -> AsyncIterat
     app = create_app(staff_deps, webhook_keys, pages=[build_inbox(staff_deps)])
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def site(
+    create_database: CreateDatabase, detector: LanguageDetector, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
+    """The inbox of two tenants with something on every page, for modules whose tests change nothing there."""
+    async with open_site(create_database, detector, tmp_path_factory.mktemp("site")) as opened:
         yield opened
 
 
