@@ -1,18 +1,22 @@
 """What tests share: one PostgreSQL for the session, a fresh migrated database for each test, a settable clock."""
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from jinja2 import Environment, PackageLoader, Template
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import load_encoder
@@ -20,6 +24,7 @@ from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
 from tests.lending import POOL_SIZE, Lender
+from tests.page_templates import CompiledTemplates
 
 TEMPLATE = "nightshift_template"
 UNSAFE_BUT_FAST = {
@@ -40,12 +45,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long tests at their full length (make soak)")
 
 
+def pytest_configure() -> None:
+    """Log exceptions in plain lines: with the values of all variables, as rich shows them, one can take ten seconds."""
+    ConsoleRenderer.get_active().exception_formatter = plain_traceback
+
+
+def pytest_collection_finish() -> None:
+    """Never search for garbage in what has been imported and collected."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what CI has no time for, unless it is asked for."""
     if not config.getoption("--soak"):
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(pytest.mark.skip(reason="takes long: make soak"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates() -> Iterator[None]:
+    """Compile each template of a page once, not once for every application: that took longer than answering."""
+    cache, load = CompiledTemplates(), PackageLoader.load
+
+    def load_compiled(
+        self: PackageLoader, environment: Environment, name: str, values: MutableMapping[str, Any] | None = None
+    ) -> Template:
+        environment.bytecode_cache = cache
+        return load(self, environment, name, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PackageLoader, "load", load_compiled)
+        yield
 
 
 @pytest.fixture(scope="session")

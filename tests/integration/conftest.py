@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -50,9 +51,15 @@ async def deps(db: Database, clock: FakeClock, settings: Settings) -> Deps:
     return Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=clock)
 
 
+@cache
+def read_example(slug: str) -> TenantFile:
+    """Read one of the tenant files that ship with Nightshift, once a process."""
+    return load_tenant_file(TENANT_FILES / f"{slug}.yaml")
+
+
 async def save_example(db: Database, slug: str) -> TenantFile:
     """Apply one of the tenant files that ship with Nightshift."""
-    file = load_tenant_file(TENANT_FILES / f"{slug}.yaml")
+    file = read_example(slug)
     async with db.tenant(file.tenant.id) as tx:
         await save_tenant_file(tx, file)
     return file
