@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import certifi
 import psycopg
 import pytest
 from jinja2 import Environment, PackageLoader, Template
 from structlog.dev import ConsoleRenderer, plain_traceback
 
+from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
-from agent.local.encoder import load_encoder
+from agent.local.encoder import Encoder, load_encoder
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
@@ -76,6 +78,18 @@ def compiled_templates() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PackageLoader, "load", load_compiled)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority's certificates: reading those of all takes each client of HTTP 20 ms."""
+    end = "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0]
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    file.write_text(first + end, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
         yield
 
 
@@ -223,15 +237,32 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="session")
-def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the local classifier has been trained: once for all test processes, because it takes seconds.
+def encoder() -> Encoder:
+    """The real sentence encoder, loaded once: it takes a second and more."""
+    return load_encoder()
 
-    Of several that come first at once, one trains and the others wait for it.
+
+@pytest.fixture(scope="session")
+def detector() -> LanguageDetector:
+    """The real language detector, loaded once."""
+    return LanguageDetector.load()
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
+    """A home in which the local classifier has been trained: once for all test processes, because it takes long.
+
+    What `make install` has trained is taken, if it is of this version. Of several processes that come first at once,
+    one trains and the others wait for it.
     """
     own = tmp_path_factory.getbasetemp()
     home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trained"
     home.mkdir(exist_ok=True)
-    LocalClassifier.load(home, load_encoder())
+    installed = Path.home() / ".nightshift" / "local"
+    if installed.is_dir():
+        with suppress(OSError):  # another process was first
+            shutil.copytree(installed, own / "local").rename(home / "local")
+    LocalClassifier.load(home, encoder)
     return home
 
 

@@ -51,7 +51,7 @@ def _cases(
     names: Sequence[str], rows: Sequence[Any], ids: Iterable[str] | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield name and values of every row."""
-    for row, given in zip(rows, ids or [None] * len(rows), strict=True):
+    for row, given in zip(rows, ids or [""] * len(rows), strict=True):
         is_param = hasattr(row, "marks")
         if is_param and row.marks:
             raise ValueError(f"{row.id or row.values}: a row with marks needs pytest.mark.parametrize")

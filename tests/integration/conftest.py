@@ -135,12 +135,6 @@ async def admin(database_urls: DatabaseUrls) -> AsyncIterator[Tx]:
         yield connection
 
 
-@pytest.fixture(scope="session")
-def detector() -> LanguageDetector:
-    """The real language detector, loaded once."""
-    return LanguageDetector.load()
-
-
 @pytest.fixture
 async def agent(db: Database, clock: FakeClock, detector: LanguageDetector) -> Agent:
     """An agent with scripted models and a recording sender, for a school that answers at once."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.answer_key import content_key, normalised
-from agent.local.encoder import Encoder, load_encoder
+from agent.local.encoder import Encoder
 from agent.types import Tenant
 from tests.benchmarks.answer_cache import Pair, compare, load_pairs, load_tenants
 from tests.factories import make_item
@@ -21,11 +21,6 @@ ALIKE = [pair for pair in PAIRS if pair.same]
 DIFFERENT = [pair for pair in PAIRS if not pair.same]
 QUESTIONS = Path(__file__).parent / "data/lumen_questions.jsonl"
 LEAST_HIT_RATE = 0.85
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load_encoder()
 
 
 def test_there_are_enough_pairs_of_both_kinds_in_all_languages() -> None:

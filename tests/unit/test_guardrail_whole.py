@@ -20,8 +20,8 @@ CASES = tomllib.loads((DATA / "whole_cases.toml").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
-def rules() -> Sequence[Rule]:
-    return content_rules(LanguageDetector.load().detect)
+def rules(detector: LanguageDetector) -> Sequence[Rule]:
+    return content_rules(detector.detect)
 
 
 def rows(outcome: str) -> list[object]:
