@@ -1,23 +1,32 @@
 """What tests share: one PostgreSQL for the session, a fresh migrated database for each test, a settable clock."""
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import certifi
 import psycopg
 import pytest
+from jinja2 import Environment, PackageLoader, Template
+from structlog.dev import ConsoleRenderer, plain_traceback
 
+from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
-from agent.local.encoder import load_encoder
+from agent.local.encoder import Encoder, load_encoder
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
+from tests.lending import POOL_SIZE, Lender
+from tests.page_templates import CompiledTemplates
 
 TEMPLATE = "nightshift_template"
 UNSAFE_BUT_FAST = {
@@ -38,12 +47,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long tests at their full length (make soak)")
 
 
+def pytest_configure() -> None:
+    """Log exceptions in plain lines: with the values of all variables, as rich shows them, one can take ten seconds."""
+    ConsoleRenderer.get_active().exception_formatter = plain_traceback
+
+
+def pytest_collection_finish() -> None:
+    """Never search for garbage in what has been imported and collected."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what CI has no time for, unless it is asked for."""
     if not config.getoption("--soak"):
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(pytest.mark.skip(reason="takes long: make soak"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates() -> Iterator[None]:
+    """Compile each template of a page once, not once for every application: that took longer than answering."""
+    cache, load = CompiledTemplates(), PackageLoader.load
+
+    def load_compiled(
+        self: PackageLoader, environment: Environment, name: str, values: MutableMapping[str, Any] | None = None
+    ) -> Template:
+        environment.bytecode_cache = cache
+        return load(self, environment, name, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PackageLoader, "load", load_compiled)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority's certificates: reading those of all takes each client of HTTP 20 ms."""
+    end = "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0]
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    file.write_text(first + end, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +105,10 @@ class DatabaseUrls:
 
     admin_url: str
     app_url: str
+
+
+CreateDatabase = Callable[[], AbstractContextManager[DatabaseUrls]]
+"""Makes a fresh migrated database, dropped when the context is left."""
 
 
 class FakeClock:
@@ -130,26 +181,53 @@ def database_names() -> Iterator[str]:
     return (f"test_{number}" for number in count(1))
 
 
-@pytest.fixture
-def database_urls(
+@pytest.fixture(scope="session")
+def create_database(
     template: DatabaseUrls,
     postgres_admin: "psycopg.Connection[tuple[str]]",
     database_names: Iterator[str],
-) -> Iterator[DatabaseUrls]:
-    """A fresh migrated database, dropped afterwards."""
-    name = next(database_names)
-    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
-    try:
-        yield DatabaseUrls(admin_url=in_database(template.admin_url, name), app_url=in_database(template.app_url, name))
-    finally:
-        postgres_admin.execute(f"drop database {name} with (force)".encode())
+) -> CreateDatabase:
+    """What makes databases: copies of the template."""
+
+    @contextmanager
+    def create() -> Iterator[DatabaseUrls]:
+        name = next(database_names)
+        postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
+        try:
+            yield DatabaseUrls(
+                admin_url=in_database(template.admin_url, name), app_url=in_database(template.app_url, name)
+            )
+        finally:
+            postgres_admin.execute(f"drop database {name} with (force)".encode())
+
+    return create
 
 
 @pytest.fixture
-async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """The application's pool on a fresh database."""
-    async with Database(database_urls.app_url, max_size=8) as database:
-        yield database
+def database_urls(create_database: CreateDatabase) -> Iterator[DatabaseUrls]:
+    """A fresh migrated database of the test's own, dropped afterwards."""
+    with create_database() as urls:
+        yield urls
+
+
+@pytest.fixture(scope="module")
+async def lender(create_database: CreateDatabase) -> AsyncIterator[Lender]:
+    """Lends one database to the tests of a module, emptied in between."""
+    lender = Lender(create_database)
+    yield lender
+    await lender.aclose()
+
+
+@pytest.fixture
+async def db(request: pytest.FixtureRequest, lender: Lender) -> AsyncIterator[Database]:
+    """The application's pool on a database without rows: the test's own, where it asks for `database_urls` as well."""
+    if "database_urls" in request.fixturenames:
+        urls: DatabaseUrls = request.getfixturevalue("database_urls")
+        async with Database(urls.app_url, max_size=POOL_SIZE) as database:
+            yield database
+    else:
+        async with lender.lend() as database:
+            yield database
 
 
 @pytest.fixture
@@ -159,15 +237,32 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="session")
-def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the local classifier has been trained: once for all test processes, because it takes seconds.
+def encoder() -> Encoder:
+    """The real sentence encoder, loaded once: it takes a second and more."""
+    return load_encoder()
 
-    Of several that come first at once, one trains and the others wait for it.
+
+@pytest.fixture(scope="session")
+def detector() -> LanguageDetector:
+    """The real language detector, loaded once."""
+    return LanguageDetector.load()
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
+    """A home in which the local classifier has been trained: once for all test processes, because it takes long.
+
+    What `make install` has trained is taken, if it is of this version. Of several processes that come first at once,
+    one trains and the others wait for it.
     """
     own = tmp_path_factory.getbasetemp()
     home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trained"
     home.mkdir(exist_ok=True)
-    LocalClassifier.load(home, load_encoder())
+    installed = Path.home() / ".nightshift" / "local"
+    if installed.is_dir():
+        with suppress(OSError):  # another process was first
+            shutil.copytree(installed, own / "local").rename(home / "local")
+    LocalClassifier.load(home, encoder)
     return home
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.forked import ForkedProcess
 from tests.conftest import share_training
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
-from tests.processes import Process, environment, free_port
+from tests.processes import environment, free_port
 from tests.stores import Store, create_store, durable_home
 
 
@@ -46,14 +47,14 @@ class Fleet:
 
     settings: dict[str, str]
     logs: Path
-    running: dict[str, Process] = field(default_factory=dict)
+    running: dict[str, ForkedProcess] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
 
     def start(self, *names: str) -> None:
         """Start processes without waiting for them."""
         for name in names:
             log = self.logs / f"{name}.log"
-            self.running[name] = Process(name.partition("-")[0], self.settings, log)
+            self.running[name] = ForkedProcess(name.partition("-")[0], self.settings, log)
 
     def wait_ready(self, *names: str) -> None:
         """Wait until these processes work (all of them, if none is named)."""
@@ -72,7 +73,7 @@ class Fleet:
         self.kill(*names)
         self.start(*names)
 
-    def stop(self) -> dict[str, int]:
+    def stop(self) -> dict[str, int | None]:
         """End all processes properly; return their exit codes."""
         codes = {name: process.stop() for name, process in self.running.items()}
         self.running.clear()

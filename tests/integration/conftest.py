@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -23,10 +24,11 @@ from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
-from tests.conftest import DatabaseUrls, FakeClock
+from tests.conftest import CreateDatabase, DatabaseUrls, FakeClock
 from tests.doubles.sendgrid_webhooks import generate_keypair
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.integration.agents import Agent, build_agent
+from tests.integration.inbox_site import Site, open_site
 from tests.integration.tenant_rows import Rows, insert_rows
 
 PUBLIC_URL = "https://agent.example"
@@ -49,9 +51,15 @@ async def deps(db: Database, clock: FakeClock, settings: Settings) -> Deps:
     return Deps(settings=settings, db=db, tenants=TenantCache(), queue=queue, now=clock)
 
 
+@cache
+def read_example(slug: str) -> TenantFile:
+    """Read one of the tenant files that ship with Nightshift, once a process."""
+    return load_tenant_file(TENANT_FILES / f"{slug}.yaml")
+
+
 async def save_example(db: Database, slug: str) -> TenantFile:
     """Apply one of the tenant files that ship with Nightshift."""
-    file = load_tenant_file(TENANT_FILES / f"{slug}.yaml")
+    file = read_example(slug)
     async with db.tenant(file.tenant.id) as tx:
         await save_tenant_file(tx, file)
     return file
@@ -109,6 +117,15 @@ async def inbox(staff_deps: StaffDeps, webhook_keys: WebhookKeys) -> AsyncIterat
         yield opened
 
 
+@pytest.fixture(scope="module")
+async def site(
+    create_database: CreateDatabase, detector: LanguageDetector, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
+    """The inbox of two tenants with something on every page, for modules whose tests change nothing there."""
+    async with open_site(create_database, detector, tmp_path_factory.mktemp("site")) as opened:
+        yield opened
+
+
 @pytest.fixture
 async def admin(database_urls: DatabaseUrls) -> AsyncIterator[Tx]:
     """The superuser's connection to the test's database: sees whatever happened, whoever's it is."""
@@ -116,12 +133,6 @@ async def admin(database_urls: DatabaseUrls) -> AsyncIterator[Tx]:
         database_urls.admin_url, autocommit=True, row_factory=dict_row
     ) as connection:
         yield connection
-
-
-@pytest.fixture(scope="session")
-def detector() -> LanguageDetector:
-    """The real language detector, loaded once."""
-    return LanguageDetector.load()
 
 
 @pytest.fixture

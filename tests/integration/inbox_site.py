@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import httpx
 from lxml import html  # type: ignore[import-untyped]  # ships no types
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,12 +35,14 @@ from channels.inbox.sign_in import sign_out
 from channels.web import create_app
 from channels.webhooks import WebhookKeys
 from jobs.queue import JobQueue
-from tests.conftest import TEMPLATE, DatabaseUrls, FakeClock, in_database
+from tests.conftest import CreateDatabase, FakeClock
 from tests.integration.tenant_rows import AT, Rows, insert_rows, list_tables, list_tenant_tables
 
 URL = "https://agent.example"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 TENANT_FILES = Path(__file__).parents[2] / "agent" / "example_tenants"
+ONE_PROCESS = "-c max_parallel_workers_per_gather=0"
+"""Options of who compares all rows: for a digest of so many tables, PostgreSQL starts processes that do little."""
 PAGES: Sequence[Page] = (
     *list_pages(Feeds(cast("StaffDeps", None))),  # only asked for its addresses
     Page(method="POST", path="/inbox/sign-out", answer=sign_out),
@@ -199,24 +201,20 @@ def end_streams(app: ASGIApp) -> ASGIApp:
 
 
 @asynccontextmanager
-async def open_site(
-    template: DatabaseUrls, postgres_admin: "Connection[tuple[str]]", name: str, detector: LanguageDetector, home: Path
-) -> AsyncIterator[Site]:
+async def open_site(create_database: CreateDatabase, detector: LanguageDetector, home: Path) -> AsyncIterator[Site]:
     """Open the application over a database of its own, which is dropped afterwards."""
-    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
-    admin_url, app_url = in_database(template.admin_url, name), in_database(template.app_url, name)
-    try:
+    with create_database() as urls:
         async with (
-            Database(app_url, max_size=4) as db,
-            await AsyncConnection.connect(admin_url, autocommit=True, row_factory=dict_row) as admin,
+            Database(urls.app_url, max_size=4) as db,
+            await AsyncConnection.connect(
+                urls.admin_url, autocommit=True, row_factory=dict_row, options=ONE_PROCESS
+            ) as admin,
         ):
             deps = await _build_deps(db, detector, home)
             app = create_app(deps, WebhookKeys(twilio=(), email=()), pages=[build_inbox(deps)])
             transport = httpx.ASGITransport(end_streams(app))  # what fails in the application fails the test
             async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
                 yield await _populate(deps, http, admin)
-    finally:
-        postgres_admin.execute(f"drop database {name} with (force)".encode())
 
 
 async def _build_deps(db: Database, detector: LanguageDetector, home: Path) -> StaffDeps:

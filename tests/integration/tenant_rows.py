@@ -271,12 +271,13 @@ async def list_tenant_tables(tx: Tx) -> dict[str, str]:
 
 async def visible_rows(tx: Tx) -> dict[str, list[dict[str, Any]]]:
     """Return all that a transaction sees of tenants' rows, by table: to compare before and after."""
-    seen = {}
-    for table in await list_tenant_tables(tx):
-        query = sql.SQL("select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') as rows from {} t")
-        row = await fetch_one(tx, query.format(sql.Identifier(table)))
-        seen[table] = row["rows"] if row else []
-    return seen
+    of_each = sql.SQL(
+        "select {} as name, coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') as rows from {} t"
+    )
+    tables = await list_tenant_tables(tx)
+    query = sql.SQL(" union all ").join(of_each.format(name, sql.Identifier(name)) for name in tables)
+    cursor = await tx.execute(query)
+    return {row["name"]: row["rows"] for row in await cursor.fetchall()}
 
 
 async def rows_of(db: Database, tenant: Rows) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from agent.answer_cache import TTL, AnswerCache, facts_version
 from agent.errors import ModelUnavailable
-from agent.local.encoder import Encoder, load_encoder
+from agent.local.encoder import Encoder
 from agent.store.tenants import get_tenant_file, save_tenant_file
 from agent.types import Media, Sources, Tenant
 from tests.conftest import FakeClock
@@ -19,11 +19,6 @@ from tests.integration.agents import Agent
 QUESTION = "Hola, ¿cuánto cuesta el curso intensivo?"
 REWORDED = "buenas tardes, qué precio tiene el intensivo"
 PROMPTS = "prompts-1"
-
-
-@pytest.fixture(scope="session")
-def encoder() -> Encoder:
-    return load_encoder()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from agent.answer_cache import AnswerCache
 from agent.errors import Misconfigured
-from agent.local.encoder import load_encoder
+from agent.local.encoder import Encoder
 from agent.models.calibration import Calibrations
 from agent.models.claude import ClaudeModels
 from agent.models.engines import MOST_ENGINES, ClaudeEngines
@@ -33,14 +33,14 @@ def settings(double: ClaudeDouble) -> Settings:
 
 
 @pytest.fixture
-async def engines(settings: Settings, db: Database, clock: FakeClock) -> AsyncIterator[ClaudeEngines]:
+async def engines(settings: Settings, db: Database, clock: FakeClock, encoder: Encoder) -> AsyncIterator[ClaudeEngines]:
     gateway = build_gateway(settings, now=clock)
     yield ClaudeEngines(
         gateway=gateway,
         calibrations=Calibrations.load(),
         local=ScriptedModels(classification=make_classification()),
         db=db,
-        encoder=load_encoder(),
+        encoder=encoder,
         now=clock,
         timeout_s=30,
     )

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from agent.language import LanguageDetector
-from agent.local.encoder import load_encoder
+from agent.local.encoder import Encoder
 from agent.store.db import Database
 from tests.conftest import FakeClock
 from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
@@ -25,9 +25,9 @@ def langfuse() -> Iterator[FakeLangfuse]:
 
 
 async def test_turns_of_every_kind_are_one_whole_trace_each_and_leak_nothing(
-    db: Database, clock: FakeClock, detector: LanguageDetector, langfuse: FakeLangfuse
+    db: Database, clock: FakeClock, detector: LanguageDetector, encoder: Encoder, langfuse: FakeLangfuse
 ) -> None:
-    async with open_world(db, clock, detector, load_encoder(), langfuse) as world:
+    async with open_world(db, clock, detector, encoder, langfuse) as world:
         for _ in range(EACH):
             for play in world.kinds.values():
                 await play()

@@ -3,21 +3,19 @@ what the content security policy forbids. Pages come from the router's own table
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from psycopg import Connection
 
 import channels.inbox
 from agent.language import LanguageDetector
 from agent.store.events import insert_event
 from channels.inbox.live import Feed, Told
 from channels.inbox.pages import LOGIN
-from tests.conftest import DatabaseUrls
-from tests.integration.inbox_site import PAGES, Site, list_forms, open_site, parse, title
+from tests.integration.inbox_site import PAGES, Site, list_forms, parse, title
 from tests.integration.poison import BAD, SHORT, TAG, poison
 
 READING = [page for page in PAGES if page.method == "GET" and page.path != "/inbox/live"]
@@ -29,18 +27,10 @@ ADDRESS_ATTRIBUTES = {"href", "src", "action", "formaction", "hx-get", "hx-post"
 
 
 @pytest.fixture(scope="module")
-async def site(
-    template: DatabaseUrls,
-    postgres_admin: "Connection[tuple[str]]",
-    database_names: Iterator[str],
-    detector: LanguageDetector,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Site]:
+async def site(site: Site, detector: LanguageDetector) -> Site:
     """An inbox whose every text is an attack."""
-    home = tmp_path_factory.mktemp("site")
-    async with open_site(template, postgres_admin, next(database_names), detector, home) as opened:
-        assert await poison(opened, detector) > 40
-        yield opened
+    assert await poison(site, detector) > 40
+    return site
 
 
 def find_problems(answer: httpx.Response) -> list[str]:

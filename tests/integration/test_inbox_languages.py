@@ -2,7 +2,7 @@
 English, no time is another zone's. Pages come from the router's own table, texts from the catalogue's."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -10,32 +10,15 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from babel.messages.pofile import read_po
-from psycopg import Connection
 
-from agent.language import LanguageDetector
 from channels.inbox.words import Language
-from tests.conftest import DatabaseUrls
-from tests.integration.inbox_site import PAGES, Site, open_site, parse, title
+from tests.integration.inbox_site import PAGES, Site, parse, title
 
 READING = [page for page in PAGES if page.method == "GET" and page.path != "/inbox/live"]
 SAID = ("aria-label", "title", "placeholder", "alt")
 """Attributes that are read out or shown."""
 DATA = {"Staff", "A reply", "Secret"}
 """What prospects, staff and models have written in `tenant_rows`, in whatever language."""
-
-
-@pytest.fixture(scope="module")
-async def site(
-    template: DatabaseUrls,
-    postgres_admin: "Connection[tuple[str]]",
-    database_names: Iterator[str],
-    detector: LanguageDetector,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Site]:
-    """An inbox with something on every page."""
-    home = tmp_path_factory.mktemp("languages")
-    async with open_site(template, postgres_admin, next(database_names), detector, home) as opened:
-        yield opened
 
 
 def read_english(language: Language) -> re.Pattern[str]:

@@ -4,19 +4,17 @@ changed. And by everybody who may: answered. The addresses come from the router'
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import get_args
 
 import pytest
 from fastapi import APIRouter
-from psycopg import Connection
 from starlette.routing import Route
 
 from agent.language import LanguageDetector
 from agent.members import Role
 from channels.inbox.pages import LOGIN, Page
 from channels.inbox.routes import build_inbox
-from tests.conftest import DatabaseUrls
+from tests.conftest import CreateDatabase
 from tests.integration.inbox_site import PAGES, Form, Site, higher, list_forms, open_site, parse, title
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -39,33 +37,14 @@ def allowed(method: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-async def site(
-    template: DatabaseUrls,
-    postgres_admin: "Connection[tuple[str]]",
-    database_names: Iterator[str],
-    detector: LanguageDetector,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Site]:
-    """The inbox of two tenants. What tests here ask for changes nothing, so one does for all of them."""
-    home: Path = tmp_path_factory.mktemp("site")
-    async with open_site(template, postgres_admin, next(database_names), detector, home) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 async def role_sites(
-    template: DatabaseUrls,
-    postgres_admin: "Connection[tuple[str]]",
-    database_names: Iterator[str],
-    detector: LanguageDetector,
-    tmp_path_factory: pytest.TempPathFactory,
+    create_database: CreateDatabase, detector: LanguageDetector, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Mapping[Role, Site]]:
     """For each role an inbox in which everything may be done that it may do."""
     async with AsyncExitStack() as stack:
         sites: dict[Role, Site] = {}
         for role in ROLES:
-            home = tmp_path_factory.mktemp(role)
-            opening = open_site(template, postgres_admin, next(database_names), detector, home)
+            opening = open_site(create_database, detector, tmp_path_factory.mktemp(role))
             sites[role] = await stack.enter_async_context(opening)
         yield sites
 

@@ -7,8 +7,8 @@ fails the first test here until it has an attack, or a reason to have none.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -75,7 +75,7 @@ from agent.store import (
     work,
 )
 from agent.store import members as store_members
-from agent.store.db import Database, Tx
+from agent.store.db import Database, Tx, set_tenant
 from agent.tenants import TenantFile
 from agent.types import (
     Candidate,
@@ -91,12 +91,13 @@ from agent.types import (
     Usage,
 )
 from agent.urgency import Urgency
+from tests.conftest import CreateDatabase
 from tests.factories import make_contact, make_conversation, make_inbound, make_message
 from tests.integration.change_attacks import CHANGE_ATTACKS
 from tests.integration.evaluation_attacks import EVALUATION_ATTACKS
 from tests.integration.office_attacks import OFFICE_ATTACKS
 from tests.integration.review_attacks import REVIEW_ATTACKS
-from tests.integration.tenant_rows import AT, Rows, rows_of, visible_rows
+from tests.integration.tenant_rows import AT, Rows, insert_rows, rows_of, visible_rows
 from tests.integration.trace_attacks import TRACE_ATTACKS, TRACES_WITHOUT_ATTACK
 from tests.integration.watch_attacks import WATCH_ATTACKS, WATCH_WITHOUT_ATTACK
 
@@ -757,21 +758,46 @@ def test_every_query_function_has_an_attack_or_a_reason_to_have_none() -> None:
     assert {*public_functions()} == {*ATTACKS, *WITHOUT_ATTACK}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """Two tenants of one database, which no attack changes for good: it is rolled back."""
+
+    db: Database
+    a: Rows
+    b: Rows
+    rows: dict[str, list[dict[str, Any]]]
+    """B's rows, as B sees them."""
+
+
+@pytest.fixture(scope="module")
+async def neighbours(create_database: CreateDatabase) -> AsyncIterator[Neighbours]:
+    """Tenant A, who attacks, and tenant B, with rows in every table."""
+    with create_database() as urls:
+        async with Database(urls.app_url, max_size=1) as opened:
+            rows = []
+            for slug in ("attacker", "victim"):
+                async with opened.system() as tx, tx.transaction():
+                    rows.append(await insert_rows(tx, slug))
+            a, b = rows
+            yield Neighbours(db=opened, a=a, b=b, rows=await rows_of(opened, b))
+
+
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=[f"{f.__module__}.{f.__name__}" for f in ATTACKS])
-async def test_a_query_finds_and_changes_nothing_of_another_tenant(
-    db: Database, a: Rows, b: Rows, attack: Attack
-) -> None:
-    before = await rows_of(db, b)
+async def test_a_query_finds_and_changes_nothing_of_another_tenant(neighbours: Neighbours, attack: Attack) -> None:
+    db, a, b = neighbours.db, neighbours.a, neighbours.b
     async with db.tenant(b.tenant) as tx, tx.transaction(force_rollback=True):
         found = await attack(tx, b.tenant, b)
-        assert found or await visible_rows(tx) != before, "the attack would find nothing anyway"
+        assert found or await visible_rows(tx) != neighbours.rows, "the attack would find nothing anyway"
     for claimed in (a.tenant, b.tenant):
-        try:
-            async with db.tenant(a.tenant) as tx:
-                assert not await attack(tx, claimed, b)
-        except (LookupError, errors.InsufficientPrivilege, errors.ForeignKeyViolation):
-            pass  # refused
-    assert await rows_of(db, b) == before
+        async with db.tenant(a.tenant) as tx, tx.transaction(force_rollback=True):
+            try:
+                async with tx.transaction():
+                    assert not await attack(tx, claimed, b)
+                    await tx.execute("set constraints all immediate")
+            except (LookupError, errors.InsufficientPrivilege, errors.ForeignKeyViolation):
+                pass  # refused
+            await set_tenant(tx, b.tenant)
+            assert await visible_rows(tx) == neighbours.rows
 
 
 async def test_a_lock_taken_with_another_tenants_id_holds_nobody_up(db: Database, a: Rows, b: Rows) -> None:

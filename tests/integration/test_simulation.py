@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
-from agent.local.encoder import load_encoder
+from agent.local.encoder import Encoder
 from agent.models.grading import ClaudeGrader
 from agent.models.local import LocalModels
 from agent.models.prospect import ClaudeProspect
@@ -53,9 +53,8 @@ class Brain:
 
 
 @pytest.fixture(scope="session")
-def brain(trained_home: Path) -> Brain:
-    encoder = load_encoder()
-    return Brain(LanguageDetector.load(), LocalClassifier.load(trained_home, encoder), TenantRetriever(encoder))
+def brain(trained_home: Path, encoder: Encoder, detector: LanguageDetector) -> Brain:
+    return Brain(detector, LocalClassifier.load(trained_home, encoder), TenantRetriever(encoder))
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.answer_key import content_key, normalised
-from agent.local.encoder import Encoder, load_encoder
+from agent.local.encoder import Encoder
 from agent.types import Tenant
 from tests.benchmarks.answer_cache import Pair, compare, load_pairs, load_tenants
 from tests.factories import make_item
+from tests.tables import each_row
 
 PAIRS = load_pairs()
 TENANTS = load_tenants(PAIRS)
@@ -22,18 +23,13 @@ QUESTIONS = Path(__file__).parent / "data/lumen_questions.jsonl"
 LEAST_HIT_RATE = 0.85
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load_encoder()
-
-
 def test_there_are_enough_pairs_of_both_kinds_in_all_languages() -> None:
     assert len(ALIKE) >= 100
     assert len(DIFFERENT) >= 100
     assert {pair.language for pair in ALIKE} == {pair.language for pair in DIFFERENT} == {"es", "pt", "en"}
 
 
-@pytest.mark.parametrize("pair", DIFFERENT, ids=lambda pair: f"{pair.why}: {pair.a} / {pair.b}")
+@each_row("pair", DIFFERENT, ids=(f"{pair.why}: {pair.a} / {pair.b}" for pair in DIFFERENT))
 def test_look_alike_is_no_hit(pair: Pair, encoder: Encoder) -> None:
     assert not compare(pair, TENANTS[pair.tenant], encoder).hits
 

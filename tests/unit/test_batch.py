@@ -19,11 +19,6 @@ from agent.language import LanguageDetector
 from agent.types import Classification
 
 
-@pytest.fixture(scope="module")
-def detector() -> LanguageDetector:
-    return LanguageDetector.load()
-
-
 def _write(path: Path, *lines: str | bytes) -> Path:
     path.write_bytes(b"".join((each.encode() if isinstance(each, str) else each) + b"\n" for each in lines))
     return path

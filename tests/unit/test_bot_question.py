@@ -15,6 +15,7 @@ from agent.screen import screen
 from agent.screen_texts import bot_text
 from agent.types import Media, Suppression
 from tests.factories import NOW, make_conversation, make_draft, make_message, make_tenant, make_turn
+from tests.tables import each_row
 
 ONLY = [
     "¿eres un bot?", "Hola! eres un bot?", "Buenas tardes. Una pregunta: ¿hablo con una persona real o con un robot?",
@@ -41,14 +42,14 @@ SOMETHING_ELSE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ONLY)
+@each_row("text", ONLY)
 def test_question_alone_is_recognised(text: str) -> None:
     found = screen(make_turn(text), NOW)
     assert found is not None
     assert found.kind == "bot_question"
 
 
-@pytest.mark.parametrize("text", [*MORE, *SOMETHING_ELSE])
+@each_row("text", [*MORE, *SOMETHING_ELSE])
 def test_what_asks_for_more_or_for_something_else_is_not_the_question_alone(text: str) -> None:
     assert not asks_nothing_else(text)
 
@@ -102,10 +103,12 @@ def test_answer_in_a_language_of_the_tenant_alone_is_the_tenants_own() -> None:
 
 @pytest.mark.parametrize("question", ["¿eres un bot?", "¿eres una persona?", "are you human or AI?", "você é gente?"])
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
-def test_answer_passes_every_rule_whichever_way_it_was_asked(question: str, language: str) -> None:
+def test_answer_passes_every_rule_whichever_way_it_was_asked(
+    detector: LanguageDetector, question: str, language: str
+) -> None:
     turn = make_turn(question)
     candidate = render_notice(bot_text(turn.tenant, language), turn, language)
-    rules = content_rules(LanguageDetector.load().detect)
+    rules = content_rules(detector.detect)
     verdicts = check_all(rules, candidate, turn, turn.tenant, NOW)
     assert [verdict for verdict in verdicts if verdict.outcome != "pass"] == []
 
@@ -119,17 +122,17 @@ def test_draft_that_answers_more_begins_with_the_answer(history: tuple[object, .
     assert candidate.text == f"{bot_text(turn.tenant, 'es')} El curso cuesta 399,00 €."
 
 
-def test_draft_that_denies_after_the_answer_is_revised() -> None:
+def test_draft_that_denies_after_the_answer_is_revised(detector: LanguageDetector) -> None:
     turn = make_turn(("¿cuánto cuesta?", "¿eres un bot?"))
     candidate = render_draft(make_draft("No soy un bot, soy una persona. Cuesta {price:EN-INT}."), turn, NOW)
-    verdicts = check_all(content_rules(LanguageDetector.load().detect), candidate, turn, turn.tenant, NOW)
+    verdicts = check_all(content_rules(detector.detect), candidate, turn, turn.tenant, NOW)
     assert [verdict.rule for verdict in verdicts if verdict.outcome == "revise"] == ["disclosure"]
 
 
-def test_follow_up_need_not_answer_the_question_again() -> None:
+def test_follow_up_need_not_answer_the_question_again(detector: LanguageDetector) -> None:
     turn = make_turn("¿eres un bot?", history=(make_message("Hola", direction="outbound", author="agent"),))
     candidate = replace(render_notice("¿Te quedó alguna duda?", turn, "es"), purpose="follow_up")
-    verdicts = check_all(content_rules(LanguageDetector.load().detect), candidate, turn, turn.tenant, NOW)
+    verdicts = check_all(content_rules(detector.detect), candidate, turn, turn.tenant, NOW)
     assert [verdict for verdict in verdicts if verdict.outcome != "pass"] == []
 
 

@@ -12,6 +12,7 @@ from channels.email_body import read_body
 from channels.email_html import read_html
 from channels.email_mime import read_mime
 from channels.email_quotes import split_reply
+from tests.tables import each_row
 from tests.unit.mail_clients import MailSample, samples
 from tests.unit.mail_texts import PLAIN, Sample
 from tests.unit.mail_texts_html import HTML
@@ -19,12 +20,12 @@ from tests.unit.mail_texts_html import HTML
 RARE = tomllib.loads((Path(__file__).parent / "data" / "rare_mails.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("sample", PLAIN.values(), ids=PLAIN.keys())
+@each_row("sample", PLAIN.values(), ids=PLAIN.keys())
 def test_plain_mail_keeps_only_what_its_author_wrote(sample: Sample) -> None:
     assert split_reply(sample.text).reply == sample.reply
 
 
-@pytest.mark.parametrize("history", RARE["history"].values(), ids=RARE["history"].keys())
+@each_row("history", RARE["history"].values(), ids=RARE["history"].keys())
 def test_history_of_a_rarer_client_is_cut(history: str) -> None:
     reply = "Hola, sí me interesa.\n¿Cuánto cuesta?"
     assert split_reply(f"{reply}\n\n{history}").reply == reply

@@ -10,6 +10,7 @@ from agent.guardrails.bot_question import asks_if_bot
 from agent.handoff import handoff_text
 from agent.types import Author, Channel, Outcome, Verdict
 from tests.factories import NOW, make_tenant, make_turn
+from tests.tables import each_row
 from tests.trades import TRADES, draft, labelled, later_turn
 
 VIOLATIONS = [
@@ -267,12 +268,12 @@ def judge(trade: str, inbound: str, text: str, language: str = "es", channel: Ch
     return disclosure.check(draft(text, language, channel), later_turn(inbound, tenant), tenant, NOW)
 
 
-@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("disclosure", "violations"))
+@each_row(("trade", "channel", "language", "inbound", "text"), labelled("disclosure", "violations"))
 def test_posing_is_found_in_every_trade(trade: str, channel: Channel, language: str, inbound: str, text: str) -> None:
     assert judge(trade, inbound, text, language, channel).outcome == "revise"
 
 
-@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("disclosure", "passes"))
+@each_row(("trade", "channel", "language", "inbound", "text"), labelled("disclosure", "passes"))
 def test_an_assistant_that_does_not_hide_passes_in_every_trade(
     trade: str, channel: Channel, language: str, inbound: str, text: str
 ) -> None:
@@ -280,7 +281,7 @@ def test_an_assistant_that_does_not_hide_passes_in_every_trade(
     assert verdict.outcome == "pass", verdict.evidence
 
 
-@pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)
+@each_row(("trade", "inbound", "text"), VIOLATIONS)
 def test_posing_as_a_person_is_revised(trade: str, inbound: str, text: str) -> None:
     verdict = judge(trade, inbound, text)
     assert verdict.outcome == "revise"
@@ -288,7 +289,7 @@ def test_posing_as_a_person_is_revised(trade: str, inbound: str, text: str) -> N
     assert verdict.evidence == text[slice(*verdict.span)][: disclosure.MAX_EVIDENCE]
 
 
-@pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
+@each_row(("trade", "inbound", "text"), PASSES)
 def test_honest_replies_pass(trade: str, inbound: str, text: str) -> None:
     verdict = judge(trade, inbound, text)
     assert verdict.outcome == "pass", verdict
@@ -334,12 +335,12 @@ def test_handing_over_answers_the_question_truly(language: str) -> None:
     assert disclosure.check(reply, later_turn("eres un bot?", tenant), tenant, NOW).outcome == "pass"
 
 
-@pytest.mark.parametrize("text", ASKS)
+@each_row("text", ASKS)
 def test_question_whether_it_is_a_bot_is_recognised(text: str) -> None:
     assert asks_if_bot(text)
 
 
-@pytest.mark.parametrize("text", DOES_NOT_ASK)
+@each_row("text", DOES_NOT_ASK)
 def test_other_questions_about_people_and_machines_are_not(text: str) -> None:
     assert not asks_if_bot(text)
 

@@ -8,6 +8,7 @@ from agent.guardrails import UNCHECKED
 from agent.guardrails.explain import LANGUAGES, explain, why_held
 from agent.types import CONTENT_RULES, Outcome, Verdict
 from tests.factories import NOW
+from tests.tables import each_row
 
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "consent": ("hold", "block"),
@@ -50,16 +51,16 @@ def verdict(outcome: Outcome, rule: str = "tone", evidence: str = "abc") -> Verd
     return Verdict(rule=rule, outcome=outcome, reason="because", evidence=evidence, until=until)
 
 
-@pytest.mark.parametrize(("rule", "outcome"), CASES)
+@each_row(("rule", "outcome"), CASES)
 def test_sentence_in_english(rule: str, outcome: Outcome) -> None:
     expected = ENGLISH.get((rule, outcome)) or ENGLISH[rule, "revise"]
     assert explain(verdict(outcome, rule), "en") == expected
     assert explain(verdict(outcome, rule), "de") == expected
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("rule", "outcome"), CASES)
-@pytest.mark.parametrize("evidence", ["", "medio kilo de gloria"])
+@each_row("language", LANGUAGES)
+@each_row(("rule", "outcome"), CASES)
+@each_row("evidence", ["", "medio kilo de gloria"])
 def test_every_rule_and_outcome_has_a_sentence_of_its_own(
     rule: str, outcome: Outcome, language: str, evidence: str
 ) -> None:
@@ -75,7 +76,7 @@ def test_every_rule_and_outcome_has_a_sentence_of_its_own(
         assert leftover not in sentence
 
 
-@pytest.mark.parametrize(("rule", "outcome"), CASES)
+@each_row(("rule", "outcome"), CASES)
 def test_sentence_differs_between_languages(rule: str, outcome: Outcome) -> None:
     assert len({explain(verdict(outcome, rule), language) for language in LANGUAGES}) == len(LANGUAGES)
 
@@ -87,8 +88,8 @@ def test_outcomes_that_mean_different_things_are_told_apart(rule: str, language:
     assert one != other
 
 
-@pytest.mark.parametrize("rule", [*OUTCOMES, "unheard_of"])
-@pytest.mark.parametrize(
+@each_row("rule", [*OUTCOMES, "unheard_of"])
+@each_row(
     ("language", "sentence"),
     [
         ("es", "No se pudo revisar del todo, así que conviene que lo mires."),

@@ -13,6 +13,7 @@ import yaml
 from agent.guardrails import grounding
 from agent.types import Author, Candidate, CatalogueItem, Passage, Price, Tenant, Turn
 from tests.factories import make_contact, make_conversation, make_message, make_tenant, make_turn
+from tests.tables import each_row
 
 TUESDAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CASES: dict[str, dict[str, Any]] = {
@@ -71,17 +72,17 @@ def turn_of(tenant: Tenant, inbound: str = "Hola") -> Turn:
     return make_turn(inbound, tenant=tenant, history=(earlier,))
 
 
-@pytest.mark.parametrize(("key", "language", "inbound", "draft"), rows("pass"))
+@each_row(("key", "language", "inbound", "draft"), rows("pass"))
 def test_what_follows_from_the_facts_passes(key: str, language: str, inbound: str, draft: str) -> None:
     assert outcome(TENANTS[key], language, inbound, draft) == "pass"
 
 
-@pytest.mark.parametrize(("key", "language", "inbound", "draft"), rows("violation"))
+@each_row(("key", "language", "inbound", "draft"), rows("violation"))
 def test_what_the_facts_do_not_say_is_revised(key: str, language: str, inbound: str, draft: str) -> None:
     assert outcome(TENANTS[key], language, inbound, draft) == "revise"
 
 
-@pytest.mark.parametrize(("key", "language", "inbound", "draft"), rows("undecided"))
+@each_row(("key", "language", "inbound", "draft"), rows("undecided"))
 def test_what_code_cannot_tell_goes_to_the_judge_or_is_known_to_be_missed(
     key: str, language: str, inbound: str, draft: str
 ) -> None:

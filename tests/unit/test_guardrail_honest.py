@@ -23,8 +23,8 @@ TENANTS: Mapping[str, AuditedTenant] = {
 
 
 @pytest.fixture(scope="module")
-def rules() -> Sequence[Rule]:
-    return content_rules(LanguageDetector.load().detect)
+def rules(detector: LanguageDetector) -> Sequence[Rule]:
+    return content_rules(detector.detect)
 
 
 @pytest.mark.parametrize("key", TENANTS)

@@ -9,6 +9,7 @@ from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.types import Author, Outcome, Purpose, Verdict
 from tests.factories import NOW, make_turn
+from tests.tables import each_row
 from tests.trades import TRADES, draft, later_turn
 
 VIOLATIONS = [
@@ -156,7 +157,7 @@ def judge(rule: Rule, trade: str, language: str, text: str) -> Verdict:
     return rule.check(draft(text, language), later_turn("…", tenant), tenant, NOW)
 
 
-@pytest.mark.parametrize(("trade", "language", "text"), VIOLATIONS)
+@each_row(("trade", "language", "text"), VIOLATIONS)
 def test_foreign_sentence_or_clause_is_revised(rule: Rule, trade: str, language: str, text: str) -> None:
     verdict = judge(rule, trade, language, text)
     assert verdict.outcome == "revise"
@@ -164,7 +165,7 @@ def test_foreign_sentence_or_clause_is_revised(rule: Rule, trade: str, language:
     assert text[slice(*verdict.span)].strip()
 
 
-@pytest.mark.parametrize(("trade", "language", "text"), PASSES)
+@each_row(("trade", "language", "text"), PASSES)
 def test_names_titles_and_loan_words_pass(rule: Rule, trade: str, language: str, text: str) -> None:
     verdict = judge(rule, trade, language, text)
     assert verdict.outcome == "pass", verdict

@@ -8,6 +8,7 @@ from agent.guardrails import leakage
 from agent.guardrails.rule import MAX_EVIDENCE
 from agent.types import Channel, Verdict
 from tests.factories import NOW
+from tests.tables import each_row
 from tests.trades import TRADES, draft, labelled, later_turn
 
 VIOLATIONS = [
@@ -242,14 +243,14 @@ def judge(trade: str, inbound: str, text: str, language: str = "es", channel: Ch
     return leakage.check(draft(text, language, channel), later_turn(inbound, tenant), tenant, NOW)
 
 
-@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("leakage", "violations"))
+@each_row(("trade", "channel", "language", "inbound", "text"), labelled("leakage", "violations"))
 def test_what_is_internal_is_found_in_every_trade(
     trade: str, channel: Channel, language: str, inbound: str, text: str
 ) -> None:
     assert judge(trade, inbound, text, language, channel).outcome == "revise"
 
 
-@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("leakage", "passes"))
+@each_row(("trade", "channel", "language", "inbound", "text"), labelled("leakage", "passes"))
 def test_what_only_sounds_internal_passes_in_every_trade(
     trade: str, channel: Channel, language: str, inbound: str, text: str
 ) -> None:
@@ -257,7 +258,7 @@ def test_what_only_sounds_internal_passes_in_every_trade(
     assert verdict.outcome == "pass", verdict.evidence
 
 
-@pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)
+@each_row(("trade", "inbound", "text"), VIOLATIONS)
 def test_inner_workings_are_not_told(trade: str, inbound: str, text: str) -> None:
     verdict = judge(trade, inbound, text)
     assert verdict.outcome == "revise"
@@ -266,7 +267,7 @@ def test_inner_workings_are_not_told(trade: str, inbound: str, text: str) -> Non
     assert verdict.evidence == text[start:end][:MAX_EVIDENCE]
 
 
-@pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
+@each_row(("trade", "inbound", "text"), PASSES)
 def test_ordinary_words_and_declining_pass(trade: str, inbound: str, text: str) -> None:
     assert judge(trade, inbound, text) == Verdict(rule="leakage", outcome="pass", version=leakage.VERSION)
 

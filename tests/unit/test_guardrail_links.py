@@ -7,6 +7,7 @@ import pytest
 from agent.guardrails import links
 from agent.types import Verdict
 from tests.factories import NOW
+from tests.tables import each_row
 from tests.trades import TRADES, draft, later_turn
 
 VIOLATIONS = [
@@ -140,7 +141,7 @@ def judge(trade: str, text: str) -> Verdict:
     return links.check(draft(text), later_turn("hola", tenant), tenant, NOW)
 
 
-@pytest.mark.parametrize(("trade", "text"), VIOLATIONS)
+@each_row(("trade", "text"), VIOLATIONS)
 def test_foreign_link_is_revised_and_shown(trade: str, text: str) -> None:
     verdict = judge(trade, text)
     assert verdict.outcome == "revise"
@@ -149,7 +150,7 @@ def test_foreign_link_is_revised_and_shown(trade: str, text: str) -> None:
     assert verdict.evidence == text[start:end][: links.MAX_EVIDENCE]
 
 
-@pytest.mark.parametrize(("trade", "text"), PASSES)
+@each_row(("trade", "text"), PASSES)
 def test_allowed_link_or_no_link_passes(trade: str, text: str) -> None:
     assert judge(trade, text) == Verdict(rule="links", outcome="pass", version=links.VERSION)
 

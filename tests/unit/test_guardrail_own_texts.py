@@ -36,8 +36,8 @@ def called(name: str) -> Tenant:
 
 
 @pytest.fixture(scope="module")
-def rules() -> tuple[Rule, ...]:
-    return build_rules(LanguageDetector.load().detect)
+def rules(detector: LanguageDetector) -> tuple[Rule, ...]:
+    return build_rules(detector.detect)
 
 
 def own_texts(tenant: Tenant, language: str) -> Iterator[tuple[str, Purpose]]:

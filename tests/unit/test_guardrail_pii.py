@@ -9,6 +9,7 @@ from agent.guardrails import pii
 from agent.guardrails.identity_numbers import CHECKS
 from agent.types import Channel, Verdict
 from tests.factories import NOW, make_message
+from tests.tables import each_row
 from tests.trades import TRADES, draft, labelled, later_turn
 
 VIOLATIONS = [
@@ -292,14 +293,14 @@ def judge(trade: str, inbound: str, text: str, language: str = "es", channel: Ch
     return pii.check(draft(text, language, channel), later_turn(inbound, tenant), tenant, NOW)
 
 
-@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("pii", "violations"))
+@each_row(("trade", "channel", "language", "inbound", "text"), labelled("pii", "violations"))
 def test_personal_data_is_found_in_every_trade(
     trade: str, channel: Channel, language: str, inbound: str, text: str
 ) -> None:
     assert judge(trade, inbound, text, language, channel).outcome == "revise"
 
 
-@pytest.mark.parametrize(("trade", "channel", "language", "inbound", "text"), labelled("pii", "passes"))
+@each_row(("trade", "channel", "language", "inbound", "text"), labelled("pii", "passes"))
 def test_known_data_and_other_numbers_pass_in_every_trade(
     trade: str, channel: Channel, language: str, inbound: str, text: str
 ) -> None:
@@ -307,7 +308,7 @@ def test_known_data_and_other_numbers_pass_in_every_trade(
     assert verdict.outcome == "pass", verdict.evidence
 
 
-@pytest.mark.parametrize(("trade", "inbound", "text"), VIOLATIONS)
+@each_row(("trade", "inbound", "text"), VIOLATIONS)
 def test_personal_data_is_found_and_not_repeated_as_evidence(trade: str, inbound: str, text: str) -> None:
     verdict = judge(trade, inbound, text)
     assert verdict.outcome in {"revise", "hold"}
@@ -317,7 +318,7 @@ def test_personal_data_is_found_and_not_repeated_as_evidence(trade: str, inbound
     assert not any(len(word) > 4 and word in verdict.evidence for word in text[start:end].split() if word[0].isdigit())
 
 
-@pytest.mark.parametrize(("trade", "inbound", "text"), PASSES)
+@each_row(("trade", "inbound", "text"), PASSES)
 def test_published_and_given_data_pass(trade: str, inbound: str, text: str) -> None:
     assert judge(trade, inbound, text) == Verdict(rule="pii", outcome="pass", version=pii.VERSION)
 

@@ -23,6 +23,7 @@ from agent.types import Candidate, Discount, Instalments, Price, Tenant, Verdict
 from tests.factories import make_item, make_passage, make_tenant, make_turn
 from tests.hostile import assert_linear
 from tests.number_speech import SPELLERS
+from tests.tables import each_row
 
 TODAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
@@ -98,13 +99,13 @@ def table(key: str) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize(("tenant", "language", "inbound", "text"), table("keeps"))
+@each_row(("tenant", "language", "inbound", "text"), table("keeps"))
 def test_what_a_business_has_published_passes(tenant: str, language: str, inbound: str, text: str) -> None:
     verdict = judge_case(tenant, language, inbound, text)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)
 
 
-@pytest.mark.parametrize(("tenant", "language", "inbound", "text"), table("breaks"))
+@each_row(("tenant", "language", "inbound", "text"), table("breaks"))
 def test_what_nobody_has_published_is_revised(tenant: str, language: str, inbound: str, text: str) -> None:
     verdict = judge_case(tenant, language, inbound, text)
     assert verdict.outcome == "revise"
@@ -194,9 +195,9 @@ def test_what_staff_wrote_is_read_alike() -> None:
 # --- what our own code renders ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", ["es", "pt", "en"])
-@pytest.mark.parametrize("currency", ["EUR", "BRL", "MXN", "USD"])
-@pytest.mark.parametrize(
+@each_row("language", ["es", "pt", "en"])
+@each_row("currency", ["EUR", "BRL", "MXN", "USD"])
+@each_row(
     "reference",
     ["{price:EN-INT:%s}", "{total:EN-INT:3:%s}", "{instalments:EN-INT:6:%s}", "{discounted:EN-INT:EARLY10:%s}"],
 )

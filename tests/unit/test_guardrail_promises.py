@@ -12,6 +12,7 @@ from _pytest.mark import ParameterSet
 from agent.guardrails import promises
 from agent.types import Candidate, Passage, Tenant, Verdict
 from tests.factories import NOW, make_tenant, make_turn
+from tests.tables import each_row
 
 DATA = Path(__file__).parent / "data"
 
@@ -53,7 +54,7 @@ def verdict_on(text: str, tenant: Tenant, language: str, inbound: str = "Hola") 
     return promises.check(Candidate(text=text, language=language, channel="whatsapp"), turn, tenant, NOW)
 
 
-@pytest.mark.parametrize(("tenant", "language", "text"), list(read_cases("breaks")))
+@each_row(("tenant", "language", "text"), list(read_cases("breaks")))
 def test_promise_beyond_what_is_published_is_revised(tenant: str, language: str, text: str) -> None:
     verdict = verdict_on(text, TENANTS[tenant], language)
     assert verdict.outcome == "revise"
@@ -61,7 +62,7 @@ def test_promise_beyond_what_is_published_is_revised(tenant: str, language: str,
     assert text[slice(*verdict.span)].startswith(verdict.evidence[:20])
 
 
-@pytest.mark.parametrize(("tenant", "language", "text"), list(read_cases("keeps")))
+@each_row(("tenant", "language", "text"), list(read_cases("keeps")))
 def test_text_that_promises_nothing_more_passes(tenant: str, language: str, text: str) -> None:
     verdict = verdict_on(text, TENANTS[tenant], language)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)

@@ -374,8 +374,8 @@ HOSTILE: dict[str, Unit] = {
 
 
 @pytest.fixture(scope="module")
-def rules() -> tuple[Rule, ...]:
-    return build_rules(LanguageDetector.load().detect)
+def rules(detector: LanguageDetector) -> tuple[Rule, ...]:
+    return build_rules(detector.detect)
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)

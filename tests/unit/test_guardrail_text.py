@@ -9,6 +9,7 @@ from agent.guardrails import format as format_rule
 from agent.guardrails.segments import count_segments
 from agent.types import Candidate, Channel, Outcome, Policy, Turn
 from tests.factories import NOW, make_message, make_tenant, make_turn
+from tests.tables import each_row
 
 REPLY = Candidate(text="Hola, ¿en qué te ayudo?", language="es", channel="whatsapp")
 
@@ -215,7 +216,7 @@ PASSES: list[tuple[Channel, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("channel", "text"), [pytest.param(c, t, id=i) for i, c, t in VIOLATIONS])
+@each_row(("channel", "text"), [pytest.param(c, t, id=i) for i, c, t in VIOLATIONS])
 def test_text_that_is_not_clean_is_revised(channel: Channel, text: str) -> None:
     turn = make_turn()
     verdict = format_rule.check(replace(REPLY, text=text, channel=channel), turn, turn.tenant, NOW)
@@ -224,7 +225,7 @@ def test_text_that_is_not_clean_is_revised(channel: Channel, text: str) -> None:
         assert text[slice(*verdict.span)]
 
 
-@pytest.mark.parametrize(("channel", "text"), PASSES)
+@each_row(("channel", "text"), PASSES)
 def test_plain_text_passes(channel: Channel, text: str) -> None:
     turn = make_turn()
     language = "en" if text.startswith(("None", "Which", "The ")) else "es"

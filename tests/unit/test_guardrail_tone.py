@@ -12,6 +12,7 @@ from _pytest.mark import ParameterSet
 from agent.guardrails import tone
 from agent.types import Candidate, Passage, Tenant, Verdict
 from tests.factories import NOW, make_tenant, make_turn
+from tests.tables import each_row
 
 DATA = Path(__file__).parent / "data"
 
@@ -31,7 +32,7 @@ def verdict_on(text: str, language: str, tenant: Tenant | None = None, inbound: 
     return tone.check(Candidate(text=text, language=language, channel="whatsapp"), turn, turn.tenant, NOW)
 
 
-@pytest.mark.parametrize(("language", "text"), list(read_cases("rude")))
+@each_row(("language", "text"), list(read_cases("rude")))
 def test_unkind_text_is_revised(language: str, text: str) -> None:
     verdict = verdict_on(text, language)
     assert verdict.outcome == "revise"
@@ -39,7 +40,7 @@ def test_unkind_text_is_revised(language: str, text: str) -> None:
     assert text[slice(*verdict.span)].startswith(verdict.evidence[:20])
 
 
-@pytest.mark.parametrize(("language", "text"), list(read_cases("kind")))
+@each_row(("language", "text"), list(read_cases("kind")))
 def test_kind_text_passes(language: str, text: str) -> None:
     verdict = verdict_on(text, language)
     assert verdict.outcome == "pass", (verdict.reason, verdict.evidence)

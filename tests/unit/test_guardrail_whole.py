@@ -12,6 +12,7 @@ from agent.audit_tenants import load_tenants
 from agent.guardrails import content_rules
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
+from tests.tables import each_row
 
 DATA = Path(__file__).parent / "data"
 TENANTS = load_tenants(DATA / "whole_tenants.json", date(2026, 3, 10))
@@ -19,8 +20,8 @@ CASES = tomllib.loads((DATA / "whole_cases.toml").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
-def rules() -> Sequence[Rule]:
-    return content_rules(LanguageDetector.load().detect)
+def rules(detector: LanguageDetector) -> Sequence[Rule]:
+    return content_rules(detector.detect)
 
 
 def rows(outcome: str) -> list[object]:
@@ -38,14 +39,14 @@ def reasons(rules: Sequence[Rule], key: str, language: str, inbound: str, draft:
     return [f"{each.rule}: {each.evidence}" for each in objections(audit(text, TENANTS[key], rules))]
 
 
-@pytest.mark.parametrize(("key", "language", "inbound", "draft"), rows("pass"))
+@each_row(("key", "language", "inbound", "draft"), rows("pass"))
 def test_what_a_good_seller_writes_passes_every_rule(
     rules: Sequence[Rule], key: str, language: str, inbound: str, draft: str
 ) -> None:
     assert reasons(rules, key, language, inbound, draft) == []
 
 
-@pytest.mark.parametrize(("key", "language", "inbound", "draft"), rows("violation"))
+@each_row(("key", "language", "inbound", "draft"), rows("violation"))
 def test_what_breaks_a_rule_is_stopped(
     rules: Sequence[Rule], key: str, language: str, inbound: str, draft: str
 ) -> None:

@@ -29,11 +29,6 @@ from tests.benchmarks.local_classifier import (
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load_encoder()
-
-
-@pytest.fixture(scope="module")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A home in which two processes started at once for the first time, and what each then answered."""
     home = tmp_path_factory.mktemp("home")

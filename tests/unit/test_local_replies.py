@@ -13,7 +13,7 @@ from agent.guardrails import build_rules, check_all
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
-from agent.local.encoder import Encoder, UniversalSentenceEncoder
+from agent.local.encoder import Encoder
 from agent.models.local import LocalModels
 from agent.models.local_texts import Texts
 from agent.prices import find_references, format_money
@@ -93,11 +93,6 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return UniversalSentenceEncoder()
-
-
-@pytest.fixture(scope="module")
 def retriever(encoder: Encoder) -> TenantRetriever:
     return TenantRetriever(encoder)
 
@@ -110,11 +105,6 @@ def classifier(encoder: Encoder, trained_home: Path) -> LocalClassifier:
 @pytest.fixture(scope="module")
 def models(classifier: LocalClassifier, retriever: TenantRetriever) -> LocalModels:
     return LocalModels(classifier, retriever, now=lambda: NOW)
-
-
-@pytest.fixture(scope="module")
-def detector() -> LanguageDetector:
-    return LanguageDetector.load()
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.markup import format_for
 from agent.types import Channel
+from tests.tables import each_row
 
 CASES: dict[str, tuple[str, str, str]] = {
     "nothing to do": ("Son 399,00 € al mes.", "Son 399,00 € al mes.", "Son 399,00 € al mes."),
@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "whatsapp", "plain"), CASES.values(), ids=CASES.keys())
+@each_row(("text", "whatsapp", "plain"), CASES.values(), ids=CASES.keys())
 def test_text_becomes_what_the_channel_shows(text: str, whatsapp: str, plain: str) -> None:
     assert format_for(text, "whatsapp") == whatsapp
     assert format_for(text, "sms") == format_for(text, "email") == plain

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.local.encoder import Encoder, Kind, UniversalSentenceEncoder, Vectors
+from agent.local.encoder import Encoder, Kind, Vectors
 from agent.models.local_scene import ANSWERS
 from agent.retrieve import MAX_INDEXES, RECALLED, TenantRetriever
 from agent.tenants import load_tenant_file
@@ -34,11 +34,6 @@ class CountingEncoder:
     def embed(self, texts: Sequence[str], kind: Kind = "query") -> Vectors:
         self.builds += kind == "document"
         return self._encoder.embed(texts, kind)
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return UniversalSentenceEncoder()
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,13 @@ from agent.screen_texts import help_text, opt_in_text, opt_out_text
 from agent.types import Channel, Message, Suppression, Turn
 from tests.factories import NOW, make_conversation, make_message, make_tenant, make_turn
 from tests.hostile import assert_linear
+from tests.tables import each_row
 
 SAID = tomllib.loads((Path(__file__).parent / "data" / "opt_outs.toml").read_text(encoding="utf-8"))
 SUPPRESSED = make_conversation(suppression=Suppression(reason="STOP", since=NOW))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         # whole messages
@@ -49,7 +50,7 @@ def test_wish_to_stop_is_recognised(text: str) -> None:
     assert found.message.text == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "I'll stop by tomorrow, call me at 5", "when does the class end?", "did you stop replying to my emails?",
@@ -68,12 +69,12 @@ def test_other_wishes_go_on(text: str) -> None:
     assert screen(make_turn(text), NOW) is None
 
 
-@pytest.mark.parametrize("text", [text for texts in SAID["stop"].values() for text in texts])
+@each_row("text", [text for texts in SAID["stop"].values() for text in texts])
 def test_wish_to_stop_in_own_words_is_found(text: str) -> None:
     assert opt_out_evidence(text)
 
 
-@pytest.mark.parametrize("text", [text for texts in SAID["other"].values() for text in texts])
+@each_row("text", [text for texts in SAID["other"].values() for text in texts])
 def test_other_wish_in_the_same_words_is_left_alone(text: str) -> None:
     assert opt_out_evidence(text) == ""
 

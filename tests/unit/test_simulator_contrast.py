@@ -3,7 +3,7 @@
 import re
 from importlib.resources import files
 
-import pytest
+from tests.tables import each_row
 
 INKS = ("ink", "ink-soft")
 GROUNDS = ("ground", "surface", "raised", "whatsapp-bubble", "sms-bubble", "email-bubble")
@@ -37,8 +37,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("ink", "ground"), PAIRS)
+@each_row("scheme", ["light", "dark"])
+@each_row(("ink", "ground"), PAIRS)
 def test_pair_is_readable(scheme: str, ink: str, ground: str) -> None:
     colours = schemes()[scheme]
     bright, dim = sorted((luminance(colours[ink]), luminance(colours[ground])), reverse=True)

@@ -9,6 +9,7 @@ from agent.errors import Ambiguous, NightshiftError, OptedOut, Permanent, Retrya
 from agent.failures import REACTIONS, Failure
 from agent.types import MessageId
 from channels.twilio_errors import ADVICE, AMBIGUOUS, CODES, failure_class, refusal
+from tests.tables import each_row
 
 MESSAGE = MessageId(UUID("00000000-0000-7000-8000-000000000002"))
 
@@ -70,9 +71,7 @@ SHEET: dict[Failure, str] = {
 """The error classes of Twilio's documentation, written down by themselves."""
 
 
-@pytest.mark.parametrize(
-    ("code", "expected"), [(code, failure) for failure, codes in SHEET.items() for code in codes.split()]
-)
+@each_row(("code", "expected"), [(code, failure) for failure, codes in SHEET.items() for code in codes.split()])
 def test_documented_code_has_its_class(code: str, expected: Failure) -> None:
     assert failure_class(code) == expected
 

@@ -46,11 +46,6 @@ def test_every_intent_has_a_priority_the_database_takes(intent: str) -> None:
     assert 0 <= priority_of(make_classification(intent=intent), make_turn()) <= 9
 
 
-@pytest.fixture(scope="module")
-def detector() -> LanguageDetector:
-    return LanguageDetector.load()
-
-
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize(
     ("language", "question"),
