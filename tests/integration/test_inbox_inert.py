@@ -1,6 +1,7 @@
 """What strangers, models and colleagues write is text on every page of the inbox, wherever it stands; and no page holds
 what the content security policy forbids. Pages come from the router's own table."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -97,14 +98,15 @@ async def test_pages_for_those_who_are_not_signed_in_are_inert(site: Site, path:
 
 
 async def test_the_stream_of_events_tells_them_whole(site: Site) -> None:
-    feed, told = Feed(deps=site.deps, tenant_id=site.ours.tenant), Told()
-    feed.listeners.add(told)
-    await feed._fetch(is_first=True)
+    told = Told()
+    feed = Feed(deps=site.deps, tenant_id=site.ours.tenant, listeners={told})
+    reading = asyncio.create_task(feed.read())
+    await feed.ready.wait()
     bad = f"event: signed-out\r\ndata: {BAD}\r\n\r\n"
     async with site.deps.db.tenant(site.ours.tenant) as tx:
         await insert_event(tx, site.ours.tenant, "note.added", actor=bad, conversation_id=site.ours.idle)
-    feed._tell(await feed._fetch(is_first=False))
-    change = told.get_nowait()
+    change = await told.get()
+    reading.cancel()
     assert "\n" not in change["data"]
     assert "\r" not in change["data"]
     assert [each["actor"] for each in json.loads(change["data"])] == [bad]
