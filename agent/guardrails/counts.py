@@ -40,6 +40,7 @@ _PAIR = re.compile(
     r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos|two of (?:us|you)|a dois|each of you"
     r"|cada uno|both of)\b"
 )
+_BOTH_WAYS = re.compile(r"\b(?:ida (?:y vuelta|e volta)|round[- ]?trips?|both ways|there and back)\b")
 _YEAR = re.compile(r"\b(?:ano|anual\w*|anualidad|anuidade|year|yearly|annual\w*|12 months|12 meses)\b")
 _HALF_YEAR = re.compile(r"\b(?:semestre|semestral\w*|medio ano|meio ano|half a year|half-year\w*)\b")
 _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
@@ -48,7 +49,7 @@ _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
 _TELLS_KIN = Lookup.of_alternatives(_KIN.pattern)
 _TOLD_NUMBERS = tuple(
     (number, pattern, Lookup.of_alternatives(pattern.pattern))
-    for number, pattern in ((2, _PAIR), (12, _YEAR), (6, _HALF_YEAR), (3, _QUARTER))
+    for number, pattern in ((2, _PAIR), (2, _BOTH_WAYS), (12, _YEAR), (6, _HALF_YEAR), (3, _QUARTER))
 )
 
 

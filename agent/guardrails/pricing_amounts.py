@@ -12,10 +12,7 @@ from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Known, after_arithmetic
 from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import (
-    is_own_figure,
-    is_published,
-)
+from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
 from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, sold_units, unit_class
 
 _WORDS = load_expressions("pricing_words")
@@ -52,8 +49,8 @@ _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|grou
 """The amount is for all of them: no unit of which there may be several."""
 _TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
 _BY_PIECE = re.compile(
-    r"\b(?:por|per|cada|each) (?!mes|month|person|pessoa|dia|day|semana|week|noche|night|noite|hora|hour|ano|year|vez)"
-    r"[a-z]{3,}"
+    r"\b(?:por|per|cada|each|(?:de|of) (?:un|una|um|uma|one|an?)) (?!mes|month|person|pessoa|dia|day|semana|week|noche"
+    r"|night|noite|hora|hour|ano|year|vez)[a-z]{3,}"
 )
 _FOR_SEVERAL = re.compile(
     r"\b(?:para|ate|hasta|up to|for) (?:[2-9]|1\d|dos|duas|two|tres|three|quatro|cuatro|four)"
@@ -90,6 +87,8 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
                 yield expression, OUT_OF_DATE
         elif _is_published_amount(expression, reading):
             known.add(reading.money(expression))
+            if percent_kind(expression) != "deposit":
+                known.extras |= reading.money(expression)
         elif is_own_figure(expression, reading):
             continue
         elif instalments and instalments.value > 1:
@@ -158,7 +157,7 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
-            return bool(DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after))
+            return bool(DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))
         case "discounted" if each.quantity == 1 and _is_for_both(expression):
@@ -167,16 +166,32 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
             return _fits_number(each, expression, reading)
 
 
+def _lowers_a_total(each: Implied, reading: Reading) -> bool:
+    """Say whether a reply tells two totals of which a discount makes one the other: "157.500 … saem 8.000 … 149.500"."""
+    told = {amount for e in reading.amounts for amount, currency in reading.money(e) if currency == each.currency}
+    return any(total - each.amount_minor in told for total in told - {each.amount_minor})
+
+
 def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
     if expression.unit == "other" and _TOGETHER.fullmatch(expression.unit_words):
         return each.quantity > 1 or _is_for_several(each.item, reading)
     if expression.unit in {"session", "other"} and each.quantity > 1 and not _FOR_ALL.match(expression.after):
         return False
+    if "" in each.units and _is_unit_of_another(each.item, expression, reading):
+        return True
     if expression.unit in each.units or _is_published_unit(each.item, expression, reading):
         return True
     if expression.unit == "other" and _is_sold_by_piece(each.item, reading):
         return unit_class(expression.unit_words) not in _TIMES
     return expression.unit in {"other", "year"} and is_unit_of_name(expression, each.item, reading)
+
+
+def _is_unit_of_another(item: int, expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a unit in front is a word of another item's name: "no plano anual a matrícula de R$ 99"."""
+    if not expression.unit_words or not expression.before.endswith(expression.unit_words):
+        return False
+    start = reading.plain.span(expression.start - len(expression.unit_words), expression.start)[0]
+    return any(m.start <= start < m.end and item not in m.items for m in reading.mentions)
 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:

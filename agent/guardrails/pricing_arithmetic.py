@@ -9,10 +9,10 @@ from itertools import combinations
 
 from agent.guardrails.conditions import is_regardless
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.implied import find_sums
+from agent.guardrails.implied import MAX_NAMED, find_sums
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.pricing_reading import Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import GIVEN_BACK, deposit_percents, is_percent_explained, percent_kind
+from agent.guardrails.pricing_terms import GIVEN_BACK, SURCHARGE, deposit_percents, is_percent_explained, percent_kind
 
 _WORDS = load_expressions("pricing_words")
 
@@ -38,6 +38,8 @@ class Known:
     """What is explained so far, to do arithmetic with."""
 
     money: set[Money] = field(default_factory=set)
+    extras: set[Money] = field(default_factory=set)
+    """Of these, what only a text has: a supplement, a fee that comes on top of a price."""
 
     def add(self, found: Iterable[Money]) -> None:
         """Remember amounts, up to `MAX_KNOWN`."""
@@ -49,6 +51,9 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
     if not left:
         return left
     groups = _costs(reading)
+    extras = known.extras | set(_told_supplements(reading))
+    if extras and len(groups) < MAX_NAMED:
+        groups.append(_sums(frozenset(extras), reading.counts)[0])
     for _ in range(MAX_ROUNDS):
         explained = [e for e in left if _follows(e, known.money, groups, reading)]
         if not explained:
@@ -58,6 +63,14 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
             money = reading.money(e)
             known.add((money & _derived(e, known.money, reading)) | find_sums(money, groups))
     return left
+
+
+def _told_supplements(reading: Reading) -> Iterator[Money]:
+    """Yield the published supplements, if the reply speaks of one without telling how much: "com quarto individual"."""
+    if SURCHARGE.search(reading.plain.text):
+        for each in reading.published.of_kind("amount"):
+            if SURCHARGE.search(each.sentence):
+                yield from reading.money(each)
 
 
 def _follows(

@@ -12,8 +12,9 @@ from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.pricing_reading import Bound, Reading
-from agent.guardrails.published import FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
+from agent.guardrails.published import ASIDE, FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
 from agent.prices import valid_discounts, valid_prices
+from agent.types import Discount
 
 _WORDS = load_expressions("pricing_words")
 
@@ -62,7 +63,8 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     if about.explicit:
         thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
-    if _is_published_free(thing, reading) or thing.topics - {"period"}:
+    names_thing = thing.topics - ASIDE or ("first" in thing.topics and not thing.periods)
+    if _is_published_free(thing, reading) or names_thing:
         return _is_published_free(thing, reading)
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
@@ -125,9 +127,14 @@ def _is_waived(item: int, thing: FreeThing, reading: Reading) -> bool:
         return True
     for discount in valid_discounts(product, reading.today):
         is_waiver = discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said)
-        if is_waiver and lasts_as_long(thing, free_thing(" ".join(discount.condition.values()))):
+        if is_waiver and lasts_as_long(thing, free_thing(_told_in(discount))):
             return True
     return False
+
+
+def _told_in(discount: Discount) -> str:
+    """Return the condition of a discount in all its languages, folded, with numbers as digits."""
+    return " ".join(digits_for_words(fold(text), language) for language, text in discount.condition.items())
 
 
 def _text_before(expression: MoneyExpression, reading: Reading) -> str:

@@ -40,6 +40,10 @@ _COMPARED = _WORDS["compared"]
 _TIGHT = _WORDS["tight"]
 
 
+_ANOTHER = re.compile(r"\b(?:y|e|and|pero|but|mas|luego|despues|depois|then|after|when|if|si|se|con|com|with)\b")
+"""Between an expression and an item behind it: the item is spoken of for itself."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
     """The items a statement is about."""
@@ -309,7 +313,10 @@ def _leads_to(mention: Mention, expression: MoneyExpression, amounts: Sequence[M
     """Say whether a sentence goes from an amount to an item behind it: "por 399 € tienes el intensivo"."""
     start, end = expression.span[1], mention.start
     between = expression.after[: end - start]
-    return not any(start <= a.span[0] < end for a in amounts) and not re.search(r"[;:(]|, ", between)
+    passed = any(start <= a.span[0] < end for a in amounts)
+    if passed and (expression.kind != "free" or _ANOTHER.search(between)):
+        return False  # "we waive the $150 documentation fee" goes on to the name
+    return not re.search(r"[;:(]|, ", between)
 
 
 def _in_last_sentence(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:

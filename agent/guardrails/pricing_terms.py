@@ -25,7 +25,8 @@ GIVEN_BACK = re.compile(
 )
 """How a text says that money is paid back, or kept."""
 _AHEAD = re.compile(r"\b(?:prepay\w*|prepaid|up ?front|in advance|(?:adelant|anticip|antecip|adiant)ad\w+)\b")
-_SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
+SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
+"""How a text says that something comes on top."""
 _INTEREST_FREE = re.compile(
     r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
     r"|without interest|zero interest|0 ?% (?:interest|apr|tae|intereses"
@@ -33,8 +34,8 @@ _INTEREST_FREE = re.compile(
 )
 _LOANS = frozenset({"months", "term", "financed"})
 """Ways to name instalments that mean a loan."""
-_ENDS = re.compile(r"[;.!?]")
-_ENDS_OR_COMMA = re.compile(r"[;.!?,]")
+_ENDS = re.compile(r"[;!?]|\.(?!\d)")
+_ENDS_OR_COMMA = re.compile(r"[;!?]|[.,](?!\d)")
 _UNSURE = re.compile(
     r"\b(?:confirm\w*|consult\w*|averigu\w*|revis\w*|verific\w*|check\w*|pregunt\w*|pergunt\w*|ask\w*|find out"
     r"|se puede\?|depende|depends)\b"
@@ -154,7 +155,7 @@ def _kind_between(clause_before: str, clause_after: str, *, is_fraction: bool) -
     }
     if GIVEN_BACK.search(clause_before) or GIVEN_BACK.search(clause_after):
         return "refund"
-    if _SURCHARGE.search(clause_before) or _SURCHARGE.search(clause_after):
+    if SURCHARGE.search(clause_before) or SURCHARGE.search(clause_after):
         return "surcharge"
     if is_fraction:
         near["discount"] = 0
@@ -204,7 +205,8 @@ def _are_instalments_explained(expression: MoneyExpression, about: Bound, readin
     ):
         return True
     claims_free = bool(_INTEREST_FREE.search(expression.text + expression.after[:40]))
-    terms = [reading.tenant.catalogue[item].instalments for item in about.items]
+    spoken_of = {*about.items, *(_items_behind(expression, reading) if not expression.value else ())}
+    terms = [reading.tenant.catalogue[item].instalments for item in sorted(spoken_of)]
     if any(each and expression.value <= each.max and (each.interest_free or not claims_free) for each in terms):
         return True
     if expression.deal == "times" and _multiplies_price(expression, about, reading):
@@ -216,6 +218,12 @@ def _are_instalments_explained(expression: MoneyExpression, about: Bound, readin
     ]
     financed = expression.deal in _LOANS
     return any(expression.value <= each.value and (each.deal in _LOANS) == financed for each in published)
+
+
+def _items_behind(expression: MoneyExpression, reading: Reading) -> frozenset[int]:
+    """Return the items named behind an expression in its sentence: "en cuotas, el total del intensivo sería …"."""
+    start, end = expression.span[1], expression.sentence_span[1]
+    return frozenset(item for m in reading.mentions if start <= m.start and m.end <= end for item in m.items)
 
 
 def _multiplies_price(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:

@@ -35,13 +35,16 @@ _TOPIC_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TOP
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
-_ASIDE = frozenset({"period", "seats"}) | _LIMITS
+ASIDE = frozenset({"period", "seats"}) | _LIMITS
 """Topics that say how much, never what is given away."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
 _CLAUSE_END = re.compile(
     r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
 )
-_UNIT = r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min)\b"
+_UNIT = (
+    r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min|km"
+    r"|[kq]uilometros?|kilomet(?:er|re)s?|milhas?|millas?|miles?)\b"
+)
 _PERIOD = re.compile(
     rf"\b(\d{{1,3}})(?: (?:primeros|primeiros|first))? ?-?{_UNIT}|\b(?:primer|primeir[oa]|primera|first|un|um|uma|una"
     rf"|a|one) {_UNIT}"
@@ -58,6 +61,10 @@ _UNIT_NAMES = {
     "di": "day",
     "da": "day",
     "ho": "hour",
+    "km": "kilometre",
+    "ki": "kilometre",
+    "qu": "kilometre",
+    "mil": "mile",
 }
 
 
@@ -145,7 +152,7 @@ def _periods(sentence: str) -> Iterator[tuple[str, str]]:
     if _ALL_DAY.search(sentence):
         yield "1", "day"
     for number, unit, one in _PERIOD.findall(sentence):
-        yield number or "1", _UNIT_NAMES[(unit or one)[:2]]
+        yield number or "1", _UNIT_NAMES.get((unit or one)[:3]) or _UNIT_NAMES[(unit or one)[:2]]
 
 
 @once_for
@@ -166,12 +173,12 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
     """Say whether what a reply calls free is what a text calls free, and for no longer."""
     if not lasts_as_long(said, published) or not published.topics & _LIMITS <= said.topics:
         return False
-    if said.items & published.items and not published.topics - _ASIDE:
+    if said.items & published.items and not published.topics - ASIDE:
         return True
     if said.items and published.items and not said.items & published.items:
         return False
-    topics = said.topics - _ASIDE
-    if topics or published.topics - _ASIDE:
+    topics = said.topics - ASIDE
+    if topics or published.topics - ASIDE:
         return bool(topics & published.topics)
     return bool(said.stems & published.stems)
 
