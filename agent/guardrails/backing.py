@@ -43,8 +43,8 @@ _DECLINES = re.compile(
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
 _REFUSES = re.compile(
-    r"\b(?:sin|sem|without|unless)\b.{0,40}\b(?:no|nao|not)(?: \w+){0,2} (?:pued|pod|poss|consig|conseg|reserv|guard|apart"
-    r"|separ|segur|hold|keep|save|able|tenho como|hay plaza|hay lugar)"
+    r"\b(?:sin|sem|without|unless)\b.{0,40}\b(?:no|nao|not)(?: \w+){0,2} (?:pued|pod|poss|consig|conseg|reserv|guard"
+    r"|apart|separ|segur|hold|keep|save|able|tenho como|hay plaza|hay lugar)"
 )
 """A clause that says what there is not without a payment: it widens nothing."""
 _NEAR_DAY = re.compile(

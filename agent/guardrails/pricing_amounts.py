@@ -157,7 +157,8 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
-            return bool(DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)) or _lowers_a_total(each, reading)
+            told = DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)
+            return bool(told) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))
         case "discounted" if each.quantity == 1 and _is_for_both(expression):
@@ -167,7 +168,7 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
 
 
 def _lowers_a_total(each: Implied, reading: Reading) -> bool:
-    """Say whether a reply tells two totals of which a discount makes one the other: "157.500 … saem 8.000 … 149.500"."""
+    """Say whether a reply tells what a discount makes of what: "157.500 … saem 8.000 … 149.500"."""
     told = {amount for e in reading.amounts for amount, currency in reading.money(e) if currency == each.currency}
     return any(total - each.amount_minor in told for total in told - {each.amount_minor})
 
