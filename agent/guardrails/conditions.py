@@ -6,12 +6,13 @@ A condition is published in the tenant's language, the reply may be in another: 
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import fold, words_of
+from agent.guardrails.dates_text import read_weekdays
 from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import MONTHS, find_mentions
@@ -40,6 +41,8 @@ _MEANS = _PAID_BY | {"cash"}
 _YEAR_AHEAD = frozenset({"annual", "upfront"})
 _AGE = _WORDS["age"]
 _LOCAL = frozenset({"resident"})
+_ON_DAYS = frozenset({"weekday", "weekend"})
+_A_DATE = re.compile(rf"\b(?:{'|'.join(' '.join(MONTHS).split())})\b")
 _WIDE = {
     "cash": frozenset({"cash", "upfront"}),
     "group": frozenset({"group", "bundle"}),
@@ -69,7 +72,9 @@ _ABBREVIATED = {
 _CAMPAIGN = re.compile(
     r"\b(?:campan\w*|campaign\w*|promo\w*|lanzamiento|lancamento|launch|black friday|aniversario|oferta|offer)\b"
 )
-_NOT_FIRST = re.compile(r"\b(?:segund[oa]|second|siguientes|seguintes|further|additional|adicional\w*|demas|demais)\b")
+_NOT_FIRST = re.compile(
+    r"\b(?:segund[oa](?! (?:(?:a|e|ou|ate) )?(?:feira|terca|quarta|quinta|sexta|sabado|domingo))|second|siguientes|seguintes|further|additional|adicional\w*|demas|demais)\b"
+)
 _REGARDLESS = _WORDS["regardless"]
 
 
@@ -87,7 +92,17 @@ class Said:
     """Places in the catalogue of the items they name."""
     reply: str
     """Folded words of the reply alone."""
+    asked: str = ""
+    """Folded words of the inbound alone."""
+    language: str = "es"
     _heard: dict[str, bool] = field(default_factory=dict)
+
+    def is_on(self, days: frozenset[int]) -> bool | None:
+        """Say whether the days of the week that the reply names, or else the prospect, are `days`; None: no day is."""
+        for words in (self.reply, self.asked):
+            if named := read_weekdays(words, self.language):
+                return any(group.days <= days for group in named)
+        return None
 
     def has(self, concept: str) -> bool:
         """Say whether a concept is spoken of; each is looked for once."""
@@ -112,6 +127,8 @@ class Condition:
     stems: frozenset[str]
     age: int
     """The age it is limited by; 0: none."""
+    days: frozenset[int]
+    """The days of the week it holds on; empty: it names none."""
     campaign: bool
     not_first: bool
     """It lowers what the second person pays, and the next, never the first's."""
@@ -120,6 +137,9 @@ class Condition:
 def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
     """Say whether what is said states or meets the condition of a discount of catalogue[item]."""
     condition = condition_of(discount, item, catalogue)
+    on_day = said.is_on(condition.days) if condition.days else None
+    if on_day is False or (on_day and condition.concepts <= _ON_DAYS and not condition.least):
+        return bool(on_day)
     if condition.least:
         return any(count >= condition.least for count in said.counts) or _least(said.words) == condition.least
     if condition.items:
@@ -174,7 +194,8 @@ def _conditions(catalogue: tuple[CatalogueItem, ...]) -> Mapping[tuple[int, int]
 
 def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
-    named = frozenset(i for _, text in texts for m in find_mentions(catalogue, text) for i in m.items if not m.weak)
+    mentions = [m for _, text in texts for m in find_mentions(catalogue, text) if not m.weak and item not in m.items]
+    named = frozenset(i for m in mentions for i in m.items)
     concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
     not_first = bool(_NOT_FIRST.search(words))
     least = _least(words)
@@ -182,12 +203,18 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
         concepts=_needed(concepts if not_first else concepts - {"second"}),
         least=least,
         places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
-        items=named - {item},
+        items=named,
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
         age=max(_ages(words), default=0),
+        days=frozenset() if _A_DATE.search(words) else frozenset(day for each in texts for day in _days(*each)),
         campaign=bool(_CAMPAIGN.search(words)),
         not_first=not_first,
     )
+
+
+def _days(language: str, text: str) -> Iterator[int]:
+    for group in read_weekdays(words_of(text), language):
+        yield from group.days
 
 
 def _needed(concepts: frozenset[str]) -> frozenset[str]:

@@ -26,6 +26,10 @@ _DOES_NOT_MULTIPLY = compiled_on_use(
     r"|habitaciones|rooms|quartos|cuotas|parcelas|plazos|instal\w*|payments|mensualidades|pagos|x\b|countries|paises"
     r"|miles|millas|usd|eur)"
 )
+_MEASURED = re.compile(
+    r"(?<![\w.,])(?<!\bas )(?<!\bdas )(?<!\blas )(?<!\bat )(?<!\bate )(?<!\bfrom )(?<!\btill )(?<!\bby )(\d{1,4}) ?"
+    r"(?:(?P<kilometre>kms?|[kq]uilometros?|kilomet(?:er|re)s?)|(?P<mile>milhas?|millas?|miles?)|(?P<hour>h|hs|hrs?))\b"
+)
 _ADJUNCT = re.compile(r" (?:day|hour|week|night|month) [a-z]{3,12}(?:es|s)\b(?<!ss)")
 """English: "five day passes" are five."""
 _AT_MOST = re.compile(r"\b(?:maximo|maxima|max|at most|up to|hasta|ate|no maximo|limite)(?: de| of)? $")
@@ -59,6 +63,13 @@ def counts_in(plain: str, starts: Starts, units: frozenset[str] = frozenset()) -
     `starts` is how its words begin. Nights, days, weeks and hours count where prices are published by them: `units`.
     """
     return frozenset(number for number in (*_counted(plain, units), *_told(plain, starts)) if 1 <= number <= MAX_COUNT)
+
+
+def measures_in(folded: str, units: frozenset[str]) -> frozenset[int]:
+    """Return the kilometres, miles or hours ("4h") of a folded text, of those that prices are published by: `units`."""
+    if units.isdisjoint(_MEASURED.groupindex):
+        return frozenset()
+    return frozenset(int(match[1]) for match in _MEASURED.finditer(folded) if match.lastgroup in units)
 
 
 def parts_in(plain: str) -> frozenset[int]:

@@ -146,15 +146,23 @@ def _only_qualifies(said: frozenset[str], name: Name) -> bool:
     return (said & name.stems) <= name.qualifying and not name.stems <= said and name.head not in _FEES
 
 
-def _parted(text: str, cluster: Sequence[re.Match[str]], top: Sequence[Name]) -> tuple[_Words, _Words]:
-    """Return the words of a row from the first of the names found, and those that an article begins anew.
+def _parted(text: str, cluster: Sequence[re.Match[str]], top: Sequence[Name]) -> tuple[_Words, _Words, _Words]:
+    """Return the words of a row that belong to the names found, and those an article parts from them on either side.
 
-    "The $150 documentation fee" beside an "F-150"; "no plano anual a matrícula".
+    "No plano anual a matrícula"; of "the $150 documentation fee", beside an "F-150", the number is dropped.
     """
     own = [place for place, match in enumerate(cluster) if any(stem(match[0]) in n.stems for n in top)]
     first, last = own[0] if cluster[own[0]][0].isalpha() else 0, own[-1] + 1
-    begins_anew = last < len(cluster) and _ARTICLE_BEFORE.search(text, cluster[last - 1].end(), cluster[last].start())
-    return (cluster[first:last], cluster[last:]) if begins_anew else (cluster[first:], [])
+    ahead = cluster[:first] if _has_article(text, cluster, first) else []
+    behind = cluster[last:] if _has_article(text, cluster, last) else []
+    return ahead, cluster[first : last if behind else len(cluster)], behind
+
+
+def _has_article(text: str, cluster: _Words, place: int) -> bool:
+    """Say whether an article stands between a word of a row and the one before it."""
+    if not 0 < place < len(cluster):
+        return False
+    return bool(_ARTICLE_BEFORE.search(text, cluster[place - 1].end(), cluster[place].start()))
 
 
 def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
@@ -166,9 +174,10 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals
     top, missing, headed = names.best(said, has_article=is_told)
     if not top:
         return
-    cluster, behind = _parted(text, cluster, top)
-    if behind:
-        yield from _mention(text, behind, names, capitals)
+    ahead, cluster, behind = _parted(text, cluster, top)
+    for others in (ahead, behind):
+        if others:
+            yield from _mention(text, others, names, capitals)
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
     before = text[max(0, start - 60) : start]

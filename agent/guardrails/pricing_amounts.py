@@ -77,18 +77,22 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
     known = Known()
     left: list[MoneyExpression] = []
     for expression in reading.amounts:
+        if _is_in_a_name(expression, reading):
+            continue
         about = reading.about(expression)
         instalments = _instalments_of(expression, reading)
         found = _implied(expression, about, instalments, reading)
         if found:
             known.add((each.amount_minor, each.currency) for each in found)
+            if instalments and instalments.deal == "times":
+                known.add((each.amount_minor * int(instalments.value), each.currency) for each in found)
             yield from _said_wrongly(expression, about, reading)
             if is_out_of_date(expression, found, reading):
                 yield expression, OUT_OF_DATE
         elif _is_published_amount(expression, reading):
             known.add(reading.money(expression))
-            if percent_kind(expression) != "deposit":
-                known.extras |= reading.money(expression)
+            apart = known.deposits if percent_kind(expression) == "deposit" else known.extras
+            apart.update(reading.money(expression))
         elif is_own_figure(expression, reading):
             continue
         elif instalments and instalments.value > 1:
@@ -96,6 +100,14 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
         else:
             left.append(expression)
     yield from ((expression, NOT_FOLLOWING) for expression in after_arithmetic(left, known, reading))
+
+
+def _is_in_a_name(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number is part of an item's name: "el de 25 pies cuesta 73 €"."""
+    if expression.currencies or expression.kind != "amount":
+        return False
+    start, end = expression.span
+    return any(m.start < start and end <= m.end or m.start <= start and end < m.end for m in reading.mentions)
 
 
 # --- the catalogue ----------------------------------------------------------------------------------------------

@@ -45,6 +45,14 @@ def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], readin
 def _ending_prices(each: Implied, reading: Reading) -> Iterator[Price]:
     """Yield the price of today that an amount follows from, if it has a last day."""
     prices = reading.tenant.catalogue[each.item].prices
+    if any(
+        p.valid_from
+        and p.valid_from > reading.today
+        and p.amount_minor * each.quantity == each.amount_minor
+        and p.currency == each.currency
+        for p in prices
+    ):
+        return  # it is a price of later
     yield from (p for p in prices if p.currency == each.currency and p.valid_to and is_valid(p, reading.today))
 
 

@@ -44,6 +44,11 @@ _INCLUDED_AFTER = re.compile(
     r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
 )
 _INCLUDES = _WORDS["includes"]
+_ADDS = re.compile(
+    r"\b(?:sum|agreg|anad|acrescent|add)\w*(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your))? $"
+)
+_AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
+"""Behind what is added: it is no gift."""
 
 
 def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -160,6 +165,8 @@ def _says_included(mention: Mention, reading: Reading) -> bool:
     after = fold(reading.draft[mention.end : mention.end + 50])
     if _NONE_OF.search(before):
         return bool(_FEE.search(fold(reading.draft[mention.start : mention.end])))
+    if _ADDS.search(before) and _AT_A_PRICE.match(after):
+        return False
     verb = _INCLUDES.search(before) or _INCLUDES_AMONG.search(before)
     if verb:
         own = any(m.items & mention.items for m in reading.mentions if m.end <= mention.start)

@@ -11,7 +11,7 @@ from babel.numbers import get_currency_precision
 
 from agent.folding import words_of
 from agent.guardrails.conditions import Said
-from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
+from agent.guardrails.counts import MAX_COUNTS, counts_in, measures_in, parts_in
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
@@ -135,7 +135,7 @@ class Reading:
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
         bound = self._bound(expression)
-        loose = frozenset() if bound.explicit else self._named_by_noun(expression)
+        loose = frozenset() if bound.explicit else self.named_by_noun(expression)
         return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
 
     def _bound(self, expression: MoneyExpression) -> Bound:
@@ -152,7 +152,7 @@ class Reading:
             return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True, aside=aside)
         return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
 
-    def _named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
+    def named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
         """Return the items whose names alone have a common noun that is said before: "15 lessons come to 432"."""
         nouns = {
             word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before[-MAX_BEFORE:])
@@ -197,9 +197,11 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
     reply = words_of(fold_text(candidate.text).text)
-    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier) if earlier else ''}"
+    asked_words = fold_text(turn.text).text
+    words = f"{reply} {words_of(asked_words)} {words_of(earlier) if earlier else ''}"
     starts = starts.union(asked_starts, starts_in(words_of(earlier)) if earlier else ())
     counts = counts_in(told, starts, published.counted) | {1}
+    counts |= measures_in(f"{fold_text(candidate.text).text}\n{asked_words}", published.counted)
     return Reading(
         tenant=tenant,
         today=today,
@@ -215,6 +217,8 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         said=Said(
             words=words,
             starts=starts,
+            asked=words_of(asked_words),
+            language=candidate.language,
             reply=reply,
             counts=counts,
             items=_items(mentions) | asked_items,
@@ -242,11 +246,9 @@ def _items(mentions: Sequence[Mention]) -> frozenset[int]:
 
 def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
     """Return how many of each item the mentions of one item say."""
-    counted = [(item, mention.count) for mention in mentions for item in mention.items if mention.count]
-    single = {item for mention in mentions if len(mention.items) == 1 for item in mention.items}
-    return {
-        item: frozenset(count for other, count in counted if other == item) for item, _ in counted if item in single
-    }
+    single = [mention for mention in mentions if len(mention.items) == 1 and mention.count]
+    counted = [(item, mention.count) for mention in single for item in mention.items]
+    return {item: frozenset(count for other, count in counted if other == item) for item, _ in counted}
 
 
 def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:
@@ -280,6 +282,7 @@ def _beside(
     start, end = expression.span
     first, last = expression.sentence_span
     here = [m for m in mentions if first <= m.start and m.end <= last and not _in_unit(m, expression)]
+    here = [m for m in here if not any(_is_its_unit(m, a) for a in amounts if a is not expression)]
     before = [m for m in here if m.end <= start]
     cuts = [a.span[1] for a in amounts if first <= a.span[0] and a.span[1] <= start]
     tight = _close_behind(expression, here)
@@ -289,13 +292,20 @@ def _beside(
         run = [m for m in before if max(cuts, default=first) <= m.start and m.end <= cut]
     if not run and not tight:
         run = [m for m in here if m.start >= end and _leads_to(m, expression, amounts)][:1]
-    return _items(run) | tight, all(m.is_aside for m in run) and not tight
+    is_unit = any(_is_its_unit(m, expression) for m in here)
+    return _items(run) | tight, is_unit or (all(m.is_aside for m in run) and not tight)
 
 
 def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
     """Say whether a mention is only the unit of the amount: "28 € por clase"."""
     end = expression.span[1]
     return expression.unit not in {"", "other"} and end <= mention.start <= end + 16 and mention.is_unit
+
+
+def _is_its_unit(mention: Mention, expression: MoneyExpression) -> bool:
+    """Say whether a mention may only be the unit, where one sells such a thing as well: "R$ 180 por hora"."""
+    end = expression.span[1]
+    return expression.unit == "other" and mention.is_unit and end <= mention.start <= end + 16
 
 
 def _close_behind(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:

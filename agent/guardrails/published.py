@@ -19,7 +19,7 @@ from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import Lookup, needs_of, starts_of
-from agent.guardrails.unit_cues import named_units, priced_units, sold_units
+from agent.guardrails.unit_cues import named_units, priced_units, sold_units, unit_class
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
 from agent.types import CatalogueItem, Tenant
@@ -117,8 +117,13 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
         numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
         free=tuple(_given(each, tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
-        counted=units.union(by).union(unit for text in (*names, *met) for unit in named_units(text)),
+        counted=units.union(by, _rates(money)).union(unit for text in (*names, *met) for unit in named_units(text)),
     )
+
+
+def _rates(money: Sequence[MoneyExpression]) -> frozenset[str]:
+    """Return the classes of the units by which an amount is published: "28.000 pesos por día"."""
+    return frozenset(unit_class(each.unit_words) for each in money if each.kind == "amount" and each.unit == "other")
 
 
 def _is_given(expression: MoneyExpression) -> bool:
