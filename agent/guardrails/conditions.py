@@ -73,7 +73,8 @@ _CAMPAIGN = re.compile(
     r"\b(?:campan\w*|campaign\w*|promo\w*|lanzamiento|lancamento|launch|black friday|aniversario|oferta|offer)\b"
 )
 _NOT_FIRST = re.compile(
-    r"\b(?:segund[oa](?! (?:(?:a|e|ou|ate) )?(?:feira|terca|quarta|quinta|sexta|sabado|domingo))|second|siguientes|seguintes|further|additional|adicional\w*|demas|demais)\b"
+    r"\b(?:segund[oa](?! (?:(?:a|e|ou|ate) )?(?:feira|terca|quarta|quinta|sexta|sabado|domingo))|second|siguientes"
+    r"|seguintes|further|additional|adicional\w*|demas|demais)\b"
 )
 _REGARDLESS = _WORDS["regardless"]
 

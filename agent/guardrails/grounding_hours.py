@@ -225,10 +225,10 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     published = [f for f in facts.of("date") if isinstance(f.value, CalendarDate)]
     equal = [f for f in published if isinstance(f.value, CalendarDate) and _same_date(said, f.value)]
     if equal:
-        if MONEY.search(statement.clause_text) and any(f.unit in {"from", "to"} for f in equal):
-            return "supported"  # of which price it is, the rule `pricing` judges
+        is_priced = MONEY.search(statement.clause_text) and any(f.unit in {"from", "to"} for f in equal)
         others = [f for f in published if _is_day(f) == (said.day is not None)]
-        return "contradicted" if is_rival(equal, others, statement) else "supported"
+        is_other = not is_priced and is_rival(equal, others, statement)  # else it is of a price: `pricing` judges it
+        return "contradicted" if is_other else "supported"
     if said.day is not None and _starts_otherwise(statement, published, talk):
         return "unsupported"
     if (

@@ -107,7 +107,7 @@ def _is_in_a_name(expression: MoneyExpression, reading: Reading) -> bool:
     if expression.currencies or expression.kind != "amount":
         return False
     start, end = expression.span
-    return any(m.start < start and end <= m.end or m.start <= start and end < m.end for m in reading.mentions)
+    return any(m.start <= start and end <= m.end and end - start < m.end - m.start for m in reading.mentions)
 
 
 # --- the catalogue ----------------------------------------------------------------------------------------------

@@ -26,6 +26,12 @@ _DAY = re.compile(
     rf"(?P<month>{'|'.join(_NUMBERS)})\b(?:(?: de| del|,)? (?P<year>20\d\d))?"
 )
 _KEEPS = _WORDS["keeps"]
+_WHENEVER = re.compile(
+    r"\b(?:any ?time|whenever|no matter when|cuando (?:quieras|quiera|sea)|quando (?:quiser|for)"
+    r"|en cualquier (?:momento|mes)|a qualquer (?:momento|altura)|em qualquer mes|todo el ano"
+    r"|o ano (?:todo|inteiro)|all year)\b"
+)
+"""How a reply says that a price does not depend on the day that the prospect has asked about."""
 _NEXT_STATEMENT = re.compile(
     r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde"
     r"|from)\b"
@@ -34,12 +40,14 @@ _NEXT_STATEMENT = re.compile(
 
 def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], reading: Reading) -> bool:
     """Say whether the words around an amount keep it as a price for a day on which it is no longer valid."""
-    if not _KEEPS.search(expression.sentence):
+    whenever = bool(_WHENEVER.search(expression.sentence))
+    if not (whenever or _KEEPS.search(expression.sentence)):
         return False
     prices = [price for each in found for price in _ending_prices(each, reading)]
     if len(prices) < len(found):
         return False
-    return any(not is_valid(price, day) for day in _days_said(expression, reading) for price in prices[:1])
+    days = (*_days_said(expression, reading), *(_days_in(reading.inbound, reading) if whenever else ()))
+    return any(not is_valid(price, day) for day in days for price in prices[:1])
 
 
 def _ending_prices(each: Implied, reading: Reading) -> Iterator[Price]:
@@ -63,8 +71,12 @@ def _days_said(expression: MoneyExpression, reading: Reading) -> Iterator[date]:
     before = fold(reading.draft[max(first, start - MAX_CHARS_AWAY) : start])
     after = fold(reading.draft[end : min(last, end + MAX_CHARS_AWAY)])
     for text in (_NEXT_STATEMENT.split(before)[-1], _NEXT_STATEMENT.split(after)[0]):
-        for match in _DAY.finditer(text):
-            yield from _day(match, reading.today)
+        yield from _days_in(text, reading)
+
+
+def _days_in(text: str, reading: Reading) -> Iterator[date]:
+    for match in _DAY.finditer(text):
+        yield from _day(match, reading.today)
 
 
 def _day(match: re.Match[str], today: date) -> Iterator[date]:

@@ -41,6 +41,9 @@ _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"]
 _CLAUSE_END = re.compile(
     r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
 )
+_DOUBLED = re.compile(r"(.)\1")
+_LEAST_ALIKE = 4
+"""Letters that two stems must share to be one word in two languages."""
 _UNIT = (
     r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min|km"
     r"|[kq]uilometros?|kilomet(?:er|re)s?|milhas?|millas?|miles?)\b"
@@ -185,7 +188,17 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
     topics = said.topics - ASIDE
     if topics or published.topics - ASIDE:
         return bool(topics & published.topics)
-    return bool(said.stems & published.stems)
+    if said.stems & published.stems:
+        return True
+    return bool(published.periods & said.periods) and any(_is_cognate(one, published.stems) for one in said.stems)
+
+
+def _is_cognate(word: str, stems: frozenset[str]) -> bool:
+    """Say whether a stem sounds as one of another language: "galler(y)" and "galeri(a)"."""
+    own = _DOUBLED.sub(r"\1", word)
+    return any(
+        len(own) > _LEAST_ALIKE and own[:_LEAST_ALIKE] == _DOUBLED.sub(r"\1", each)[:_LEAST_ALIKE] for each in stems
+    )
 
 
 def lasts_as_long(said: FreeThing, published: FreeThing) -> bool:
