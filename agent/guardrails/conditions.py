@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 
@@ -16,7 +17,9 @@ from agent.guardrails.dates_text import read_weekdays
 from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import MONTHS, find_mentions
+from agent.guardrails.money_text import money_in
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
@@ -40,6 +43,10 @@ _PAID_BY = frozenset({"pix", "transfer", "debit"})
 _MEANS = _PAID_BY | {"cash"}
 _YEAR_AHEAD = frozenset({"annual", "upfront"})
 _AGE = _WORDS["age"]
+_AT_LEAST = re.compile(
+    r"\b(?:a partir de|desde|superior(?:es)? a|mas de|mais de|over|above|from|at least|minimo(?: de)?|acima de"
+    r"|por encima de)(?: los| the)? ?#|#.{0,4}(?: (?:o|ou|or) (?:mas|mais|more))"
+)
 _LOCAL = frozenset({"resident"})
 _ON_DAYS = frozenset({"weekday", "weekend"})
 _A_DATE = re.compile(rf"\b(?:{'|'.join(' '.join(MONTHS).split())})\b")
@@ -55,6 +62,11 @@ _LEAST = re.compile(
     r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
     r" (?P<over>\d{1,4})\b"
 )
+_OR_MORE_OF_TIME = re.compile(
+    r"^ ?(?:dias?|days?|noches?|noites?|nights?|semanas?|weeks?|horas?|hours?) (?:o|ou|or|y|e|and) (?:mas|mais|more)\b"
+    r"(?! (?:antes|before|ante|anti|in advance|de ante|de anti))"
+)
+"""So long one has to hire, or to stay."""
 _NOT_A_COUNT = re.compile(
     r"^ ?(?:dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|%|minutos?|minutes?"
     r"|\w* antecedenc)"
@@ -96,6 +108,8 @@ class Said:
     asked: str = ""
     """Folded words of the inbound alone."""
     language: str = "es"
+    amounts: frozenset[Decimal] = frozenset()
+    """What reply and prospect say in money, in whole units."""
     _heard: dict[str, bool] = field(default_factory=dict)
 
     def is_on(self, days: frozenset[int]) -> bool | None:
@@ -122,6 +136,8 @@ class Condition:
     concepts: frozenset[str]
     least: int
     """The least number of people, sessions, seats or months; 0: none."""
+    least_amount: Decimal
+    """The least one has to spend, in whole units; 0: none."""
     places: frozenset[str]
     items: frozenset[int]
     """Items of which one must be bought as well."""
@@ -139,17 +155,33 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     """Say whether what is said states or meets the condition of a discount of catalogue[item]."""
     condition = condition_of(discount, item, catalogue)
     on_day = said.is_on(condition.days) if condition.days else None
-    if on_day is False or (on_day and condition.concepts <= _ON_DAYS and not condition.least):
-        return bool(on_day)
-    if condition.least:
-        return any(count >= condition.least for count in said.counts) or _least(said.words) == condition.least
+    if on_day is False:
+        return False
+    if condition.least or condition.least_amount:
+        return _is_enough(condition, said)
+    if on_day and condition.concepts <= _ON_DAYS:
+        return True
     if condition.items:
-        return bool(condition.items & said.items) or any(_is_called(item, catalogue, said) for item in condition.items)
+        is_member = "subscription" in condition.concepts and said.has("subscription")
+        called = any(_is_called(item, catalogue, said) for item in condition.items)
+        return is_member or called or bool(condition.items & said.items)
+    return _is_told(condition, said)
+
+
+def _is_told(condition: Condition, said: Said) -> bool:
+    """Say whether the places, the concepts or the words of a condition are said."""
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
         return _are_heard(condition, said)
     return condition.campaign or _shares_word(condition.stems, said.words)
+
+
+def _is_enough(condition: Condition, said: Said) -> bool:
+    """Say whether at least so many, or so much, is spoken of."""
+    if condition.least_amount:
+        return any(amount >= condition.least_amount for amount in said.amounts)
+    return any(count >= condition.least for count in said.counts) or condition.least in _leasts(said.words)
 
 
 def _is_called(item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
@@ -199,10 +231,12 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
     named = frozenset(i for m in mentions for i in m.items)
     concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
     not_first = bool(_NOT_FIRST.search(words))
-    least = _least(words)
+    least_amount = max((amount for each in texts for amount in _least_amounts(*each)), default=Decimal(0))
+    least = 0 if least_amount else least_in(words)
     return Condition(
         concepts=_needed(concepts if not_first else concepts - {"second"}),
         least=least,
+        least_amount=least_amount,
         places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
         items=named,
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
@@ -211,6 +245,13 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
         campaign=bool(_CAMPAIGN.search(words)),
         not_first=not_first,
     )
+
+
+def _least_amounts(language: str, text: str) -> Iterator[Decimal]:
+    """Yield what a condition says one has to spend: "encomendas a partir de 60 €"."""
+    for each in money_in(read_plain(text, language)):
+        if each.kind == "amount" and each.currencies and _AT_LEAST.search(f"{each.before[-20:]}#{each.after[:16]}"):
+            yield each.value
 
 
 def _days(language: str, text: str) -> Iterator[int]:
@@ -234,14 +275,23 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
     return concepts
 
 
-def _least(words: str) -> int:
+def least_in(words: str) -> int:
+    """Return of how many at least folded words speak: "5 o más"; 0: of none."""
     for match in _LEAST.finditer(words):
         digits = match[1] or match[2] or match[3] or match["over"]
         number = int(digits) + bool(match["over"])
         behind = words[words.index(digits, match.start()) + len(digits) :]
+        if number > 1 and _OR_MORE_OF_TIME.match(behind):
+            return number
         if number > 1 and not _NOT_A_COUNT.match(behind) and not _NOT_A_COUNT.match(words[match.end() :]):
             return number
     return 0
+
+
+def _leasts(words: str) -> frozenset[int]:
+    """Return all that words call the least, of whatever: "a partir de 5 días"."""
+    found = _LEAST.finditer(words)
+    return frozenset(int(m[1] or m[2] or m[3] or m["over"]) + bool(m["over"]) for m in found)
 
 
 def _ages(words: str) -> frozenset[int]:

@@ -47,6 +47,8 @@ _HOLDS = re.compile(
 """Behind the amount of a discount: "the £750 only runs until April"."""
 _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
 """The amount is for all of them: no unit of which there may be several."""
+_NEXT = 8
+"""Characters between "you don't pay" and what."""
 _TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
 _BY_PIECE = re.compile(
     r"\b(?:por|per|cada|each|(?:de|of) (?:un|una|um|uma|one|an?)) (?!mes|month|person|pessoa|dia|day|semana|week|noche"
@@ -81,25 +83,33 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
             continue
         about = reading.about(expression)
         instalments = _instalments_of(expression, reading)
-        found = _implied(expression, about, instalments, reading)
+        is_extra = not about.named and percent_kind(expression) == "surcharge"
+        found = [] if is_extra else _implied(expression, about, instalments, reading)
         if found:
             known.add((each.amount_minor, each.currency) for each in found)
             if instalments and instalments.deal == "times":
-                known.add((each.amount_minor * int(instalments.value), each.currency) for each in found)
+                whole = (each for each in found if each.role != "part")
+                known.add((each.amount_minor * int(instalments.value), each.currency) for each in whole)
             yield from _said_wrongly(expression, about, reading)
             if is_out_of_date(expression, found, reading):
                 yield expression, OUT_OF_DATE
         elif _is_published_amount(expression, reading):
             known.add(reading.money(expression))
-            apart = known.deposits if percent_kind(expression) == "deposit" else known.extras
-            apart.update(reading.money(expression))
-        elif is_own_figure(expression, reading):
+            if expression.currencies:
+                apart = known.deposits if percent_kind(expression) == "deposit" else known.extras
+                apart.update(reading.money(expression))
+        elif is_own_figure(expression, reading) and not _is_waived(expression, reading):
             continue
         elif instalments and instalments.value > 1:
             yield expression, NOT_A_PART
         else:
             left.append(expression)
     yield from ((expression, NOT_FOLLOWING) for expression in after_arithmetic(left, known, reading))
+
+
+def _is_waived(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount is what is said not to be paid: "no pagas los 25 EUR de inscripción"."""
+    return any(e.kind == "free" and 0 <= expression.start - e.end <= _NEXT for e in reading.expressions)
 
 
 def _is_in_a_name(expression: MoneyExpression, reading: Reading) -> bool:
@@ -304,7 +314,7 @@ def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:
 
 def _is_multiple_of_published(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether an amount is so many times one that a text states by the piece: "each further metre costs 18 €"."""
-    several = [count for count in reading.counts if count > 1]
+    several = [count for count in {*reading.counts, *reading.distances} if count > 1]
     return any(
         value * count in expression.values
         for each in reading.published.of_kind("amount")

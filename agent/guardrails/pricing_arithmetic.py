@@ -13,6 +13,7 @@ from agent.guardrails.implied import MAX_NAMED, find_sums
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.pricing_reading import Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import GIVEN_BACK, SURCHARGE, deposit_percents, is_percent_explained, percent_kind
+from agent.guardrails.unit_cues import unit_class
 
 _WORDS = load_expressions("pricing_words")
 
@@ -54,10 +55,9 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
         return left
     groups = _costs(left, reading)
     extras = known.extras | set(_told_supplements(reading))
-    if extras and len(groups) < MAX_NAMED:
-        groups.append(_sums(frozenset(extras), reading.counts)[0])
+    supplements = [_sums(frozenset(extras), reading.counts)[0]] if extras and len(groups) < MAX_NAMED else []
     for _ in range(MAX_ROUNDS):
-        explained = [e for e in left if _follows(e, known, groups, reading)]
+        explained = [e for e in left if _follows(e, known, [*groups, *supplements], reading)]
         if not explained:
             break
         left = [e for e in left if e not in explained]
@@ -78,6 +78,7 @@ def _told_supplements(reading: Reading) -> Iterator[Money]:
 def _follows(expression: MoneyExpression, known: Known, groups: Sequence[frozenset[Money]], reading: Reading) -> bool:
     if expression.hedge or not (
         expression.unit in {"", "month", "year", "once"}
+        or (expression.unit == "other" and unit_class(expression.unit_words) in reading.published.counted)
         or any(is_unit_of_name(expression, item, reading) for item in reading.named_items)
     ):
         return False
@@ -99,7 +100,7 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     if _LEFT_OVER.search(expression.sentence):
         found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
     if _REST.search(expression.sentence) or _LEFT_OVER.search(expression.sentence):
-        found |= set(_pairs(known | _prices(reading), deposits, minus=True))
+        found |= set(_pairs({cost for costs in _costs([expression], reading) for cost in costs}, deposits, minus=True))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
     return frozenset(found)
 

@@ -32,6 +32,11 @@ _WHENEVER = re.compile(
     r"|o ano (?:todo|inteiro)|all year)\b"
 )
 """How a reply says that a price does not depend on the day that the prospect has asked about."""
+_IN_MONTH = re.compile(rf"\b(?:en|em|in|para|for) ({'|'.join(_NUMBERS)})\b[^.;!?\d]{{0,20}}$")
+_NOT_A_PRICE_OF = re.compile(
+    r"\b(?:empi|empe|inici|comen|comec|comie|start|begin|arranc|hasta|ate|until|till|ya no|ja nao|no longer)"
+)
+"""In such a sentence a month may say when something begins, or a price ends."""
 _NEXT_STATEMENT = re.compile(
     r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde"
     r"|from)\b"
@@ -40,7 +45,7 @@ _NEXT_STATEMENT = re.compile(
 
 def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], reading: Reading) -> bool:
     """Say whether the words around an amount keep it as a price for a day on which it is no longer valid."""
-    whenever = bool(_WHENEVER.search(expression.sentence))
+    whenever = bool(_WHENEVER.search(expression.sentence)) or _is_of_month_asked(expression, reading)
     if not (whenever or _KEEPS.search(expression.sentence)):
         return False
     prices = [price for each in found for price in _ending_prices(each, reading)]
@@ -48,6 +53,14 @@ def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], readin
         return False
     days = (*_days_said(expression, reading), *(_days_in(reading.inbound, reading) if whenever else ()))
     return any(not is_valid(price, day) for day in days for price in prices[:1])
+
+
+def _is_of_month_asked(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount is told as the price in a month that the prospect asks about: "en junio son 85 €"."""
+    told = _IN_MONTH.search(expression.before[-40:])
+    return bool(told and re.search(rf"\b{told[1]}\b", reading.inbound)) and not _NOT_A_PRICE_OF.search(
+        expression.sentence
+    )
 
 
 def _ending_prices(each: Implied, reading: Reading) -> Iterator[Price]:

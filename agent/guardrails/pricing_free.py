@@ -86,7 +86,8 @@ def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
 
 
 def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
-    return any(is_same_thing(thing, each) for each in reading.published.free)
+    most = max(reading.said.counts, default=1)
+    return any(is_same_thing(thing, each) for each in reading.published.free if each.least <= most)
 
 
 def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
@@ -101,7 +102,13 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
         for item in reading.asked_items | _items_before(expression, reading)
     ):
         return True
+    if all(_has_waiver(item, reading) for item in about.items):  # else "cleaning" of one thing would be that of any
+        return any(each.items & thing.items and is_same_thing(thing, each) for each in reading.published.free)
     return bool(thing.topics or thing.items) and _is_published_free(thing, reading)
+
+
+def _has_waiver(item: int, reading: Reading) -> bool:
+    return any(each.percent == 100 for each in valid_discounts(reading.tenant.catalogue[item], reading.today))
 
 
 def _is_waived_with(item: int, about: Bound, thing: FreeThing, reading: Reading) -> bool:

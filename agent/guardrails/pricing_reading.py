@@ -79,6 +79,8 @@ class Reading:
     """What our last message named."""
     said: Said
     counts: tuple[int, ...]
+    distances: frozenset[int]
+    """In kilometres or miles, where prices are published by them."""
     parts: tuple[int, ...]
     inbound: str
     """Folded."""
@@ -201,7 +203,8 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     words = f"{reply} {words_of(asked_words)} {words_of(earlier) if earlier else ''}"
     starts = starts.union(asked_starts, starts_in(words_of(earlier)) if earlier else ())
     counts = counts_in(told, starts, published.counted) | {1}
-    counts |= measures_in(f"{fold_text(candidate.text).text}\n{asked_words}", published.counted)
+    folded = f"{fold_text(candidate.text).text}\n{asked_words}"
+    counts |= measures_in(folded, published.counted & {"hour"})
     return Reading(
         tenant=tenant,
         today=today,
@@ -219,11 +222,13 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
             starts=starts,
             asked=words_of(asked_words),
             language=candidate.language,
+            amounts=frozenset(v for e in (*expressions, *asked) if e.kind == "amount" for v in e.values),
             reply=reply,
             counts=counts,
             items=_items(mentions) | asked_items,
         ),
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
+        distances=measures_in(folded, published.counted - {"hour"}),
         parts=tuple(sorted(parts_in(f"{draft.text}\n{inbound.text}"))[: 2 * MAX_COUNTS]),
         inbound=fold_text(turn.text).text,
         published=published,

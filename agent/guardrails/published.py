@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from importlib.resources import files
@@ -11,6 +11,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision
 
 from agent.folding import fold
+from agent.guardrails.conditions import least_in
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
@@ -41,6 +42,7 @@ _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"]
 _CLAUSE_END = re.compile(
     r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
 )
+_EACH_DISTANCE = re.compile(r"\b(?:cada|each|every|per|por) (km|[kq]uilometro|kilomet|milla|milha|mile)")
 _DOUBLED = re.compile(r"(.)\1")
 _LEAST_ALIKE = 4
 """Letters that two stems must share to be one word in two languages."""
@@ -81,6 +83,8 @@ class FreeThing:
     """Places in the catalogue of the items it names."""
     periods: frozenset[tuple[str, str]]
     """How long it says: number and unit."""
+    least: int = 0
+    """Of how many at least it is free; 0: not said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +130,11 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
 
 def _rates(money: Sequence[MoneyExpression]) -> frozenset[str]:
     """Return the classes of the units by which an amount is published: "28.000 pesos por día"."""
-    return frozenset(unit_class(each.unit_words) for each in money if each.kind == "amount" and each.unit == "other")
+    amounts = [each for each in money if each.kind == "amount"]
+    told = (match[1] for each in amounts for match in _EACH_DISTANCE.finditer(each.sentence))
+    return frozenset(unit_class(each.unit_words) for each in amounts if each.unit == "other").union(
+        map(unit_class, told)
+    )
 
 
 def _is_given(expression: MoneyExpression) -> bool:
@@ -136,7 +144,8 @@ def _is_given(expression: MoneyExpression) -> bool:
 def _given(expression: MoneyExpression, catalogue: Sequence[CatalogueItem]) -> FreeThing:
     """Return what a text gives away; where the clause does not name it, the sentence does: "Courtesy cars: 4, free"."""
     thing = free_thing(clause_of(expression), catalogue)
-    return thing if thing.topics or thing.items else free_thing(expression.sentence, catalogue)
+    told = thing if thing.topics or thing.items else free_thing(expression.sentence, catalogue)
+    return replace(told, least=least_in(_NOT_A_WORD.sub(" ", clause_of(expression))))
 
 
 def free_thing(sentence: str, catalogue: Sequence[CatalogueItem] = ()) -> FreeThing:
