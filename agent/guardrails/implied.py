@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import combinations, islice
 from typing import Literal, NamedTuple
 
@@ -147,7 +148,12 @@ def _counts(price: Price, product: CatalogueItem, counts: Sequence[int]) -> Sequ
 
 def _is_sold_by_time(product: CatalogueItem) -> bool:
     """Say whether a description says that a price is that of a day, a night or an hour."""
-    return any(not sold_units(fold(text)).isdisjoint(_TIMES) for text in product.description.values())
+    return any(map(_says_time, product.description.values()))
+
+
+@lru_cache(maxsize=4096)
+def _says_time(description: str) -> bool:
+    return not sold_units(fold(description)).isdisjoint(_TIMES)
 
 
 def _reductions(total: int, price: Price, discount: Discount, count: int, tenant: Tenant) -> Iterator[int]:
