@@ -11,7 +11,7 @@ from agent.guardrails.unit_cues import unit_class
 
 _WORDS = load_expressions("pricing_words")
 
-MAX_COUNT = 5_000
+MAX_COUNT = 50_000
 MAX_COUNTS = 12
 """More different numbers than this are not tried."""
 

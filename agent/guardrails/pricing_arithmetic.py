@@ -12,7 +12,15 @@ from agent.guardrails.expressions import load_expressions
 from agent.guardrails.implied import MAX_NAMED, find_sums
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.pricing_reading import Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import GIVEN_BACK, SURCHARGE, deposit_percents, is_percent_explained, percent_kind
+from agent.guardrails.pricing_terms import (
+    GIVEN_BACK,
+    SURCHARGE,
+    TAX,
+    deposit_percents,
+    is_percent_explained,
+    percent_kind,
+    with_tax,
+)
 from agent.guardrails.unit_cues import unit_class
 
 _WORDS = load_expressions("pricing_words")
@@ -101,6 +109,8 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
         found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
     if _REST.search(expression.sentence) or _LEFT_OVER.search(expression.sentence):
         found |= set(_pairs({cost for costs in _costs([expression], reading) for cost in costs}, deposits, minus=True))
+    if TAX.search(expression.sentence):
+        found |= set(with_tax(multiples | sums | _prices(reading), reading))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
     return frozenset(found)
 

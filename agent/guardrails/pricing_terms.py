@@ -1,8 +1,8 @@
 """Whether a percentage, instalments, something free, a deal or a tax on top follows from what is published (P5)."""
 
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from agent.guardrails.conditions import is_met, is_regardless
@@ -24,6 +24,7 @@ GIVEN_BACK = re.compile(
     r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
 )
 """How a text says that money is paid back, or kept."""
+TAX = re.compile(r"\b(?:iva|vat|gst|igv|itbis|iss|icms|impuestos?|impostos?|tax(?:es)?)\b")
 _AHEAD = re.compile(r"\b(?:prepay\w*|prepaid|up ?front|in advance|(?:adelant|anticip|antecip|adiant)ad\w+)\b")
 SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
 """How a text says that something comes on top."""
@@ -269,12 +270,30 @@ def _is_deal_explained(expression: MoneyExpression, _: Bound, reading: Reading) 
     return asked and is_declined(expression.sentence)
 
 
-def _is_tax_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
+def with_tax(money: Iterable[tuple[int, str]], reading: Reading) -> Iterator[tuple[int, str]]:
+    """Yield amounts with the tax that comes on top of prices, where its rate is published: 16 % on $650 make $754."""
+    if not any(each.deal == "added" for each in reading.published.of_kind("tax")):
+        return
+    rates = {e.value for e in reading.published.of_kind("percent") if TAX.search(e.sentence)}
+    for amount, currency in money:
+        for rate in rates:
+            yield amount + int((amount * rate / 100).quantize(Decimal(1), ROUND_HALF_UP)), currency
+
+
+def _is_restated(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether "with tax" is said of a price to which the published rate has been added."""
+    costs = (cost for item in about.items for cost in reading.costs(item))
+    taxed = frozenset(with_tax(costs, reading))
+    here = (each for each in reading.amounts if each.sentence_span == expression.sentence_span)
+    return any(reading.money(each) & taxed for each in here)
+
+
+def _is_tax_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     if is_denied(expression.before):
         return True
     if expression.deal == "included":  # where nothing is published, the rule `grounding` judges it
         stated = [each.deal for each in reading.published.of_kind("tax")]
-        return not stated or "included" in stated
+        return not stated or "included" in stated or _is_restated(expression, about, reading)
     return is_published(expression, reading)
 
 
