@@ -62,8 +62,10 @@ _LEAST = re.compile(
     r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
     r" (?P<over>\d{1,4})\b"
 )
+_TIME = r"(?:dias?|days?|noches?|noites?|nights?|semanas?|weeks?|horas?|hours?)\b"
+_SAYS_TIME = re.compile(rf"\b(?:\d{{1,3}} ?h\b|{_TIME})")
 _OR_MORE_OF_TIME = re.compile(
-    r"^ ?(?:dias?|days?|noches?|noites?|nights?|semanas?|weeks?|horas?|hours?) (?:o|ou|or|y|e|and) (?:mas|mais|more)\b"
+    rf"^ ?{_TIME} (?:o|ou|or|y|e|and) (?:mas|mais|more)\b"
     r"(?! (?:antes|before|ante|anti|in advance|de ante|de anti))"
 )
 """So long one has to hire, or to stay."""
@@ -136,6 +138,8 @@ class Condition:
     concepts: frozenset[str]
     least: int
     """The least number of people, sessions, seats or months; 0: none."""
+    of_time: bool
+    """Whether that is a number of days, nights, weeks or hours."""
     least_amount: Decimal
     """The least one has to spend, in whole units; 0: none."""
     places: frozenset[str]
@@ -181,6 +185,8 @@ def _is_enough(condition: Condition, said: Said) -> bool:
     """Say whether at least so many, or so much, is spoken of."""
     if condition.least_amount:
         return any(amount >= condition.least_amount for amount in said.amounts)
+    if condition.of_time and not _SAYS_TIME.search(said.words):
+        return False
     return any(count >= condition.least for count in said.counts) or condition.least in _leasts(said.words)
 
 
@@ -236,6 +242,7 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
     return Condition(
         concepts=_needed(concepts if not_first else concepts - {"second"}),
         least=least,
+        of_time=bool(re.search(rf"\b{least} {_TIME}", words)),
         least_amount=least_amount,
         places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
         items=named,

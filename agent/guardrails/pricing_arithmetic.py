@@ -62,7 +62,7 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
     if not left:
         return left
     groups = _costs(left, reading)
-    extras = known.extras | set(_told_supplements(reading))
+    extras = known.extras or set(_told_supplements(reading))
     supplements = [_sums(frozenset(extras), reading.counts)[0]] if extras and len(groups) < MAX_NAMED else []
     for _ in range(MAX_ROUNDS):
         explained = [e for e in left if _follows(e, known, [*groups, *supplements], reading)]
