@@ -42,6 +42,11 @@ _DECLINES = re.compile(
     r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
+_REFUSES = re.compile(
+    r"\b(?:sin|sem|without|unless)\b.{0,40}\b(?:no|nao|not)(?: \w+){0,2} (?:pued|pod|poss|consig|conseg|reserv|guard"
+    r"|apart|separ|segur|hold|keep|save|able|tenho como|hay plaza|hay lugar)"
+)
+"""A clause that says what there is not without a payment: it widens nothing."""
 _NEAR_DAY = re.compile(
     r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
 )
@@ -134,7 +139,7 @@ class _Said:
             spans=spans_of(sentence.text, language),
             days=days_of(sentence.text),
             parts=parts_of(sentence.words),
-            extras=extras_of(sentence.words),
+            extras=extras_of(" , ".join(c for c in sentence.words.split(" , ") if not _REFUSES.search(c))),
             whole=whole,
             catalogue=catalogue,
         )

@@ -33,7 +33,8 @@ _NOT_COUNTED = load_words("money_words")["not_counted"]
 
 
 _LESS = re.compile(
-    r" (?:(?:de |of |em )?(?:descuent|descont|discount|rebaj|ahorr|econom|bonificac)|off\b|less\b|menos\b|cheaper\b)"
+    r" (?:(?:de |of |em )?(?:descuent|descont|discount|rebaj|ahorr|econom|bonificac)|off\b|less\b|menos\b|cheaper\b"
+    r"|apart\b|(?:de |of )?diff?eren)"
 )
 
 

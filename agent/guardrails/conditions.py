@@ -6,16 +6,20 @@ A condition is published in the tenant's language, the reply may be in another: 
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 
 from agent.folding import fold, words_of
+from agent.guardrails.dates_text import read_weekdays
 from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import MONTHS, find_mentions
+from agent.guardrails.money_text import money_in
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
@@ -39,7 +43,13 @@ _PAID_BY = frozenset({"pix", "transfer", "debit"})
 _MEANS = _PAID_BY | {"cash"}
 _YEAR_AHEAD = frozenset({"annual", "upfront"})
 _AGE = _WORDS["age"]
+_AT_LEAST = re.compile(
+    r"\b(?:a partir de|desde|superior(?:es)? a|mas de|mais de|over|above|from|at least|minimo(?: de)?|acima de"
+    r"|por encima de)(?: los| the)? ?#|#.{0,4}(?: (?:o|ou|or) (?:mas|mais|more))"
+)
 _LOCAL = frozenset({"resident"})
+_ON_DAYS = frozenset({"weekday", "weekend"})
+_A_DATE = re.compile(rf"\b(?:{'|'.join(' '.join(MONTHS).split())})\b")
 _WIDE = {
     "cash": frozenset({"cash", "upfront"}),
     "group": frozenset({"group", "bundle"}),
@@ -52,6 +62,13 @@ _LEAST = re.compile(
     r"|\b(?:mas de|mais de|more than|over|above|superior(?:es)? a|mayor(?:es)? (?:a|de)|acima de|por encima de)"
     r" (?P<over>\d{1,4})\b"
 )
+_TIME = r"(?:dias?|days?|noches?|noites?|nights?|semanas?|weeks?|horas?|hours?)\b"
+_SAYS_TIME = re.compile(rf"\b(?:\d{{1,3}} ?h\b|{_TIME})")
+_OR_MORE_OF_TIME = re.compile(
+    rf"^ ?{_TIME} (?:o|ou|or|y|e|and) (?:mas|mais|more)\b"
+    r"(?! (?:antes|before|ante|anti|in advance|de ante|de anti))"
+)
+"""So long one has to hire, or to stay."""
 _NOT_A_COUNT = re.compile(
     r"^ ?(?:dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|%|minutos?|minutes?"
     r"|\w* antecedenc)"
@@ -69,7 +86,10 @@ _ABBREVIATED = {
 _CAMPAIGN = re.compile(
     r"\b(?:campan\w*|campaign\w*|promo\w*|lanzamiento|lancamento|launch|black friday|aniversario|oferta|offer)\b"
 )
-_NOT_FIRST = re.compile(r"\b(?:segund[oa]|second|siguientes|seguintes|further|additional|adicional\w*|demas|demais)\b")
+_NOT_FIRST = re.compile(
+    r"\b(?:segund[oa](?! (?:(?:a|e|ou|ate) )?(?:feira|terca|quarta|quinta|sexta|sabado|domingo))|second|siguientes"
+    r"|seguintes|further|additional|adicional\w*|demas|demais)\b"
+)
 _REGARDLESS = _WORDS["regardless"]
 
 
@@ -87,7 +107,19 @@ class Said:
     """Places in the catalogue of the items they name."""
     reply: str
     """Folded words of the reply alone."""
+    asked: str = ""
+    """Folded words of the inbound alone."""
+    language: str = "es"
+    amounts: frozenset[Decimal] = frozenset()
+    """What reply and prospect say in money, in whole units."""
     _heard: dict[str, bool] = field(default_factory=dict)
+
+    def is_on(self, days: frozenset[int]) -> bool | None:
+        """Say whether the days of the week that the reply names, or else the prospect, are `days`; None: no day is."""
+        for words in (self.reply, self.asked):
+            if named := read_weekdays(words, self.language):
+                return any(group.days <= days for group in named)
+        return None
 
     def has(self, concept: str) -> bool:
         """Say whether a concept is spoken of; each is looked for once."""
@@ -106,12 +138,18 @@ class Condition:
     concepts: frozenset[str]
     least: int
     """The least number of people, sessions, seats or months; 0: none."""
+    of_time: bool
+    """Whether that is a number of days, nights, weeks or hours."""
+    least_amount: Decimal
+    """The least one has to spend, in whole units; 0: none."""
     places: frozenset[str]
     items: frozenset[int]
     """Items of which one must be bought as well."""
     stems: frozenset[str]
     age: int
     """The age it is limited by; 0: none."""
+    days: frozenset[int]
+    """The days of the week it holds on; empty: it names none."""
     campaign: bool
     not_first: bool
     """It lowers what the second person pays, and the next, never the first's."""
@@ -120,15 +158,36 @@ class Condition:
 def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
     """Say whether what is said states or meets the condition of a discount of catalogue[item]."""
     condition = condition_of(discount, item, catalogue)
-    if condition.least:
-        return any(count >= condition.least for count in said.counts) or _least(said.words) == condition.least
+    on_day = said.is_on(condition.days) if condition.days else None
+    if on_day is False:
+        return False
+    if condition.least or condition.least_amount:
+        return _is_enough(condition, said)
+    if on_day and condition.concepts <= _ON_DAYS:
+        return True
     if condition.items:
-        return bool(condition.items & said.items) or any(_is_called(item, catalogue, said) for item in condition.items)
+        is_member = "subscription" in condition.concepts and said.has("subscription")
+        called = any(_is_called(item, catalogue, said) for item in condition.items)
+        return is_member or called or bool(condition.items & said.items)
+    return _is_told(condition, said)
+
+
+def _is_told(condition: Condition, said: Said) -> bool:
+    """Say whether the places, the concepts or the words of a condition are said."""
     if condition.places:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
         return _are_heard(condition, said)
     return condition.campaign or _shares_word(condition.stems, said.words)
+
+
+def _is_enough(condition: Condition, said: Said) -> bool:
+    """Say whether at least so many, or so much, is spoken of."""
+    if condition.least_amount:
+        return any(amount >= condition.least_amount for amount in said.amounts)
+    if condition.of_time and not _SAYS_TIME.search(said.words):
+        return False
+    return any(count >= condition.least for count in said.counts) or condition.least in _leasts(said.words)
 
 
 def _is_called(item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
@@ -174,20 +233,37 @@ def _conditions(catalogue: tuple[CatalogueItem, ...]) -> Mapping[tuple[int, int]
 
 def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
-    named = frozenset(i for _, text in texts for m in find_mentions(catalogue, text) for i in m.items if not m.weak)
+    mentions = [m for _, text in texts for m in find_mentions(catalogue, text) if not m.weak and item not in m.items]
+    named = frozenset(i for m in mentions for i in m.items)
     concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
     not_first = bool(_NOT_FIRST.search(words))
-    least = _least(words)
+    least_amount = max((amount for each in texts for amount in _least_amounts(*each)), default=Decimal(0))
+    least = 0 if least_amount else least_in(words)
     return Condition(
         concepts=_needed(concepts if not_first else concepts - {"second"}),
         least=least,
+        of_time=bool(re.search(rf"\b{least} {_TIME}", words)),
+        least_amount=least_amount,
         places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
-        items=named - {item},
+        items=named,
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
         age=max(_ages(words), default=0),
+        days=frozenset() if _A_DATE.search(words) else frozenset(day for each in texts for day in _days(*each)),
         campaign=bool(_CAMPAIGN.search(words)),
         not_first=not_first,
     )
+
+
+def _least_amounts(language: str, text: str) -> Iterator[Decimal]:
+    """Yield what a condition says one has to spend: "encomendas a partir de 60 €"."""
+    for each in money_in(read_plain(text, language)):
+        if each.kind == "amount" and each.currencies and _AT_LEAST.search(f"{each.before[-20:]}#{each.after[:16]}"):
+            yield each.value
+
+
+def _days(language: str, text: str) -> Iterator[int]:
+    for group in read_weekdays(words_of(text), language):
+        yield from group.days
 
 
 def _needed(concepts: frozenset[str]) -> frozenset[str]:
@@ -206,14 +282,23 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
     return concepts
 
 
-def _least(words: str) -> int:
+def least_in(words: str) -> int:
+    """Return of how many at least folded words speak: "5 o más"; 0: of none."""
     for match in _LEAST.finditer(words):
         digits = match[1] or match[2] or match[3] or match["over"]
         number = int(digits) + bool(match["over"])
         behind = words[words.index(digits, match.start()) + len(digits) :]
+        if number > 1 and _OR_MORE_OF_TIME.match(behind):
+            return number
         if number > 1 and not _NOT_A_COUNT.match(behind) and not _NOT_A_COUNT.match(words[match.end() :]):
             return number
     return 0
+
+
+def _leasts(words: str) -> frozenset[int]:
+    """Return all that words call the least, of whatever: "a partir de 5 días"."""
+    found = _LEAST.finditer(words)
+    return frozenset(int(m[1] or m[2] or m[3] or m["over"]) + bool(m["over"]) for m in found)
 
 
 def _ages(words: str) -> frozenset[int]:

@@ -11,7 +11,7 @@ from agent.guardrails.unit_cues import unit_class
 
 _WORDS = load_expressions("pricing_words")
 
-MAX_COUNT = 5_000
+MAX_COUNT = 50_000
 MAX_COUNTS = 12
 """More different numbers than this are not tried."""
 
@@ -25,6 +25,10 @@ _DOES_NOT_MULTIPLY = compiled_on_use(
     r"|por cento|percent|puertas|doors"
     r"|habitaciones|rooms|quartos|cuotas|parcelas|plazos|instal\w*|payments|mensualidades|pagos|x\b|countries|paises"
     r"|miles|millas|usd|eur)"
+)
+_MEASURED = re.compile(
+    r"(?<![\w.,])(?<!\bas )(?<!\bdas )(?<!\blas )(?<!\bat )(?<!\bate )(?<!\bfrom )(?<!\btill )(?<!\bby )(\d{1,4}) ?"
+    r"(?:(?P<kilometre>kms?|[kq]uilometros?|kilomet(?:er|re)s?)|(?P<mile>milhas?|millas?|miles?)|(?P<hour>h|hs|hrs?))\b"
 )
 _ADJUNCT = re.compile(r" (?:day|hour|week|night|month) [a-z]{3,12}(?:es|s)\b(?<!ss)")
 """English: "five day passes" are five."""
@@ -40,6 +44,7 @@ _PAIR = re.compile(
     r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos|two of (?:us|you)|a dois|each of you"
     r"|cada uno|both of)\b"
 )
+_BOTH_WAYS = re.compile(r"\b(?:ida (?:y vuelta|e volta)|round[- ]?trips?|both ways|there and back)\b")
 _YEAR = re.compile(r"\b(?:ano|anual\w*|anualidad|anuidade|year|yearly|annual\w*|12 months|12 meses)\b")
 _HALF_YEAR = re.compile(r"\b(?:semestre|semestral\w*|medio ano|meio ano|half a year|half-year\w*)\b")
 _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
@@ -48,7 +53,7 @@ _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
 _TELLS_KIN = Lookup.of_alternatives(_KIN.pattern)
 _TOLD_NUMBERS = tuple(
     (number, pattern, Lookup.of_alternatives(pattern.pattern))
-    for number, pattern in ((2, _PAIR), (12, _YEAR), (6, _HALF_YEAR), (3, _QUARTER))
+    for number, pattern in ((2, _PAIR), (2, _BOTH_WAYS), (12, _YEAR), (6, _HALF_YEAR), (3, _QUARTER))
 )
 
 
@@ -58,6 +63,13 @@ def counts_in(plain: str, starts: Starts, units: frozenset[str] = frozenset()) -
     `starts` is how its words begin. Nights, days, weeks and hours count where prices are published by them: `units`.
     """
     return frozenset(number for number in (*_counted(plain, units), *_told(plain, starts)) if 1 <= number <= MAX_COUNT)
+
+
+def measures_in(folded: str, units: frozenset[str]) -> frozenset[int]:
+    """Return the kilometres, miles or hours ("4h") of a folded text, of those that prices are published by: `units`."""
+    if units.isdisjoint(_MEASURED.groupindex):
+        return frozenset()
+    return frozenset(int(match[1]) for match in _MEASURED.finditer(folded) if match.lastgroup in units)
 
 
 def parts_in(plain: str) -> frozenset[int]:

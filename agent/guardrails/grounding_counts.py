@@ -24,7 +24,7 @@ _FEW = 12
 def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a number with what it counts."""
     mention = statement.mention
-    if _is_no_fact(mention, statement.clause_text, facts) or _is_rate(statement):
+    if _is_no_fact(statement, facts) or _is_rate(statement):
         return "undecided"
     comparable = facts.quantities.get(dimension(mention.unit), ())
     equal = [f for f in comparable if _same_amount(mention, f)]
@@ -45,17 +45,32 @@ def _alike(mention: Mention, comparable: Sequence[Mention]) -> Sequence[Mention]
 # --- numbers that state nothing ---------------------------------------------------------------------------------
 
 _PRICED_BY = frozenset({"units:month", "units:session", "units:person", "units:staff"})
+_RATES = {
+    "units:hour": re.compile(r"\b(?:por|per|an|each|cada|a la) (?:hora|hour)\b"),
+    "units:day": re.compile(r"\b(?:por|per|a|each|cada|al|ao) (?:dia|day)\b"),
+    "units:night": re.compile(r"\b(?:por|per|a|each|cada|la) (?:noche|noite|night)\b"),
+    "units:week": re.compile(r"\b(?:por|per|a|each|cada) (?:semana|week)\b"),
+    "units:kilometre": re.compile(r"\b(?:por|per|a|each|cada) (?:km|kilomet|quilomet|kilometro)"),
+}
+"""How a text says that something is sold by a unit that mostly is none of a price."""
+_BESIDE = 20
+"""Characters behind a clause in which its price may stand."""
 _BEFOREHAND = re.compile(r"\b(?:antes|before|early|beforehand|antecedencia|anticipacion|antelacion)\b")
 _DISCOUNT = re.compile(
     r"\b(?:off|descuentos?|descontos?|discounts?|menos|less|rebaja\w*|ahorr\w+|codigo|code|cupon|cupom|promo\w*)\b|[€$£]"
 )
 
 
-def _is_no_fact(mention: Mention, text: str, facts: Facts) -> bool:
+def _is_no_fact(statement: Statement, facts: Facts) -> bool:
     """Say whether a number states nothing of the business: nothing counted, money's business, or advice."""
+    mention, text = statement.mention, statement.clause_text
     unit = mention.unit
-    if unit in _PRICED_BY:
-        return bool(MONEY.search(text))  # so many months, classes or people at a price: the rule `pricing` counts
+    if any(f.value == mention.value for f in facts.of("year")):
+        return True  # "our 2025 students"
+    if unit in _PRICED_BY or (unit in _RATES and _RATES[unit].search(facts.text)):
+        return bool(MONEY.search(_and_next(statement)))  # so many months or people at a price: `pricing` counts
+    if unit == "units:hour" and "features:always_open" in mention.topics:
+        return True  # "24 hours a day" is judged as such
     if unit == "units:minute":
         return bool(_BEFOREHAND.search(text))  # "come ten minutes early"
     if unit == "percent":
@@ -83,6 +98,13 @@ def _is_rate(statement: Statement) -> bool:
 def _is_money(value: Decimal, facts: Facts) -> bool:
     """Say whether a bare number in front of an unknown word is a price, "445 against 395": `pricing` reads it."""
     return value in facts.prices or value.as_tuple().exponent == _CENTS
+
+
+def _and_next(statement: Statement) -> str:
+    """Return a clause and the little that follows in its sentence: "three lessons (€78)", "in 12 months, $178,800"."""
+    clause, sentence = statement.clause_text, statement.sentence.text
+    start = max(sentence.find(clause), 0)
+    return f"{clause} {sentence[start : start + len(clause) + _BESIDE]}"
 
 
 # --- the same ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
+from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_windows import Window, read_windows
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
 from agent.guardrails.published_once import once_for
@@ -197,16 +198,32 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
 
 
 _LACKS = compiled_on_use(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
+_GOES_ON = re.compile(r"(?:(?:ni|nem|nor|or|and|y|e) )?[a-z]+(?: [a-z]+){0,3}")
+"""A clause that may only go on with a list: a few words."""
 _OR = re.compile(r" (?:ni|nem|nor|or|o|ou|and|y|e) ")
+
+
+def _told_lacking(reading: Reading) -> list[tuple[Clause, str]]:
+    """Return the clauses that name what there is not, and what; a list may go on: "no food, plants or animals"."""
+    found: list[tuple[Clause, str]] = []
+    for clause, topics in zip(reading.clauses, reading.topics, strict=True):
+        last = found[-1][0] if found else None
+        match = _LACKS.search(clause.plain) if clause.is_denied and not _is_of_an_item(topics) else None
+        if match:
+            found.append((clause, match["things"]))
+        elif last is not None and last.sentence == clause.sentence and _GOES_ON.fullmatch(clause.plain.strip(" .")):
+            found.append((clause, clause.plain.strip(" .")))
+    return found
 
 
 def _lacking(readings: Sequence[Reading]) -> Iterator[frozenset[str]]:
     """Yield the things that are denied without any restriction: "We do no gas work", not "no phone support on Core"."""
-    clauses = [clause for reading in readings for clause in reading.clauses]
+    told = [_told_lacking(reading) for reading in readings]
+    listed = {id(clause) for each in told for clause, _ in each}
+    clauses = [clause for reading in readings for clause in reading.clauses if id(clause) not in listed]
     affirmed = [frozenset(map(family, clause.words)) for clause in clauses if not clause.is_denied]
-    for clause, topics in (pair for reading in readings for pair in zip(reading.clauses, reading.topics, strict=True)):
-        match = _LACKS.search(clause.plain) if clause.is_denied and not _is_of_an_item(topics) else None
-        for thing in _OR.split(match["things"]) if match else ():
+    for _, things in (pair for each in told for pair in each):
+        for thing in _OR.split(things):
             words = [word for word in thing.split() if word not in LISTS["links"] and word not in _WITH]
             named = frozenset(family(word) for word in words if len(word) >= _LEAST_LETTERS)
             is_plain = all(word.isalpha() and word not in LISTS["stops"] for word in words)

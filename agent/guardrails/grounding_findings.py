@@ -171,7 +171,7 @@ def _sentences(reading: Reading) -> Mapping[int, Sentence]:
 
 
 def _slot_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[Fault]:
-    places = [str(mention.value) for mention in reading.of("place")]
+    places = [str(mention.value) for mention in (*reading.of("place"), *talk.inbound.of("place"))]
     if any(ZONES.get(place, talk.zone) != talk.zone for place in places):
         return  # times may be told in another zone
     for slot in read_slots(reading):

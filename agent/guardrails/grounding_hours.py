@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
+from agent.guardrails.grounding_numbers import MONEY
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import (
     WEAK,
@@ -39,7 +40,9 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if not (is_elsewhere or is_end) and is_between(minutes, statement.sentence.windows, facts.windows):
         return "supported"
     if equal and not is_elsewhere:
-        return settle(equal, published, statement.topics)
+        finding = settle(equal, published, statement.topics)
+        is_converted = finding == "contradicted" and _is_converted(minutes, published, statement, talk)
+        return "supported" if is_converted else finding
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
@@ -154,7 +157,9 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         if not equal and _is_elsewhere_by_clock(statement, talk):
             equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
         if equal:
-            findings.append(settle(equal, published, statement.topics))
+            finding = settle(equal, published, statement.topics)
+            is_priced = is_echo(statement, talk) and MONEY.search(statement.clause_text)
+            findings.append("undecided" if is_priced else finding)  # "on a Saturday it comes to £234"
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
     return _worst(findings)
@@ -220,8 +225,10 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     published = [f for f in facts.of("date") if isinstance(f.value, CalendarDate)]
     equal = [f for f in published if isinstance(f.value, CalendarDate) and _same_date(said, f.value)]
     if equal:
+        is_priced = MONEY.search(statement.clause_text) and any(f.unit in {"from", "to"} for f in equal)
         others = [f for f in published if _is_day(f) == (said.day is not None)]
-        return "contradicted" if is_rival(equal, others, statement) else "supported"
+        is_other = not is_priced and is_rival(equal, others, statement)  # else it is of a price: `pricing` judges it
+        return "contradicted" if is_other else "supported"
     if said.day is not None and _starts_otherwise(statement, published, talk):
         return "unsupported"
     if (
@@ -342,12 +349,22 @@ def judge_year(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     dated = {f.value.year for f in facts.of("date") if isinstance(f.value, CalendarDate)}
     equal = [f for f in published if f.value == said]
     if equal:
-        return settle(equal, published, statement.topics)
+        together = _is_told_with(str(said), statement.clause_text, facts)
+        return "supported" if together else settle(equal, published, statement.topics)
     if said in dated or said == talk.today.year:
         return "supported"
     if any(q.value == said for q in (*facts.of("quantity"), *talk.inbound.of("quantity"))):
         return "undecided"
     return "undecided" if is_echo(statement, talk) or _in_inbound(said, talk) else "unsupported"
+
+
+_NUMBERS = re.compile(r"\d{2,}")
+
+
+def _is_told_with(year: str, clause: str, facts: Facts) -> bool:
+    """Say whether a published text has a year and another number of the clause: "in 2025, 94 % of our patients"."""
+    others = set(_NUMBERS.findall(clause)) - {year}
+    return any(year in told and others & told for told in map(set, map(_NUMBERS.findall, facts.text.split("\n"))))
 
 
 def _in_inbound(year: object, talk: Conversation) -> bool:

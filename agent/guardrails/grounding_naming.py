@@ -15,6 +15,10 @@ _LINKS = LISTS["links"]
 _LEAST_SOUND = 4
 _LONG_NAME = 4
 _ALIKE = 0.8
+_CLOCKS = frozenset(
+    {"este", "leste", "eastern", "central", "centro", "pacifico", "pacific", "montana", "montanha", "mountain"}
+)
+"""How time zones of countries with several are called: "13:00 del Este"."""
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
 
 
@@ -26,7 +30,8 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     unknown = _unknown_words(words, facts, talk)
     if not unknown:
         return "supported"
-    if statement.sentence.tells_time and any(f.concept in ZONES for f in find_concepts(words, "en")):
+    is_clock = set(words) <= _CLOCKS or any(f.concept in ZONES for f in find_concepts(words, "en"))
+    if statement.sentence.tells_time and is_clock:
         return "undecided"  # "18:00 in London": the time is what is checked
     if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
         return "undecided"  # "Regional Government of León" for "Junta de León": partly translated
@@ -42,11 +47,14 @@ def _is_of_prospect(word: str, talk: Conversation) -> bool:
     return any(word in owned(clause.plain) for clause in talk.inbound.clauses)
 
 
+_JOINS = frozenset({"y", "e", "and", "o", "or", "ou"})
 _COURTESY = re.compile(rf"^\W*(?:{pattern('yes')}|{pattern('greets')})\W*$")
 
 
 def _is_greeting(statement: Statement, words: Sequence[str]) -> bool:
     """Say whether a clause is only a name, or a courtesy and a name: "Sure, Ana"."""
+    if _JOINS.intersection(words):
+        return False  # "…, Shopify y Contpaqi" goes on with a list
     rest = [word for word in statement.clause_text.split() if word.strip("¡!¿?.,:") not in words]
     return not rest or bool(_COURTESY.match(" ".join(rest)))
 

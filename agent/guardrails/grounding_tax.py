@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
@@ -17,6 +18,15 @@ _TAX = re.compile(rf"\b{pattern('tax')}\b")
 _INCLUDED = re.compile(rf"\b{pattern('tax_included')}")
 _ON_TOP = compiled_on_use(rf"(?:\b|(?=\+)){pattern('tax_on_top')}")
 
+_RATE = re.compile(
+    r"\b(?:iva|vat|gst|igv|itbis|tax(?:es)?|impuestos?|impostos?)[^.\d%]{0,12}(\d{1,2}(?:\.\d{1,2})?) ?%"
+    r"|(\d{1,2}(?:\.\d{1,2})?) ?%(?: de| of)? (?:iva|vat|gst|igv|itbis|tax|impuesto|imposto)"
+)
+"""Where a text tells how high a tax is."""
+_NUMBER = re.compile(r"\d[\d.,]{0,12}(?<![.,])")
+_CENTS = re.compile(r"[.,]\d\d$")
+_CENT = Decimal("0.01")
+
 
 def false_taxes(reading: Reading, facts: Facts) -> Iterator[Clause]:
     """Yield the clauses that say the opposite of what is published of taxes."""
@@ -27,8 +37,22 @@ def false_taxes(reading: Reading, facts: Facts) -> Iterator[Clause]:
         return
     for clause in reading.clauses:
         told = _told(clause.text) if clause.is_claim else ""
-        if told and told not in published:
+        if told and told not in published and not _is_restated(clause.text, reading, facts):
             yield clause
+
+
+def _is_restated(text: str, reading: Reading, facts: Facts) -> bool:
+    """Say whether a clause tells a price to which a published rate has been added: "con IVA son $754"."""
+    rates = {Decimal(match[1] or match[2]) for match in _RATE.finditer(facts.text)}
+    said = {number for clause in reading.clauses for number in _numbers(clause.text)}
+    taxed = {(price * (100 + rate) / 100).quantize(_CENT) for price in facts.prices | said for rate in rates}
+    return any(number.quantize(_CENT) in taxed for number in _numbers(text))
+
+
+def _numbers(text: str) -> Iterator[Decimal]:
+    for match in _NUMBER.finditer(text):
+        whole, _, cents = match[0].replace(",", ".").rpartition(".") if _CENTS.search(match[0]) else (match[0], "", "0")
+        yield Decimal(f"{re.sub('[.,]', '', whole)}.{cents}")
 
 
 @lru_cache(maxsize=64)

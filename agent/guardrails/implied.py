@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import combinations, islice
 from typing import Literal, NamedTuple
 
+from agent.folding import fold
 from agent.guardrails.conditions import Said, condition_of, is_met
 from agent.guardrails.mentions import says_date
-from agent.guardrails.unit_cues import UnitCue
+from agent.guardrails.unit_cues import UnitCue, sold_units
 from agent.prices import less_percent, valid_discounts, valid_prices
 from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
 
@@ -52,6 +54,8 @@ UNITS: Mapping[Unit, frozenset[UnitCue]] = {
 _PER_MONTH = frozenset({"month", "seat_month"})
 _SEVERAL_TIMES = frozenset({"month", "seat_month", "session"})
 """What several people may buy several of: both numbers multiply."""
+_TIMES = frozenset({"day", "night", "hour", "week"})
+_ONE_AND_ANOTHER = 2
 _PARTS: frozenset[UnitCue] = frozenset({"", "month"})
 _YEAR: frozenset[UnitCue] = frozenset({"", "year", "once"})
 
@@ -122,7 +126,7 @@ def _totals(price: Price, item: int, question: Question) -> Iterator[tuple[int, 
     valid = valid_discounts(product, question.today)
     met = [each for each in valid if is_met(each, item, tenant.catalogue, question.said)]
     discounts = [(each, condition_of(each, item, tenant.catalogue)) for each in met]
-    for count in _counts(price, question.counts):
+    for count in _counts(price, product, question.counts):
         total = price.amount_minor * count
         yield total, count, "price"
         for discount, condition in discounts:
@@ -134,12 +138,22 @@ def _totals(price: Price, item: int, question: Question) -> Iterator[tuple[int, 
                 yield from _for_some(price, discount, count, tenant)
 
 
-def _counts(price: Price, counts: Sequence[int]) -> Sequence[int]:
-    """Return the numbers a total may be of: also people times months, or people times sessions."""
-    if price.unit not in _SEVERAL_TIMES:
+def _counts(price: Price, product: CatalogueItem, counts: Sequence[int]) -> Sequence[int]:
+    """Return the numbers a total may be of: also people times months or sessions, or what is hired times days."""
+    if price.unit not in _SEVERAL_TIMES and not (len(counts) > _ONE_AND_ANOTHER and _is_sold_by_time(product)):
         return counts
     products = {one * other for one, other in combinations(counts, 2) if one * other <= MAX_PRODUCT}
     return (*counts, *sorted(products - set(counts)))
+
+
+def _is_sold_by_time(product: CatalogueItem) -> bool:
+    """Say whether a description says that a price is that of a day, a night or an hour."""
+    return any(map(_says_time, product.description.values()))
+
+
+@lru_cache(maxsize=4096)
+def _says_time(description: str) -> bool:
+    return not sold_units(fold(description)).isdisjoint(_TIMES)
 
 
 def _reductions(total: int, price: Price, discount: Discount, count: int, tenant: Tenant) -> Iterator[int]:

@@ -100,6 +100,9 @@ def _best(said: frozenset[str], telling: frozenset[str], names: Names) -> Best:
     scored = [(len(said & n.stems), -len(n.stems - said), n) for n in names.names if said & n.stems & telling]
     scored += [(len(n.stems), 0, n) for n in whole]
     best = max(score[:2] for score in scored)
+    heads = tuple(n for _, _, n in scored if n.head in said)
+    if len(said) == 1 and best[1] and len({n.item for n in heads}) > 1:
+        return Best(heads, -best[1], headed=True)  # "the cake", where one sells several
     top = tuple(n for matched, missing, n in scored if (matched, missing) == best)
     headed = tuple(n for n in top if n.head in said)
     return Best(headed or top, -best[1], headed=bool(headed))
@@ -147,7 +150,9 @@ def stem(word: str) -> str:
     if word[:1].isdigit():
         number = re.sub(r"[.,]", "", word).rstrip("milk ")
         return f"{number}000" if word[-1] in "lk" else number
-    if len(word) > 4 and word.endswith("s"):
+    if word.endswith(("xes", "shes")):
+        word = word[:-2]
+    elif len(word) > 4 and word.endswith("s"):
         word = word[:-2] if word.endswith(("es", "is")) and len(word) > 5 else word[:-1]
     return word[:_STEM]
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import Folded, fold_text
-from agent.guardrails.item_names import WORD, WORDS, Names, names_in, stem
+from agent.guardrails.item_names import WORD, WORDS, Name, Names, names_in, stem
 from agent.guardrails.number_lexicon import small_number
 from agent.types import CatalogueItem
 
@@ -18,6 +18,8 @@ MONTHS = (
     "noviembre novembro november nov", "diciembre dezembro december dic dez dec",
 )  # fmt: skip
 
+_Words = Sequence[re.Match[str]]
+
 _LEADS_TO_ASIDE = compiled_on_use(
     r"\b(?:con|com|with|cualquier|qualquer|any|sin|sem|without|junto (?:con|com|a)|together with|al comprar|ao comprar"
     r"|al contratar|ao contratar|quien|quienes|quem|who|whoever|si|se|if|cuando|quando|when|comprar|contratar|buy|take"
@@ -26,6 +28,7 @@ _LEADS_TO_ASIDE = compiled_on_use(
 )
 """What stands before a name that is mentioned in passing: a condition, or what something comes with."""
 _ARTICLE = re.compile(r"(?:\b(?:la|el|o|a|the)|\n-|:) $|^$")
+_ARTICLE_BEFORE = re.compile(r" (?:l[ao]s?|el|[ao]s?|the) $")
 _INSIDE = re.compile(r"(?<=[a-z\d,;] )[a-z]{3,}")
 """A word that begins no sentence."""
 _PRICED = (
@@ -37,6 +40,8 @@ _IS_ADJECTIVE = re.compile(
 )
 _PRICE_BEFORE = re.compile(rf"\b{_PRICED} $")
 _PRICE_BEHIND = re.compile(rf" {_PRICED}\b")
+_FEES = frozenset(("tasa", "taxa", "cuota", "cargo", "gasto", "tarifa", "derech", "fee", "fees", "bono"))
+"""Of a name that begins so, what follows is enough: "la inscripción" for "Taxa de inscrição"."""
 _MOMENT = re.compile(r"\b(?:na|no|al|ao|on|upon|at|a la|en la|de la|da) $")
 _HAPPENS = re.compile(r"assina|firma|matric|inscri|reserv|enrol|regist|sign")
 
@@ -136,6 +141,30 @@ def _says_how_often(before: str, text: str, word: re.Match[str]) -> bool:
     return bool(_PRICE_BEFORE.search(before) or _PRICE_BEHIND.match(text, word.end()))
 
 
+def _only_qualifies(said: frozenset[str], name: Name) -> bool:
+    """Say whether stems are only what a name has behind a link word, and neither all of it nor what a fee is for."""
+    return (said & name.stems) <= name.qualifying and not name.stems <= said and name.head not in _FEES
+
+
+def _parted(text: str, cluster: Sequence[re.Match[str]], top: Sequence[Name]) -> tuple[_Words, _Words, _Words]:
+    """Return the words of a row that belong to the names found, and those an article parts from them on either side.
+
+    "No plano anual a matrícula"; of "the $150 documentation fee", beside an "F-150", the number is dropped.
+    """
+    own = [place for place, match in enumerate(cluster) if any(stem(match[0]) in n.stems for n in top)]
+    first, last = own[0] if cluster[own[0]][0].isalpha() else 0, own[-1] + 1
+    ahead = cluster[:first] if _has_article(text, cluster, first) else []
+    behind = cluster[last:] if _has_article(text, cluster, last) else []
+    return ahead, cluster[first : last if behind else len(cluster)], behind
+
+
+def _has_article(text: str, cluster: _Words, place: int) -> bool:
+    """Say whether an article stands between a word of a row and the one before it."""
+    if not 0 < place < len(cluster):
+        return False
+    return bool(_ARTICLE_BEFORE.search(text, cluster[place - 1].end(), cluster[place].start()))
+
+
 def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield what a row of name words names: the items that share most of it."""
     said = frozenset(stem(match[0]) for match in cluster)
@@ -145,6 +174,13 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals
     top, missing, headed = names.best(said, has_article=is_told)
     if not top:
         return
+    ahead, cluster, behind = _parted(text, cluster, top)
+    for others in (ahead, behind):
+        if others:
+            yield from _mention(text, others, names, capitals)
+    said = frozenset(stem(match[0]) for match in cluster)
+    start = cluster[0].start()
+    before = text[max(0, start - 60) : start]
     if (
         len(cluster) == 1
         and not is_told
@@ -154,7 +190,7 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals
         return
     words = before.split()[-2:]
     count = small_number(words[-1]) if words else 0
-    weak = all((said & n.stems) <= n.qualifying for n in top) or bool(count > 1 and missing and not headed)
+    weak = all(_only_qualifies(said, n) for n in top) or bool(count > 1 and missing and not headed)
     yield Mention(
         start,
         cluster[-1].end(),

@@ -18,10 +18,12 @@ def find_answers_about_others(text: str, known: Known) -> Iterator[Finding]:
 
     Children and parents are not meant: who asks for them often acts for them.
     """
+    said = fold(text[:MAX_CHARS])
+    if _SAYS["asks_after"].search(known.asked) and _SAYS["treats"].search(said):
+        yield Finding("another person's data", (0, len(text)))
     asked = _SAYS["asks"].search(known.asked)
     if asked is None or _SAYS["allows"].search(known.asked, asked.start(), asked.end() + MAX_VERB):
         return
-    said = fold(text[:MAX_CHARS])
     if _SAYS["confirms"].match(said) and _SAYS["tells"].search(said) and not _SAYS["keeps"].search(said):
         end = _SAYS["sentence_end"].search(text)
         yield Finding("another person's data", (0, end.start() if end else len(text)))

@@ -12,10 +12,7 @@ from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Known, after_arithmetic
 from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import (
-    is_own_figure,
-    is_published,
-)
+from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
 from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, sold_units, unit_class
 
 _WORDS = load_expressions("pricing_words")
@@ -50,10 +47,12 @@ _HOLDS = re.compile(
 """Behind the amount of a discount: "the £750 only runs until April"."""
 _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
 """The amount is for all of them: no unit of which there may be several."""
+_NEXT = 8
+"""Characters between "you don't pay" and what."""
 _TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
 _BY_PIECE = re.compile(
-    r"\b(?:por|per|cada|each) (?!mes|month|person|pessoa|dia|day|semana|week|noche|night|noite|hora|hour|ano|year|vez)"
-    r"[a-z]{3,}"
+    r"\b(?:por|per|cada|each|(?:de|of) (?:un|una|um|uma|one|an?)) (?!mes|month|person|pessoa|dia|day|semana|week|noche"
+    r"|night|noite|hora|hour|ano|year|vez)[a-z]{3,}"
 )
 _FOR_SEVERAL = re.compile(
     r"\b(?:para|ate|hasta|up to|for) (?:[2-9]|1\d|dos|duas|two|tres|three|quatro|cuatro|four)"
@@ -80,23 +79,45 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
     known = Known()
     left: list[MoneyExpression] = []
     for expression in reading.amounts:
+        if _is_in_a_name(expression, reading):
+            continue
         about = reading.about(expression)
         instalments = _instalments_of(expression, reading)
-        found = _implied(expression, about, instalments, reading)
+        is_extra = not about.named and percent_kind(expression) == "surcharge"
+        found = [] if is_extra else _implied(expression, about, instalments, reading)
         if found:
             known.add((each.amount_minor, each.currency) for each in found)
+            if instalments and instalments.deal == "times":
+                whole = (each for each in found if each.role != "part")
+                known.add((each.amount_minor * int(instalments.value), each.currency) for each in whole)
             yield from _said_wrongly(expression, about, reading)
             if is_out_of_date(expression, found, reading):
                 yield expression, OUT_OF_DATE
         elif _is_published_amount(expression, reading):
             known.add(reading.money(expression))
-        elif is_own_figure(expression, reading):
+            if expression.currencies:
+                apart = known.deposits if percent_kind(expression) == "deposit" else known.extras
+                apart.update(reading.money(expression))
+        elif is_own_figure(expression, reading) and not _is_waived(expression, reading):
             continue
         elif instalments and instalments.value > 1:
             yield expression, NOT_A_PART
         else:
             left.append(expression)
     yield from ((expression, NOT_FOLLOWING) for expression in after_arithmetic(left, known, reading))
+
+
+def _is_waived(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount is what is said not to be paid: "no pagas los 25 EUR de inscripción"."""
+    return any(e.kind == "free" and 0 <= expression.start - e.end <= _NEXT for e in reading.expressions)
+
+
+def _is_in_a_name(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number is part of an item's name: "el de 25 pies cuesta 73 €"."""
+    if expression.currencies or expression.kind != "amount":
+        return False
+    start, end = expression.span
+    return any(m.start <= start and end <= m.end and end - start < m.end - m.start for m in reading.mentions)
 
 
 # --- the catalogue ----------------------------------------------------------------------------------------------
@@ -158,7 +179,8 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         case "part":
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
-            return bool(DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after))
+            told = DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)
+            return bool(told) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))
         case "discounted" if each.quantity == 1 and _is_for_both(expression):
@@ -167,16 +189,32 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
             return _fits_number(each, expression, reading)
 
 
+def _lowers_a_total(each: Implied, reading: Reading) -> bool:
+    """Say whether a reply tells what a discount makes of what: "157.500 … saem 8.000 … 149.500"."""
+    told = {amount for e in reading.amounts for amount, currency in reading.money(e) if currency == each.currency}
+    return any(total - each.amount_minor in told for total in told - {each.amount_minor})
+
+
 def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
     if expression.unit == "other" and _TOGETHER.fullmatch(expression.unit_words):
         return each.quantity > 1 or _is_for_several(each.item, reading)
     if expression.unit in {"session", "other"} and each.quantity > 1 and not _FOR_ALL.match(expression.after):
         return False
+    if "" in each.units and _is_unit_of_another(each.item, expression, reading):
+        return True
     if expression.unit in each.units or _is_published_unit(each.item, expression, reading):
         return True
     if expression.unit == "other" and _is_sold_by_piece(each.item, reading):
         return unit_class(expression.unit_words) not in _TIMES
     return expression.unit in {"other", "year"} and is_unit_of_name(expression, each.item, reading)
+
+
+def _is_unit_of_another(item: int, expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a unit in front is a word of another item's name: "no plano anual a matrícula de R$ 99"."""
+    if not expression.unit_words or not expression.before.endswith(expression.unit_words):
+        return False
+    start = reading.plain.span(expression.start - len(expression.unit_words), expression.start)[0]
+    return any(m.start <= start < m.end and item not in m.items for m in reading.mentions)
 
 
 def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -> bool:
@@ -276,7 +314,7 @@ def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:
 
 def _is_multiple_of_published(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether an amount is so many times one that a text states by the piece: "each further metre costs 18 €"."""
-    several = [count for count in reading.counts if count > 1]
+    several = [count for count in {*reading.counts, *reading.distances} if count > 1]
     return any(
         value * count in expression.values
         for each in reading.published.of_kind("amount")

@@ -9,10 +9,19 @@ from itertools import combinations
 
 from agent.guardrails.conditions import is_regardless
 from agent.guardrails.expressions import load_expressions
-from agent.guardrails.implied import find_sums
+from agent.guardrails.implied import MAX_NAMED, find_sums
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.pricing_reading import Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import GIVEN_BACK, deposit_percents, is_percent_explained, percent_kind
+from agent.guardrails.pricing_terms import (
+    GIVEN_BACK,
+    SURCHARGE,
+    TAX,
+    deposit_percents,
+    is_percent_explained,
+    percent_kind,
+    with_tax,
+)
+from agent.guardrails.unit_cues import unit_class
 
 _WORDS = load_expressions("pricing_words")
 
@@ -38,6 +47,10 @@ class Known:
     """What is explained so far, to do arithmetic with."""
 
     money: set[Money] = field(default_factory=set)
+    extras: set[Money] = field(default_factory=set)
+    """Of these, what only a text has: a supplement, a fee that comes on top of a price."""
+    deposits: set[Money] = field(default_factory=set)
+    """Of these, what a text calls a deposit: it is part of a price."""
 
     def add(self, found: Iterable[Money]) -> None:
         """Remember amounts, up to `MAX_KNOWN`."""
@@ -48,23 +61,32 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
     """Return what is left when sums, multiples and published shares of explained amounts are explained too."""
     if not left:
         return left
-    groups = _costs(reading)
+    groups = _costs(left, reading)
+    extras = known.extras or set(_told_supplements(reading))
+    supplements = [_sums(frozenset(extras), reading.counts)[0]] if extras and len(groups) < MAX_NAMED else []
     for _ in range(MAX_ROUNDS):
-        explained = [e for e in left if _follows(e, known.money, groups, reading)]
+        explained = [e for e in left if _follows(e, known, [*groups, *supplements], reading)]
         if not explained:
             break
         left = [e for e in left if e not in explained]
         for e in explained:
             money = reading.money(e)
-            known.add((money & _derived(e, known.money, reading)) | find_sums(money, groups))
+            known.add((money & _derived(e, known, reading)) | find_sums(money, groups))
     return left
 
 
-def _follows(
-    expression: MoneyExpression, known: set[Money], groups: Sequence[frozenset[Money]], reading: Reading
-) -> bool:
+def _told_supplements(reading: Reading) -> Iterator[Money]:
+    """Yield the published supplements, if the reply speaks of one without telling how much: "com quarto individual"."""
+    if SURCHARGE.search(reading.plain.text):
+        for each in reading.published.of_kind("amount"):
+            if SURCHARGE.search(each.sentence):
+                yield from reading.money(each)
+
+
+def _follows(expression: MoneyExpression, known: Known, groups: Sequence[frozenset[Money]], reading: Reading) -> bool:
     if expression.hedge or not (
         expression.unit in {"", "month", "year", "once"}
+        or (expression.unit == "other" and unit_class(expression.unit_words) in reading.published.counted)
         or any(is_unit_of_name(expression, item, reading) for item in reading.named_items)
     ):
         return False
@@ -74,8 +96,9 @@ def _follows(
     return bool(find_sums(money, groups)) or bool(money & _derived(expression, known, reading))
 
 
-def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -> frozenset[Money]:
+def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) -> frozenset[Money]:
     """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
+    known, deposits = all_known.money, all_known.deposits
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
     if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
@@ -84,6 +107,10 @@ def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -
         found |= set(_changes(expression, reading))
     if _LEFT_OVER.search(expression.sentence):
         found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
+    if _REST.search(expression.sentence) or _LEFT_OVER.search(expression.sentence):
+        found |= set(_pairs({cost for costs in _costs([expression], reading) for cost in costs}, deposits, minus=True))
+    if TAX.search(expression.sentence):
+        found |= set(with_tax(multiples | sums | _prices(reading), reading))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
     return frozenset(found)
 
@@ -175,6 +202,7 @@ def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Mo
         yield from _asked_money(reading)
 
 
-def _costs(reading: Reading) -> list[frozenset[Money]]:
-    """Return, for each of the few items that are named, what it may cost."""
-    return [reading.costs(item) for item in sorted(reading.named_items)]
+def _costs(left: Sequence[MoneyExpression], reading: Reading) -> list[frozenset[Money]]:
+    """Return, for each of the few items that are named or that a common noun tells, what it may cost."""
+    items = reading.named_items or {item for e in left for item in reading.named_by_noun(e)}
+    return [reading.costs(item) for item in sorted(items)]

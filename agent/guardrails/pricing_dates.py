@@ -26,6 +26,17 @@ _DAY = re.compile(
     rf"(?P<month>{'|'.join(_NUMBERS)})\b(?:(?: de| del|,)? (?P<year>20\d\d))?"
 )
 _KEEPS = _WORDS["keeps"]
+_WHENEVER = re.compile(
+    r"\b(?:any ?time|whenever|no matter when|cuando (?:quieras|quiera|sea)|quando (?:quiser|for)"
+    r"|en cualquier (?:momento|mes)|a qualquer (?:momento|altura)|em qualquer mes|todo el ano"
+    r"|o ano (?:todo|inteiro)|all year)\b"
+)
+"""How a reply says that a price does not depend on the day that the prospect has asked about."""
+_IN_MONTH = re.compile(rf"\b(?:en|em|in|para|for) ({'|'.join(_NUMBERS)})\b[^.;!?\d]{{0,20}}$")
+_NOT_A_PRICE_OF = re.compile(
+    r"\b(?:empi|empe|inici|comen|comec|comie|start|begin|arranc|hasta|ate|until|till|ya no|ja nao|no longer)"
+)
+"""In such a sentence a month may say when something begins, or a price ends."""
 _NEXT_STATEMENT = re.compile(
     r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde"
     r"|from)\b"
@@ -34,17 +45,35 @@ _NEXT_STATEMENT = re.compile(
 
 def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], reading: Reading) -> bool:
     """Say whether the words around an amount keep it as a price for a day on which it is no longer valid."""
-    if not _KEEPS.search(expression.sentence):
+    whenever = bool(_WHENEVER.search(expression.sentence)) or _is_of_month_asked(expression, reading)
+    if not (whenever or _KEEPS.search(expression.sentence)):
         return False
     prices = [price for each in found for price in _ending_prices(each, reading)]
     if len(prices) < len(found):
         return False
-    return any(not is_valid(price, day) for day in _days_said(expression, reading) for price in prices[:1])
+    days = (*_days_said(expression, reading), *(_days_in(reading.inbound, reading) if whenever else ()))
+    return any(not is_valid(price, day) for day in days for price in prices[:1])
+
+
+def _is_of_month_asked(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount is told as the price in a month that the prospect asks about: "en junio son 85 €"."""
+    told = _IN_MONTH.search(expression.before[-40:])
+    return bool(told and re.search(rf"\b{told[1]}\b", reading.inbound)) and not _NOT_A_PRICE_OF.search(
+        expression.sentence
+    )
 
 
 def _ending_prices(each: Implied, reading: Reading) -> Iterator[Price]:
     """Yield the price of today that an amount follows from, if it has a last day."""
     prices = reading.tenant.catalogue[each.item].prices
+    if any(
+        p.valid_from
+        and p.valid_from > reading.today
+        and p.amount_minor * each.quantity == each.amount_minor
+        and p.currency == each.currency
+        for p in prices
+    ):
+        return  # it is a price of later
     yield from (p for p in prices if p.currency == each.currency and p.valid_to and is_valid(p, reading.today))
 
 
@@ -55,8 +84,12 @@ def _days_said(expression: MoneyExpression, reading: Reading) -> Iterator[date]:
     before = fold(reading.draft[max(first, start - MAX_CHARS_AWAY) : start])
     after = fold(reading.draft[end : min(last, end + MAX_CHARS_AWAY)])
     for text in (_NEXT_STATEMENT.split(before)[-1], _NEXT_STATEMENT.split(after)[0]):
-        for match in _DAY.finditer(text):
-            yield from _day(match, reading.today)
+        yield from _days_in(text, reading)
+
+
+def _days_in(text: str, reading: Reading) -> Iterator[date]:
+    for match in _DAY.finditer(text):
+        yield from _day(match, reading.today)
 
 
 def _day(match: re.Match[str], today: date) -> Iterator[date]:

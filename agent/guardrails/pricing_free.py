@@ -12,8 +12,9 @@ from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.pricing_reading import Bound, Reading
-from agent.guardrails.published import FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
+from agent.guardrails.published import ASIDE, FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
 from agent.prices import valid_discounts, valid_prices
+from agent.types import Discount
 
 _WORDS = load_expressions("pricing_words")
 
@@ -43,6 +44,11 @@ _INCLUDED_AFTER = re.compile(
     r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
 )
 _INCLUDES = _WORDS["includes"]
+_ADDS = re.compile(
+    r"\b(?:sum|agreg|anad|acrescent|add)\w*(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your))? $"
+)
+_AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
+"""Behind what is added: it is no gift."""
 
 
 def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -62,7 +68,8 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     if about.explicit:
         thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
-    if _is_published_free(thing, reading) or thing.topics - {"period"}:
+    names_thing = thing.topics - ASIDE or ("first" in thing.topics and not thing.periods)
+    if _is_published_free(thing, reading) or names_thing:
         return _is_published_free(thing, reading)
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
@@ -79,7 +86,8 @@ def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
 
 
 def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
-    return any(is_same_thing(thing, each) for each in reading.published.free)
+    most = max(reading.said.counts, default=1)
+    return any(is_same_thing(thing, each) for each in reading.published.free if each.least <= most)
 
 
 def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
@@ -94,7 +102,13 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
         for item in reading.asked_items | _items_before(expression, reading)
     ):
         return True
+    if all(_has_waiver(item, reading) for item in about.items):  # else "cleaning" of one thing would be that of any
+        return any(each.items & thing.items and is_same_thing(thing, each) for each in reading.published.free)
     return bool(thing.topics or thing.items) and _is_published_free(thing, reading)
+
+
+def _has_waiver(item: int, reading: Reading) -> bool:
+    return any(each.percent == 100 for each in valid_discounts(reading.tenant.catalogue[item], reading.today))
 
 
 def _is_waived_with(item: int, about: Bound, thing: FreeThing, reading: Reading) -> bool:
@@ -125,9 +139,14 @@ def _is_waived(item: int, thing: FreeThing, reading: Reading) -> bool:
         return True
     for discount in valid_discounts(product, reading.today):
         is_waiver = discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said)
-        if is_waiver and lasts_as_long(thing, free_thing(" ".join(discount.condition.values()))):
+        if is_waiver and lasts_as_long(thing, free_thing(_told_in(discount))):
             return True
     return False
+
+
+def _told_in(discount: Discount) -> str:
+    """Return the condition of a discount in all its languages, folded, with numbers as digits."""
+    return " ".join(digits_for_words(fold(text), language) for language, text in discount.condition.items())
 
 
 def _text_before(expression: MoneyExpression, reading: Reading) -> str:
@@ -153,6 +172,8 @@ def _says_included(mention: Mention, reading: Reading) -> bool:
     after = fold(reading.draft[mention.end : mention.end + 50])
     if _NONE_OF.search(before):
         return bool(_FEE.search(fold(reading.draft[mention.start : mention.end])))
+    if _ADDS.search(before) and _AT_A_PRICE.match(after):
+        return False
     verb = _INCLUDES.search(before) or _INCLUDES_AMONG.search(before)
     if verb:
         own = any(m.items & mention.items for m in reading.mentions if m.end <= mention.start)

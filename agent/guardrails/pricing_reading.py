@@ -11,7 +11,7 @@ from babel.numbers import get_currency_precision
 
 from agent.folding import words_of
 from agent.guardrails.conditions import Said
-from agent.guardrails.counts import MAX_COUNTS, counts_in, parts_in
+from agent.guardrails.counts import MAX_COUNTS, counts_in, measures_in, parts_in
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
@@ -38,6 +38,10 @@ MAX_CONTEXT_CHARS = 2_000
 _ABOUT_PRICES = _WORDS["about_prices"]
 _COMPARED = _WORDS["compared"]
 _TIGHT = _WORDS["tight"]
+
+
+_ANOTHER = re.compile(r"\b(?:y|e|and|pero|but|mas|luego|despues|depois|then|after|when|if|si|se|con|com|with)\b")
+"""Between an expression and an item behind it: the item is spoken of for itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +79,8 @@ class Reading:
     """What our last message named."""
     said: Said
     counts: tuple[int, ...]
+    distances: frozenset[int]
+    """In kilometres or miles, where prices are published by them."""
     parts: tuple[int, ...]
     inbound: str
     """Folded."""
@@ -131,7 +137,7 @@ class Reading:
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
         bound = self._bound(expression)
-        loose = frozenset() if bound.explicit else self._named_by_noun(expression)
+        loose = frozenset() if bound.explicit else self.named_by_noun(expression)
         return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
 
     def _bound(self, expression: MoneyExpression) -> Bound:
@@ -148,7 +154,7 @@ class Reading:
             return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True, aside=aside)
         return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
 
-    def _named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
+    def named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
         """Return the items whose names alone have a common noun that is said before: "15 lessons come to 432"."""
         nouns = {
             word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before[-MAX_BEFORE:])
@@ -193,9 +199,12 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
     reply = words_of(fold_text(candidate.text).text)
-    words = f"{reply} {words_of(fold_text(turn.text).text)} {words_of(earlier) if earlier else ''}"
+    asked_words = fold_text(turn.text).text
+    words = f"{reply} {words_of(asked_words)} {words_of(earlier) if earlier else ''}"
     starts = starts.union(asked_starts, starts_in(words_of(earlier)) if earlier else ())
     counts = counts_in(told, starts, published.counted) | {1}
+    folded = f"{fold_text(candidate.text).text}\n{asked_words}"
+    counts |= measures_in(folded, published.counted & {"hour"})
     return Reading(
         tenant=tenant,
         today=today,
@@ -211,11 +220,15 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         said=Said(
             words=words,
             starts=starts,
+            asked=words_of(asked_words),
+            language=candidate.language,
+            amounts=frozenset(v for e in (*expressions, *asked) if e.kind == "amount" for v in e.values),
             reply=reply,
             counts=counts,
             items=_items(mentions) | asked_items,
         ),
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
+        distances=measures_in(folded, published.counted - {"hour"}),
         parts=tuple(sorted(parts_in(f"{draft.text}\n{inbound.text}"))[: 2 * MAX_COUNTS]),
         inbound=fold_text(turn.text).text,
         published=published,
@@ -238,11 +251,9 @@ def _items(mentions: Sequence[Mention]) -> frozenset[int]:
 
 def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
     """Return how many of each item the mentions of one item say."""
-    counted = [(item, mention.count) for mention in mentions for item in mention.items if mention.count]
-    single = {item for mention in mentions if len(mention.items) == 1 for item in mention.items}
-    return {
-        item: frozenset(count for other, count in counted if other == item) for item, _ in counted if item in single
-    }
+    single = [mention for mention in mentions if len(mention.items) == 1 and mention.count]
+    counted = [(item, mention.count) for mention in single for item in mention.items]
+    return {item: frozenset(count for other, count in counted if other == item) for item, _ in counted}
 
 
 def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:
@@ -276,6 +287,7 @@ def _beside(
     start, end = expression.span
     first, last = expression.sentence_span
     here = [m for m in mentions if first <= m.start and m.end <= last and not _in_unit(m, expression)]
+    here = [m for m in here if not any(_is_its_unit(m, a) for a in amounts if a is not expression)]
     before = [m for m in here if m.end <= start]
     cuts = [a.span[1] for a in amounts if first <= a.span[0] and a.span[1] <= start]
     tight = _close_behind(expression, here)
@@ -285,13 +297,20 @@ def _beside(
         run = [m for m in before if max(cuts, default=first) <= m.start and m.end <= cut]
     if not run and not tight:
         run = [m for m in here if m.start >= end and _leads_to(m, expression, amounts)][:1]
-    return _items(run) | tight, all(m.is_aside for m in run) and not tight
+    is_unit = any(_is_its_unit(m, expression) for m in here)
+    return _items(run) | tight, is_unit or (all(m.is_aside for m in run) and not tight)
 
 
 def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
     """Say whether a mention is only the unit of the amount: "28 € por clase"."""
     end = expression.span[1]
     return expression.unit not in {"", "other"} and end <= mention.start <= end + 16 and mention.is_unit
+
+
+def _is_its_unit(mention: Mention, expression: MoneyExpression) -> bool:
+    """Say whether a mention may only be the unit, where one sells such a thing as well: "R$ 180 por hora"."""
+    end = expression.span[1]
+    return expression.unit == "other" and mention.is_unit and end <= mention.start <= end + 16
 
 
 def _close_behind(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:
@@ -309,7 +328,10 @@ def _leads_to(mention: Mention, expression: MoneyExpression, amounts: Sequence[M
     """Say whether a sentence goes from an amount to an item behind it: "por 399 € tienes el intensivo"."""
     start, end = expression.span[1], mention.start
     between = expression.after[: end - start]
-    return not any(start <= a.span[0] < end for a in amounts) and not re.search(r"[;:(]|, ", between)
+    passed = any(start <= a.span[0] < end for a in amounts)
+    if passed and (expression.kind != "free" or _ANOTHER.search(between)):
+        return False  # "we waive the $150 documentation fee" goes on to the name
+    return not re.search(r"[;:(]|, ", between)
 
 
 def _in_last_sentence(expression: MoneyExpression, mentions: Sequence[Mention]) -> frozenset[int]:

@@ -1,8 +1,8 @@
 """Whether a percentage, instalments, something free, a deal or a tax on top follows from what is published (P5)."""
 
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from agent.guardrails.conditions import is_met, is_regardless
@@ -24,8 +24,10 @@ GIVEN_BACK = re.compile(
     r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
 )
 """How a text says that money is paid back, or kept."""
+TAX = re.compile(r"\b(?:iva|vat|gst|igv|itbis|iss|icms|impuestos?|impostos?|tax(?:es)?)\b")
 _AHEAD = re.compile(r"\b(?:prepay\w*|prepaid|up ?front|in advance|(?:adelant|anticip|antecip|adiant)ad\w+)\b")
-_SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
+SURCHARGE = re.compile(r"\b(?:suplement|recargo|surcharge|supplement|acrescim|adicional|adds?\b|sobretasa|encarece)")
+"""How a text says that something comes on top."""
 _INTEREST_FREE = re.compile(
     r"\b(?:(?:sin|cero|0 ?%(?: de)?) interes(?:es)?|sem juros|juros? zero|interest[- ]free|no interest"
     r"|without interest|zero interest|0 ?% (?:interest|apr|tae|intereses"
@@ -33,8 +35,8 @@ _INTEREST_FREE = re.compile(
 )
 _LOANS = frozenset({"months", "term", "financed"})
 """Ways to name instalments that mean a loan."""
-_ENDS = re.compile(r"[;.!?]")
-_ENDS_OR_COMMA = re.compile(r"[;.!?,]")
+_ENDS = re.compile(r"[;!?]|\.(?!\d)")
+_ENDS_OR_COMMA = re.compile(r"[;!?]|[.,](?!\d)")
 _UNSURE = re.compile(
     r"\b(?:confirm\w*|consult\w*|averigu\w*|revis\w*|verific\w*|check\w*|pregunt\w*|pergunt\w*|ask\w*|find out"
     r"|se puede\?|depende|depends)\b"
@@ -154,7 +156,7 @@ def _kind_between(clause_before: str, clause_after: str, *, is_fraction: bool) -
     }
     if GIVEN_BACK.search(clause_before) or GIVEN_BACK.search(clause_after):
         return "refund"
-    if _SURCHARGE.search(clause_before) or _SURCHARGE.search(clause_after):
+    if SURCHARGE.search(clause_before) or SURCHARGE.search(clause_after):
         return "surcharge"
     if is_fraction:
         near["discount"] = 0
@@ -204,7 +206,8 @@ def _are_instalments_explained(expression: MoneyExpression, about: Bound, readin
     ):
         return True
     claims_free = bool(_INTEREST_FREE.search(expression.text + expression.after[:40]))
-    terms = [reading.tenant.catalogue[item].instalments for item in about.items]
+    spoken_of = {*about.items, *(_items_behind(expression, reading) if not expression.value else ())}
+    terms = [reading.tenant.catalogue[item].instalments for item in sorted(spoken_of)]
     if any(each and expression.value <= each.max and (each.interest_free or not claims_free) for each in terms):
         return True
     if expression.deal == "times" and _multiplies_price(expression, about, reading):
@@ -216,6 +219,12 @@ def _are_instalments_explained(expression: MoneyExpression, about: Bound, readin
     ]
     financed = expression.deal in _LOANS
     return any(expression.value <= each.value and (each.deal in _LOANS) == financed for each in published)
+
+
+def _items_behind(expression: MoneyExpression, reading: Reading) -> frozenset[int]:
+    """Return the items named behind an expression in its sentence: "en cuotas, el total del intensivo sería …"."""
+    start, end = expression.span[1], expression.sentence_span[1]
+    return frozenset(item for m in reading.mentions if start <= m.start and m.end <= end for item in m.items)
 
 
 def _multiplies_price(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -261,12 +270,30 @@ def _is_deal_explained(expression: MoneyExpression, _: Bound, reading: Reading) 
     return asked and is_declined(expression.sentence)
 
 
-def _is_tax_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
+def with_tax(money: Iterable[tuple[int, str]], reading: Reading) -> Iterator[tuple[int, str]]:
+    """Yield amounts with the tax that comes on top of prices, where its rate is published: 16 % on $650 make $754."""
+    if not any(each.deal == "added" for each in reading.published.of_kind("tax")):
+        return
+    rates = {e.value for e in reading.published.of_kind("percent") if TAX.search(e.sentence)}
+    for amount, currency in money:
+        for rate in rates:
+            yield amount + int((amount * rate / 100).quantize(Decimal(1), ROUND_HALF_UP)), currency
+
+
+def _is_restated(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether "with tax" is said of a price to which the published rate has been added."""
+    costs = (cost for item in about.items for cost in reading.costs(item))
+    taxed = frozenset(with_tax(costs, reading))
+    here = (each for each in reading.amounts if each.sentence_span == expression.sentence_span)
+    return any(reading.money(each) & taxed for each in here)
+
+
+def _is_tax_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     if is_denied(expression.before):
         return True
     if expression.deal == "included":  # where nothing is published, the rule `grounding` judges it
         stated = [each.deal for each in reading.published.of_kind("tax")]
-        return not stated or "included" in stated
+        return not stated or "included" in stated or _is_restated(expression, about, reading)
     return is_published(expression, reading)
 
 

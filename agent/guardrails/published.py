@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from importlib.resources import files
@@ -11,6 +11,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision
 
 from agent.folding import fold
+from agent.guardrails.conditions import least_in
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
@@ -19,7 +20,7 @@ from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
 from agent.guardrails.required_words import Lookup, needs_of, starts_of
-from agent.guardrails.unit_cues import named_units, priced_units, sold_units
+from agent.guardrails.unit_cues import named_units, priced_units, sold_units, unit_class
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
 from agent.types import CatalogueItem, Tenant
@@ -35,13 +36,20 @@ _TOPIC_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TOP
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
-_ASIDE = frozenset({"period", "seats"}) | _LIMITS
+ASIDE = frozenset({"period", "seats"}) | _LIMITS
 """Topics that say how much, never what is given away."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
 _CLAUSE_END = re.compile(
     r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
 )
-_UNIT = r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min)\b"
+_EACH_DISTANCE = re.compile(r"\b(?:cada|each|every|per|por) (km|[kq]uilometro|kilomet|milla|milha|mile)")
+_DOUBLED = re.compile(r"(.)\1")
+_LEAST_ALIKE = 4
+"""Letters that two stems must share to be one word in two languages."""
+_UNIT = (
+    r"(dias?|days?|mes(?:es)?|months?|semanas?|weeks?|anos?|years?|horas?|hours?|minutos?|minutes?|min|km"
+    r"|[kq]uilometros?|kilomet(?:er|re)s?|milhas?|millas?|miles?)\b"
+)
 _PERIOD = re.compile(
     rf"\b(\d{{1,3}})(?: (?:primeros|primeiros|first))? ?-?{_UNIT}|\b(?:primer|primeir[oa]|primera|first|un|um|uma|una"
     rf"|a|one) {_UNIT}"
@@ -58,6 +66,10 @@ _UNIT_NAMES = {
     "di": "day",
     "da": "day",
     "ho": "hour",
+    "km": "kilometre",
+    "ki": "kilometre",
+    "qu": "kilometre",
+    "mil": "mile",
 }
 
 
@@ -71,6 +83,8 @@ class FreeThing:
     """Places in the catalogue of the items it names."""
     periods: frozenset[tuple[str, str]]
     """How long it says: number and unit."""
+    least: int = 0
+    """Of how many at least it is free; 0: not said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +124,16 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
         numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
         free=tuple(_given(each, tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
-        counted=units.union(by).union(unit for text in (*names, *met) for unit in named_units(text)),
+        counted=units.union(by, _rates(money)).union(unit for text in (*names, *met) for unit in named_units(text)),
+    )
+
+
+def _rates(money: Sequence[MoneyExpression]) -> frozenset[str]:
+    """Return the classes of the units by which an amount is published: "28.000 pesos por día"."""
+    amounts = [each for each in money if each.kind == "amount"]
+    told = (match[1] for each in amounts for match in _EACH_DISTANCE.finditer(each.sentence))
+    return frozenset(unit_class(each.unit_words) for each in amounts if each.unit == "other").union(
+        map(unit_class, told)
     )
 
 
@@ -121,7 +144,8 @@ def _is_given(expression: MoneyExpression) -> bool:
 def _given(expression: MoneyExpression, catalogue: Sequence[CatalogueItem]) -> FreeThing:
     """Return what a text gives away; where the clause does not name it, the sentence does: "Courtesy cars: 4, free"."""
     thing = free_thing(clause_of(expression), catalogue)
-    return thing if thing.topics or thing.items else free_thing(expression.sentence, catalogue)
+    told = thing if thing.topics or thing.items else free_thing(expression.sentence, catalogue)
+    return replace(told, least=least_in(_NOT_A_WORD.sub(" ", clause_of(expression))))
 
 
 def free_thing(sentence: str, catalogue: Sequence[CatalogueItem] = ()) -> FreeThing:
@@ -145,7 +169,7 @@ def _periods(sentence: str) -> Iterator[tuple[str, str]]:
     if _ALL_DAY.search(sentence):
         yield "1", "day"
     for number, unit, one in _PERIOD.findall(sentence):
-        yield number or "1", _UNIT_NAMES[(unit or one)[:2]]
+        yield number or "1", _UNIT_NAMES.get((unit or one)[:3]) or _UNIT_NAMES[(unit or one)[:2]]
 
 
 @once_for
@@ -166,14 +190,24 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
     """Say whether what a reply calls free is what a text calls free, and for no longer."""
     if not lasts_as_long(said, published) or not published.topics & _LIMITS <= said.topics:
         return False
-    if said.items & published.items and not published.topics - _ASIDE:
+    if said.items & published.items and not published.topics - ASIDE:
         return True
     if said.items and published.items and not said.items & published.items:
         return False
-    topics = said.topics - _ASIDE
-    if topics or published.topics - _ASIDE:
+    topics = said.topics - ASIDE
+    if topics or published.topics - ASIDE:
         return bool(topics & published.topics)
-    return bool(said.stems & published.stems)
+    if said.stems & published.stems:
+        return True
+    return bool(published.periods & said.periods) and any(_is_cognate(one, published.stems) for one in said.stems)
+
+
+def _is_cognate(word: str, stems: frozenset[str]) -> bool:
+    """Say whether a stem sounds as one of another language: "galler(y)" and "galeri(a)"."""
+    own = _DOUBLED.sub(r"\1", word)
+    return any(
+        len(own) > _LEAST_ALIKE and own[:_LEAST_ALIKE] == _DOUBLED.sub(r"\1", each)[:_LEAST_ALIKE] for each in stems
+    )
 
 
 def lasts_as_long(said: FreeThing, published: FreeThing) -> bool:

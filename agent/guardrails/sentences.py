@@ -30,7 +30,10 @@ _NOT_A_DENIAL = compiled_on_use(
     r"|no hay (?:ningun )?problemas?|no pasa nada|por que no|nao se preocup\w+|sem (?:nenhum )?problemas?"
     r"|nao tem problema|(?:do|need) not worry|no wor+ies|no problem|no prob|why not"
     r"|no solo|nao so|not only|not just|no es mentira|no te miento|no exagero|nao e mentira|not lying|no kidding"
-    r"|no joke|no (?:seu|meu|nosso|teu) (?:caso|lugar|nome|dia))\b"
+    r"|no joke|no (?:seu|meu|nosso|teu) (?:caso|lugar|nome|dia)"
+    r"|no(?= (?:seu|meu|nosso|teu|sabado|domingo|dia|mes|ano|curso|plano|pacote|comeco|primeiro|segundo|terceiro"
+    r"|proximo|mesmo|ensaio|exame|teste|pix|cartao|boleto|contrato|estudio|aeroporto|momento|caso|entanto|maximo|minimo|valor"
+    r"|preco|centro|verao|inverno|outono|natal|grupo|nivel|modulo|consultorio|escritorio|casamento|evento|endereco)\b))\b"
 )
 _CERTAIN = re.compile(
     r"\b(?:no lo dud\w+|sin (?:ninguna )?dudas?|sem (?:nenhuma )?duvidas?|no doubt|without (?:a )?doubt)\b"
