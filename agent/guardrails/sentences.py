@@ -11,7 +11,6 @@ from functools import lru_cache
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
 from agent.guardrails.patterns import PatternList
-from agent.guardrails.required_words import Starts, starts_of
 
 Span = tuple[int, int]
 
@@ -99,14 +98,12 @@ class Sentence:
     text: str
     """The folded text, with its punctuation."""
     clauses: tuple[Span, ...]
-    starts: Starts
-    """How its words begin."""
     asks: bool
     """Whether it is a question."""
 
-    def has(self, patterns: PatternList) -> bool:
+    def has(self, patterns: PatternList[str]) -> bool:
         """Whether any of the patterns is found in it."""
-        return any(True for _ in patterns.find(self.words, self.starts))
+        return any(True for _ in patterns.find(self.words))
 
     def span(self, match: re.Match[str]) -> Span:
         """Return where in the text the clauses stand that `match`, found in `words`, covers."""
@@ -137,7 +134,6 @@ def read_sentences(text: str) -> tuple[Sentence, ...]:
             found.append(
                 Sentence(
                     words=words,
-                    starts=starts_of(words),
                     text=folded.text[start:stop],
                     clauses=tuple([folded.span(*where) for _, where in read]),
                     asks=end is not None and "?" in end[0],
