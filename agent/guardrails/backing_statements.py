@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from agent.guardrails.folded import fold_text
 from agent.guardrails.mentions import find_mentions
@@ -163,6 +164,7 @@ def extras_of(words: str) -> frozenset[str]:
     return frozenset(name for name, _ in _WORDS["widens"].find(words))
 
 
+@lru_cache(maxsize=64)
 def stems_of(words: str) -> frozenset[str]:
-    """Return how the telling words begin."""
-    return frozenset(word[:5] for word in _CONTENT.findall(words))
+    """Return how the telling words begin; several statements are compared with one sentence."""
+    return frozenset([word[:5] for word in _CONTENT.findall(words)])

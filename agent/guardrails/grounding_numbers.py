@@ -54,8 +54,8 @@ _NOT_COUNTS = re.compile(
 _MAY_NOT_COUNT = re.compile(r"[/@]|\+\d|\d[ -]\d")
 """Without one of these there is no address, telephone number or date in digits."""
 _NUMBER = re.compile(
-    r"(?<![\w.,])\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
-    r"|(?<![a-z\d.,])\d{1,9}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d)"
+    r"\d(?:(?<![\w.,].)\d{0,2}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
+    r"|(?<![a-z\d.,].)\d{0,8}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d))"
 )
 _WORD = re.compile(r"[a-z]+\d{0,3}|%|□+|\d+|[-–—x×/*+=]")
 _PERCENT = re.compile(r"^ ?(?:%|por ?ciento|por ?cento|per ?cent|percent)")

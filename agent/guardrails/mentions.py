@@ -107,11 +107,12 @@ def _by_size(text: str, names: Names) -> Iterator[Mention]:
 
 def _by_words(text: str, names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield the mentions that words of names make, words that stand together as one."""
+    told = names.among(WORD.findall(text))
     cluster: list[re.Match[str]] = []
     skipped = ""
-    for match in WORD.finditer(text):
+    for match in WORD.finditer(text) if told else ():
         word = match[0]
-        if names.has(word):
+        if word in told:
             if cluster and not _is_near(text, cluster[-1], match, skipped):
                 yield from _mention(text, cluster, names, capitals)
                 cluster = []

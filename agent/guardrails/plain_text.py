@@ -53,7 +53,9 @@ class Plain:
 _ODD_SIGNS = re.compile("[\u20e3\U0001f193\u0437]")  # 3⃣, 🆓, the Cyrillic letter that looks like a 3
 FREE_SIGN = "\U0001f193"
 _ODD_SIGN_MEANS = {"\u20e3": "", "\U0001f193": " free ", "\u0437": "3"}
-_GLUED = re.compile(rf"\d(?<=[a-z].)(?=[\d.,]{{0,12}} ?[{SIGNS}])|[{SIGNS}](?<=[a-z]{{3}}.)(?=\d)")
+_GLUED = re.compile(
+    rf"[\d{SIGNS}](?<=[a-z].)(?:(?<=\d)(?=[\d.,]{{0,12}} ?[{SIGNS}])|(?<=[{SIGNS}])(?<=[a-z]{{3}}.)(?=\d))"
+)
 _LOOK_ALIKES = compiled_on_use(
     rf"[\doilsbz](?<![\w.,].)(?:(?<=[oilsbz])|(?=[\d.,]{{0,11}}[oilsbz]))(?=[oilsbz.,]{{0,6}}\d|(?<=\d))[\doilsbz]{{1,11}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}"
     rf"(?:(?={PRICED})|(?<=\doo)(?!\w))"
