@@ -62,13 +62,16 @@ class Clause(NamedTuple):
 _NEARBY = 6
 """Words between a denial and what it denies, at most."""
 _WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
-_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+(?!\w)|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
+_SENTENCE_END = re.compile(
+    r"[.!?…\n;\U0001F300-\U0001FAFF\u2600-\u27BF](?:(?<=\.)\.*(?=\s|$)|(?<=[!?…])[!?…]*(?!\w)|(?<=\n)\n*|(?<=;)"
+    r"|(?<=[\U0001F300-\U0001FAFF\u2600-\u27BF])[\U0001F300-\U0001FAFF\u2600-\u27BF]*)"
+)
 _ABBREVIATION = re.compile(
     r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
 )
 _CUT_AT = (
-    r",(?=\s)|:(?!\d)|[()\[\]«»\"“”•]|\s[-–—]\s"
-    r"|(?<=\s)(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras|enquanto|whereas|embora{})\b)"
+    r"[\s,:()\[\]«»\"“”•](?:(?<=\s)(?:[-–—]\s|(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras"
+    r"|enquanto|whereas|embora{})\b))|(?<=,)(?=\s)|(?<=:)(?!\d)|(?<=[()\[\]«»\"“”•]))"
 )
 _CUT = re.compile(_CUT_AT.format(""))
 _PT_CUT = re.compile(_CUT_AT.format("|mas"))

@@ -1,7 +1,7 @@
 """What tells the items of a catalogue apart: the words of their names, as folded stems, in three languages."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -68,11 +68,8 @@ class Names:
                 self._best[key] = found
         return found
 
-    def among(self, words: Iterable[str]) -> frozenset[str]:
-        """Return which words are part of a name."""
-        return frozenset(word for word in set(words) if self._is_known(word))
-
-    def _is_known(self, word: str) -> bool:
+    def has(self, word: str) -> bool:
+        """Say whether a word is part of a name."""
         known = self._known.get(word)
         if known is None:
             known = self._has(word)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
-from agent.guardrails.expressions import compiled_on_use, load_expressions, matches_at
+from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.number_words import EITHER, parse_digits
 from agent.guardrails.offers import Offers, read_fractions
 from agent.guardrails.plain_text import Plain, read_plain
@@ -80,9 +80,8 @@ NUMBER = (
     r"(?![\d%])(?![.,]\d)(?! ?(?:%|por ?cient|por ?cento|por cien\b|por 100\b|per ?cent|pct|puntos porcent"
     r"|pontos porcent))"
 )
-_NUMBER_BEGINS = re.compile(r"\d(?<!\d\d)(?<!\d[.,'].)")
 _AMOUNT = compiled_on_use(
-    rf"(?P<number>{NUMBER})(?:[.,]-)?"
+    rf"(?=\d)(?<!\d)(?<!\d[.,'])(?P<number>{NUMBER})(?:[.,]-)?"
     rf"(?: ?(?P<sign>{AFTER})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?:(?:son|sao|de|in|en|em|redondos|contantes|limpios) )?"
     rf"(?P<name>{NAME})\b)?"
 )
@@ -214,7 +213,7 @@ def sentence_around(plain: str, ends: Sequence[_Span], start: int, end: int) -> 
 
 def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Found:
     done = 0
-    for match in matches_at(_NUMBER_BEGINS, _AMOUNT, plain):
+    for match in _AMOUNT.finditer(plain):
         start, end = match.span()
         before = _CURRENCY_BEFORE.search(plain, max(0, start - _CURRENCY_CHARS), start)
         if before is None and start and _GOES_ON.match(plain, start - 1):

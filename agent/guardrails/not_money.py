@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from agent.guardrails.currencies import CODES, PRICED, SIGNS
-from agent.guardrails.expressions import compiled_on_use, matches_at
+from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.mentions import MONTHS
 from agent.guardrails.number_words import Edit
 from agent.guardrails.word_lists import load_words
@@ -27,9 +27,8 @@ _MEASURE = (
 )
 
 _WEB = re.compile(r"https?://\S{1,300}|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,255}")
-_FIRST = re.compile(r"[\d+(](?<!\d\d)")
 _DIGITS_FIRST = compiled_on_use(
-    r"(?:"
+    r"(?=[\d+(])(?:"
     rf"\+\d[\d ()-]{{6,18}}\d|\(\d{{2,4}}\) ?\d{{3,5}}[ -]?\d{{4}}"  # telephones
     rf"|(?<![\d.,{SIGNS}])(?<![{SIGNS}] )\d{{2,4}}(?:[ -]\d{{2,5}}){{2,4}}(?!\d|[.,]\d){_NO_PRICE}"
     rf"|(?<![\d.,{SIGNS}])\d{{9,15}}(?!\d|[.,]\d){_NO_PRICE}"
@@ -91,7 +90,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield what every pattern finds; some overlap."""
     if "@" in text or "://" in text:
         yield from (match.span() for match in _WEB.finditer(text))
-    yield from (match.span() for match in matches_at(_FIRST, _DIGITS_FIRST, text))
+    yield from (match.span() for match in _DIGITS_FIRST.finditer(text))
     yield from filter(None, (_named(text, match.start()) for match in _NUMBER.finditer(text)))
     if any(word in text for word in _STREETS):
         yield from (match.span() for match in _STREET.finditer(text))

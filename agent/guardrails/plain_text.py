@@ -68,7 +68,7 @@ _SPACED_DIGITS = compiled_on_use(
     rf"\d(?<![\d.,].)(?:(?:[ ._*|/-]\d){{2,8}}(?![\d.,]*\d)|(?:[.,] ?\d){{2,8}}(?={PRICED}))"
 )
 _NOT_DIGIT = re.compile(r"\D")
-_RANGE_DASH = re.compile(rf"(?:(?<=\d)| (?<=\d ))- ?(?=[{SIGNS}]? ?\d)")
+_RANGE_DASH = re.compile(rf"[ -](?<=\d.)(?:(?<=-)|(?<= )-) ?(?=[{SIGNS}]? ?\d)")
 _AND_CENTS = compiled_on_use(
     rf"\d(?<![\w.,].)(\d{{0,5}}) (?:con|com|coma|virgula|point) (\d{{1,2}})(?=\s*(?:[.,;!?)]|$)|{PRICED}| (?:al|por|a"
     rf"|per|cada|la|el|los|las|o|y|e|and)\b)(?![.,]\d)"

@@ -14,11 +14,11 @@ from agent.guardrails.patterns import PatternList
 
 Span = tuple[int, int]
 
-_SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\W]|$)|\n+")
+_SENTENCE_END = re.compile(r"[.!?…\n](?:(?<!\n)[.!?…]*(?=[\s\W]|$)|(?<=\n)\n*)")
 _CLAUSE_END = compiled_on_use(
     r"[;()\"“”«»]|[,:](?:(?<!\d.)|(?!\d))|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
-    r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto)\b)"
-    r"|\b(?=(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si)\b)",
+    r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto"
+    r"|(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si))\b)",
 )
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
