@@ -81,6 +81,7 @@ class Reading:
     published: PublishedTexts
     _implied: dict[int, tuple[Implied, ...]] = field(default_factory=dict)
     _costs: dict[int, frozenset[tuple[int, str]]] = field(default_factory=dict)
+    _about: dict[MoneyExpression, Bound] = field(default_factory=dict)
 
     def implied(self, item: int) -> tuple[Implied, ...]:
         """Return the amounts that catalogue[item] implies."""
@@ -130,9 +131,11 @@ class Reading:
 
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
-        bound = self._bound(expression)
-        loose = frozenset() if bound.explicit else self._named_by_noun(expression)
-        return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
+        if expression not in self._about:
+            bound = self._bound(expression)
+            loose = frozenset() if bound.explicit else self._named_by_noun(expression)
+            self._about[expression] = replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
+        return self._about[expression]
 
     def _bound(self, expression: MoneyExpression) -> Bound:
         own, aside = _beside(expression, self.mentions, self.amounts)
