@@ -158,27 +158,26 @@ def _blank(text: str) -> str:
 
 def _sentences(text: str) -> Iterator[list[_Word]]:
     """Yield the words of each sentence."""
-    pieces = [(piece.lastgroup, piece[0], piece.start()) for piece in _PIECE.finditer(text)]
-    kinds = [None, *[kind for kind, _, _ in pieces], None]
-    capitals = [False, *[kind == "word" and written[0].isupper() for kind, written, _ in pieces], False]
+    pieces = list(_PIECE.finditer(text))
+    kinds = [None, *(piece.lastgroup for piece in pieces), None]
+    capitals = [False, *(piece["word"] is not None and piece[0][0].isupper() for piece in pieces), False]
     sentence: list[_Word] = []
-    for at, (kind, written, start) in enumerate(pieces, 1):
-        if kind == "word":
-            opens = not sentence
-            is_name = not opens and (
-                (capitals[at] and not _is_i(written)) or (len(written) <= 3 and capitals[at - 1] and capitals[at + 1])
-            )
+    for at, piece in enumerate(pieces, 1):
+        if kinds[at] == "word":
+            opens, written = not sentence, piece[0]
+            between = len(written) <= 3 and capitals[at - 1] and capitals[at + 1]
+            is_name = not opens and (between or (capitals[at] and not _is_i(written)))
             sentence.append(
                 _Word(
                     _NONE if is_name else _languages_of(written),
-                    start,
-                    start + len(written),
+                    piece.start(),
+                    piece.end(),
                     is_name,
                     opens or kinds[at - 1] != "word",
                     kinds[at + 1] != "word",
                 )
             )
-        elif kind == "end" and sentence:
+        elif kinds[at] == "end" and sentence:
             yield sentence
             sentence = []
     if sentence:
