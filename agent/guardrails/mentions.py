@@ -65,15 +65,18 @@ def find_mentions(catalogue: Sequence[CatalogueItem], text: str) -> tuple[Mentio
     names = names_in(tuple(catalogue))
     found = [
         replace(each, start=folded.origins[each.start], end=folded.span(each.start, each.end)[1])
-        for each in (*_by_words(folded, text, names), *_by_size(folded.text, names))
+        for each in (*_by_words(folded.text, names, _capitals(folded, text)), *_by_size(folded.text, names))
     ]
     return tuple(sorted(found, key=lambda each: each.start))
 
 
-def _is_capital(folded: Folded, text: str, start: int) -> bool:
-    """Say whether the word at `start` of the folded text is written with a capital, though it begins no sentence."""
-    written = text[folded.origins[start]]
-    return written.isupper() and written.isalpha() and _INSIDE.match(folded.text, start) is not None
+def _capitals(folded: Folded, text: str) -> frozenset[int]:
+    """Return where a word of the folded text is written with a capital, though it begins no sentence."""
+    return frozenset(
+        match.start()
+        for match in _INSIDE.finditer(folded.text)
+        if (written := text[folded.origins[match.start()]]).isupper() and written.isalpha()
+    )
 
 
 def says_date(words: str, day: date) -> bool:
@@ -102,25 +105,25 @@ def _by_size(text: str, names: Names) -> Iterator[Mention]:
             yield Mention(match.start(), match.end(), frozenset({owner[match[0]]}), is_aside=is_aside)
 
 
-def _by_words(folded: Folded, text: str, names: Names) -> Iterator[Mention]:
+def _by_words(text: str, names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield the mentions that words of names make, words that stand together as one."""
     cluster: list[re.Match[str]] = []
     skipped = ""
-    for match in WORD.finditer(folded.text):
+    for match in WORD.finditer(text):
         word = match[0]
         if names.has(word):
-            if cluster and not _is_near(folded.text, cluster[-1], match, skipped):
-                yield from _mention(folded, text, cluster, names)
+            if cluster and not _is_near(text, cluster[-1], match, skipped):
+                yield from _mention(text, cluster, names, capitals)
                 cluster = []
             cluster.append(match)
             skipped = ""
         elif word in WORDS["fillers"]:
             skipped += word
         elif cluster:
-            yield from _mention(folded, text, cluster, names)
+            yield from _mention(text, cluster, names, capitals)
             cluster, skipped = [], ""
     if cluster:
-        yield from _mention(folded, text, cluster, names)
+        yield from _mention(text, cluster, names, capitals)
 
 
 def _is_near(text: str, before: re.Match[str], after: re.Match[str], skipped: str) -> bool:
@@ -133,20 +136,20 @@ def _says_how_often(before: str, text: str, word: re.Match[str]) -> bool:
     return bool(_PRICE_BEFORE.search(before) or _PRICE_BEHIND.match(text, word.end()))
 
 
-def _mention(folded: Folded, text: str, cluster: Sequence[re.Match[str]], names: Names) -> Iterator[Mention]:
+def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals: frozenset[int]) -> Iterator[Mention]:
     """Yield what a row of name words names: the items that share most of it."""
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
-    before = folded.text[max(0, start - 60) : start]
-    is_told = _is_capital(folded, text, start) or bool(_ARTICLE.search(before))
+    before = text[max(0, start - 60) : start]
+    is_told = start in capitals or bool(_ARTICLE.search(before))
     top, missing, headed = names.best(said, has_article=is_told)
     if not top:
         return
     if (
         len(cluster) == 1
         and not is_told
-        and _IS_ADJECTIVE.match(folded.text, start)
-        and _says_how_often(before, folded.text, cluster[0])
+        and _IS_ADJECTIVE.match(text, start)
+        and _says_how_often(before, text, cluster[0])
     ):
         return
     words = before.split()[-2:]

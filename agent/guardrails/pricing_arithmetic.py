@@ -56,7 +56,7 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
         left = [e for e in left if e not in explained]
         for e in explained:
             money = reading.money(e)
-            known.add(_derived(e, money, known.money, reading) | find_sums(money, groups))
+            known.add((money & _derived(e, known.money, reading)) | find_sums(money, groups))
     return left
 
 
@@ -71,22 +71,21 @@ def _follows(
     if is_regardless(expression.sentence) and DIFFERS.search(expression.sentence):
         return False
     money = reading.money(expression)
-    return bool(find_sums(money, groups) or _derived(expression, money, known, reading))
+    return bool(find_sums(money, groups)) or bool(money & _derived(expression, known, reading))
 
 
-def _derived(
-    expression: MoneyExpression, money: frozenset[Money], known: set[Money], reading: Reading
-) -> frozenset[Money]:
-    """Return what of `money` follows from explained amounts, as far as the words of the expression's sentence allow."""
+def _derived(expression: MoneyExpression, known: set[Money], reading: Reading) -> frozenset[Money]:
+    """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
     multiples, sums = _sums(frozenset(known), reading.counts)
-    found = money & (multiples | sums)
+    found = multiples | sums
     if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
         prices = _prices(reading)
-        found |= money.intersection(_pairs(multiples | prices, known | prices, minus=True))
-        found |= money.intersection(_changes(expression, reading))
+        found |= set(_pairs(multiples | prices, known | prices, minus=True))
+        found |= set(_changes(expression, reading))
     if _LEFT_OVER.search(expression.sentence):
-        found |= money.intersection(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
-    return found | money.intersection(_shares(multiples | sums | _base(expression, reading), expression, reading))
+        found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
+    found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
+    return frozenset(found)
 
 
 @lru_cache(maxsize=16)

@@ -132,10 +132,13 @@ class Reading:
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
         if expression not in self._about:
-            bound = self._bound(expression)
-            loose = frozenset() if bound.explicit else self._named_by_noun(expression)
-            self._about[expression] = replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
+            self._about[expression] = self._tell_about(expression)
         return self._about[expression]
+
+    def _tell_about(self, expression: MoneyExpression) -> Bound:
+        bound = self._bound(expression)
+        loose = frozenset() if bound.explicit else self._named_by_noun(expression)
+        return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
 
     def _bound(self, expression: MoneyExpression) -> Bound:
         own, aside = _beside(expression, self.mentions, self.amounts)
