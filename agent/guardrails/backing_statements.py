@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from agent.guardrails.folded import fold_text
 from agent.guardrails.mentions import find_mentions
 from agent.guardrails.patterns import load_patterns
-from agent.guardrails.required_words import starts_of
 from agent.guardrails.sentences import Sentence, is_denied, read_sentences
 from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
 from agent.types import CatalogueItem
@@ -130,7 +130,7 @@ def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str],
     said: set[str] = set()
     denied: set[str] = set()
     for sentence in sentences:
-        for topic, match in _WORDS["about"].find(sentence.words, sentence.starts):
+        for topic, match in _WORDS["about"].find(sentence.words):
             if topic == "refund" and BY_OTHERS.search(sentence.words):
                 continue
             (denied if is_denied(sentence, match) else said).add(topic)
@@ -141,7 +141,7 @@ def _topics(name: str, sentences: tuple[Sentence, ...]) -> tuple[frozenset[str],
 
 
 def _denies_guarantee(sentence: Sentence) -> bool:
-    found = _WORDS["about"].find(sentence.words, sentence.starts)
+    found = _WORDS["about"].find(sentence.words)
     return any(topic == "guarantee" and is_denied(sentence, match) for topic, match in found)
 
 
@@ -161,9 +161,10 @@ def subjects(text: str, catalogue: tuple[CatalogueItem, ...]) -> frozenset[str]:
 
 def extras_of(words: str) -> frozenset[str]:
     """Return what makes a promise in `words` larger: `anytime`, `lifetime`, `full` …"""
-    return frozenset(name for name, _ in _WORDS["widens"].find(words, starts_of(words)))
+    return frozenset(name for name, _ in _WORDS["widens"].find(words))
 
 
+@lru_cache(maxsize=64)
 def stems_of(words: str) -> frozenset[str]:
-    """Return how the telling words begin."""
-    return frozenset(word[:5] for word in _CONTENT.findall(words))
+    """Return how the telling words begin; several statements are compared with one sentence."""
+    return frozenset([word[:5] for word in _CONTENT.findall(words)])

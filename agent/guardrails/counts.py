@@ -34,7 +34,7 @@ _ADJUNCT = re.compile(r" (?:day|hour|week|night|month) [a-z]{3,12}(?:es|s)\b(?<!
 """English: "five day passes" are five."""
 _AT_MOST = re.compile(r"\b(?:maximo|maxima|max|at most|up to|hasta|ate|no maximo|limite)(?: de| of)? $")
 _NUMBER_BEFORE_X = re.compile(
-    r"(?=\d)(?<![\w.,])(\d{1,3})(?: ?[x×]|(?=[ -](?:\w+ )?(?:cuotas|parcelas|plazos|instal|payments"
+    r"(\d(?<![\w.,].)\d{0,2})(?: ?[x×]|(?=[ -](?:\w+ )?(?:cuotas|parcelas|plazos|instal|payments"
     r"|mensualidades|pagos|meses|months)))"
 )
 _UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as `agent.prices` renders instalments
@@ -75,7 +75,7 @@ def measures_in(folded: str, units: frozenset[str]) -> frozenset[int]:
 def parts_in(plain: str) -> frozenset[int]:
     """Return the numbers of instalments a plain text may speak of."""
     told = {int(number) for number in _NUMBER_BEFORE_X.findall(plain)}
-    uneven = {int(number) + 1 for number in _UNEVEN_PARTS.findall(plain)}
+    uneven = {int(number) + 1 for number in _UNEVEN_PARTS.findall(plain)} if "+" in plain else set()
     return frozenset(told | uneven | {n for n in _numbers(plain) if n <= 120})
 
 

@@ -37,11 +37,12 @@ LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "a placeholder",
         ("[", "@", "$", "%", "(", "<"),
         compiled_on_use(
-            rf"\[\s?(?:[A-ZÁÉÍÓÚÑÇÃÕ][A-ZÁÉÍÓÚÑÇÃÕ _-]{{3,30}}|[Xx]{{2,}}|{_TO_FILL_IN}\b[^\]\n]{{0,40}})\](?!\()"
-            r"|(?<![\w.])[@$%](?i:nombre|nome|name|first_?name|last_?name|cliente?|customer|usuario|user|fecha|data|date|hora|precio"
+            r"[\[@$%(<](?:"
+            rf"(?<=\[)\s?(?:[A-ZÁÉÍÓÚÑÇÃÕ][A-ZÁÉÍÓÚÑÇÃÕ _-]{{3,30}}|[Xx]{{2,}}|{_TO_FILL_IN}\b[^\]\n]{{0,40}})\](?!\()"
+            r"|(?<=[@$%])(?<![\w.].)(?i:nombre|nome|name|first_?name|last_?name|cliente?|customer|usuario|user|fecha|data|date|hora|precio"
             r"|pre[çc]o|price|curso|course|empresa|company|link|url|monto|amount|tel[eé]fono|undefined)\b%?"
-            r"|\((?i:insert\w*|inserir|completar con|rellenar con|preencher|fill in|tbd)\b[^()\n]{0,40}\)"
-            rf"|<\s?{_TO_FILL_IN}\b[^<>\n]{{0,40}}>"
+            r"|(?<=\()(?i:insert\w*|inserir|completar con|rellenar con|preencher|fill in|tbd)\b[^()\n]{0,40}\)"
+            rf"|(?<=<)\s?{_TO_FILL_IN}\b[^<>\n]{{0,40}}>)"
         ),
     ),
     (

@@ -185,7 +185,8 @@ def _slot_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator
 
 def _scarcity(reading: Reading, facts: Facts) -> Iterator[Fault]:
     for clause in reading.clauses:
-        if clause.is_claim and _SCARCE.search(without_money(clause.plain)) and not _SCARCE.search(facts.text):
+        may_be_scarce = clause.is_claim and "scarce" in clause.hints
+        if may_be_scarce and _SCARCE.search(without_money(clause.plain)) and not _SCARCE.search(facts.text):
             yield Fault("scarcity", "unsupported", clause.start, clause.end)
 
 

@@ -46,7 +46,6 @@ MONEY = compiled_on_use(
     rf"{_CURRENCY} ?(?:{_AMOUNT})(?:\.-)?(?: ?(?:{_MONEY_NAME}|{_CURRENCY}))?"
     rf"|(?<![\w.,])(?:{_AMOUNT})[ -]?(?:[€£$]|(?:us |mil |million(?:es)? de |de |mexican )?{_MONEY_NAME})"
 )
-_MAY_BE_MONEY = compiled_on_use(rf"[€$£]|s/|\b(?:eur|usd|brl|mxn|cop|ars|clp|gbp|pen|uyu)\b|{_MONEY_NAME}")
 _NOT_COUNTS = re.compile(
     r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[a-z]{2,10}/\S*"
     r"|\+\d[\d ()-]{6,18}\d|(?<![\d.,])\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d.,])"
@@ -55,8 +54,8 @@ _NOT_COUNTS = re.compile(
 _MAY_NOT_COUNT = re.compile(r"[/@]|\+\d|\d[ -]\d")
 """Without one of these there is no address, telephone number or date in digits."""
 _NUMBER = re.compile(
-    r"(?<![\w.,])\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
-    r"|(?<![a-z\d.,])\d{1,9}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d)"
+    r"\d(?:(?<![\w.,].)\d{0,2}(?:[.,']\d{3})+(?:[.,]\d{1,2})?(?!\d)"
+    r"|(?<![a-z\d.,].)\d{0,8}(?:[.,]\d{1,2})?(?!\d)(?![.,]\d))"
 )
 _WORD = re.compile(r"[a-z]+\d{0,3}|%|□+|\d+|[-–—x×/*+=]")
 _PERCENT = re.compile(r"^ ?(?:%|por ?ciento|por ?cento|per ?cent|percent)")
@@ -115,7 +114,7 @@ def without_addresses(text: str) -> str:
 
 def without_money(text: str) -> str:
     """Return folded text with amounts of money masked."""
-    return mask(text, [m.span() for m in MONEY.finditer(text)]) if _MAY_BE_MONEY.search(text) else text
+    return mask(text, [m.span() for m in MONEY.finditer(text)])
 
 
 def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:

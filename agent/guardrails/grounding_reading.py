@@ -144,7 +144,8 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
             named = known.get(f"{word} {clause.words[at + 1]}", ())
         if len(named) == 1:
             alone.update(named)
-        placed += [(clause.word_starts[at], name) for name in named]
+        if named:
+            placed += [(clause.word_starts[at], name) for name in named]
     if alone:  # "Oaxaca on foot" is not "Oaxaca in a week"
         placed = [(at, name) for at, name in placed if name in alone or not name.startswith(_OF_ITEM)]
     return placed

@@ -5,14 +5,16 @@ A question, a condition, "I will check" and what is said about the prospect stat
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from agent.guardrails.dates_text import ANY_DAY, ANY_MONTH
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
-from agent.guardrails.number_words import digits_for_words
-from agent.guardrails.required_words import WHOLE, starts_in, words_needed
+from agent.guardrails.number_lexicon import LANGUAGES
+from agent.guardrails.number_words import digits_for_words, may_tell_number
+from agent.guardrails.required_words import WHOLE, Starts, starts_of, words_in, words_needed
 
 MAX_CLAUSE = 400
 """Nobody writes longer clauses; a longer one is read in parts."""
@@ -60,13 +62,16 @@ class Clause(NamedTuple):
 _NEARBY = 6
 """Words between a denial and what it denies, at most."""
 _WORD = re.compile(r"\d+(?:[.,']\d{3})*(?:[.,]\d{1,2})?(?!\d)|[a-z]+\d{0,3}|\d+|%")
-_SENTENCE_END = re.compile(r"\.+(?=\s|$)|[!?…]+(?!\w)|\n+|;|[\U0001F300-\U0001FAFF\u2600-\u27BF]+")
+_SENTENCE_END = re.compile(
+    r"[.!?…\n;\U0001F300-\U0001FAFF\u2600-\u27BF](?:(?<=\.)\.*(?=\s|$)|(?<=[!?…])[!?…]*(?!\w)|(?<=\n)\n*|(?<=;)"
+    r"|(?<=[\U0001F300-\U0001FAFF\u2600-\u27BF])[\U0001F300-\U0001FAFF\u2600-\u27BF]*)"
+)
 _ABBREVIATION = re.compile(
     r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
 )
 _CUT_AT = (
-    r",(?=\s)|:(?!\d)|[()\[\]«»\"“”•]|\s[-–—]\s"
-    r"|(?<=\s)(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras|enquanto|whereas|embora{})\b)"
+    r"[\s,:()\[\]«»\"“”•](?:(?<=\s)(?:[-–—]\s|(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras"
+    r"|enquanto|whereas|embora{})\b))|(?<=,)(?=\s)|(?<=:)(?!\d)|(?<=[()\[\]«»\"“”•]))"
 )
 _CUT = re.compile(_CUT_AT.format(""))
 _PT_CUT = re.compile(_CUT_AT.format("|mas"))
@@ -97,18 +102,49 @@ _DENIAL = {
 _WITHOUT = frozenset({"sin", "sem", "without"})
 _ENDS_SCOPE = frozenset({"y", "e", "and", "pero", "mas", "but", "con", "com", "with"})
 _BARE_NOUN = 3
-_DENIAL_WORDS = {
-    language: words_needed(denial.pattern) | {f"{word}{WHOLE}" for word in _WITHOUT}
-    for language, denial in _DENIAL.items()
-}
-_WORDS_OF = {
+_CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
+
+# --- what is told in words ------------------------------------------------------------------------------------
+
+_ONE_AND_A_HALF = re.compile(
+    r"\b(\d{1,3}|una?|uma?|an?) (horas?|hours?|anos?|years?|mes(?:es)?|months?|dias?|days?|semanas?|weeks?)"
+    r" (?:y|e|and)(?: a)? (?:media|medio|meia|meio|half)\b"
+)
+_AND_A_HALF = re.compile(r"\b(\d{1,3}|one|an?)(?: and a half| and half|\.5|½) (hours?|years?|months?|days?|weeks?)\b")
+_HALF = re.compile(r"\b(?:media hora|meia hora|half an hour|half hour)\b")
+_THREE_QUARTERS = re.compile(
+    r"\b(?:(?:3|three) quarters of an hour|(?:3|tres) cuartos de hora|(?:3|tres) quartos de hora)\b"
+)
+_ONE = re.compile(
+    r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one[ -](hour|day|week|month|year)"
+    r"|(?:cada|todos? os|todo) (hora|semana|mes|ano)|every (hour|week|month|year))\b"
+)
+
+# --- hints ----------------------------------------------------------------------------------------------------
+
+_LETTERS = re.compile(r"[a-z]+")
+_WORDS_OF: dict[str, Starts] = {
     "hedge": words_needed(_HEDGE.pattern),
     "about_prospect": words_needed(_ABOUT_PROSPECT.pattern),
+    "condition": words_needed(rf"\b{pattern('condition')}\b"),
+    "yes": words_needed(rf"\b{pattern('yes')}\b"),
+    "greets": words_needed(rf"\b{pattern('greets')}\b"),
+    "scarce": words_needed(pattern("scarce")),
     "day": words_needed(ANY_DAY.pattern),
     "month": words_needed(ANY_MONTH.pattern),
+    "spelled": frozenset[str]().union(
+        *(words_needed(each.pattern) for each in (_ONE_AND_A_HALF, _AND_A_HALF, _HALF, _THREE_QUARTERS, _ONE))
+    ),
+    **{
+        f"denial:{language}": words_needed(denial.pattern) | {f"{word}{WHOLE}" for word in _WITHOUT}
+        for language, denial in _DENIAL.items()
+    },
 }
 """How the words begin without which a sentence has no such thing."""
-_CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
+
+
+def _denial(language: str) -> str:
+    return f"denial:{language if language in _DENIAL else 'en'}"
 
 
 def read_clauses(text: str, language: str) -> tuple[Clause, ...]:
@@ -128,8 +164,9 @@ def _mark_addresses(clauses: Sequence[Clause]) -> Iterator[Clause]:
     """Yield the clauses, no claims where they only greet or name whom we write to: "Dear Ms Drummond"."""
     after_greeting = False
     for clause in clauses:
-        greets = bool(_GREETS.match(clause.text))
-        somebody = _GREETS_SOMEBODY.match(clause.text)
+        may_greet = "greets" in clause.hints
+        greets = may_greet and bool(_GREETS.match(clause.text))
+        somebody = _GREETS_SOMEBODY.match(clause.text) if may_greet else None
         named = clause.raw[somebody.end() :] if somebody else clause.raw if after_greeting else ""
         addresses = greets or bool(named and _ADDRESSES.match(named.rstrip(" ,.:!*_")))
         yield clause._replace(is_claim=False) if addresses and clause.is_claim else clause
@@ -146,8 +183,8 @@ def _sentence(
 ) -> Iterator[Clause]:
     """Yield the clauses of one sentence, marked."""
     whole = folded.text[slice(*where)]
-    hints = _hints(whole, language)
-    plain_already = _spell_out(digits_for_words(_spell_out(whole), language)) == whole
+    hints = frozenset[str]().union(*map(_hints_of, words_in(whole)))
+    plain_already = _is_plain(whole, language, hints)
     bare = [
         _bare(text, folded, piece, "" if plain_already else language, (number, hints))
         for piece in _pieces(folded.text, where, language)
@@ -157,15 +194,22 @@ def _sentence(
     marked = [_marked(clause, language) for clause in bare]
     if "hedge" in hints:
         marked = _mark_hedges(marked)
-    yield from _mark_denials(marked, language) if "denial" in hints else marked
+    yield from _mark_denials(marked, language) if _denial(language) in hints else marked
 
 
-def _hints(sentence: str, language: str) -> frozenset[str]:
-    """Return which of `_WORDS_OF` a folded sentence has words of: nothing else need be looked for in it."""
-    starts = starts_in(sentence)
-    found = {name for name, words in _WORDS_OF.items() if not words.isdisjoint(starts)}
-    denies = not _DENIAL_WORDS.get(language, _DENIAL_WORDS["en"]).isdisjoint(starts)
-    return frozenset(found | {"denial"} if denies else found)
+def _is_plain(sentence: str, language: str, hints: frozenset[str]) -> bool:
+    """Say whether a folded sentence has its numbers and lengths of time in digits, if it has any."""
+    if f"number:{language}" not in hints and "spelled" not in hints:
+        return True
+    return _spell_out(digits_for_words(_spell_out(sentence), language)) == sentence
+
+
+@lru_cache(maxsize=20_000)
+def _hints_of(word: str) -> frozenset[str]:
+    """Return what a word, or the letters glued to its digits, may tell: names in `_WORDS_OF`, and numbers."""
+    starts = starts_of(" ".join([word, *_LETTERS.findall(word)]))
+    told = {name for name, words in _WORDS_OF.items() if not words.isdisjoint(starts)}
+    return frozenset(told | {f"number:{language}" for language in LANGUAGES if may_tell_number(word, language)})
 
 
 def _pieces(text: str, where: tuple[int, int], language: str) -> Iterator[tuple[int, int]]:
@@ -204,21 +248,6 @@ def _bare(
     )
 
 
-_ONE_AND_A_HALF = re.compile(
-    r"\b(\d{1,3}|una?|uma?|an?) (horas?|hours?|anos?|years?|mes(?:es)?|months?|dias?|days?|semanas?|weeks?)"
-    r" (?:y|e|and)(?: a)? (?:media|medio|meia|meio|half)\b"
-)
-_AND_A_HALF = re.compile(r"\b(\d{1,3}|one|an?)(?: and a half| and half|\.5|½) (hours?|years?|months?|days?|weeks?)\b")
-_HALF = re.compile(r"\b(?:media hora|meia hora|half an hour|half hour)\b")
-_THREE_QUARTERS = re.compile(
-    r"\b(?:(?:3|three) quarters of an hour|(?:3|tres) cuartos de hora|(?:3|tres) quartos de hora)\b"
-)
-_ONE = re.compile(
-    r"\b(?:una? (hora|dia|semana|mes|ano)|uma? (hora|dia|semana|mes|ano)|an (hour)|one[ -](hour|day|week|month|year)"
-    r"|(?:cada|todos? os|todo) (hora|semana|mes|ano)|every (hour|week|month|year))\b"
-)
-
-
 _PERIODS = re.compile(r"hor|hour|dia|day|seman|week|mes|month|an[oh]|year")
 """Without a unit of time there is nothing to spell out."""
 
@@ -243,11 +272,11 @@ def _one_of(match: re.Match[str]) -> str:
 
 def _marked(clause: Clause, language: str) -> Clause:
     """Return the clause, no claim where it is a condition or about the prospect."""
-    says_yes = bool(_YES.match(clause.text)) and not _says_if(clause)
+    says_yes = "yes" in clause.hints and bool(_YES.match(clause.text)) and not _says_if(clause)
     if says_yes:
         return clause._replace(is_yes=True, is_claim=clause.is_claim and not _is_about_prospect(clause))
     open_ended = (
-        _CONDITION.match(clause.text)
+        ("condition" in clause.hints and _CONDITION.match(clause.text))
         or (language == "pt" and _PT_CONDITION.match(clause.text))
         or _is_about_prospect(clause)
     )

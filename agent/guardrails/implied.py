@@ -210,14 +210,11 @@ def find_sums(
 
 def _is_sum(money: tuple[int, str], groups: Sequence[frozenset[tuple[int, str]]]) -> bool:
     total, currency = money
-    for one, other in combinations(groups, 2):
-        if any((total - amount, currency) in other for amount, its in one if its == currency):
-            return True
+    costs = [{amount for amount, its in group if its == currency} for group in groups]
+    if any(not other.isdisjoint([total - amount for amount in one]) for one, other in combinations(costs, 2)):
+        return True
     return any(
-        (total - first - second, currency) in last
-        for one, other, last in combinations(groups, 3)
-        for first, its in one
-        if its == currency
-        for second, also in other
-        if also == currency
+        not last.isdisjoint([total - first - second for second in other])
+        for one, other, last in combinations(costs, 3)
+        for first in one
     )

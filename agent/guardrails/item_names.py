@@ -53,6 +53,8 @@ class Names:
     """The words themselves."""
     sizes: re.Pattern[str] | None
     size_items: Mapping[str, int]
+    stems_of: Mapping[int, frozenset[str]]
+    """Of each item, the stems that name it: those of its names that do not only qualify."""
     _known: dict[str, bool] = field(default_factory=dict)
     _best: dict[tuple[frozenset[str], bool], "Best"] = field(default_factory=dict)
 
@@ -132,13 +134,17 @@ def names_in(catalogue: tuple[CatalogueItem, ...]) -> Names:
         words=words,
         sizes=re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if sizes else None,
         size_items=sizes,
+        stems_of={
+            place: frozenset().union(*(name.stems - name.qualifying for name in names if name.item == place))
+            for place in range(len(groups))
+        },
     )
 
 
 def is_in_name(catalogue: Sequence[CatalogueItem], item: int, word: str) -> bool:
     """Say whether a folded word is one of those that name catalogue[item]."""
     its = "" if _MEASURE.fullmatch(word) else stem(word)
-    return any(name.item == item and its in name.stems - name.qualifying for name in names_in(tuple(catalogue)).names)
+    return its in names_in(tuple(catalogue)).stems_of[item]
 
 
 def _singular(word: str) -> str:

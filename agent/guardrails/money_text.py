@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -91,7 +92,7 @@ _RANGE = compiled_on_use(
 )
 _ANY_NUMBER = re.compile(rf"(?=\d)(?<![\w.,]){NUMBER}")
 _PERCENT = re.compile(
-    r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?) ?(?:%|por ?ciento|por ?cento|por (?:cien|100)\b|per ?cent|pct\b"
+    r"(\d(?<![\w.,].)\d{0,2}(?:[.,]\d{1,2})?) ?(?:%|por ?ciento|por ?cento|por (?:cien|100)\b|per ?cent|pct\b"
     r"|puntos porcent"
     r"|pontos porcent)"
 )
@@ -134,7 +135,7 @@ _ABOUT_BEHIND = re.compile(
 )
 _FROM = _WORDS["from"]
 _AND_TO = re.compile(r"^[^.!?\n]{0,20}\b(?:a|to|hasta|ate|till|until)\b ?(?:[$€£]|r\$|us\$)? ?\d")
-_SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|\n")
+_SENTENCE_END = re.compile(r"[.!?…\n](?:(?<=\n)|[.!?…]*(?=\s|$))")
 _SENTENCE_CHARS = 300
 
 
@@ -143,6 +144,7 @@ def read_money(text: str, language: str) -> tuple[MoneyExpression, ...]:
     return money_in(read_plain(text, language))
 
 
+@lru_cache(maxsize=32)
 def money_in(
     plain: Plain,
     starts: Starts | None = None,
@@ -154,7 +156,7 @@ def money_in(
 
     `starts`: how the words of the original begin, if that is known already. `about_prices`: the conversation is about
     prices, so that a number which counts nothing is one. `known`: values that are prices even where nothing says so,
-    such as those of the catalogue.
+    such as those of the catalogue. Several rules ask of the same text, so the last few answers are kept.
     """
     if starts is None:
         starts = starts_in(plain.text)

@@ -33,6 +33,7 @@ Edit = tuple[int, int, str]
 
 _LETTERS = re.compile(r"[a-z]+")
 _THOUSANDS_SIGN = re.compile(r"\d ?k(?!\w)")
+_TOLD_TWICE = frozenset({"uno", "um", "one"})
 _ONES_TOLD = re.compile(r"\b(?:uno|um|one)[ -](?:uno|um|one)\b")
 _STRONG_GAPS = frozenset({" ", "-", " - "})
 _WEAK_GAP = re.compile(r"\s?(?:[.,]{1,3}|…)\s{1,2}")
@@ -104,6 +105,13 @@ def _may_have_numbers(text: str, language: str) -> bool:
     if not telling(language).isdisjoint(_LETTERS.findall(text)):
         return True
     return bool(_THOUSANDS_SIGN.search(text) or _ONES_TOLD.search(text))
+
+
+def may_tell_number(word: str, language: str) -> bool:
+    """Say quickly whether a text that has the word may have a number in words: without such a word it has none."""
+    if word in _TOLD_TWICE or (word.endswith("k") and (word == "k" or word[-2].isdigit())):
+        return True
+    return not telling(language).isdisjoint(_LETTERS.findall(word))
 
 
 def parse_digits(digits: str) -> Decimal:

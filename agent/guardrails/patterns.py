@@ -9,9 +9,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import Generic, TypeVar
 
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.required_words import Lookup, Starts, needs_of
+from agent.guardrails.required_words import WordLookup, needs_of
 from agent.guardrails.word_lists import load_tables
 
 _WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
@@ -22,34 +23,34 @@ _COMMENT = re.compile(r"^#.*\n?", re.MULTILINE)
 _GOES_ON = re.compile(r"\n(?=\|)")
 
 
-class PatternList:
+Topic = TypeVar("Topic")
+
+
+class PatternList(Generic[Topic]):
     """Patterns with the topic of each. A pattern is only tried on sentences that have the words it needs."""
 
-    def __init__(self, patterns: Sequence[tuple[str, str]]) -> None:
-        self._patterns = tuple((topic, compiled_on_use(rf"\b(?:{pattern})\b")) for topic, pattern in patterns)
-        self._lookup = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
+    def __init__(self, patterns: Sequence[tuple[Topic, re.Pattern[str]]]) -> None:
+        self._patterns = tuple(patterns)
+        self._lookup = WordLookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
 
-    def __iter__(self) -> Iterator[tuple[str, re.Pattern[str]]]:
+    def __iter__(self) -> Iterator[tuple[Topic, re.Pattern[str]]]:
         """Yield each pattern with its topic."""
         return iter(self._patterns)
 
-    def may_find(self, starts: Starts) -> bool:
-        """Say whether any of the patterns may be in words that begin so."""
-        return self._lookup.any(starts)
+    def may_find(self, words: str) -> bool:
+        """Say whether any of the patterns may be in `words`."""
+        return bool(self._lookup.places(words.split()))
 
-    def find(self, words: str, starts: Starts) -> Iterator[tuple[str, re.Match[str]]]:
-        """Yield topic and match of all that is found in `words`, in the order of the list.
-
-        `starts` is how the words begin (`required_words.starts_of`).
-        """
-        for place in self._lookup.places(starts):
+    def find(self, words: str) -> Iterator[tuple[Topic, re.Match[str]]]:
+        """Yield topic and match of all that is found in `words`, in the order of the list."""
+        for place in self._lookup.places(words.split()):
             topic, pattern = self._patterns[place]
             for match in pattern.finditer(words):
                 yield topic, match
 
 
 @cache
-def load_patterns(name: str) -> Mapping[str, PatternList]:
+def load_patterns(name: str) -> Mapping[str, PatternList[str]]:
     """Return the lists of `name`.toml and `name`_*.toml, by key: each has the patterns of that key in all tables.
 
     Raises:
@@ -63,7 +64,10 @@ def load_patterns(name: str) -> Mapping[str, PatternList]:
     for topic, table in tables.items():
         for key, lines in table.items():
             lists[key] += [(topic, pattern) for pattern in _patterns(lines, words)]
-    return {key: PatternList(patterns) for key, patterns in lists.items()}
+    return {
+        key: PatternList([(topic, compiled_on_use(rf"\b(?:{pattern})\b")) for topic, pattern in patterns])
+        for key, patterns in lists.items()
+    }
 
 
 def _patterns(lines: str, words: Mapping[str, str]) -> list[str]:

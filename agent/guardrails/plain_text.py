@@ -6,6 +6,7 @@ Everything here works on folded text and takes linear time: every repetition in 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.guardrails.currencies import PRICED, SIGNS, factor_of
 from agent.guardrails.expressions import compiled_on_use
@@ -53,7 +54,9 @@ class Plain:
 _ODD_SIGNS = re.compile("[\u20e3\U0001f193\u0437]")  # 3⃣, 🆓, the Cyrillic letter that looks like a 3
 FREE_SIGN = "\U0001f193"
 _ODD_SIGN_MEANS = {"\u20e3": "", "\U0001f193": " free ", "\u0437": "3"}
-_GLUED = re.compile(rf"\d(?<=[a-z].)(?=[\d.,]{{0,12}} ?[{SIGNS}])|[{SIGNS}](?<=[a-z]{{3}}.)(?=\d)")
+_GLUED = re.compile(
+    rf"[\d{SIGNS}](?<=[a-z].)(?:(?<=\d)(?=[\d.,]{{0,12}} ?[{SIGNS}])|(?<=[{SIGNS}])(?<=[a-z]{{3}}.)(?=\d))"
+)
 _LOOK_ALIKES = compiled_on_use(
     rf"[\doilsbz](?<![\w.,].)(?:(?<=[oilsbz])|(?=[\d.,]{{0,11}}[oilsbz]))(?=[oilsbz.,]{{0,6}}\d|(?<=\d))[\doilsbz]{{1,11}}(?:[.,][\doilsbz]{{2,3}}){{0,3}}"
     rf"(?:(?={PRICED})|(?<=\doo)(?!\w))"
@@ -66,7 +69,7 @@ _SPACED_DIGITS = compiled_on_use(
     rf"\d(?<![\d.,].)(?:(?:[ ._*|/-]\d){{2,8}}(?![\d.,]*\d)|(?:[.,] ?\d){{2,8}}(?={PRICED}))"
 )
 _NOT_DIGIT = re.compile(r"\D")
-_RANGE_DASH = re.compile(rf"(?:(?<=\d)| (?<=\d ))- ?(?=[{SIGNS}]? ?\d)")
+_RANGE_DASH = re.compile(rf"[ -](?<=\d.)(?:(?<=-)|(?<= )-) ?(?=[{SIGNS}]? ?\d)")
 _AND_CENTS = compiled_on_use(
     rf"\d(?<![\w.,].)(\d{{0,5}}) (?:con|com|coma|virgula|point) (\d{{1,2}})(?=\s*(?:[.,;!?)]|$)|{PRICED}| (?:al|por|a"
     rf"|per|cada|la|el|los|las|o|y|e|and)\b)(?![.,]\d)"
@@ -77,10 +80,11 @@ _CENTS_BEHIND = compiled_on_use(
     r"|(?:y |e |and )?(\d{1,2}) (?:centimos|centavos|cents)\b)"
 )
 _MILLIONS = re.compile(rf"[{SIGNS}] ?(\d{{1,4}})(?:[.,](\d{{1,3}}))? ?mm?(?!\w)")
-_A_UNIT = re.compile(
-    r"\b(?:an?|un[oa]?|uma?|one) (?=(?:dolar|dollar|euro|buck|peso|real|reais|libra|pound|luca|tenner|fiver|quid|palo"
-    r"|conto)\b)"
-)
+_COUNTED = (
+    "dolar", "dollar", "euro", "buck", "peso", "real", "reais", "libra", "pound", "luca", "tenner", "fiver", "quid",
+    "palo", "conto",
+)  # fmt: skip
+_A_UNIT = re.compile(rf"\b(?:an?|un[oa]?|uma?|one) (?=(?:{'|'.join(_COUNTED)})\b)")
 _AND_A_HALF = re.compile(
     r"\b(?:(?P<whole>\d{1,4}) |(?:un|una|um|uma) )?(?P<name>palos?|lucas?|luquitas?|barras?) (?:y|e)"
     r" (?:medi|mei)[oa]\b"
@@ -96,10 +100,11 @@ _UNITS_AND_CENTS = re.compile(
 _PORTUGUESE_IN_THE = re.compile(r"\bno\b")
 
 
+@lru_cache(maxsize=32)
 def read_plain(text: str, language: str) -> Plain:
     """Return what a text of `language` (es, pt, en) says, as far as money is concerned.
 
-    Only the first `MAX_CHARS` are read.
+    Only the first `MAX_CHARS` are read. Several rules read the same text, so the last few are kept.
     """
     folded = fold_text(text)
     plain = Plain(folded.text, (*folded.origins, min(len(text), MAX_CHARS)))
@@ -113,7 +118,7 @@ def read_plain(text: str, language: str) -> Plain:
         plain.sub(_ROMAN, _from_roman)
         .sub(_GLUED, lambda match: f" {match[0]}")
         .sub(_MILLIONS, _in_full, tuple(SIGNS))
-        .sub(_A_UNIT, lambda _: "1 ")
+        .sub(_A_UNIT, lambda _: "1 ", _COUNTED)
     )
     plain = plain.edited(number_edits(plain.text, language))
     plain = plain.sub(_AND_A_HALF, _with_a_half, (" medi", " mei"))

@@ -42,7 +42,7 @@ _CODE = re.compile(
     r"|type)\b(?: \w{1,12}){0,2} ?:? ?[\"'«“]?$",
     re.IGNORECASE,
 )
-_CODE_LIKE = r"(?<![\w.-])[A-ZÁÉÍÓÚÑ]{4,15}\d{1,3}(?![\w-])"
+_CODE_LIKE = r"(?<![.-])[A-ZÁÉÍÓÚÑ]{4,15}\d{1,3}(?![\w-])"
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:
@@ -108,7 +108,7 @@ def _codes(reading: Reading) -> Iterator[_Problem]:
 def _code_like(known: frozenset[str]) -> re.Pattern[str]:
     """Return a pattern of what looks like a discount code, and of the known ones in any case."""
     ours = "|".join(re.escape(code) for code in sorted(known, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?i:{ours})(?!\w)|{_CODE_LIKE}" if known else _CODE_LIKE)
+    return re.compile(rf"(?<!\w)(?:(?i:{ours})(?!\w)|{_CODE_LIKE})" if known else rf"(?<!\w){_CODE_LIKE}")
 
 
 def _agreements(reading: Reading) -> Iterator[_Problem]:

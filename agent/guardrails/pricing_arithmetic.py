@@ -1,7 +1,7 @@
 """Arithmetic on the explained amounts of a reply: sums, multiples, differences, deposits (P5)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -129,13 +129,13 @@ def _sums(known: frozenset[Money], counts: tuple[int, ...]) -> tuple[frozenset[M
     return multiples, frozenset((*several, *_pairs(multiples, known, minus=False)))
 
 
-def _pairs(some: Iterable[Money], others: Iterable[Money], *, minus: bool) -> Iterator[Money]:
-    for amount, currency in some:
-        for other, other_currency in others:
-            if currency == other_currency and amount != other:
-                yield (abs(amount - other) if minus else amount + other), currency
-            elif currency == other_currency and not minus:
-                yield amount + other, currency
+def _pairs(some: Collection[Money], others: Collection[Money], *, minus: bool) -> Iterator[Money]:
+    for currency in {its for _, its in some}:
+        here, there = ([amount for amount, its in each if its == currency] for each in (some, others))
+        if minus:
+            yield from [(abs(one - other), currency) for one in here for other in there if one != other]
+        else:
+            yield from [(one + other, currency) for one in here for other in there]
 
 
 def _prices(reading: Reading) -> set[Money]:
@@ -176,19 +176,18 @@ def _shares(base: Iterable[Money], expression: MoneyExpression, reading: Reading
     percents = {e.value for e in stated if is_percent_explained(e, reading.about(e), reading)}
     if percent_kind(expression) == "deposit" or _REST.search(expression.sentence):
         percents |= deposit_percents(reading.about(expression), reading)
-    totals = (*base, *_asked_amounts(expression, reading))
+    totals = {*base, *_asked_amounts(expression, reading)}
     more = bool(DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)
-    for percent in percents:
-        for amount, currency in totals:
-            share = _share(amount, percent)
-            yield share, currency
-            yield amount + share if more else amount - share, currency
+    for percent in (int(each) if each == int(each) else each for each in percents):
+        shares = [(amount, _share(amount, percent), currency) for amount, currency in totals]
+        yield from [(share, currency) for _, share, currency in shares]
+        yield from [(amount + share if more else amount - share, currency) for amount, share, currency in shares]
 
 
-def _share(amount: int, percent: Decimal) -> int:
+def _share(amount: int, percent: int | Decimal) -> int:
     """Return a percentage of an amount, rounded half up to the minor unit."""
-    if percent == int(percent):
-        return (amount * int(percent) + 50) // 100
+    if isinstance(percent, int):
+        return (amount * percent + 50) // 100
     return int((amount * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 

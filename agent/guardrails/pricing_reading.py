@@ -87,6 +87,7 @@ class Reading:
     published: PublishedTexts
     _implied: dict[int, tuple[Implied, ...]] = field(default_factory=dict)
     _costs: dict[int, frozenset[tuple[int, str]]] = field(default_factory=dict)
+    _about: dict[MoneyExpression, Bound] = field(default_factory=dict)
 
     def implied(self, item: int) -> tuple[Implied, ...]:
         """Return the amounts that catalogue[item] implies."""
@@ -136,6 +137,11 @@ class Reading:
 
     def about(self, expression: MoneyExpression) -> Bound:
         """Return the items a statement is about: the ones its sentence names beside it, or those named before."""
+        if expression not in self._about:
+            self._about[expression] = self._tell_about(expression)
+        return self._about[expression]
+
+    def _tell_about(self, expression: MoneyExpression) -> Bound:
         bound = self._bound(expression)
         loose = frozenset() if bound.explicit else self.named_by_noun(expression)
         return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound

@@ -13,7 +13,7 @@ from agent.folding import words_of
 from agent.guardrails.backing import Backing, backing_of
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.patterns import load_patterns
-from agent.guardrails.required_words import Starts, starts_of
+from agent.guardrails.published_once import once_for
 from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
@@ -112,40 +112,47 @@ def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[
 
 def _agreed(sentences: Sequence[Sentence], turn: Turn, backing: Backing) -> Iterator[tuple[str, Span]]:
     """Yield a bare yes to a promise the prospect has asked for: "me guardas plaza?" "¡Hecho!"."""
-    affirming = (s for s in sentences if _WORDS["affirms"].may_find(s.starts))
+    affirming = (s for s in sentences if _WORDS["affirms"].may_find(s.words))
     yes = next((s for s in affirming if all(_is_yes(part) for part in s.words.split(" , "))), None)
     if yes is None or any(s is not yes and (s.asks or _EXPLAINS.search(s.words)) for s in sentences):
         return
     for asked in read_sentences(turn.text):
-        for topic, _ in _WORDS["asks"].find(asked.words, asked.starts):
+        for topic, _ in _WORDS["asks"].find(asked.words):
             if not backing.grants(topic):
                 yield topic, (yes.clauses[0][0], yes.clauses[-1][1])
 
 
 def _is_yes(clause: str) -> bool:
-    return any(match[0] == clause for _, match in _WORDS["affirms"].find(clause, starts_of(clause)))
+    return any(match[0] == clause for _, match in _WORDS["affirms"].find(clause))
 
 
 def _on_forbidden(sentences: Sequence[Sentence], tenant: Tenant) -> Iterator[tuple[str, Span]]:
     """Yield statements on what the tenant has forbidden, where that is told in two words or more."""
-    subjects = [starts for each in tenant.forbidden if len(starts := _subject(each)) > 1]
-    for sentence in sentences:
-        if any(starts <= sentence.starts for starts in subjects) and not sentence.asks:
+    subjects = _forbidden_subjects(tenant)
+    for sentence in sentences if subjects else ():
+        said = _beginnings(sentence.words)
+        if any(subject <= said for subject in subjects) and not sentence.asks:
             everything = re.match(r".*", sentence.words)
             if everything and not (denies(sentence) or is_hedged(sentence, everything)):
                 yield "forbidden", (sentence.clauses[0][0], sentence.clauses[-1][1])
 
 
-def _subject(forbidden: str) -> Starts:
-    """Return how the words begin that name a forbidden subject."""
-    words = _NOT_A_SUBJECT.sub(" ", words_of(forbidden)).split()
-    return frozenset(word[:4] for word in words if len(word) > 3)
+@once_for
+def _forbidden_subjects(tenant: Tenant) -> Sequence[frozenset[str]]:
+    """Return how the words begin that name each forbidden subject, where those are two or more."""
+    subjects = (_beginnings(_NOT_A_SUBJECT.sub(" ", words_of(each))) for each in tenant.forbidden)
+    return [subject for subject in subjects if len(subject) > 1]
+
+
+def _beginnings(words: str) -> frozenset[str]:
+    """Return how the longer words begin."""
+    return frozenset(word[:4] for word in words.split() if len(word) > 3)
 
 
 def _claims(sentence: Sentence) -> Iterator[tuple[str, Match[str]]]:
     """Yield what the sentence promises, by topic: neither denied nor only asked about."""
     specific = False
-    for named, match in _WORDS["claims"].find(sentence.words, sentence.starts):
+    for named, match in _WORDS["claims"].find(sentence.words):
         topic = "refund" if named == "result" and _MONEY_BACK.search(match[0]) else named
         if topic in _WORD_GIVEN and specific:
             continue
@@ -171,7 +178,7 @@ def _promises_nothing(topic: str, sentence: Sentence, match: Match[str]) -> bool
 def _is_harmless(sentence: Sentence, match: Match[str]) -> bool:
     """Say whether what is told as certain is no more than help, or a kind word: "I'll definitely ask"."""
     said = sentence.words[match.start() :].partition(" , ")[0] if "," not in match[0] else sentence.words
-    return any(True for _ in _WORDS["harmless"].find(said, starts_of(said)))
+    return any(True for _ in _WORDS["harmless"].find(said))
 
 
 def _is_open(topic: str, sentence: Sentence, match: Match[str]) -> bool:

@@ -1,8 +1,7 @@
 """What is read from a tenant's published data, kept as long as the tenant stays the same object."""
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -11,26 +10,17 @@ MAX_KEPT = 128
 """So many tenants (or catalogues) are remembered at once."""
 
 
-class _Same(Generic[T]):
-    """A frozen object as a key: equal only to itself. It is held, so that its identity cannot pass to another."""
-
-    __slots__ = ("it",)
-
-    def __init__(self, it: T) -> None:
-        self.it = it
-
-    def __hash__(self) -> int:
-        return id(self.it)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
-
-
 def once_for(read: Callable[[T], R]) -> Callable[[T], R]:
     """Return `read` with its results kept. Only for what cannot change: tuples and frozen dataclasses."""
+    kept: dict[int, tuple[T, R]] = {}
+    """By identity, each object with its result: held, so that its identity cannot pass to another."""
 
-    @lru_cache(maxsize=MAX_KEPT)
-    def kept(key: _Same[T]) -> R:
-        return read(key.it)
+    def read_once(it: T) -> R:
+        found = kept.get(id(it))
+        if found is None:
+            if len(kept) >= MAX_KEPT:
+                kept.pop(next(iter(kept)), None)  # the oldest
+            found = kept[id(it)] = it, read(it)
+        return found[1]
 
-    return lambda it: kept(_Same(it))
+    return read_once

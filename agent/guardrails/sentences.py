@@ -11,15 +11,14 @@ from functools import lru_cache
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
 from agent.guardrails.patterns import PatternList
-from agent.guardrails.required_words import Starts, starts_of
 
 Span = tuple[int, int]
 
-_SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\W]|$)|\n+")
+_SENTENCE_END = re.compile(r"[.!?…\n](?:(?<!\n)[.!?…]*(?=[\s\W]|$)|(?<=\n)\n*)")
 _CLAUSE_END = compiled_on_use(
     r"[;()\"“”«»]|[,:](?:(?<!\d.)|(?!\d))|\s-\s|[\U0001F300-\U0001FAFF\u2600-\u27BF]+"
-    r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto)\b)"
-    r"|\b(?=(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si)\b)",
+    r"|\b(?=(?:pero|sino|aunque|sin embargo|but|however|although|though|porem|embora|entretanto"
+    r"|(?:y|e|and)\s(?:te|le|se|you|we|i|ya|a gente|nos|si))\b)",
 )
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
@@ -102,14 +101,12 @@ class Sentence:
     text: str
     """The folded text, with its punctuation."""
     clauses: tuple[Span, ...]
-    starts: Starts
-    """How its words begin."""
     asks: bool
     """Whether it is a question."""
 
-    def has(self, patterns: PatternList) -> bool:
+    def has(self, patterns: PatternList[str]) -> bool:
         """Whether any of the patterns is found in it."""
-        return any(True for _ in patterns.find(self.words, self.starts))
+        return any(True for _ in patterns.find(self.words))
 
     def span(self, match: re.Match[str]) -> Span:
         """Return where in the text the clauses stand that `match`, found in `words`, covers."""
@@ -140,7 +137,6 @@ def read_sentences(text: str) -> tuple[Sentence, ...]:
             found.append(
                 Sentence(
                     words=words,
-                    starts=starts_of(words),
                     text=folded.text[start:stop],
                     clauses=tuple([folded.span(*where) for _, where in read]),
                     asks=end is not None and "?" in end[0],

@@ -12,7 +12,7 @@ from re import Match
 from agent.folding import words_of
 from agent.guardrails.backing import backing_of
 from agent.guardrails.grounding_words import LISTS
-from agent.guardrails.patterns import load_patterns
+from agent.guardrails.patterns import PatternList, load_patterns
 from agent.guardrails.publications import publications_of
 from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, is_denied, read_sentences
@@ -37,6 +37,10 @@ REASONS = {
 """One sentence for the seller per kind."""
 
 _WORDS = load_patterns("tone_words")
+_UNKIND = PatternList(
+    [((key, kind), pattern) for key in ("always", "plain", "scarce") for kind, pattern in _WORDS[key]]
+)
+"""What is unkind: always, unless it is excused, and unless besides a published text says so."""
 _CAPITAL = re.compile(r"\b[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][\w'’]+")
 
 
@@ -52,26 +56,23 @@ def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Ve
 def _found(text: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
     """Yield what is unkind in a text, by kind, with its place."""
     sentences = read_sentences(text)
-    said = frozenset[str]().union(*(sentence.starts for sentence in sentences))
-    lists = frozenset(key for key in ("always", "plain", "scarce", "negative") if _WORDS[key].may_find(said))
     for sentence in sentences:
-        for kind, match in _unkind(sentence, tenant, lists):
+        for kind, match in _unkind(sentence, tenant):
             yield kind, sentence.span(match)
     yield from (("profanity", span) for span in masked_swearing(text))
-    if "negative" in lists:
+    if any(_WORDS["negative"].may_find(sentence.words) for sentence in sentences):
         yield from (("disparage", span) for span in _ill_of_named(text, sentences, turn, tenant))
 
 
-def _unkind(sentence: Sentence, tenant: Tenant, lists: frozenset[str]) -> Iterator[tuple[str, Match[str]]]:
-    """Yield what `lists` find unkind in a sentence, by kind, unless it is denied or published."""
-    if "always" in lists:
-        yield from _WORDS["always"].find(sentence.words, sentence.starts)
-    for kind, match in _WORDS["plain"].find(sentence.words, sentence.starts) if "plain" in lists else ():
-        if not (_is_excused(sentence, match) or _is_welcome(kind, sentence)):
+def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str]]]:
+    """Yield what is unkind in a sentence, by kind, unless it is denied or published."""
+    for (key, kind), match in _UNKIND.find(sentence.words):
+        if key == "always":
             yield kind, match
-    for kind, match in _WORDS["scarce"].find(sentence.words, sentence.starts) if "scarce" in lists else ():
-        if not (_is_excused(sentence, match) or backing_of(tenant).states(sentence.words)):
-            yield kind, match
+        elif not _is_excused(sentence, match):
+            harmless = _is_welcome(kind, sentence) if key == "plain" else backing_of(tenant).states(sentence.words)
+            if not harmless:
+                yield kind, match
 
 
 def _ill_of_named(text: str, sentences: Sequence[Sentence], turn: Turn, tenant: Tenant) -> Iterator[Span]:
@@ -81,7 +82,7 @@ def _ill_of_named(text: str, sentences: Sequence[Sentence], turn: Turn, tenant: 
         if sentence is None or named.isdisjoint(sentence.words.split()):
             continue
         for each in filter(None, (sentence, following)):
-            for _, match in _WORDS["negative"].find(each.words, each.starts):
+            for _, match in _WORDS["negative"].find(each.words):
                 if not _is_excused(each, match):
                     yield each.span(match)
 
@@ -95,7 +96,7 @@ def _names_in(asked: str, text: str) -> frozenset[str]:
 def _is_excused(sentence: Sentence, match: Match[str]) -> bool:
     """Say whether the words are denied, or in sympathy with what others have done to the prospect."""
     before = sentence.words[: match.start()]
-    sympathy = any(True for _ in _WORDS["sympathy"].find(before, sentence.starts))
+    sympathy = any(True for _ in _WORDS["sympathy"].find(before))
     return sympathy or is_denied(sentence, match)
 
 

@@ -53,7 +53,8 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r"|vitalici[oa]|lifetime|for life|para siempre|pra sempre|forever)\b",
 }
 _AFTER = {cue: compiled_on_use(words) for cue, words in _CUE_WORDS.items()}
-_ANY_AFTER = compiled_on_use("|".join(_CUE_WORDS.values()))
+_ANY_AFTER = compiled_on_use(rf"(?:\b|(?=/))(?:{'|'.join(_CUE_WORDS.values())})")
+"""All of them begin at a word or a slash: tried only there, they take a fraction of the time."""
 _CLAUSE = re.compile(r"[^\d.;!?()\n□]{0,34}(?:\d{1,2} (?:semanas|weeks)\b)?")
 _NOT_PAID = "".join(
     rf"(?<!{words} )"
