@@ -22,7 +22,7 @@ from agent.guardrails.rule import passed, revised
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "leakage"
-VERSION = 2
+VERSION = 3
 REASON = "The text tells something internal; leave out how the agent works and what is noted about people."
 QUOTED_WORDS = 7
 """A run of this many words of our prompts, or of the tenant's own advice to the agent, is a quotation."""

@@ -20,7 +20,7 @@ from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
-VERSION = 2
+VERSION = 3
 MAX_EVIDENCE = 160
 
 REASONS = {
