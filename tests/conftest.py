@@ -37,6 +37,7 @@ UNSAFE_BUT_FAST = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "128MB",
+    "scram_iterations": "1",
 }
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 * 1024**3

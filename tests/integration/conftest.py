@@ -1,9 +1,10 @@
 """What integration tests share: settings free of the machine's own, a real database, the demo tenants, the web app."""
 
-from collections.abc import AsyncIterator
-from dataclasses import fields
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,19 +20,25 @@ from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, save_tenant_file
 from agent.tenants import TenantFile, load_tenant_file
+from agent.tracing import LangfuseTracer
 from channels.inbox.routes import build_inbox
 from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
 from channels.webhooks import EmailKey, WebhookKeys
 from jobs.queue import JobQueue
 from tests.conftest import CreateDatabase, DatabaseUrls, FakeClock
+from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
+from tests.doubles.sendgrid import SendGridDouble, serve_sendgrid
 from tests.doubles.sendgrid_webhooks import generate_keypair
+from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
 from tests.integration.agents import Agent, build_agent
 from tests.integration.inbox_site import Site, open_site
 from tests.integration.tenant_rows import Rows, insert_rows
 
 PUBLIC_URL = "https://agent.example"
+SMS = "+34910555099"
+"""Our number of `sms_account`."""
 TENANT_FILES = Path(__file__).parents[2] / "agent" / "example_tenants"
 
 
@@ -153,3 +160,58 @@ async def b(db: Database) -> Rows:
     """Tenant B of the tests of isolation: the victim."""
     async with db.system() as tx, tx.transaction():
         return await insert_rows(tx, "victim")
+
+
+@pytest.fixture(scope="module")
+def twilio_server() -> Iterator[TwilioDouble]:
+    """A stand-in for Twilio that the tests of a module share: each resets it first."""
+    with TwilioDouble() as running:
+        yield running
+
+
+@pytest.fixture
+def twilio(twilio_server: TwilioDouble, clock: FakeClock) -> TwilioDouble:
+    """Twilio, which has heard nothing yet and goes by the test's clock."""
+    twilio_server.reset()
+    twilio_server.now = clock
+    return twilio_server
+
+
+@pytest.fixture(scope="module")
+async def sendgrid_server() -> AsyncIterator[SendGridDouble]:
+    """A stand-in for SendGrid that the tests of a module share."""
+    async with serve_sendgrid() as running:
+        yield running
+
+
+@pytest.fixture
+def sendgrid(sendgrid_server: SendGridDouble) -> SendGridDouble:
+    """SendGrid, which has taken nothing yet."""
+    sendgrid_server.mails.clear()
+    sendgrid_server.faults.clear()
+    return sendgrid_server
+
+
+@pytest.fixture
+def langfuse() -> Iterator[FakeLangfuse]:
+    """A stand-in for Langfuse, under a key of the test's own: its client is one for each key and process."""
+    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
+        yield server
+
+
+@pytest.fixture
+def traced(agent: Agent, langfuse: FakeLangfuse) -> Agent:
+    """The agent, traced to Langfuse."""
+    tracer = LangfuseTracer(langfuse.project, environment="test")
+    return replace(agent, deps=replace(agent.deps, tracer=tracer))
+
+
+@pytest.fixture
+async def sms_account(agent: Agent) -> None:
+    """The agent's number for SMS."""
+    await agent.change(
+        """insert into channel_accounts (id, tenant_id, channel, address, provider)
+           values (gen_random_uuid(), %s, 'sms', %s, 'simulator')""",
+        agent.tenant_id,
+        SMS,
+    )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 
@@ -17,7 +16,7 @@ from jobs.turns import Turns
 from tests.conftest import FakeClock
 from tests.doubles.claude import BROKEN_JSON, CUT_OFF, DISCONNECT, OVERLOADED, REFUSAL, ClaudeDouble
 from tests.doubles.claude_traffic import Mix
-from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
+from tests.doubles.langfuse import FakeLangfuse
 from tests.integration.agents import Agent
 from tests.integration.gateways import settings_for
 from tests.integration.test_budgets import set_budgets
@@ -30,12 +29,6 @@ QUESTION = "¿cuánto cuesta el intensivo?"
 def double() -> Iterator[ClaudeDouble]:
     with ClaudeDouble() as running:
         yield running
-
-
-@pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
 
 
 @pytest.fixture

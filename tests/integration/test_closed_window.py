@@ -1,6 +1,6 @@
 """When WhatsApp's window closes under a reply: a person gets a proposal, or a template leaves; not both, not twice."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -274,12 +274,6 @@ class TestToldByTheProvider:
 
 
 # --- from end to end, with Twilio's stand-in ------------------------------------------------------------------
-
-
-@pytest.fixture
-def twilio(clock: FakeClock) -> Iterator[TwilioDouble]:
-    with TwilioDouble(now=clock) as running:
-        yield running
 
 
 @pytest.fixture

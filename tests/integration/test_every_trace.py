@@ -3,25 +3,14 @@
 The same for 500 turns is `python -m tests.benchmarks.traces`.
 """
 
-from collections.abc import Iterator
-from uuid import uuid4
-
-import pytest
-
 from agent.language import LanguageDetector
 from agent.local.encoder import Encoder
 from agent.store.db import Database
 from tests.conftest import FakeClock
-from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
+from tests.doubles.langfuse import FakeLangfuse
 from tests.trace_kinds import kinds_of_scores, open_world, prove
 
 EACH = 3
-
-
-@pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
 
 
 async def test_turns_of_every_kind_are_one_whole_trace_each_and_leak_nothing(

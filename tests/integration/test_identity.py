@@ -10,20 +10,11 @@ from agent.store.merges import merge_contacts
 from agent.types import ConversationId
 from tests.conftest import FakeClock
 from tests.integration.agents import ANA, Agent
+from tests.integration.conftest import SMS
 
-SMS = "+34910555099"
+pytestmark = pytest.mark.usefixtures("sms_account")
 ANA_ID, ANA_NEW_ID, ANA_PARENT = "ES.1349120865530274", "ES.77", "ES.ENT.5"
 ANA_NEW = "+34600999888"
-
-
-@pytest.fixture(autouse=True)
-async def sms_account(agent: Agent) -> None:
-    await agent.change(
-        """insert into channel_accounts (id, tenant_id, channel, address, provider)
-           values (gen_random_uuid(), %s, 'sms', %s, 'simulator')""",
-        agent.tenant_id,
-        SMS,
-    )
 
 
 async def text_us(agent: Agent, **fields: Any) -> ConversationId:

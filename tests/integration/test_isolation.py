@@ -13,6 +13,7 @@ from agent.store.db import Database, Tx, fetch_one, set_tenant
 from tests.conftest import DatabaseUrls
 from tests.integration.tenant_rows import Rows, insert_rows, list_tenant_tables, rows_of, visible_rows
 
+pytestmark = pytest.mark.usefixtures("database_urls")  # a database for each test: what they try may outlast a session
 REFUSALS = (
     *(errors.InsufficientPrivilege, errors.ForeignKeyViolation, errors.UniqueViolation),
     errors.CheckViolation,  # of two columns of which a row has one

@@ -1,7 +1,7 @@
 """What a worker does for Langfuse: scores reach the traces of their turns once, whatever happens in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -11,14 +11,8 @@ from agent.scores import record_score
 from agent.tracing import LangfuseTracer
 from agent.types import TurnId
 from jobs.langfuse import LangfuseWork
-from tests.doubles.langfuse import FakeLangfuse, Mode, fake_langfuse
+from tests.doubles.langfuse import FakeLangfuse, Mode
 from tests.integration.agents import Agent
-
-
-@pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
 
 
 @dataclass

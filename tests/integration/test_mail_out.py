@@ -1,6 +1,6 @@
 """Mail out, end to end: our answer leads back into its conversation, and SendGrid's events say what became of it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,25 +12,13 @@ from agent.turn import deliver
 from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
 from tests.conftest import FakeClock
-from tests.doubles.sendgrid import EventName, SendGridDouble, serve_sendgrid
+from tests.doubles.sendgrid import EventName, SendGridDouble
 from tests.doubles.smtp import SmtpDouble
 from tests.doubles.twilio import TwilioDouble
 from tests.integration.agents import Agent
 from tests.integration.desk import MAILBOX, QUESTION, Desk, open_desk
 
 SIGNATURE = {"es": "Escuela Ejemplo\nGran Vía 1, Madrid"}
-
-
-@pytest.fixture(scope="module")
-def twilio() -> Iterator[TwilioDouble]:
-    with TwilioDouble() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def sendgrid() -> AsyncIterator[SendGridDouble]:
-    async with serve_sendgrid() as running:
-        yield running
 
 
 @pytest.fixture
@@ -42,8 +30,6 @@ async def desk(
     clock: FakeClock,
     mail_keypair: tuple[ec.EllipticCurvePrivateKey, str],
 ) -> AsyncIterator[Desk]:
-    sendgrid.mails.clear()
-    sendgrid.faults.clear()
     async with open_desk(agent, settings, clock, twilio, sendgrid, mail_keypair, mail_signature=SIGNATURE) as opened:
         yield opened
 

@@ -20,20 +20,11 @@ from jobs.contacts import run_merge, run_show, run_unmerge
 from tests.conftest import DatabaseUrls
 from tests.factories import make_classification
 from tests.integration.agents import ANA, Agent
+from tests.integration.conftest import SMS
 
-SMS = "+34910555099"
+pytestmark = pytest.mark.usefixtures("sms_account")
 LUIS, EVA = "+34600333444", "+34600555666"
 TABLES = ("contacts", "contact_points", "conversations", "suppressions", "escalations", "messages", "turns")
-
-
-@pytest.fixture(autouse=True)
-async def sms_account(agent: Agent) -> None:
-    await agent.change(
-        """insert into channel_accounts (id, tenant_id, channel, address, provider)
-           values (gen_random_uuid(), %s, 'sms', %s, 'simulator')""",
-        agent.tenant_id,
-        SMS,
-    )
 
 
 async def text_us(agent: Agent, text: str = "hola", **fields: Any) -> ConversationId:

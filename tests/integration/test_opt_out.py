@@ -1,6 +1,6 @@
 """Opt-out end to end on every channel: through the real webhooks, effective at once, with its proof, until START."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from agent.store.merges import merge_contacts
 from agent.turn import deliver
 from agent.types import Channel
 from tests.conftest import FakeClock
-from tests.doubles.sendgrid import SendGridDouble, TakenMail, serve_sendgrid
+from tests.doubles.sendgrid import SendGridDouble, TakenMail
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, post_signed
 from tests.integration.agents import ANA, Agent
@@ -27,18 +27,6 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture(scope="module")
-def twilio() -> Iterator[TwilioDouble]:
-    with TwilioDouble() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def sendgrid() -> AsyncIterator[SendGridDouble]:
-    async with serve_sendgrid() as running:
-        yield running
-
-
 @pytest.fixture
 async def desk(
     twilio: TwilioDouble,
@@ -48,9 +36,6 @@ async def desk(
     clock: FakeClock,
     mail_keypair: tuple[ec.EllipticCurvePrivateKey, str],
 ) -> AsyncIterator[Desk]:
-    twilio.reset()
-    twilio.now = clock
-    sendgrid.mails.clear()
     async with open_desk(agent, settings, clock, twilio, sendgrid, mail_keypair) as opened:
         yield opened
 

@@ -1,8 +1,6 @@
 """`prompts/` is the truth and Langfuse has copies: pushed once each, compared, and linked to generations."""
 
-from collections.abc import Iterator
 from io import StringIO
-from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -16,16 +14,10 @@ from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.prompt_links import list_links
 from jobs.prompt_sync import PROMPT_SETS, run_diff, run_push
-from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
+from tests.doubles.langfuse import FakeLangfuse
 
 FILES = {"draft/system.md": "Be kind.\n{% include 'shared/voice.md' %}", "shared/voice.md": "Short sentences."}
 SETS = {"draft": ("draft/system.md",)}
-
-
-@pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
 
 
 async def push(langfuse: FakeLangfuse, files: dict[str, str], label: str = "production") -> list[tuple[int, str]]:

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -42,24 +42,11 @@ ASK = timedelta(minutes=5)
 FROM_ANA = {"From": f"whatsapp:{ANA}", "To": f"whatsapp:{OURS}"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioDouble]:
-    with TwilioDouble() as running:
-        yield running
-
-
 @pytest.fixture
 async def school(agent: Agent, clock: FakeClock) -> Agent:
     """The school, whose number is Twilio's and has been swept until now."""
     await agent.change("update channel_accounts set provider = 'twilio', swept_until = %s", clock())
     return agent
-
-
-@pytest.fixture
-def twilio(server: TwilioDouble, clock: FakeClock) -> TwilioDouble:
-    server.reset()
-    server.now = clock
-    return server
 
 
 @pytest.fixture

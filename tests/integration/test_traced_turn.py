@@ -1,27 +1,9 @@
 """Promise P9: a turn is one trace with a step for everything, and the events table says the same without it."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import replace
-from uuid import uuid4
 
-import pytest
-
-from agent.tracing import LangfuseTracer
-from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
+from tests.doubles.langfuse import FakeLangfuse
 from tests.integration.agents import Agent
-
-
-@pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
-
-
-@pytest.fixture
-def traced(agent: Agent, langfuse: FakeLangfuse) -> Agent:
-    tracer = LangfuseTracer(langfuse.project, environment="test")
-    return replace(agent, deps=replace(agent.deps, tracer=tracer))
 
 
 async def test_answered_turn_is_one_trace_from_screen_to_send(traced: Agent, langfuse: FakeLangfuse) -> None:

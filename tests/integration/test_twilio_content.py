@@ -1,6 +1,6 @@
 """Templates of a Twilio account: the stand-in as its SDK sees it, and our reader of it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -23,16 +23,10 @@ TEXT = {"twilio/text": {"body": "Hola {{1}}, el curso cuesta {{2}}."}}
 TO, FROM = "whatsapp:+34600000001", "whatsapp:+14155550199"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioDouble]:
-    with TwilioDouble() as running:
-        yield running
-
-
 @pytest.fixture
-def double(server: TwilioDouble) -> TwilioDouble:
-    server.reset()
-    return server
+def double(twilio_server: TwilioDouble) -> TwilioDouble:
+    twilio_server.reset()
+    return twilio_server
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The stand-in for Twilio, seen through Twilio's own SDK."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,10 @@ TO = "+14155550101"
 FROM = "+14155550199"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioDouble]:
-    with TwilioDouble() as running:
-        yield running
-
-
 @pytest.fixture
-def double(server: TwilioDouble) -> TwilioDouble:
-    server.reset()
-    return server
+def double(twilio_server: TwilioDouble) -> TwilioDouble:
+    twilio_server.reset()
+    return twilio_server
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Looking for a message at Twilio that may have been taken: what is it, what is not, and what cannot be said."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,16 +13,11 @@ from tests.doubles.twilio_messages import StoredMessage
 from tests.integration.twilio_senders import SHORT, SINCE, outbound, sender_for, stored
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioDouble]:
-    with TwilioDouble(now=lambda: SINCE) as running:
-        yield running
-
-
 @pytest.fixture
-def double(server: TwilioDouble) -> TwilioDouble:
-    server.reset()
-    return server
+def double(twilio_server: TwilioDouble) -> TwilioDouble:
+    twilio_server.reset()
+    twilio_server.now = lambda: SINCE
+    return twilio_server
 
 
 @pytest.fixture

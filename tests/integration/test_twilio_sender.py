@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,11 @@ API = json.loads((Path(__file__).parents[1] / "unit" / "data" / "twilio_messages
 WITH_BUTTONS = {"twilio/quick-reply": {"body": "Hola {{1}}, de {{2}}.", "actions": [{"title": "Sí"}, {"title": "No"}]}}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioDouble]:
-    with TwilioDouble(now=lambda: SINCE) as running:
-        yield running
-
-
 @pytest.fixture
-def double(server: TwilioDouble) -> TwilioDouble:
-    server.reset()
-    return server
+def double(twilio_server: TwilioDouble) -> TwilioDouble:
+    twilio_server.reset()
+    twilio_server.now = lambda: SINCE
+    return twilio_server
 
 
 @pytest.fixture

@@ -1,22 +1,19 @@
 """What guardrails said is kept in the database and traced: at drafting, for drafts not taken, and again at sending."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from agent.guardrails import UNCHECKED
 from agent.guardrails.rule import Rule
 from agent.ports import Judged, Judgement
-from agent.tracing import LangfuseTracer
 from agent.turn import take_turn
 from agent.types import Candidate, Tenant, Turn, Verdict
 from tests.conftest import FakeClock
-from tests.doubles.langfuse import FakeLangfuse, SeenSpan, fake_langfuse
+from tests.doubles.langfuse import FakeLangfuse, SeenSpan
 from tests.integration.agents import Agent
 
 FIRST_REPLY = "Soy la asistente virtual (IA) de Escuela Ejemplo. Cuesta 250 €."
@@ -24,18 +21,6 @@ PRICE_AT = (FIRST_REPLY.index("250"), len(FIRST_REPLY) - 1)
 MON_TO_FRI = '{"hours": [{"days": "mon-fri", "from": "09:00", "to": "17:00"}]}'
 FRIDAY_NIGHT = timedelta(days=3, hours=5)
 """From the tests' clock, a Tuesday afternoon."""
-
-
-@pytest.fixture
-def langfuse() -> Iterator[FakeLangfuse]:
-    with fake_langfuse(f"pk-lf-{uuid4()}") as server:
-        yield server
-
-
-@pytest.fixture
-def traced(agent: Agent, langfuse: FakeLangfuse) -> Agent:
-    tracer = LangfuseTracer(langfuse.project, environment="test")
-    return replace(agent, deps=replace(agent.deps, tracer=tracer))
 
 
 async def guardrails_seen(agent: Agent, langfuse: FakeLangfuse) -> list[SeenSpan]:
