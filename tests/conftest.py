@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
+import hypothesis
 import psycopg
 import pytest
 from jinja2 import Environment, PackageLoader, Template
@@ -39,6 +40,9 @@ UNSAFE_BUT_FAST = {
     "max_wal_size": "128MB",
     "scram_iterations": "1",
 }
+hypothesis.settings.register_profile("any machine", deadline=None)  # no test promises a time
+hypothesis.settings.load_profile("any machine")
+
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 * 1024**3
 """What must be free in `MEMORY`: the databases of several test processes, with their logs."""
