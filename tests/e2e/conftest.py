@@ -47,10 +47,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def site(db: Database, clock: FakeClock, browser: Browser, tmp_path: Path) -> AsyncIterator[InboxSite]:
+async def site(
+    db: Database, clock: FakeClock, browser: Browser, detector: LanguageDetector, tmp_path: Path
+) -> AsyncIterator[InboxSite]:
     """An inbox in this process, to which nobody has written."""
     settings = Settings(_env_file=None, nightshift_home=tmp_path)
-    async with open_inbox(db, clock, browser, settings, LanguageDetector.load()) as opened:
+    async with open_inbox(db, clock, browser, settings, detector) as opened:
         yield opened
 
 

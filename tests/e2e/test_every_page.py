@@ -2,7 +2,7 @@
 at a desk in the light and on a phone in the dark, in an office in full swing."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
-from psycopg import Connection
 
 from agent.language import LanguageDetector
 from agent.settings import Settings
@@ -19,12 +18,13 @@ from agent.store.members import insert_member
 from agent.store.sessions import insert_signin_link
 from agent.store.tenants import save_tenant_file
 from agent.tenants import parse_tenant_file
-from tests.conftest import TEMPLATE, DatabaseUrls, FakeClock, in_database
+from tests.conftest import CreateDatabase, FakeClock
 from tests.e2e.conftest import listen
 from tests.e2e.inbox import InboxSite, open_inbox
 from tests.e2e.office import LUMEN, fill_office
 from tests.integration.inbox_site import PAGES, fill
 from tests.integration.tenant_rows import AT
+from tests.lending import POOL_SIZE
 
 DESK: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -76,26 +76,23 @@ class Office:
 
 @pytest.fixture(scope="module")
 async def office(
-    template: DatabaseUrls,
-    postgres_admin: "Connection[tuple[str]]",
+    create_database: CreateDatabase,
     browser: Browser,
-    database_names: Iterator[str],
+    detector: LanguageDetector,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Office]:
     """The demo school on a busy morning."""
-    name = next(database_names)
-    postgres_admin.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
     settings = Settings(_env_file=None, nightshift_home=tmp_path_factory.mktemp("office"))
-    async with (
-        Database(in_database(template.app_url, name), max_size=8) as db,
-        open_inbox(db, FakeClock(AT), browser, settings, LanguageDetector.load()) as site,
-    ):
-        manager = await fill_office(site)
-        async with await browser.new_context(viewport=DESK) as context:
-            await site.sign_in(context, manager.id)
-            cookies = await context.cookies()
-            yield Office(site=site, cookies=cookies, paths=await find_pages(site, context))
-    postgres_admin.execute(f"drop database {name} with (force)".encode())
+    with create_database() as urls:
+        async with (
+            Database(urls.app_url, max_size=POOL_SIZE) as db,
+            open_inbox(db, FakeClock(AT), browser, settings, detector) as site,
+        ):
+            manager = await fill_office(site)
+            async with await browser.new_context(viewport=DESK) as context:
+                await site.sign_in(context, manager.id)
+                cookies = await context.cookies()
+                yield Office(site=site, cookies=cookies, paths=await find_pages(site, context))
 
 
 async def find_pages(site: InboxSite, context: BrowserContext) -> list[str]:
