@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from agent.errors import Misconfigured
-from agent.tenants import tenant_id
+from agent.tenant.file import tenant_id
 from agent.types import CatalogueItem, Discount, Instalments, Passage, Price, Tenant, Unit
 
 MAX_PROBLEMS = 20

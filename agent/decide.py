@@ -9,19 +9,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent.asking import ask_person
 from agent.check import dump_verdicts
 from agent.errors import Fenced
+from agent.escalation.asking import ask_person
 from agent.guardrails.bot_question import is_asked
 from agent.ids import new_id
-from agent.opt_out import Wish, stop_writing, write_again
 from agent.ports import AgentDeps, Deps
-from agent.scores import score_replied
+from agent.screening.opt_out import Wish, stop_writing, write_again
 from agent.store import conversations, events, messages, outbox, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.escalations import Escalation, has_open_escalation
-from agent.trust import restrict
+from agent.tracing.scores import score_replied
+from agent.trust.dial import restrict
 from agent.types import (
     Classification,
     ConsentChange,

@@ -1,6 +1,6 @@
 """Errors, named by who acts next. A refusal by policy is a value (`Verdict`), not an exception."""
 
-from agent.failures import Failure
+from agent.delivery.failures import Failure
 from agent.types import ModelCall
 
 

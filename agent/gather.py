@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from agent.accounting import Occasion, read_spent
-from agent.arms import behaving_now, choose_version
 from agent.ids import new_id
 from agent.ports import AgentDeps, Deps
+from agent.rollouts.arms import behaving_now, choose_version
+from agent.rollouts.versions import Version, keep_version, with_version
+from agent.spending.accounting import Occasion, read_spent
 from agent.store import conversations, messages, outbox, summaries, turns
 from agent.store.conversations import Lease
 from agent.store.db import Tx
@@ -17,7 +18,6 @@ from agent.store.model_calls import list_calls
 from agent.store.trust import read_channel
 from agent.store.undelivered import clear_unusable
 from agent.types import ConversationId, Message, ModelCall, TenantId, Turn, TurnId
-from agent.versions import Version, keep_version, with_version
 
 HISTORY_LIMIT = 30
 """Earlier messages a turn sees: bounded, whatever the conversation's length."""

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from agent.accounting import account_for, occasion_of, read_spent, record_calls, report_calls
-from agent.budgets import limit_reached
 from agent.errors import Misconfigured, ModelRefused, ModelUnavailable, calls_of
 from agent.models.briefing import unsummarised
 from agent.ports import AgentDeps, Observation, Summarised
+from agent.spending.accounting import account_for, occasion_of, read_spent, record_calls, report_calls
+from agent.spending.budgets import limit_reached
 from agent.store import messages, summaries
 from agent.store.summaries import Summary
-from agent.traced import attributes_of
+from agent.tracing.traced import attributes_of
 from agent.types import Message, Turn
 
 DUE_ABOVE = 14

@@ -16,7 +16,7 @@ import structlog
 from structlog.processors import ExceptionRenderer
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from agent.masking import CREDENTIALS, mask
+from agent.tracing.masking import CREDENTIALS, mask
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 

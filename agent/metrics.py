@@ -17,7 +17,7 @@ COUNTED_ELSEWHERE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("nightshift_missed_messages", "Messages that no webhook brought, found by asking the provider.", ()),
     ("nightshift_broken_event_chains", "Times that a tenant's chain of events was verified and did not hold.", ()),
 )
-"""Counted by the web process and the clock, straight into the database (`agent.missed`, `jobs/events.py`)."""
+"""Counted by the web process and the clock, straight into the database (`agent.delivery.missed`, `jobs/events.py`)."""
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 """A sample's name and its labels, sorted."""

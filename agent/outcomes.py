@@ -14,12 +14,12 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_val
 
 from agent.errors import BadRequest
 from agent.ids import new_id
-from agent.scores import record_score
 from agent.store import outcomes
 from agent.store.contacts import find_contact
 from agent.store.db import Tx
 from agent.store.events import insert_event
 from agent.store.outcomes import Outcome
+from agent.tracing.scores import record_score
 from agent.types import TenantId
 
 Kind = Literal["booked", "won", "lost", "reversed"]

@@ -7,17 +7,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, Unpack, runtime_checkable
 from uuid import UUID
 
-from agent.answer_cache import AnswerCache
+from agent.answers.cache import AnswerCache
 from agent.faults import Reach, pass_by
 from agent.guardrails.rule import Rule
 from agent.language import LanguageDetector
 from agent.metrics import Metrics
+from agent.rollouts.versions import Release, Version, release_of
 from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.prompt_links import PromptLink
 from agent.store.tenants import TenantCache
 from agent.store.traces import TraceState
-from agent.traced import TraceAttributes
+from agent.tracing.traced import TraceAttributes
 from agent.types import (
     Channel,
     Classification,
@@ -38,7 +39,6 @@ from agent.types import (
     Turn,
     Verdict,
 )
-from agent.versions import Release, Version, release_of
 
 if TYPE_CHECKING:
     from agent.models.batches import BatchApi

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.langfuse_api import LangfuseApi, RemotePrompt
 from agent.prompts import Prompts
+from agent.tracing.langfuse_api import LangfuseApi, RemotePrompt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

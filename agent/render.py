@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from agent.attachments import take_files
 from agent.guardrails.bot_question import is_asked
 from agent.markup import format_for
+from agent.media.attachments import take_files
 from agent.prices import choose_currency, local_date, render
-from agent.screen_texts import bot_text
+from agent.screening.texts import bot_text
 from agent.types import Candidate, Draft, Purpose, Turn
 
 

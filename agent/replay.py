@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.accounting import Occasion, read_spent, record_calls, report_calls
 from agent.decide import Resolution, learned
 from agent.faults import pass_by
 from agent.gather import HISTORY_LIMIT, SENT_WITHIN, Gathered
 from agent.ids import new_id
 from agent.ports import AgentDeps
+from agent.rollouts.versions import Version, current_version, with_version
 from agent.saved_steps import saved_classification, saved_draft, saved_part
+from agent.spending.accounting import Occasion, read_spent, record_calls, report_calls
 from agent.store import conversations, messages, summaries
 from agent.store.conversations import Lease
 from agent.store.db import Tx
 from agent.store.run_details import RunDetail, find_run
-from agent.traced import attributes_of
+from agent.tracing.traced import attributes_of
 from agent.turn import think
 from agent.types import BudgetScope, Escalate, ModelCall, Send, Tenant, TenantId, Turn, TurnId, Wait
-from agent.versions import Version, current_version, with_version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

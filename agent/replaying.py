@@ -12,11 +12,11 @@ from uuid import UUID
 from agent.errors import NightshiftError
 from agent.ports import AgentDeps
 from agent.replay import Difference, Outcome, compare, replay_turn
+from agent.rollouts.versions import Version, get_version
 from agent.store import events, replays
 from agent.store.db import Tx
 from agent.store.replays import ReplayRow
 from agent.types import ConversationId, MemberId, TenantId, TurnId
-from agent.versions import Version, get_version
 
 MAX_ERROR = 500
 

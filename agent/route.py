@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from agent.injection import Signal
+from agent.screening.injection import Signal
 from agent.types import Classification, Intent, ModelTier, Policy, Route
 
 LimitLevel = Literal["none", "soft", "hard"]

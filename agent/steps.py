@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
-from agent.accounting import account_for, occasion_of, record_calls, report_calls
-from agent.budgets import Limit, limit_of
 from agent.check import dump_verdicts
 from agent.errors import BudgetReached, Fenced, NightshiftError, calls_of
 from agent.ports import AgentDeps, Classified, Drafted, Judged, Observation
+from agent.spending.accounting import account_for, occasion_of, record_calls, report_calls
+from agent.spending.budgets import Limit, limit_of
 from agent.store.conversations import Lease
 from agent.store.turns import save_step
 from agent.types import BudgetScope, Classification, Draft, ModelCall, Turn, Verdict

@@ -14,34 +14,35 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from structlog.contextvars import bound_contextvars
 
+from agent.answers.reuse import keep_answer, reuse_answer
 from agent.check import prepare, settle, settle_notice
 from agent.classify import classify
-from agent.closed_window import settle_late
 from agent.decide import Resolution, decide
-from agent.delivery import claim_delivery
+from agent.delivery.claiming import claim_delivery
+from agent.delivery.handover import hand_over, reconcile
+from agent.delivery.reports import apply_report
 from agent.detect import detect_language
 from agent.errors import BudgetReached, ModelRefused, ModelUnavailable, UnknownRecipient
+from agent.escalation.handoff import handoff_text
 from agent.gather import Gathered
 from agent.guardrails.bot_question import is_asked
-from agent.handoff import handoff_text
-from agent.handover import hand_over, reconcile
-from agent.injection import screen_injection
 from agent.judging import judge_draft
-from agent.media import see_media
+from agent.media.arriving import see_media
 from agent.ports import AgentDeps, Deps, Drafted, ShowsTyping
 from agent.render import render_notice, with_disclosure
-from agent.reports import apply_report
-from agent.reuse import keep_answer, reuse_answer
 from agent.route import Circumstances, choose_route, plan_writing
-from agent.screen import Screened, screen
-from agent.screen_texts import bot_text, help_text, opt_in_text, opt_out_text
-from agent.spend_cap import report_spend_cap
+from agent.screening.injection import screen_injection
+from agent.screening.screen import Screened, screen
+from agent.screening.texts import bot_text, help_text, opt_in_text, opt_out_text
+from agent.screening.unseen import Unseen, judge_unseen, unseen_text
+from agent.spending.spend_cap import report_spend_cap
 from agent.steps import Record, Steps
 from agent.store import events
 from agent.store.db import set_tenant
 from agent.store.inbound import Received, store_inbound
-from agent.traced import attributes_of
-from agent.trust import ANSWERED_BY_STAFF, is_off
+from agent.templates.closed_window import settle_late
+from agent.tracing.traced import attributes_of
+from agent.trust.dial import ANSWERED_BY_STAFF, is_off
 from agent.types import (
     Classification,
     ConsentChange,
@@ -61,7 +62,6 @@ from agent.types import (
     Verdict,
     Wait,
 )
-from agent.unseen import Unseen, judge_unseen, unseen_text
 from agent.waiting import begin_wait, wait_for
 
 log = structlog.get_logger(__name__)

@@ -10,11 +10,11 @@ from datetime import date, datetime, time
 from typing import Any, Literal, NewType, get_args
 from uuid import UUID
 
-from agent.failures import Failure
+from agent.delivery.failures import Failure
 from agent.ids import new_id
+from agent.mail.sender_trust import Trust
 from agent.message_details import Details, MessageKind
-from agent.sender_trust import Trust
-from agent.template_types import FilledTemplate, Proposal, TemplateUse
+from agent.templates.types import FilledTemplate, Proposal, TemplateUse
 
 TenantId = NewType("TenantId", UUID)
 ContactId = NewType("ContactId", UUID)
@@ -214,7 +214,7 @@ class Policy:
     send_templates: bool = False
     """Whether what comes too late for a reply window may leave as an approved template; else a person is asked."""
     trust: TrustLevel = "autonomous"
-    """How free the agent is where nobody has moved the dial (`agent.trust`)."""
+    """How free the agent is where nobody has moved the dial (`agent.trust.dial`)."""
     min_accuracy: float = 0.93
     """Share of the held-out messages that a version must classify right before anything is moved up."""
     sla_minutes: int = 60
@@ -433,7 +433,7 @@ class Turn:
     version: str = ""
     """Digest of the version that answers it; empty: none is recorded."""
     trust: Mapping[str, TrustLevel] = field(default_factory=dict)
-    """Where the dial stood on the channel when the turn began, by intent (`agent.trust`)."""
+    """Where the dial stood on the channel when the turn began, by intent (`agent.trust.dial`)."""
     images: tuple[Image, ...] = ()
     """Pictures of the burst and of shortly before that a model is shown, oldest first; no other has been seen."""
 

@@ -11,7 +11,7 @@ from agent.ports import AgentDeps
 from agent.store import conversations, events, turns, waiting
 from agent.store.conversations import Lease
 from agent.store.db import Tx
-from agent.trust import restrict
+from agent.trust.dial import restrict
 from agent.types import Classification, Intent, Reply, Send, Turn, Wait
 
 HOLDING_AFTER_S = 20.0

@@ -2,7 +2,7 @@
 
 Two sources: an `Authentication-Results` header (RFC 8601) whose authserv-id is configured as ours (anybody can write
 such a header, so others are only reported), and the fields of SendGrid's Inbound Parse, which its signature covers.
-What follows from a verdict is `agent.sender_trust`.
+What follows from a verdict is `agent.mail.sender_trust`.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Literal
 
-from agent.sender_trust import Trust
+from agent.mail.sender_trust import Trust
 from channels.email_mime import header_values, normalise_address
 
 Method = Literal["spf", "dkim", "dmarc", "arc"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any, Literal
 
-from agent.mail import Bounce
+from agent.mail.arriving import Bounce
 from channels.email_automatic import is_robot
 from channels.email_mime import (
     PARSER_FAULTS,

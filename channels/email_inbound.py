@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from agent.errors import BadRequest
-from agent.mail import Bounce, InboundMail
+from agent.mail.arriving import Bounce, InboundMail
 from agent.types import InboundMessage, Provider
 from channels.email_auth import Auth, read_auth
 from channels.email_automatic import Automatic, classify_automatic

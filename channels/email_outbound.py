@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
 
 from agent.errors import Ambiguous, CannotAsk, Misconfigured, Permanent, Retryable
-from agent.mail_failures import mail_failure
+from agent.mail.failures import mail_failure
 from agent.ports import Clock, Limits
 from agent.settings import LOOPBACK_HOSTS
 from agent.types import Channel, OutboundMessage, Receipt

@@ -1,6 +1,6 @@
 """The address that names a thread: `hola+TOKEN@lumen.example`, or `reply+TOKEN@…`, put into our Reply-To.
 
-A token only finds a thread. Who may join it is decided by who writes (`agent.sender_trust`).
+A token only finds a thread. Who may join it is decided by who writes (`agent.mail.sender_trust`).
 """
 
 import re

@@ -10,10 +10,10 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from agent.budgets import format_usd
 from agent.evaluation.figures import Comparison, Figures
 from agent.evaluation.statistics import Share
 from agent.models.reliability import BINS
+from agent.spending.budgets import format_usd
 from channels.inbox.navigation import N_
 from channels.pages import build_templates
 

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import httpx
 
 from agent.errors import MediaRefused, Permanent, Retryable
-from agent.media_types import MAX_MEDIA_BYTES
+from agent.media.types import MAX_MEDIA_BYTES
 from agent.ports import Fetched
 from agent.settings import Settings
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from agent.errors import BadRequest, MediaMissing, Retryable
-from agent.media_types import IMAGE_TYPES
+from agent.media.types import IMAGE_TYPES
 from agent.ports import Deps, MediaStore
 from agent.store.media import find_served_media
 from agent.store.secret_files import keep_secret

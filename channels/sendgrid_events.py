@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from agent.delivery.failures import Failure
 from agent.errors import BadRequest
-from agent.failures import Failure
-from agent.mail_events import MailEvent, MailEventKind
-from agent.mail_failures import mail_failure
+from agent.mail.events import MailEvent, MailEventKind
+from agent.mail.failures import mail_failure
 from agent.types import MessageId, TenantId
 from channels.email_mime import clean_text
 from channels.sendgrid_outbound import MESSAGE_ARG, TENANT_ARG

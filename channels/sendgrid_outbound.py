@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
+from agent.delivery.failures import Failure
 from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
-from agent.failures import Failure
 from agent.ports import Clock, Limits
 from agent.types import Channel, OutboundMessage, Receipt
 from channels.email_letter import Letter, MailRoutes, write_letter

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from agent.budgets import format_usd
 from agent.reply_window import reply_window_of
+from agent.spending.budgets import format_usd
 from agent.store.simulator import Thread, ThreadEscalation, ThreadMessage
 from agent.types import Source
 from channels.simulator_thought import ThoughtView, engine_label, show_thoughts

@@ -14,7 +14,7 @@ from twilio.rest import Client
 
 from agent.errors import Ambiguous, Retryable
 from agent.settings import Settings
-from agent.template_types import APPROVALS, Category, Template
+from agent.templates.types import APPROVALS, Category, Template
 from channels.twilio_errors import read_refusal
 from channels.twilio_outbound import TIMEOUT, TwilioHttpClient, credentials
 

@@ -1,14 +1,14 @@
 """Twilio's error codes as classes, and each class as the error that says who acts next.
 
 Twilio splits and renames codes, so a code only selects a class; one that is not listed falls back to the HTTP
-status. The same table serves answers and status callbacks; what is done about a class is in `agent/failures.py`.
+status. The same table serves answers and status callbacks; what is done about one is in `agent/delivery/failures.py`.
 Sources: https://www.twilio.com/docs/api/errors and the OpenAPI description of the Messages API.
 """
 
 from collections.abc import Mapping
 
+from agent.delivery.failures import Failure
 from agent.errors import Ambiguous, Misconfigured, OptedOut, Permanent, Retryable
-from agent.failures import Failure
 from agent.types import MessageId
 
 CODES: Mapping[Failure, frozenset[int]] = {

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Template
 
-from agent.opt_out import Wish, stop_writing, write_again
 from agent.ports import Deps
-from agent.screen_texts import text_language
+from agent.screening.opt_out import Wish, stop_writing, write_again
+from agent.screening.texts import text_language
 from agent.store import conversations, mail
 from agent.store.db import Tx
 from agent.store.mail import NamedThread

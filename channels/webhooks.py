@@ -13,10 +13,10 @@ from typing import assert_never
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from agent.delivery.missed import report_fallback
 from agent.errors import BadRequest, UnknownRecipient
-from agent.mail import InboundMail, receive_mail
-from agent.mail_events import record_mail_event
-from agent.missed import report_fallback
+from agent.mail.arriving import InboundMail, receive_mail
+from agent.mail.events import record_mail_event
 from agent.ports import Deps
 from agent.turn import receive, record_status
 from agent.types import Provider

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agent.answer_cache import AnswerCache
+from agent.answers.cache import AnswerCache
 from agent.errors import Misconfigured
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
@@ -17,7 +17,7 @@ from agent.ports import AgentDeps, ChannelSender, Engines, Judge, MediaAccess, M
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
-from agent.trace_projects import build_tracer
+from agent.tracing.projects import build_tracer
 from agent.types import MediaId, Provider, TenantId
 from channels.email_body import read_attachment
 from channels.email_letter import MailRoutes

@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from agent.accounting import Occasion, read_spent, record_calls, report_calls
-from agent.budgets import Limit, limit_reached
 from agent.metrics import Metrics
 from agent.models.batches import BatchAnswer, BatchApi, BatchRequest, StillUnknown, request_params
 from agent.models.failures import CallFailed
 from agent.ports import Deps, Tracer
+from agent.spending.accounting import Occasion, read_spent, record_calls, report_calls
+from agent.spending.budgets import Limit, limit_reached
 from agent.store import batches
 from agent.store.batches import Batch
 from agent.store.db import Tx

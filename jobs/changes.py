@@ -10,18 +10,18 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from agent.criteria import MEASURES, Criterion
 from agent.errors import BadRequest, NightshiftError
-from agent.rollouts import Terms, findings_of, start_rollout, stop_rollout
+from agent.rollouts.criteria import MEASURES, Criterion
+from agent.rollouts.rollout import Terms, findings_of, start_rollout, stop_rollout
+from agent.rollouts.versions import POLICIES, THRESHOLDS, Version, current_version, keep_version, policy_of, version_of
 from agent.settings import Settings
 from agent.store import rollouts, versions
 from agent.store.rollouts import RolloutRow
 from agent.store.tenants import get_tenant_file
 from agent.store.trust import Reviewed
-from agent.tenants import TenantFile, check_document, to_document
-from agent.trusting import Place, list_standings, move_trust
+from agent.tenant.file import TenantFile, check_document, to_document
+from agent.trust.moving import Place, list_standings, move_trust
 from agent.types import ModelTier, TrustLevel
-from agent.versions import POLICIES, THRESHOLDS, Version, current_version, keep_version, policy_of, version_of
 from jobs.wiring import OpenTenant, open_tenant, utc_now
 
 ACTOR = "operator (command line)"

@@ -25,7 +25,7 @@ from agent.models.claude import ClaudeModels
 from agent.settings import Settings
 from agent.store import batches
 from agent.store.batches import BatchItem, BatchProgress, BatchWork
-from agent.trace_projects import build_tracer
+from agent.tracing.projects import build_tracer
 from agent.types import Classification, TenantId
 from jobs.agent_wiring import find_batches, load_claude
 from jobs.batch import require_own_file, run_annotation

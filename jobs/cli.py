@@ -18,7 +18,7 @@ from rich.markup import escape
 from agent.errors import NightshiftError
 from agent.log import configure_logging
 from agent.settings import Settings, load_settings
-from agent.tenant_diff import Change
+from agent.tenant.diff import Change
 from jobs.cli_changes import add_changes
 from jobs.cli_contacts import build_contacts_app
 from jobs.cli_conversations import build_conversations_app
@@ -304,10 +304,10 @@ def tenant_apply(
 
 
 async def _apply(path: Path, *, dry_run: bool) -> None:
-    from agent.publishing import apply_file
     from agent.store.tenants import find_tenant_file
-    from agent.tenant_diff import diff
-    from agent.tenants import load_tenant_file
+    from agent.tenant.diff import diff
+    from agent.tenant.file import load_tenant_file
+    from agent.tenant.publishing import apply_file
     from jobs.wiring import open_store
 
     file = load_tenant_file(path)
@@ -364,7 +364,7 @@ async def _export(slug: str, file: Path) -> None:
 
 async def _stored_yaml(slug: str) -> str:
     from agent.store.tenants import find_tenant_file
-    from agent.tenants import dump_tenant_file
+    from agent.tenant.file import dump_tenant_file
     from jobs.wiring import open_store, require_tenant
 
     async with open_store(_settings(), connections=2) as (deps, _):

@@ -121,7 +121,7 @@ def build_trust_app(run: Run, settings: ReadSettings, out: Console) -> typer.Typ
         intent: Annotated[str, typer.Option(help="Only this intent. Default: all without a level of their own.")] = "",
     ) -> None:
         """Move the dial: down at once, up one step at a time and with proof."""
-        from agent.trusting import Place
+        from agent.trust.moving import Place
         from jobs.changes import run_set_trust
 
         run(run_set_trust(settings(), tenant, Place(channel=channel, intent=intent), level, out))

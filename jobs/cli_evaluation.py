@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent.budgets import parse_usd
+from agent.spending.budgets import parse_usd
 from jobs.cli_templates import AsJson, ReadSettings, Run
 
 OfTenant = Annotated[str, typer.Option("--tenant", metavar="SLUG", help="Whose version, catalogue and cases.")]

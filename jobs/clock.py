@@ -16,8 +16,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from agent.escalation.ownership import hand_back_due
 from agent.evaluation.nightly import ask_nightly
-from agent.ownership import hand_back_due
 from agent.ports import Deps
 from agent.store import ticks
 from agent.store.db import Tx

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.errors import NightshiftError
-from agent.proposals import take_proposal
 from agent.settings import Settings
 from agent.store.review import ReviewedConversation, list_conversations
 from agent.store.review_cards import ReviewRequest, find_open_request
+from agent.templates.proposals import take_proposal
 from agent.types import ConversationId
 from jobs.wiring import open_tenant
 

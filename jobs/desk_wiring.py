@@ -13,7 +13,7 @@ from agent.errors import Misconfigured
 from agent.guardrails.rule import Rule
 from agent.ports import Deps, StaffDeps, Tracer
 from agent.settings import Settings
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from jobs.wiring import build_staff_deps, example_tenants, utc_now
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ def _load_tracer(settings: Settings) -> Tracer | None:
     """Return the tracer of the configured Langfuse projects; None where there is none."""
     if not settings.has_traces:
         return None
-    from agent.trace_projects import build_tracer  # noqa: PLC0415 — as above
+    from agent.tracing.projects import build_tracer  # noqa: PLC0415 — as above
 
     return build_tracer(settings)

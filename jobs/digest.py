@@ -11,15 +11,15 @@ from uuid import uuid4
 import structlog
 
 from agent.errors import NightshiftError
-from agent.members import Member
+from agent.escalation.why import LABELS, why
 from agent.ports import ChannelSender, Deps
+from agent.staff.members import Member
 from agent.store import ticks, work
 from agent.store.db import Tx
 from agent.store.members import list_digest_readers
 from agent.store.tenants import list_tenants
 from agent.store.work import WorkCounts, WorkFilter, WorkItem
 from agent.types import Letterhead, MessageId, OutboundMessage, TenantId
-from agent.why import LABELS, why
 from channels.inbox.words import Reader, load_translations
 
 HOUR = 8

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from agent.delivery.failures import REACTIONS
 from agent.errors import Misconfigured
-from agent.failures import REACTIONS
 from agent.models.providers import build_gateway
 from agent.settings import LOOPBACK_HOSTS, Settings
 from agent.store import embedded, migrate

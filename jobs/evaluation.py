@@ -11,7 +11,6 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from agent.budgets import format_usd
 from agent.errors import NightshiftError
 from agent.evaluation.cases import Labelled, new_row, read_file, shipped
 from agent.evaluation.figures import FIGURES, Change, Figures
@@ -22,11 +21,12 @@ from agent.evaluation.run import Order, evaluate
 from agent.evaluation.spend import Allowance, read_allowance
 from agent.evaluation.statistics import Share
 from agent.ports import AgentDeps
+from agent.rollouts.versions import Version, current_version, get_version
 from agent.settings import Settings
+from agent.spending.budgets import format_usd
 from agent.store import eval_cases, evaluations
 from agent.store.db import Tx
 from agent.types import Tenant, TenantId
-from agent.versions import Version, current_version, get_version
 from channels.evaluation_report import render_report
 from jobs.langfuse_experiments import publish_run
 from jobs.wiring import open_tenant, require_tenant

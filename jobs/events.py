@@ -15,9 +15,9 @@ from rich.console import Console
 
 from agent.alerts import alert
 from agent.errors import NightshiftError
-from agent.event_chain import Break, Head, Seal, StoredEvent, Verifier
+from agent.events.chain import Break, Head, Seal, StoredEvent, Verifier
+from agent.events.sealing import UNSEALED_FOR, Verified, list_chain, retire_events, seal_events, verify_events
 from agent.ports import Deps
-from agent.sealing import UNSEALED_FOR, Verified, list_chain, retire_events, seal_events, verify_events
 from agent.settings import Settings
 from agent.store import event_chain, operations, ticks
 from agent.store.db import Database

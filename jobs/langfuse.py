@@ -12,14 +12,14 @@ from uuid import UUID
 
 import structlog
 
-from agent.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
-from agent.masking import hide_names, mask_text, name_parts
 from agent.ports import AgentDeps
-from agent.retelling import retell
 from agent.settings import LangfuseProject
 from agent.store import scores, traces
 from agent.store.prompt_links import list_links
 from agent.store.scores import DueScore
+from agent.tracing.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
+from agent.tracing.masking import hide_names, mask_text, name_parts
+from agent.tracing.retelling import retell
 from agent.types import TenantId
 
 SETTLE_S = 2.0

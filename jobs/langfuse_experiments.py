@@ -14,12 +14,12 @@ import structlog
 from agent.evaluation.cases import Labelled, dump
 from agent.evaluation.measure import Result
 from agent.evaluation.run import RESULTS
-from agent.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
-from agent.masking import mask
 from agent.ports import AgentDeps
 from agent.settings import LangfuseProject, Settings
 from agent.store import evaluations
 from agent.store.evaluations import RunRow
+from agent.tracing.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
+from agent.tracing.masking import mask
 from agent.types import Tenant
 
 log = structlog.get_logger(__name__)

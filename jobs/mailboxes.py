@@ -23,7 +23,7 @@ import structlog
 from imap_tools.errors import ImapToolsError
 
 from agent.errors import BadRequest
-from agent.mail import InboundMail, receive_mail
+from agent.mail.arriving import InboundMail, receive_mail
 from agent.ports import Deps
 from agent.store import events, mail
 from agent.store.mailboxes import ReadSoFar, claim_mailbox, record_fault, record_read, release_mailbox

@@ -3,9 +3,9 @@
 from rich.console import Console
 
 from agent.errors import NightshiftError
-from agent.members import Role
 from agent.ports import Deps
 from agent.settings import Settings
+from agent.staff.members import Role
 from agent.store.events import insert_event
 from agent.store.members import disable_member, find_member_by_email, insert_member, list_members, set_role
 from agent.store.sessions import end_sessions, insert_signin_link

@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.errors import Misconfigured
-from agent.langfuse_api import LangfuseApi
 from agent.models.claude import CLASSIFY, JUDGE, REPLY, REVISE
 from agent.models.desk import REDRAFT, TRANSLATE
 from agent.models.summaries import SUMMARISE
@@ -14,6 +13,7 @@ from agent.prompt_sync import LocalPrompt, diff_prompt, local_prompts, push_prom
 from agent.prompts import Prompts
 from agent.settings import LangfuseProject, Settings
 from agent.store.prompt_links import PromptLink, save_link
+from agent.tracing.langfuse_api import LangfuseApi
 from jobs.wiring import open_store
 
 PROMPT_SETS: Mapping[str, tuple[str, ...]] = {

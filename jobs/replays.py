@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.budgets import format_usd
 from agent.errors import NightshiftError
 from agent.replaying import TurnReplay, find_wanted, replay_conversation
 from agent.settings import Settings
+from agent.spending.budgets import format_usd
 from agent.types import ConversationId
 from jobs.wiring import require_tenant
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.budgets import format_usd
 from agent.errors import NightshiftError
 from agent.replay import compare, replay_turn
 from agent.runs import cancel_run, retry_run
 from agent.settings import Settings
+from agent.spending.budgets import format_usd
 from agent.store.run_details import RunDetail, find_run
 from agent.store.runs import RUN_DECISIONS, RUN_STATES, WORK_STATES, Run, RunFilter, RunPage, Work, list_runs, list_work
 from agent.types import ConversationId, TurnId

@@ -11,20 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from agent.budgets import format_usd
 from agent.errors import NightshiftError
 from agent.evaluation.spend import Purse, read_allowance
 from agent.log import configure_logging
 from agent.ports import AgentDeps
+from agent.rollouts.versions import keep_version
 from agent.settings import Settings
 from agent.simulation.play import Performance, perform, without_texts
 from agent.simulation.prospect import Prospect
 from agent.simulation.rehearsal import Theatre
 from agent.simulation.scenarios import Scenario, load_scenarios
+from agent.spending.budgets import format_usd
 from agent.store import evaluations
 from agent.store.tenants import get_tenant_file
-from agent.tracing import SilentTracer
-from agent.versions import keep_version
+from agent.tracing.traces import SilentTracer
 from channels.simulator import SimulatorSender
 from jobs.evaluation import find_measured
 from jobs.wiring import require_tenant

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.delivery.missed import hold_if_late, receive_missed
 from agent.errors import BadRequest, Misconfigured, NightshiftError, Permanent, Retryable
-from agent.missed import hold_if_late, receive_missed
 from agent.ports import Deps
 from agent.settings import Settings
 from agent.store import drains, events

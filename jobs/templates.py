@@ -15,14 +15,14 @@ from agent.alerts import alert
 from agent.errors import NightshiftError
 from agent.ports import Deps
 from agent.prices import local_date
-from agent.reopening import find_template
 from agent.settings import Settings
 from agent.store import events
 from agent.store.db import Tx
 from agent.store.templates import list_templates, replace_templates
 from agent.store.tenants import list_tenants
-from agent.template_types import Approval, Template, TemplateUse
-from agent.templates import Filling, fill, preview, problems_of
+from agent.templates.filling import Filling, fill, preview, problems_of
+from agent.templates.reopening import find_template
+from agent.templates.types import Approval, Template, TemplateUse
 from agent.types import Contact, ContactId, Tenant
 from channels.twilio_content import TwilioContent
 from jobs.wiring import OpenTenant, open_store, open_tenant

@@ -18,7 +18,7 @@ from agent.errors import Fenced, NightshiftError, Retryable
 from agent.gather import Gathered, NotYet, claim_and_gather
 from agent.history import summarise_history
 from agent.ports import AgentDeps
-from agent.rollouts import watch_rollout
+from agent.rollouts.rollout import watch_rollout
 from agent.store import conversations
 from agent.turn import handoff_notice, take_turn
 from agent.types import ConversationId, Decision, TenantId, Wait

@@ -17,15 +17,15 @@ import structlog
 from rich.console import Console
 
 from agent.errors import Misconfigured
-from agent.members import Member
 from agent.settings import Settings
+from agent.staff.members import Member
 from agent.store import embedded
 from agent.store.db import Tx
 from agent.store.events import insert_event
 from agent.store.members import find_member_by_email, insert_member, list_members
 from agent.store.sessions import insert_signin_link
 from agent.store.tenants import find_tenant_file, list_tenants, save_tenant_file
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import Tenant
 from channels.inbox.pages import LOGIN
 from jobs.process import READY

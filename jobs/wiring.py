@@ -13,8 +13,8 @@ from agent.errors import NightshiftError
 from agent.faults import build_reach
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
-from agent.media_disk import DiskMediaStore
-from agent.media_supabase import SupabaseMediaStore
+from agent.media.disk import DiskMediaStore
+from agent.media.supabase import SupabaseMediaStore
 from agent.ports import Deps, MediaStore, StaffDeps, Tracer
 from agent.settings import Settings
 from agent.store import embedded, migrate

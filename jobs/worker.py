@@ -8,10 +8,10 @@ import psycopg
 import psycopg_pool
 import structlog
 
-from agent.media import discard_media, keep_media
+from agent.media.arriving import discard_media, keep_media
 from agent.ports import AgentDeps, Deps
 from agent.replaying import run_replay
-from agent.rollouts import watch_rollout
+from agent.rollouts.rollout import watch_rollout
 from agent.store import conversations, outbox
 from agent.store.batches import list_due_batches
 from agent.store.media import list_due_media

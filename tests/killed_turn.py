@@ -14,7 +14,7 @@ from datetime import datetime
 from agent.language import LanguageDetector
 from agent.settings import LangfuseProject
 from agent.store.db import Database
-from agent.tracing import LangfuseTracer
+from agent.tracing.traces import LangfuseTracer
 from agent.turn import deliver, take_turn
 from agent.types import ConversationId
 from tests.conftest import FakeClock

@@ -18,7 +18,7 @@ from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
 from agent.store.tenants import save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile, load_tenant_file
+from agent.tenant.file import ChannelAccount, TenantFile, load_tenant_file
 from tests.conftest import in_database
 from tests.processes import REPOSITORY
 

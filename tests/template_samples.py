@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from agent.template_types import Template, TemplateUse, TemplateVariable
-from agent.templates import Filling
+from agent.templates.filling import Filling
+from agent.templates.types import Template, TemplateUse, TemplateVariable
 from agent.types import Tenant
 from tests.factories import NOW, make_contact, make_item, make_tenant
 

@@ -10,18 +10,18 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from agent.answer_cache import AnswerCache
+from agent.answers.cache import AnswerCache
 from agent.errors import ModelUnavailable
 from agent.language import LanguageDetector
 from agent.local.encoder import Encoder
-from agent.members import Member
 from agent.outcomes import ReportedOutcome, record_outcome
 from agent.ports import Deps, StaffDeps
-from agent.reviewing import reject_draft
-from agent.staff_sending import Sent, StaffText, send_as_staff
+from agent.staff.members import Member
+from agent.staff.reviewing import reject_draft
+from agent.staff.sending import Sent, StaffText, send_as_staff
 from agent.store.db import Database
 from agent.store.members import find_member, insert_member
-from agent.tracing import LangfuseTracer
+from agent.tracing.traces import LangfuseTracer
 from agent.turn import deliver, record_status
 from agent.types import ConversationId, DeliveryStatus
 from jobs.langfuse import LangfuseWork

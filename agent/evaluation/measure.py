@@ -11,7 +11,6 @@ from time import perf_counter
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from agent.accounting import Occasion, record_calls, report_calls
 from agent.audit import AuditedText, audit, objections
 from agent.audit_tenants import AuditedTenant
 from agent.classify import classify
@@ -26,6 +25,8 @@ from agent.ids import new_id
 from agent.ports import AgentDeps
 from agent.prices import local_date
 from agent.replay import Recorder
+from agent.rollouts.versions import Version, with_version
+from agent.spending.accounting import Occasion, record_calls, report_calls
 from agent.steps import Steps
 from agent.store.conversations import Lease
 from agent.store.eval_cases import CaseKind
@@ -50,7 +51,6 @@ from agent.types import (
     Turn,
     TurnId,
 )
-from agent.versions import Version, with_version
 
 NUMBERS: Mapping[str, str] = {
     "ES": "+34600000001",

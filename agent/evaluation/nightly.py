@@ -16,12 +16,12 @@ from agent.evaluation.proposing import propose_cases
 from agent.evaluation.run import Order, evaluate
 from agent.evaluation.spend import read_allowance
 from agent.ports import AgentDeps, Deps
+from agent.rollouts.versions import current_version
 from agent.store import eval_cases, evaluations
 from agent.store.db import Tx
 from agent.store.evaluations import Cause
 from agent.store.tenants import list_tenants
 from agent.types import Tenant, TenantId
-from agent.versions import current_version
 
 AT_HOUR = 3
 """On the tenant's own clock."""

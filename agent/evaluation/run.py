@@ -22,12 +22,12 @@ from agent.evaluation.holds import SYSTEM, hold_promotion, lift_promotion_hold
 from agent.evaluation.measure import Bench, Result, case_turn, measure, pay, set_up
 from agent.evaluation.spend import Purse
 from agent.ports import AgentDeps
+from agent.rollouts.versions import Version, keep_version
 from agent.store import eval_cases, evaluations
 from agent.store.db import Tx
 from agent.store.evaluations import RunRow
 from agent.store.events import insert_event
 from agent.types import Tenant
-from agent.versions import Version, keep_version
 
 AT_ONCE = 8
 MOST_UNANSWERED = 0.05

@@ -21,7 +21,7 @@ INQUIRY = timedelta(days=90)
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check
     """Block every text to a suppressed contact but the confirmation and HELP; hold an approach without a basis.
 
-    That there is only one confirmation is decided by `agent.screen`: it asks for one only while the
+    That there is only one confirmation is decided by `agent.screening.screen`: it asks for one only while the
     contact is not yet suppressed.
     """
     suppression = turn.conversation.suppression

@@ -11,7 +11,7 @@ import holidays
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agent.schedule import Openings, Span, weekly
-from agent.tenant_file import expand_days
+from agent.tenant.schema import expand_days
 from agent.types import Channel, OpeningHours
 
 Covers = Literal["proactive", "answer"]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from agent.prices import PriceReferenceError, render, valid_discounts, valid_prices
 from agent.render import with_disclosure
+from agent.screening.unseen import attachment_status, is_decoration
 from agent.types import (
     CatalogueItem,
     Channel,
@@ -24,7 +25,6 @@ from agent.types import (
     Turn,
     Unit,
 )
-from agent.unseen import attachment_status, is_decoration
 
 MAX_ITEMS = 40
 MAX_PASSAGES = 60

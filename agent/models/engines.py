@@ -7,7 +7,7 @@ ask more of a provider than its limits allow.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from agent.answer_cache import AnswerCache
+from agent.answers.cache import AnswerCache
 from agent.guardrails.judge import RememberingJudge
 from agent.local.encoder import Encoder
 from agent.models.calibration import Calibrations
@@ -18,9 +18,9 @@ from agent.models.pricing import ModelPrices
 from agent.models.summaries import ClaudeSummariser
 from agent.ports import Clock, Engine, Models
 from agent.prompts import Prompts
+from agent.rollouts.versions import Release, shipped_prompts
 from agent.store.db import Database
 from agent.types import ModelTier
-from agent.versions import Release, shipped_prompts
 
 MOST_ENGINES = 16
 """Engines that are kept; the one not asked for longest goes first, and is made anew when it is."""

@@ -18,8 +18,8 @@ from agent.ports import Classified, Clock, Drafted, Retriever
 from agent.prices import choose_currency, local_date
 from agent.render import render_draft
 from agent.route import TIERS
+from agent.screening.unseen import has_unseen
 from agent.types import Channel, Claim, Classification, Draft, ModelTier, Route, Sources, Turn, Verdict
-from agent.unseen import has_unseen
 
 MODEL = "local-replies"
 

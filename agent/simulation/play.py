@@ -11,7 +11,6 @@ from datetime import timedelta
 from time import perf_counter
 from uuid import uuid4
 
-from agent.accounting import Occasion, record_calls
 from agent.errors import ModelRefused, ModelUnavailable, NightshiftError, calls_of
 from agent.gather import Gathered, claim_and_gather
 from agent.guardrails import check_all
@@ -21,6 +20,7 @@ from agent.simulation.judging import judge
 from agent.simulation.prospect import Line, Prospect
 from agent.simulation.rehearsal import Stage, Theatre, rehearse
 from agent.simulation.scenarios import MOST_TURNS, Expected, Scenario, Step
+from agent.spending.accounting import Occasion, record_calls
 from agent.store import rehearsals
 from agent.turn import deliver, receive, take_turn
 from agent.types import (

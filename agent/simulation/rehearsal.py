@@ -15,13 +15,13 @@ from agent.faults import pass_by
 from agent.ids import new_id
 from agent.metrics import Metrics
 from agent.ports import AgentDeps, Limits, Tracer
+from agent.rollouts.versions import Version, keep_version, with_version
 from agent.store.db import Database, Tx, set_tenant
 from agent.store.rehearsals import open_scope
 from agent.store.tenants import TenantCache, save_tenant_file
 from agent.store.versions import pin_version
-from agent.tenants import ChannelAccount, TenantFile, tenant_id
+from agent.tenant.file import ChannelAccount, TenantFile, tenant_id
 from agent.types import Channel, ConversationId, MessageId, OutboundMessage, Receipt, TenantId
-from agent.versions import Version, keep_version, with_version
 
 
 class RehearsalDatabase(Database):

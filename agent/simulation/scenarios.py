@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import Misconfigured
-from agent.tenant_yaml import read_yaml
+from agent.tenant.yaml import read_yaml
 from agent.types import Channel, Intent
 
 Decision = Literal["send", "escalate", "nothing"]

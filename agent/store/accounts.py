@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.members import find_member
 from agent.types import MemberId

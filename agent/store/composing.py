@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from agent.ids import new_id
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store.db import Tx, fetch_one
 from agent.types import ConversationId, MemberId
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.foresight import DecidedTurn
 from agent.store.db import Tx
+from agent.trust.foresight import DecidedTurn
 from agent.types import Classification, TenantId
 
 MOST = 2_000

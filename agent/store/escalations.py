@@ -8,12 +8,12 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from agent.escalation.urgency import Urgency
 from agent.ids import new_id
 from agent.store.db import Tx, fetch_one
 from agent.store.templates import dump_proposal
-from agent.template_types import Proposal
+from agent.templates.types import Proposal
 from agent.types import Channel, ConversationId, MessageId, TenantId, TurnId
-from agent.urgency import Urgency
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

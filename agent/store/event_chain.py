@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from agent.event_chain import CONTACT_ERASED, GENESIS, PRUNED, Head, Seal, StoredEvent
+from agent.events.chain import CONTACT_ERASED, GENESIS, PRUNED, Head, Seal, StoredEvent
 from agent.store.db import Tx, fetch_one
 from agent.types import ContactId, TenantId
 

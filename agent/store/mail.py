@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from agent.addresses import contact_address
-from agent.sender_trust import Trust
+from agent.mail.sender_trust import Trust
 from agent.store.db import Tx, fetch_one
 from agent.types import ConversationId, MessageId, Provider, TenantId
 

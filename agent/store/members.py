@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from agent.ids import new_id
-from agent.members import Member, Role
+from agent.staff.members import Member, Role
 from agent.store.db import Tx, fetch_one
 from agent.types import MemberId, TenantId
 

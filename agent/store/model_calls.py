@@ -1,4 +1,4 @@
-"""Accounting: a row for every call to a model, failed ones too. `agent.budgets.record_calls` also counts its cost."""
+"""Accounting: a row for every call to a model, failed ones too. `agent.spending.budgets` also counts its cost."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -9,8 +9,8 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from agent.attachments import media_of
 from agent.guardrails.segments import count_segments
+from agent.media.attachments import media_of
 from agent.store.db import Tx, fetch_one
 from agent.store.templates import dump_filled, read_filled
 from agent.types import (

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
+from agent.delivery.projection import Effect
 from agent.ids import new_id
-from agent.projection import Effect
 from agent.store.db import Tx, fetch_one
 from agent.types import Channel, ConversationId, DeliveryStatus, MessageId, TenantId
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from agent.store.db import Tx, fetch_one
 from agent.store.templates import read_proposal
-from agent.template_types import Proposal
+from agent.templates.types import Proposal
 from agent.types import ConversationId, MemberId, TurnId
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from agent.criteria import MEASURES, Arms, Measure
-from agent.sequential import Sample
+from agent.rollouts.criteria import MEASURES, Arms, Measure
+from agent.rollouts.sequential import Sample
 from agent.store.db import Tx, fetch_one
 from agent.types import ConversationId, TenantId
 
@@ -22,7 +22,7 @@ _ROLLOUT = """id, tenant_id, base, version, state, share_percent, hold_hours, mi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RolloutRow:
-    """A rollout. `criteria` and `findings` are as `agent.rollouts` writes them."""
+    """A rollout. `criteria` and `findings` are as `agent.rollouts.rollout` writes them."""
 
     id: UUID
     tenant_id: TenantId

@@ -70,7 +70,7 @@ class Run:
     calls: int
     cost_microusd: int
     cause: str | None = None
-    """Class of the request to a person it ended in (`agent.why`)."""
+    """Class of the request to a person it ended in (`agent.escalation.why`)."""
 
     @property
     def took_s(self) -> float | None:

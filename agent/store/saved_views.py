@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from agent.ids import new_id
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store.db import Tx
 
 MAX_VIEWS = 30

@@ -117,7 +117,7 @@ class TroubledSender:
     channel: Channel
     address: str
     trouble: str
-    """Class of the failure (`agent.failures`) and the provider's code."""
+    """Class of the failure (`agent.delivery.failures`) and the provider's code."""
     waiting: int
 
 

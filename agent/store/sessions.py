@@ -7,7 +7,7 @@ from secrets import token_urlsafe
 from uuid import UUID
 
 from agent.ids import new_id
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.members import find_member
 from agent.types import MemberId, TenantId

@@ -15,7 +15,7 @@ PAGE = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettingsChange:
-    """A change of one part (agent.tenant_parts). `before` is None for an addition, `after` for a removal."""
+    """A change of one part (agent.tenant.parts). `before` is None for an addition, `after` for a removal."""
 
     id: int
     part: str

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from agent.addresses import ContactAddress
 from agent.store.db import Tx, fetch_one
 from agent.store.templates import read_proposal
-from agent.template_types import Proposal
+from agent.templates.types import Proposal
 from agent.types import Author, Channel, Direction, MessageId, OutboundMessage, Source, Suppression
 
 MAX_MESSAGES = 200

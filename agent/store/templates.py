@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from agent.store.db import Tx, fetch_one
-from agent.template_types import FilledTemplate, Proposal, Template
+from agent.templates.types import FilledTemplate, Proposal, Template
 from agent.types import WRITTEN, Candidate, ContactId, ConversationId, Draft, MessageId, Source, TenantId, TurnId
 
 _DRAFT = TypeAdapter(Draft)

@@ -17,7 +17,7 @@ from agent.errors import Misconfigured
 from agent.ids import new_id
 from agent.prices import to_amount, to_minor
 from agent.store.db import Tx, fetch_one, set_tenant
-from agent.tenants import ChannelAccount, TenantFile, account_document, from_document, to_document
+from agent.tenant.file import ChannelAccount, TenantFile, account_document, from_document, to_document
 from agent.types import Tenant, TenantId
 
 _OWN_TABLES = ("catalogue", "policies", "facts", "channels")

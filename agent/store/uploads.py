@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store.db import Tx
 from agent.types import ConversationId, MediaId, MemberId, MessageId
 

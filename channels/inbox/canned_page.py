@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from agent.canned import VARIABLES
-from agent.canned_publishing import PART, publish_canned
 from agent.errors import BadRequest
-from agent.publishing import Overtaken
+from agent.staff.canned import VARIABLES
 from agent.store.composing import CannedReply, list_canned_replies
 from agent.store.tenants import get_tenant_file
-from agent.tenant_parts import fingerprint
+from agent.tenant.canned_publishing import PART, publish_canned
+from agent.tenant.parts import fingerprint
+from agent.tenant.publishing import Overtaken
 from agent.types import Tenant
 from channels.inbox.fields import nest, shaped
 from channels.inbox.navigation import N_

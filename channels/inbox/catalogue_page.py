@@ -10,10 +10,10 @@ from starlette.responses import Response
 from agent.errors import BadRequest
 from agent.price_preview import PreviewLine, preview_prices
 from agent.prices import local_date
-from agent.publishing import Overtaken
-from agent.tenant_file import currencies_by_country
-from agent.tenant_parts import fingerprint, place_problems, write_part
-from agent.tenants import TenantFile, check_document, to_document
+from agent.tenant.file import TenantFile, check_document, to_document
+from agent.tenant.parts import fingerprint, place_problems, write_part
+from agent.tenant.publishing import Overtaken
+from agent.tenant.schema import currencies_by_country
 from agent.types import CatalogueItem, Passage, Tenant, Unit
 from channels.inbox.fields import nest, shaped
 from channels.inbox.navigation import N_

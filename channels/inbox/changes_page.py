@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from agent.canned_publishing import PART as CANNED
-from agent.canned_publishing import publish_canned
 from agent.errors import BadRequest
-from agent.publishing import Outcome, Overtaken, Published, Refused, publish_part
 from agent.store import settings_changes
 from agent.store.settings_changes import SettingsChange
 from agent.store.tenants import get_tenant_file
-from agent.tenant_diff import Change, diff_values
-from agent.tenant_parts import fingerprint
+from agent.tenant.canned_publishing import PART as CANNED
+from agent.tenant.canned_publishing import publish_canned
+from agent.tenant.diff import Change, diff_values
+from agent.tenant.parts import fingerprint
+from agent.tenant.publishing import Outcome, Overtaken, Published, Refused, publish_part
 from channels.inbox.navigation import N_
 from channels.inbox.part_forms import publisher
 from channels.inbox.visit import Visit

@@ -1,6 +1,6 @@
 """The composer below a conversation: what a member writes is kept, previewed, checked, sent, and can be taken back.
 
-Parses forms and shows outcomes; whether a text may leave is decided in `agent.staff_sending`.
+Parses forms and shows outcomes; whether a text may leave is decided in `agent.staff.sending`.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -11,13 +11,13 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from agent.canned import VariableError, fill, in_language, known_values
 from agent.errors import BadRequest
-from agent.members import Member
-from agent.notes import add_note
-from agent.snooze import SnoozeError, parse_snooze
-from agent.staff_preview import Preview, PriceChoice, fill_variables, list_prices, load_writing_turn, preview
-from agent.staff_sending import Moved, NotReadable, Objected, Outcome, Sent, StaffText, send_as_staff, take_back
+from agent.staff.canned import VariableError, fill, in_language, known_values
+from agent.staff.members import Member
+from agent.staff.notes import add_note
+from agent.staff.preview import Preview, PriceChoice, fill_variables, list_prices, load_writing_turn, preview
+from agent.staff.sending import Moved, NotReadable, Objected, Outcome, Sent, StaffText, send_as_staff, take_back
+from agent.staff.snooze import SnoozeError, parse_snooze
 from agent.store import composing, timeline
 from agent.store.composing import Mode, Present
 from agent.store.db import Tx

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.erasure import CannotErase, Erasure, erase_contact
 from agent.errors import BadRequest
-from agent.staff import CannotChangeStaff, require_role
+from agent.staff.managing import CannotChangeStaff, require_role
 from agent.store import contact_list, contacts, events
 from agent.store.contact_export import export_contact
 from agent.store.contact_list import ListedContact, SaidMessage

@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from agent.budgets import format_usd
 from agent.errors import BadRequest
 from agent.evaluation.cases import ReplyCase, read_case
 from agent.evaluation.figures import FIGURES, Figures
@@ -16,6 +15,7 @@ from agent.evaluation.holds import lift_promotion_hold, promotion_hold
 from agent.evaluation.nightly import ask_for_evaluation, read_cases
 from agent.evaluation.run import summary
 from agent.evaluation.spend import read_allowance
+from agent.spending.budgets import format_usd
 from agent.store import eval_cases, evaluations
 from agent.store.db import Tx
 from agent.store.eval_cases import CaseRow

@@ -3,9 +3,9 @@
 from starlette.responses import Response
 
 from agent.errors import BadRequest, MediaRefused, Retryable
-from agent.media_types import MAX_MEDIA_BYTES
+from agent.media.types import MAX_MEDIA_BYTES
 from agent.ports import Fetched
-from agent.staff_files import keep_file
+from agent.staff.files import keep_file
 from agent.types import ConversationId
 from channels.inbox.conversation_page import load_head
 from channels.inbox.visit import Visit

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from agent.errors import BadRequest
-from agent.foresight import Answerer, Foresight, foresee
 from agent.store.decided import list_decided
+from agent.trust.foresight import Answerer, Foresight, foresee
 from agent.types import INTENTS, Intent, Policy
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page

@@ -6,7 +6,7 @@ from typing import Any
 
 from babel.dates import get_day_names
 
-from agent.tenant_file import DAYS, expand_days
+from agent.tenant.schema import DAYS, expand_days
 from channels.inbox.fields import shaped
 
 Opening = Mapping[str, Any]

@@ -8,7 +8,7 @@ is none, `keys.js` has a way of its own (moving within lists), or the key does n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.members import Member, Role
+from agent.staff.members import Member, Role
 from channels.inbox.navigation import N_
 
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from agent.errors import BadRequest
-from agent.members import ROLES, Role
-from agent.staff import CannotChangeStaff, add_member, change_role, let_in_again, lock_out
+from agent.staff.managing import CannotChangeStaff, add_member, change_role, let_in_again, lock_out
+from agent.staff.members import ROLES, Role
 from agent.store.db import Tx
 from agent.store.members import ListedMember, list_all_members
 from agent.types import MemberId

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.members import Member, Role
+from agent.staff.members import Member, Role
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_skeleton, format_time
 from babel.numbers import format_currency, format_decimal
 
-from agent.budgets import MICRO_PER_USD
+from agent.escalation.why import LABELS
 from agent.figures import add_up, approval, automation, editing, group, percentiles
 from agent.prices import to_amount
+from agent.spending.budgets import MICRO_PER_USD
 from agent.store.db import Tx
 from agent.store.figures import HOUR, Bucket, Figures, count_hours, find_last_hour, has_turns, sum_hours
 from agent.types import Budget, Tenant
-from agent.why import LABELS
 from channels.inbox.charts import Chart, Limit, Rank, Series, Write, rank
 from channels.inbox.navigation import N_
 from channels.inbox.visit import Visit

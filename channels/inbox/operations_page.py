@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from agent.masking import mask_text
 from agent.store import operations, runs, standing, waiting
 from agent.store.db import Tx
 from agent.store.operations import Backlog, ReportedCircuit
 from agent.store.runs import WorkCount, WorkState
 from agent.store.standing import SenderStanding, Standing
 from agent.store.waiting import Outage
+from agent.tracing.masking import mask_text
 from channels.inbox.drift_view import load_drift
 from channels.inbox.navigation import N_
 from channels.inbox.operations_figures import RANGE_LABELS, load_figures

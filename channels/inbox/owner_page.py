@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
-from agent.ownership import hand_back, take_over
-from agent.snooze import SnoozeError, parse_snooze
+from agent.escalation.ownership import hand_back, take_over
+from agent.staff.snooze import SnoozeError, parse_snooze
 from agent.types import ConversationId
 from channels.inbox.conversation_page import load_head
 from channels.inbox.visit import Visit

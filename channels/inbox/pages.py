@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.errors import BadRequest
-from agent.members import Role
 from agent.ports import StaffDeps
+from agent.staff.members import Role
 from agent.store.sessions import Session, find_session
 from channels.inbox.navigation import N_
 from channels.inbox.sentences import explain, say

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.publishing import Outcome, Overtaken, Publisher, Refused, publish_part
 from agent.store.tenants import get_tenant_file
-from agent.tenant_diff import Change, diff_values
-from agent.tenant_parts import fingerprint, read_part
-from agent.tenants import TenantFile, to_document
+from agent.tenant.diff import Change, diff_values
+from agent.tenant.file import TenantFile, to_document
+from agent.tenant.parts import fingerprint, read_part
+from agent.tenant.publishing import Outcome, Overtaken, Publisher, Refused, publish_part
 from channels.inbox.visit import Visit
 
 CONTROLS = ("csrf", "seen", "action", "kind", "key", "blank")

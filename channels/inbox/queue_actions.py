@@ -7,10 +7,10 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from agent import desk_actions
-from agent.desk_actions import LabelError
 from agent.errors import BadRequest
-from agent.snooze import SnoozeError, parse_snooze
+from agent.staff import actions
+from agent.staff.actions import LabelError
+from agent.staff.snooze import SnoozeError, parse_snooze
 from agent.store.db import Tx
 from agent.store.members import list_members, merge_preferences
 from agent.store.saved_views import delete_view, save_view
@@ -119,12 +119,12 @@ async def _unassign(tx: Tx, wanted: Wanted) -> Result:
 
 
 async def _give(tx: Tx, wanted: Wanted, assignee_id: MemberId | None, name: str) -> Result:
-    count = await desk_actions.assign(tx, wanted.ids, assignee_id, wanted.visit.member)
+    count = await actions.assign(tx, wanted.ids, assignee_id, wanted.visit.member)
     return Result(act=wanted.act, count=count, subject=name)
 
 
 async def _label(tx: Tx, wanted: Wanted) -> Result:
-    change = desk_actions.label if wanted.act == "label" else desk_actions.unlabel
+    change = actions.label if wanted.act == "label" else actions.unlabel
     name = wanted.visit.field("label", longest=200)
     try:
         count = await change(tx, wanted.ids, name, wanted.visit.member)
@@ -136,7 +136,7 @@ async def _label(tx: Tx, wanted: Wanted) -> Result:
 async def _flag(tx: Tx, wanted: Wanted) -> Result:
     visit, is_urgent = wanted.visit, wanted.act == "flag"
     return Result(
-        act=wanted.act, count=await desk_actions.flag(tx, wanted.ids, visit.member, visit.deps, is_urgent=is_urgent)
+        act=wanted.act, count=await actions.flag(tx, wanted.ids, visit.member, visit.deps, is_urgent=is_urgent)
     )
 
 
@@ -146,21 +146,21 @@ async def _snooze(tx: Tx, wanted: Wanted) -> Result:
         until = parse_snooze(text, wanted.now, member.zone)
     except SnoozeError as exc:
         return Result(act=wanted.act, problem=f"time {exc.problem}", subject=text)
-    count = await desk_actions.snooze(tx, wanted.ids, until, member, wanted.now)
+    count = await actions.snooze(tx, wanted.ids, until, member, wanted.now)
     return Result(act=wanted.act, count=count, until=until)
 
 
 async def _wake(tx: Tx, wanted: Wanted) -> Result:
-    count = await desk_actions.snooze(tx, wanted.ids, None, wanted.visit.member, wanted.now)
+    count = await actions.snooze(tx, wanted.ids, None, wanted.visit.member, wanted.now)
     return Result(act=wanted.act, count=count)
 
 
 async def _settle(tx: Tx, wanted: Wanted) -> Result:
-    return Result(act=wanted.act, count=await desk_actions.settle(tx, wanted.ids, wanted.visit.member, wanted.now))
+    return Result(act=wanted.act, count=await actions.settle(tx, wanted.ids, wanted.visit.member, wanted.now))
 
 
 async def _reopen(tx: Tx, wanted: Wanted) -> Result:
-    return Result(act=wanted.act, count=await desk_actions.reopen(tx, wanted.ids, wanted.visit.member))
+    return Result(act=wanted.act, count=await actions.reopen(tx, wanted.ids, wanted.visit.member))
 
 
 ACTS: Mapping[str, Act] = {

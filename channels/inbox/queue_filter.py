@@ -7,9 +7,9 @@ from typing import get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
+from agent.escalation.why import CAUSES
 from agent.store.work import Place, Tab, WorkFilter
 from agent.types import Channel, MemberId
-from agent.why import CAUSES
 
 HOME = "/inbox"
 TABS: tuple[Tab, ...] = get_args(Tab)

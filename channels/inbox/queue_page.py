@@ -7,7 +7,8 @@ from typing import Literal
 
 from starlette.responses import JSONResponse, Response
 
-from agent.members import Member
+from agent.escalation.why import CAUSES, LABELS, Cause, why
+from agent.staff.members import Member
 from agent.store.db import Tx
 from agent.store.desk_changes import list_labels
 from agent.store.members import list_members
@@ -26,7 +27,6 @@ from agent.store.work import (
     list_present,
     list_work,
 )
-from agent.why import CAUSES, LABELS, Cause, why
 from channels.inbox.navigation import N_
 from channels.inbox.queue_filter import CHANNELS, TABS, address, on_tab, read_filter, read_place, write_filter
 from channels.inbox.visit import HEADERS, Visit
@@ -42,7 +42,7 @@ TAB_LABELS: dict[Tab, str] = {
     "done": N_("Done"),
 }
 TIMES = (N_("in 1 hour"), N_("tomorrow 9"), N_("monday"), N_("next week"))
-"""Every translation is something that `agent.snooze` reads."""
+"""Every translation is something that `agent.staff.snooze` reads."""
 Empty = Literal["", "no traffic", "nothing here", "filtered"]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.budgets import format_usd
 from agent.saved_steps import saved_classification, saved_draft, saved_part
+from agent.spending.budgets import format_usd
 from agent.store.timeline import Thought
 from channels.inbox.navigation import N_
 from channels.inbox.review_words import INTENTS, RULES, UNKNOWN_RULE

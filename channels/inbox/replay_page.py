@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from agent.budgets import format_usd
 from agent.errors import BadRequest
 from agent.replay import Difference
 from agent.replaying import TurnReplay, ask_for_conversation, read_turns
+from agent.spending.budgets import format_usd
 from agent.store import replays
 from agent.store.replays import ReplayRow
 from agent.store.timeline import load_head

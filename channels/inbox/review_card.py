@@ -8,21 +8,21 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent.budgets import format_usd
+from agent.escalation.why import why
 from agent.guardrails import binding, check_all, warnings, worst
 from agent.guardrails.explain import explain
 from agent.guardrails.segments import count_segments
 from agent.prices import PriceReferenceError
-from agent.redrafting import last_draft
 from agent.reply_window import ReplyWindow
-from agent.staff_preview import load_writing_turn
-from agent.staff_sending import UNDO, StaffText, render_staff_text
+from agent.spending.budgets import format_usd
+from agent.staff.preview import load_writing_turn
+from agent.staff.redrafting import last_draft
+from agent.staff.sending import UNDO, StaffText, render_staff_text
 from agent.store import review_cards, timeline
 from agent.store.db import Tx
 from agent.store.review_cards import ReviewRequest, TurnFacts
 from agent.store.timeline import Head
 from agent.types import Claim, Draft, Message, Tenant, Turn, Verdict
-from agent.why import why
 from channels.inbox.navigation import N_
 from channels.inbox.review_words import CHANNELS, INTENTS, KINDS, RULES, UNKNOWN_RULE, Sentence
 from channels.inbox.spans import Piece, mark_verdicts

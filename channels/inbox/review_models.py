@@ -10,10 +10,10 @@ from uuid import UUID
 from starlette.responses import Response, StreamingResponse
 
 from agent.errors import BadRequest, BudgetReached, Misconfigured, ModelRefused, ModelUnavailable
-from agent.redrafting import NotRedrafted, redraft
-from agent.staff_preview import load_writing_turn
+from agent.staff.preview import load_writing_turn
+from agent.staff.redrafting import NotRedrafted, redraft
+from agent.staff.translating import MAX_TEXTS, NoTranslation, translate_for_staff
 from agent.store import review_cards, timeline
-from agent.translating import MAX_TEXTS, NoTranslation, translate_for_staff
 from agent.types import ConversationId
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page

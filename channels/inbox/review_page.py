@@ -7,15 +7,15 @@ from uuid import UUID
 from starlette.responses import Response
 
 from agent.errors import BadRequest
-from agent.ownership import hand_back, take_over
-from agent.proposals import ProposalStale, take_proposal
-from agent.reviewing import REJECTIONS, Rejection, reject_draft
-from agent.staff_preview import load_writing_turn
-from agent.staff_sending import Moved, NotReadable, Objected, Sent, StaffText, send_as_staff, take_back
+from agent.escalation.ownership import hand_back, take_over
+from agent.staff.preview import load_writing_turn
+from agent.staff.reviewing import REJECTIONS, Rejection, reject_draft
+from agent.staff.sending import Moved, NotReadable, Objected, Sent, StaffText, send_as_staff, take_back
 from agent.store import desk, review_cards, reviews, timeline
 from agent.store.db import Tx
 from agent.store.review_cards import ReviewRequest
 from agent.store.timeline import Said
+from agent.templates.proposals import ProposalStale, take_proposal
 from agent.types import ConversationId, MessageId
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.reviewing import Rejection
+from agent.staff.reviewing import Rejection
 from channels.inbox.navigation import N_
 
 

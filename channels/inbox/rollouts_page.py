@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from agent.criteria import MEASURES, Criterion, Finding, Measure, judge, plan_of
-from agent.rollouts import RolloutRefused, Terms, criteria_of, start_rollout, stop_rollout
+from agent.rollouts.criteria import MEASURES, Criterion, Finding, Measure, judge, plan_of
+from agent.rollouts.rollout import RolloutRefused, Terms, criteria_of, start_rollout, stop_rollout
+from agent.rollouts.versions import current_version
 from agent.store import rollouts as store
 from agent.store import versions
 from agent.store.db import Tx
 from agent.store.rollouts import RolloutRow
 from agent.store.versions import VersionName
-from agent.versions import current_version
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page
 from channels.inbox.visit import Visit

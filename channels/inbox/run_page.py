@@ -7,10 +7,10 @@ from itertools import pairwise
 
 from starlette.responses import Response
 
-from agent.budgets import format_usd
 from agent.errors import BadRequest
 from agent.replay import Difference, compare
 from agent.runs import cancel_run, retry_run
+from agent.spending.budgets import format_usd
 from agent.store import replays as replay_store
 from agent.store import run_details
 from agent.store.db import Tx

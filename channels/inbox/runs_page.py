@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from agent.errors import BadRequest
+from agent.escalation.why import LABELS as CAUSES
 from agent.runs import cancel_run, retry_run
 from agent.store import events, replays
 from agent.store.db import Tx
@@ -24,7 +25,6 @@ from agent.store.runs import (
     list_work,
 )
 from agent.types import ConversationId, TurnId
-from agent.why import LABELS as CAUSES
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page
 from channels.inbox.review_words import CHANNELS, INTENTS

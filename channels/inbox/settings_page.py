@@ -6,10 +6,10 @@ from typing import Any, get_args
 
 from starlette.responses import Response
 
-from agent.budgets import SCOPES
-from agent.publishing import Overtaken
-from agent.tenant_parts import read_part
-from agent.tenants import TenantFile, to_document
+from agent.spending.budgets import SCOPES
+from agent.tenant.file import TenantFile, to_document
+from agent.tenant.parts import read_part
+from agent.tenant.publishing import Overtaken
 from agent.types import CONTENT_RULES, Intent
 from channels.inbox import hours_form
 from channels.inbox.fields import nest, shaped

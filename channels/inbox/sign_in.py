@@ -13,8 +13,8 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from agent.members import Member
 from agent.ports import StaffDeps
+from agent.staff.members import Member
 from agent.store.events import insert_event
 from agent.store.sessions import LONGEST, count_attempt, end_session, end_sessions, insert_session, use_signin_link
 from channels.inbox.pages import LOGIN, Page, add_pages, cookie_name, find_visitor

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agent.staff_sending import Objected
+from agent.staff.sending import Objected
 from agent.types import Verdict
 
 

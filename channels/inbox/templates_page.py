@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from agent.staff_preview import load_writing_turn
-from agent.staff_sending import Sent
-from agent.staff_templates import StaffTemplate, TemplateChoice, list_choices, send_template
+from agent.staff.preview import load_writing_turn
+from agent.staff.sending import Sent
+from agent.staff.templates import StaffTemplate, TemplateChoice, list_choices, send_template
 from agent.store import composing
 from agent.store.templates import list_templates
 from agent.types import ConversationId

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from agent.budgets import format_usd
-from agent.members import Member
+from agent.spending.budgets import format_usd
+from agent.staff.members import Member
 from agent.store.timeline import Happened, Said, Thought
 from channels.inbox.navigation import N_
 from channels.inbox.reasoning import Reasoning, explain

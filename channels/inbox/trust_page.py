@@ -7,7 +7,7 @@ from typing import get_args
 from starlette.responses import Response
 
 from agent.errors import BadRequest
-from agent.trusting import Place, Standing, TrustRefused, list_standings, move_trust
+from agent.trust.moving import Place, Standing, TrustRefused, list_standings, move_trust
 from agent.types import INTENTS, TRUST_LEVELS, Channel, TrustLevel
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.errors import BadRequest
-from agent.members import Member
 from agent.ports import StaffDeps
+from agent.staff.members import Member
 from agent.store.db import Tx
 from agent.store.sessions import Session
 from channels.inbox.keys import list_keys

@@ -16,7 +16,7 @@ from babel.dates import format_datetime, format_skeleton, format_time, format_ti
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from agent.members import Member
+from agent.staff.members import Member
 
 Language = Literal["en", "es", "pt"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)

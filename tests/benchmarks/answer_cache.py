@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.answer_cache import CLOSE
-from agent.answer_key import content_key, normalised
+from agent.answers.cache import CLOSE
+from agent.answers.key import content_key, normalised
 from agent.local.encoder import Encoder, load_encoder
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import Tenant
 
 REPOSITORY = Path(__file__).parents[2]

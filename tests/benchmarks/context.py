@@ -27,7 +27,7 @@ from agent.models.providers import build_gateway
 from agent.models.summaries import ClaudeSummariser
 from agent.prompts import Prompts
 from agent.settings import Settings
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import ContactId, Message, Route, Sources, Tenant, TenantId, Turn
 from tests.doubles.claude import API_KEY, ClaudeDouble
 from tests.doubles.claude_tokens import PromptCache, count_tokens

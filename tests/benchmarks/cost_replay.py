@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, SecretStr
 
-from agent.answer_cache import AnswerCache
+from agent.answers.cache import AnswerCache
 from agent.classify import is_clear
 from agent.decide import Resolution
 from agent.gather import Gathered, claim_and_gather
@@ -42,8 +42,8 @@ from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.tenants import TenantCache, save_tenant_file
-from agent.tenants import TenantFile, load_tenant_file
-from agent.tracing import SilentTracer
+from agent.tenant.file import TenantFile, load_tenant_file
+from agent.tracing.traces import SilentTracer
 from agent.turn import deliver, receive, take_turn
 from agent.types import Channel, Classification, InboundMessage, ModelTier, Route, Task, Tenant
 from jobs.queue import JobQueue

@@ -35,8 +35,8 @@ from agent.prompts import Prompts
 from agent.retrieve import TenantRetriever
 from agent.settings import Settings
 from agent.store.tenants import TenantCache, save_tenant_file
-from agent.tenants import TenantFile, load_tenant_file
-from agent.tracing import SilentTracer
+from agent.tenant.file import TenantFile, load_tenant_file
+from agent.tracing.traces import SilentTracer
 from agent.turn import receive
 from agent.types import InboundMessage, OutboundMessage, Receipt
 from jobs.queue import JobQueue

@@ -7,10 +7,10 @@ import asyncio
 from datetime import UTC, datetime
 from time import perf_counter
 
-from agent.sealing import seal_events, verify_events
+from agent.events.sealing import seal_events, verify_events
 from agent.store.db import Database
 from agent.store.event_chain import lock_chain
-from agent.tenants import tenant_id
+from agent.tenant.file import tenant_id
 from agent.types import TenantId
 from tests.stores import create_store, durable_home
 

@@ -12,7 +12,7 @@ import psycopg
 
 from agent.store.db import Database
 from agent.store.tenants import save_tenant_file
-from agent.tenants import TenantFile, load_tenant_file, tenant_id
+from agent.tenant.file import TenantFile, load_tenant_file, tenant_id
 from agent.types import MemberId, TenantId
 from tests.processes import REPOSITORY
 

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 
-from agent.projection import RANK
+from agent.delivery.projection import RANK
 from channels.twilio_inbound import STATES
 from tests.benchmarks.webhook import encode, post_all
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN, signature

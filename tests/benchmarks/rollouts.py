@@ -1,8 +1,8 @@
 """Simulated rollouts: how often an equal version is rolled back, and how soon a worse one.
 
 Each conversation of both arms is drawn; a tenth is exposed; the looks, the judgement and its critical values are those
-of production (`agent.criteria`, `agent.sequential`). The measures are independent of each other here, which is the
-worst case for false alarms. Run alone: `python -m tests.benchmarks.rollouts`.
+of production (`agent.rollouts.criteria`, `agent.rollouts.sequential`). The measures are independent of each other here,
+which is the worst case for false alarms. Run alone: `python -m tests.benchmarks.rollouts`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from statistics import median
 
 import numpy as np
 
-from agent.criteria import CAPPED, MEASURES, Criterion, Measure, breaches, judge, plan_of
-from agent.sequential import Sample
+from agent.rollouts.criteria import CAPPED, MEASURES, Criterion, Measure, breaches, judge, plan_of
+from agent.rollouts.sequential import Sample
 
 ROLLOUTS = 1_000
 EXPOSED = 1_000

@@ -14,15 +14,15 @@ from agent.evaluation.figures import Figures
 from agent.evaluation.run import Order, evaluate, summary
 from agent.log import configure_logging
 from agent.ports import AgentDeps
+from agent.rollouts.versions import current_version
 from agent.settings import Settings
 from agent.simulation.play import Performance, perform
 from agent.simulation.rehearsal import Theatre
 from agent.simulation.scenarios import load_scenarios
 from agent.store import evaluations
 from agent.store.tenants import save_tenant_file
-from agent.tenants import load_tenant_file
-from agent.tracing import SilentTracer
-from agent.versions import current_version
+from agent.tenant.file import load_tenant_file
+from agent.tracing.traces import SilentTracer
 from channels.simulator import SimulatorSender
 from jobs.agent_wiring import open_agent
 from jobs.wiring import example_tenants

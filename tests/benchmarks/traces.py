@@ -26,7 +26,7 @@ from agent.settings import LangfuseProject
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
-from agent.tracing import LangfuseTracer, SilentTracer
+from agent.tracing.traces import LangfuseTracer, SilentTracer
 from tests.conftest import FakeClock, in_database
 from tests.doubles.langfuse import FakeLangfuse, Mode, fake_langfuse
 from tests.doubles.models import a_call

@@ -16,7 +16,7 @@ from agent.ports import AgentDeps
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.tenants import TenantCache
-from agent.tracing import SilentTracer
+from agent.tracing.traces import SilentTracer
 from agent.turn import receive
 from agent.types import InboundMessage, Sources, Tenant
 from jobs.queue import JobQueue

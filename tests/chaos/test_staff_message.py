@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from agent.escalation.ownership import take_over
 from agent.guardrails import check_all
-from agent.members import Member
-from agent.ownership import take_over
 from agent.ports import Deps, StaffDeps
 from agent.settings import Settings
-from agent.staff_sending import Sent, StaffText, send_as_staff
+from agent.staff.members import Member
+from agent.staff.sending import Sent, StaffText, send_as_staff
 from agent.store.db import Database
 from agent.store.members import find_member, insert_member
 from agent.store.tenants import TenantCache
-from agent.tenants import tenant_id
+from agent.tenant.file import tenant_id
 from agent.turn import receive
 from agent.types import Candidate, ConversationId, InboundMessage
 from jobs.queue import JobQueue
@@ -61,7 +61,7 @@ async def test_a_worker_killed_while_it_sends_staffs_message_sends_it_once_or_sa
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agent.staff_sending.UNDO", timedelta())  # nobody takes it back, so nobody waits for that
+    monkeypatch.setattr("agent.staff.sending.UNDO", timedelta())  # nobody takes it back, so nobody waits for that
     first = await create_store(server_home, next(store_names), quiet_s=0.1, max_wait_s=0.2, channels=ACCOUNTS)
     stores = [first.clone(next(store_names)) for _ in QUESTIONS]
     for store in stores:

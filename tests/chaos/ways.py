@@ -16,7 +16,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.tenants import ChannelAccount
+from agent.tenant.file import ChannelAccount
 from tests.doubles.imap import ImapDouble
 from tests.doubles.sendgrid import API_KEY, SendGridDouble, post_events, serve_sendgrid
 from tests.doubles.sendgrid_webhooks import make_mail, post_form, raw_form

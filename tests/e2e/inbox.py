@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from playwright.async_api import Browser, BrowserContext, Page
 
 from agent.language import LanguageDetector
-from agent.members import Role
 from agent.ports import Deps, StaffDeps, Translator
 from agent.settings import Settings
+from agent.staff.members import Role
 from agent.store.db import Database
 from agent.store.members import insert_member
 from agent.store.sessions import insert_signin_link

@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent import desk_actions
-from agent.members import Member, Role
-from agent.notes import add_note
+from agent.staff import actions
+from agent.staff.members import Member, Role
+from agent.staff.notes import add_note
 from agent.store.canned_replies import save_canned
 from agent.store.db import Tx
 from agent.store.members import find_member
 from agent.store.tenants import update_published
-from agent.tenants import parse_tenant_file
+from agent.tenant.file import parse_tenant_file
 from agent.types import Classification, ConversationId, MemberId, Sources, Tenant
 from jobs.figures import keep_tenant_figures
 from tests.e2e.inbox import InboxSite
@@ -165,5 +165,5 @@ async def _work(tx: Tx, manager: Member, staff: dict[str, MemberId], talks: list
     """Have staff do what they do."""
     await save_canned(tx, manager.tenant_id, "horario", {"es": "Abrimos de 9 a 20.", "en": "We open from 9 to 8 pm."})
     await add_note(tx, talks[5], "Pide factura. @Luis, ¿le llamas tú?", manager)
-    await desk_actions.label(tx, talks[5:6], "empresa", manager)
-    await desk_actions.assign(tx, talks[2:3], staff[LONG_NAME], manager)
+    await actions.label(tx, talks[5:6], "empresa", manager)
+    await actions.assign(tx, talks[2:3], staff[LONG_NAME], manager)

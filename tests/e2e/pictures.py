@@ -12,8 +12,8 @@ from pathlib import Path
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from agent.language import LanguageDetector
-from agent.members import Member
 from agent.settings import Settings
+from agent.staff.members import Member
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate

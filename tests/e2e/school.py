@@ -12,15 +12,15 @@ from typing import Any
 
 import psycopg
 
-from agent import desk_actions
 from agent.local.encoder import load_encoder
-from agent.members import Member, Role
 from agent.ports import Translated
 from agent.retrieve import TenantRetriever
+from agent.staff import actions
+from agent.staff.members import Member, Role
 from agent.store.composing import note_presence
 from agent.store.members import find_member
 from agent.store.tenants import save_tenant_file
-from agent.tenants import parse_tenant_file
+from agent.tenant.file import parse_tenant_file
 from agent.types import Channel, Claim, ConversationId, MemberId, ModelTier, Tenant
 from jobs.figures import keep_tenant_figures
 from tests.e2e.inbox import InboxSite
@@ -316,8 +316,8 @@ async def _work(site: InboxSite, staff: Mapping[str, Member], talks: Mapping[str
     """Have staff begin with it."""
     ana, diego, sofia = staff["Ana Ruiz"], staff["Diego Santos"], staff["Sofía Almeida"]
     async with site.agent.deps.db.tenant(site.agent.tenant_id) as tx:
-        await desk_actions.assign(tx, [talks["Beatriz Nogueira"]], diego.id, sofia)
-        await desk_actions.assign(tx, [talks[LUCIA.name]], ana.id, ana)
-        await desk_actions.label(tx, [talks["Beatriz Nogueira"]], "empresa", sofia)
-        await desk_actions.flag(tx, [talks["João Batista"]], sofia, site.agent.deps, is_urgent=True)
+        await actions.assign(tx, [talks["Beatriz Nogueira"]], diego.id, sofia)
+        await actions.assign(tx, [talks[LUCIA.name]], ana.id, ana)
+        await actions.label(tx, [talks["Beatriz Nogueira"]], "empresa", sofia)
+        await actions.flag(tx, [talks["João Batista"]], sofia, site.agent.deps, is_urgent=True)
         await note_presence(tx, diego, talks["Beatriz Nogueira"], "editing")

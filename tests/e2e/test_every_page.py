@@ -17,7 +17,7 @@ from agent.store.db import Database
 from agent.store.members import insert_member
 from agent.store.sessions import insert_signin_link
 from agent.store.tenants import save_tenant_file
-from agent.tenants import parse_tenant_file
+from agent.tenant.file import parse_tenant_file
 from tests.conftest import CreateDatabase, FakeClock
 from tests.e2e.conftest import listen
 from tests.e2e.inbox import InboxSite, open_inbox

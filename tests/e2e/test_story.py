@@ -10,7 +10,7 @@ from agent.ids import new_id
 from agent.store.db import Database
 from agent.store.members import insert_member
 from agent.store.sessions import insert_signin_link
-from agent.tenants import tenant_id
+from agent.tenant.file import tenant_id
 from jobs.wiring import utc_now
 from tests.conftest import DatabaseUrls, in_database
 from tests.e2e.conftest import listen

@@ -11,8 +11,8 @@ from agent.ports import AgentDeps
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.tenants import TenantCache, save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile, tenant_id
-from agent.tracing import SilentTracer
+from agent.tenant.file import ChannelAccount, TenantFile, tenant_id
+from agent.tracing.traces import SilentTracer
 from agent.turn import deliver, receive, take_turn
 from agent.types import ConversationId, InboundMessage, Policy, Sources, Tenant, TenantId
 from jobs.queue import JobQueue

@@ -14,13 +14,13 @@ from psycopg.rows import dict_row
 
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
-from agent.media_disk import DiskMediaStore
+from agent.media.disk import DiskMediaStore
 from agent.ports import Deps, StaffDeps
 from agent.settings import Settings
 from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, save_tenant_file
-from agent.tenants import TenantFile, load_tenant_file
-from agent.tracing import LangfuseTracer
+from agent.tenant.file import TenantFile, load_tenant_file
+from agent.tracing.traces import LangfuseTracer
 from channels.inbox.routes import build_inbox
 from channels.twilio_signature import WebhookSecret
 from channels.web import create_app

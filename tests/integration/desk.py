@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from agent.settings import Settings
 from agent.store.tenants import save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile, tenant_id
+from agent.tenant.file import ChannelAccount, TenantFile, tenant_id
 from agent.types import Channel, ConversationId, Policy
 from channels.web import create_app
 from jobs.agent_wiring import build_senders

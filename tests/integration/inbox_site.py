@@ -19,14 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.guardrails import build_rules
 from agent.language import LanguageDetector
-from agent.members import Role
 from agent.ports import StaffDeps
 from agent.settings import Settings
+from agent.staff.members import Role
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.members import disable_member, find_member, insert_member
 from agent.store.sessions import insert_session
 from agent.store.tenants import TenantCache, update_published
-from agent.tenants import parse_tenant_file
+from agent.tenant.file import parse_tenant_file
 from agent.types import MemberId, TenantId
 from channels.inbox.live import Feeds
 from channels.inbox.pages import Page, cookie_name

@@ -5,8 +5,8 @@ from typing import Any
 
 from agent.store.templates import read_proposal, replace_templates
 from agent.store.tenants import save_tenant_file
-from agent.template_types import Proposal, Template
-from agent.tenants import ChannelAccount, TenantFile
+from agent.templates.types import Proposal, Template
+from agent.tenant.file import ChannelAccount, TenantFile
 from agent.turn import take_turn
 from agent.types import ConversationId, OpeningHours, Policy, Provider
 from tests.conftest import FakeClock

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from agent.delivery import CLAIM_S
+from agent.delivery.claiming import CLAIM_S
 from agent.store.tenants import save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile, tenant_id
+from agent.tenant.file import ChannelAccount, TenantFile, tenant_id
 from agent.turn import deliver, take_turn
 from agent.types import Channel, ConversationId, Policy
 from channels.twilio_outbound import TwilioSender

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.ids import new_id
 from agent.language import LanguageDetector
-from agent.mail import receive_mail
+from agent.mail.arriving import receive_mail
 from agent.store.db import Database
 from agent.store.inbound import Received
 from agent.types import ConversationId

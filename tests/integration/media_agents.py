@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agent.media import keep_media
-from agent.media_disk import DiskMediaStore
+from agent.media.arriving import keep_media
+from agent.media.disk import DiskMediaStore
 from agent.message_details import Details, MessageKind
 from agent.ports import MediaAccess
 from agent.types import ConversationId, Media, MediaId, MessageId

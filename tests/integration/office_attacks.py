@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store import (
     audit_log,
     canned_replies,

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from agent.language import LanguageDetector
 from agent.store.tenants import get_tenant_file, update_published
-from agent.tenants import from_document, to_document
+from agent.tenant.file import from_document, to_document
 from agent.types import Claim
 from tests.conftest import FakeClock
 from tests.integration.agents import build_agent

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from agent.members import Role
 from agent.ports import Deps
+from agent.staff.members import Role
 from agent.store.members import insert_member
 from agent.store.sessions import insert_signin_link
 from agent.types import MemberId, TenantId

@@ -12,7 +12,7 @@ from psycopg import sql
 from agent.ids import new_id
 from agent.store.conversations import Lease
 from agent.store.db import Database, Tx, fetch_one
-from agent.tenants import tenant_id
+from agent.tenant.file import tenant_id
 from agent.types import ContactId, ConversationId, MemberId, MessageId, TenantId, TurnId
 
 AT = datetime(2026, 11, 17, 15, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from agent.models.claude import ClaudeModels
 from agent.models.providers import build_gateway
 from agent.prompts import Prompts
-from agent.tracing import LangfuseTracer
+from agent.tracing.traces import LangfuseTracer
 from agent.types import ConversationId
 from jobs.turns import Turns
 from tests.conftest import FakeClock

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.answer_cache import TTL, AnswerCache, facts_version
+from agent.answers.cache import TTL, AnswerCache, facts_version
 from agent.errors import ModelUnavailable
 from agent.local.encoder import Encoder
 from agent.store.tenants import get_tenant_file, save_tenant_file
@@ -172,7 +172,7 @@ class TestKeeping:
     async def test_answers_are_bounded_and_the_oldest_go(
         self, caching: Agent, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("agent.answer_cache.MOST", 2)
+        monkeypatch.setattr("agent.answers.cache.MOST", 2)
         for course in ("inglés", "alemán", "griego"):
             await ask(caching, f"¿cuánto cuesta el curso de {course}?")
             clock.advance(60)

@@ -15,7 +15,7 @@ from agent.models.providers import build_gateway
 from agent.prompts import Prompts
 from agent.store import batches
 from agent.store.batches import BatchItem, BatchProgress, BatchWork
-from agent.tracing import LangfuseTracer, SilentTracer
+from agent.tracing.traces import LangfuseTracer, SilentTracer
 from jobs.batches import MAX_ROUNDS, Batches
 from jobs.worker import sweep_batches
 from tests.conftest import FakeClock

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import ModelRefused
-from agent.screen_texts import bot_text
+from agent.screening.texts import bot_text
 from agent.types import Tenant
 from tests.doubles.models import ScriptedModels
 from tests.factories import make_classification, make_tenant

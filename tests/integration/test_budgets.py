@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from agent.accounting import Occasion, read_spent, record_calls
 from agent.errors import Fenced, ModelUnavailable
+from agent.spending.accounting import Occasion, read_spent, record_calls
 from agent.store.db import Tx
 from agent.store.tenants import get_tenant_file, save_tenant_file
 from agent.turn import take_turn

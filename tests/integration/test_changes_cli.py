@@ -8,9 +8,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent.errors import BadRequest, NightshiftError
+from agent.rollouts.versions import find_version
 from agent.settings import Settings
-from agent.trusting import Place, TrustRefused
-from agent.versions import find_version
+from agent.trust.moving import Place, TrustRefused
 from jobs.changes import (
     Asked,
     Changed,

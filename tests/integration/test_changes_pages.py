@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from agent.criteria import MEASURES
 from agent.ports import Deps
-from agent.rollouts import watch_rollout
+from agent.rollouts.criteria import MEASURES
+from agent.rollouts.rollout import watch_rollout
 from tests.conftest import FakeClock
 from tests.integration.agents import Agent
 from tests.integration.staff import StaffBrowser, sign_in

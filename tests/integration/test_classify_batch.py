@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from agent.errors import Misconfigured, NightshiftError
 from agent.settings import Settings
 from agent.store.db import Tx
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from jobs import classify_batch, cli
 from jobs.classify_batch import run_classify_batch
 from tests.conftest import DatabaseUrls

@@ -8,9 +8,9 @@ from html import unescape
 import httpx
 import pytest
 
-from agent.ownership import CLOCK, hand_back_due
+from agent.escalation.ownership import CLOCK, hand_back_due
 from agent.ports import Deps
-from agent.staff_sending import UNDO
+from agent.staff.sending import UNDO
 from agent.types import ConversationId
 from tests.conftest import FakeClock
 from tests.integration.agents import Agent

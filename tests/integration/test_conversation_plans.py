@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from psycopg import AsyncConnection
 
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store import composing, desk, timeline
 from agent.store.db import Database, Tx
 from agent.types import ConversationId

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from agent.errors import NightshiftError
 from agent.language import LanguageDetector
-from agent.proposals import ProposalStale, take_proposal
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.review import list_conversations
+from agent.templates.proposals import ProposalStale, take_proposal
 from agent.types import ConversationId, MessageId
 from jobs.conversations import run_accept, run_list, run_show
 from jobs.wiring import utc_now

@@ -10,7 +10,7 @@ from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.members import find_member_by_email, insert_member, list_members
 from agent.store.sessions import use_signin_link
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from jobs.up import make_demo_links
 from tests.conftest import DatabaseUrls
 

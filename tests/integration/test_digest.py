@@ -6,7 +6,7 @@ import pytest
 
 from agent.ports import Deps
 from agent.store.members import find_member, insert_member, merge_preferences
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from channels.email_letter import MailRoutes
 from channels.email_outbound import SmtpSender, parse_smtp_url
 from jobs.digest import send_digests

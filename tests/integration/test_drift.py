@@ -14,7 +14,7 @@ from agent.ports import Deps
 from agent.settings import Settings
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.drift import count_features, list_baselines
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.watching import rebase, watch_drift
 from jobs.drift import run_rebase, run_show, watch_all
 from tests.conftest import DatabaseUrls, FakeClock

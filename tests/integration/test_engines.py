@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from agent.answer_cache import AnswerCache
+from agent.answers.cache import AnswerCache
 from agent.errors import Misconfigured
 from agent.local.encoder import Encoder
 from agent.models.calibration import Calibrations
 from agent.models.claude import ClaudeModels
 from agent.models.engines import MOST_ENGINES, ClaudeEngines
 from agent.models.providers import build_gateway
+from agent.rollouts.versions import Release, release_of, shipped_prompts
 from agent.settings import Settings
 from agent.store.db import Database
-from agent.versions import Release, release_of, shipped_prompts
 from tests.conftest import FakeClock
 from tests.doubles.claude import ClaudeDouble
 from tests.doubles.models import ScriptedModels

@@ -19,7 +19,7 @@ from agent.store.contact_export import OF_CONTACT, OF_CONVERSATION, OF_MESSAGE, 
 from agent.store.contacts import find_contact
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.events import insert_event
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.turn import receive
 from agent.types import ContactId, ConversationId, InboundMessage
 from jobs.contacts import run_erase, run_export

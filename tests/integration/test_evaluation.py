@@ -16,11 +16,11 @@ from agent.evaluation.proposing import propose_cases
 from agent.evaluation.run import Order, evaluate
 from agent.evaluation.spend import read_allowance
 from agent.replaying import read_turns, replay_conversation, run_replay
+from agent.rollouts.versions import current_version
 from agent.store import eval_cases, evaluations
 from agent.store.replays import find_replay, insert_replay
 from agent.store.reviews import Review, insert_review
 from agent.types import Intent, Turn
-from agent.versions import current_version
 from tests.conftest import FakeClock
 from tests.doubles.models import a_call
 from tests.factories import make_classification, make_turn

@@ -6,8 +6,8 @@ import pytest
 from psycopg import errors
 
 from agent.erasure import erase_contact
-from agent.event_chain import Fault, Head
-from agent.sealing import Verified, retire_events, seal_events, verify_events
+from agent.events.chain import Fault, Head
+from agent.events.sealing import Verified, retire_events, seal_events, verify_events
 from agent.store import event_chain
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.events import insert_event

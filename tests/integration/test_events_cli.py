@@ -16,7 +16,7 @@ from agent.ports import Deps
 from agent.settings import Settings
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.events import insert_event
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from jobs.events import keep_chains, run_export, run_verify, run_verify_file, seal_all
 from tests.conftest import DatabaseUrls
 

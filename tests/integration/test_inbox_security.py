@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from agent.language import LanguageDetector
-from agent.members import Role
+from agent.staff.members import Role
 from channels.inbox.pages import LOGIN, Page
 from channels.inbox.routes import build_inbox
 from tests.conftest import CreateDatabase

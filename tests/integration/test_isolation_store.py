@@ -17,8 +17,9 @@ from psycopg import errors
 
 import agent.store
 from agent.addresses import ContactAddress
+from agent.escalation.urgency import Urgency
 from agent.ids import new_id
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store import (
     accounts,
     answer_cache,
@@ -76,7 +77,7 @@ from agent.store import (
 )
 from agent.store import members as store_members
 from agent.store.db import Database, Tx, set_tenant
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.types import (
     Candidate,
     DeliveryStatus,
@@ -90,7 +91,6 @@ from agent.types import (
     TurnId,
     Usage,
 )
-from agent.urgency import Urgency
 from tests.conftest import CreateDatabase
 from tests.factories import make_contact, make_conversation, make_inbound, make_message
 from tests.integration.change_attacks import CHANGE_ATTACKS

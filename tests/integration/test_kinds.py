@@ -4,7 +4,7 @@ import httpx
 
 from agent.message_details import Details
 from agent.store.db import Tx
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.types import ConversationId
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, post_inbound
 from tests.integration.agents import Agent

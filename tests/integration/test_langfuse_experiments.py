@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from agent.evaluation.cases import ClassificationCase, label
 from agent.evaluation.run import Order, evaluate
+from agent.rollouts.versions import current_version
 from agent.store import evaluations
-from agent.versions import current_version
 from jobs.langfuse_experiments import publish_run
 from tests.integration.agents import Agent
 from tests.serving import serving

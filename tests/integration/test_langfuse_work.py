@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from agent.scores import record_score
-from agent.tracing import LangfuseTracer
+from agent.tracing.scores import record_score
+from agent.tracing.traces import LangfuseTracer
 from agent.types import TurnId
 from jobs.langfuse import LangfuseWork
 from tests.doubles.langfuse import FakeLangfuse, Mode

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from agent import media
 from agent.errors import MediaMissing
 from agent.language import LanguageDetector
-from agent.media import MAX_ATTEMPTS, MAX_IMAGES, discard_media, see_media
+from agent.media import arriving
+from agent.media.arriving import MAX_ATTEMPTS, MAX_IMAGES, discard_media, see_media
+from agent.screening.unseen import unseen_text
 from agent.store.db import Database, Tx
-from agent.unseen import unseen_text
 from jobs.worker import run_worker, sweep_media
 from tests.conftest import FakeClock
 from tests.factories import make_tenant
@@ -121,7 +121,7 @@ async def test_file_that_is_refused_is_not_kept_and_said_to_be_unseen(
 async def test_contact_that_sends_too_much_in_a_day_is_kept_no_more_of(
     hands: MediaAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "MAX_BYTES_A_DAY", len(JPEG))
+    monkeypatch.setattr(arriving, "MAX_BYTES_A_DAY", len(JPEG))
     for _ in range(2):
         await hands.hear_file("image", JPEG, "image/jpeg")
         await hands.keep()
@@ -172,7 +172,7 @@ async def test_turn_waits_for_its_picture_and_shows_it(hands: MediaAgent) -> Non
 async def test_turn_goes_on_without_a_picture_that_does_not_come(
     hands: MediaAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "WAIT_S", 0.05)
+    monkeypatch.setattr(arriving, "WAIT_S", 0.05)
     gathered = await hands.agent.claim(await hands.hear_file("image", JPEG, "image/jpeg", text="¿cuánto cuesta este?"))
     turn = await see_media(gathered.turn, hands.agent.deps)
     assert turn.images == ()
@@ -250,7 +250,7 @@ LATE: dict[str, tuple[str, int, list[str]]] = {
 async def test_voice_note_that_is_heard_after_its_turn_still_stops_us_or_finds_a_person(
     hands: MediaAgent, monkeypatch: pytest.MonkeyPatch, says: str, suppressed: int, escalated: list[str]
 ) -> None:
-    monkeypatch.setattr(media, "WAIT_TO_HEAR_S", 0.05)
+    monkeypatch.setattr(arriving, "WAIT_TO_HEAR_S", 0.05)
     hands.transcriber.says = says
     await hands.agent.answer(await hands.hear_file("audio", OGG, "audio/ogg"))
     assert unseen_text("voice_failed", make_tenant(), "es") in await said_to(hands)

@@ -19,11 +19,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from rich.console import Console
 
+from agent.screening.unseen import unseen_text
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.tenants import save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile, load_tenant_file
-from agent.unseen import unseen_text
+from agent.tenant.file import ChannelAccount, TenantFile, load_tenant_file
 from channels.media_links import MediaKey, build_media_links
 from channels.web import create_app
 from jobs.agent_wiring import open_agent

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from agent.media_disk import DiskMediaStore
+from agent.media.disk import DiskMediaStore
 from agent.ports import Deps
 from agent.store.db import Database, Tx
 from agent.types import MediaId, TenantId

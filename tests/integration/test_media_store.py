@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import MediaMissing, Retryable
-from agent.media_disk import DiskMediaStore
-from agent.media_supabase import BUCKET, SupabaseMediaStore
+from agent.media.disk import DiskMediaStore
+from agent.media.supabase import BUCKET, SupabaseMediaStore
 from agent.ports import MediaStore
 from agent.settings import Settings
 from agent.types import MediaId, TenantId

@@ -6,10 +6,10 @@ from datetime import date
 import httpx
 import pytest
 
-from agent.answer_cache import facts_version
+from agent.answers.cache import facts_version
 from agent.ports import Deps
 from agent.store.db import Tx, fetch_one
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.types import Tenant
 from tests.integration.forms import fields_of, send
 from tests.integration.staff import StaffBrowser, sign_in

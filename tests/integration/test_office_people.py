@@ -10,11 +10,11 @@ import pytest
 from psycopg.errors import RestrictViolation
 
 from agent.ports import Deps, StaffDeps
-from agent.staff import CannotChangeStaff, change_role, let_in_again, lock_out
+from agent.staff.managing import CannotChangeStaff, change_role, let_in_again, lock_out
 from agent.store.composing import list_canned_replies
 from agent.store.db import Tx, fetch_one
 from agent.store.members import find_member, insert_member, list_all_members
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.turn import receive
 from agent.types import ContactId
 from channels.inbox.office_routes import OFFICE_PAGES

@@ -14,7 +14,7 @@ from agent.outcomes import read_outcome, record_outcome
 from agent.ports import Deps
 from agent.replaying import run_replay
 from agent.store.db import Tx
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.types import TurnId
 from jobs.recovery import Report
 from tests.conftest import FakeClock

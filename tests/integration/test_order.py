@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agent import handover
+from agent.delivery import handover
 from agent.errors import Ambiguous, Retryable
 from agent.turn import deliver, take_turn
 from agent.types import ConversationId, OutboundMessage

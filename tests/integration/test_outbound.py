@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.delivery import MAX_ATTEMPTS, RECONCILE_FOR, claim_delivery
-from agent.handover import CALL_S, hand_over
+from agent.delivery.claiming import MAX_ATTEMPTS, RECONCILE_FOR, claim_delivery
+from agent.delivery.handover import CALL_S, hand_over
 from agent.store.db import Tx
 from agent.turn import deliver
 from agent.types import Channel

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from agent.members import Member
 from agent.ports import StaffDeps
+from agent.staff.members import Member
 from agent.store import runs
 from agent.store.db import Tx
 from agent.store.members import set_role
 from agent.store.sessions import insert_session
 from agent.store.tenants import update_published
-from agent.tenants import parse_tenant_file
+from agent.tenant.file import parse_tenant_file
 from channels.inbox.pages import cookie_name
 from tests.conftest import FakeClock
 from tests.integration.conftest import TENANT_FILES

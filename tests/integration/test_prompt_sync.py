@@ -7,12 +7,12 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from agent.errors import Misconfigured
-from agent.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
 from agent.prompt_sync import diff_prompt, local_prompts, push_prompts
 from agent.prompts import Prompts
 from agent.settings import Settings
 from agent.store.db import Database
 from agent.store.prompt_links import list_links
+from agent.tracing.langfuse_api import LangfuseApi, LangfuseRefused, LangfuseUnavailable
 from jobs.prompt_sync import PROMPT_SETS, run_diff, run_push
 from tests.doubles.langfuse import FakeLangfuse
 

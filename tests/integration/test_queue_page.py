@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from agent.ids import new_id
-from agent.members import Role
 from agent.ports import Deps
+from agent.staff.members import Role
 from agent.store.db import Tx, fetch_one
 from agent.store.members import insert_member
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.types import ConversationId, MemberId, TenantId
 from channels.inbox.queue_page import PAGE_ROWS
 from tests.conftest import FakeClock

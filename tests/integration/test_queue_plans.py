@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 import pytest
 from psycopg import AsyncConnection
 
-from agent.members import Member
+from agent.staff.members import Member
 from agent.store import work
 from agent.store.db import Database, Tx
 from agent.store.members import find_member

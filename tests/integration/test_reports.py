@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from agent.failures import REACTIONS, Failure
-from agent.projection import RANK
+from agent.delivery.failures import REACTIONS, Failure
+from agent.delivery.projection import RANK
 from agent.store.db import Tx
 from agent.turn import deliver, take_turn
 from agent.types import MessageId

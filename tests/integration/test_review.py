@@ -14,7 +14,7 @@ from agent.models.desk import ClaudeDesk
 from agent.models.providers import build_gateway
 from agent.ports import Deps, StaffDeps, Translated
 from agent.prompts import Prompts
-from agent.staff_sending import UNDO
+from agent.staff.sending import UNDO
 from agent.store.members import insert_member
 from agent.types import Claim, ConversationId, ModelTier, Tenant
 from channels.inbox.routes import build_inbox

@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agent.members import Member
 from agent.ports import Deps, StaffDeps
-from agent.reviewing import reject_draft
-from agent.staff_sending import Objected, Sent, StaffText, send_as_staff, take_back
+from agent.staff.members import Member
+from agent.staff.reviewing import reject_draft
+from agent.staff.sending import Objected, Sent, StaffText, send_as_staff, take_back
 from agent.store.members import find_member, insert_member
 from agent.types import ConversationId
 from tests.integration.agents import Agent

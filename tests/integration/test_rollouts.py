@@ -6,15 +6,15 @@ from uuid import UUID
 import pytest
 from psycopg.errors import CheckViolation, UniqueViolation
 
-from agent.criteria import Criterion
 from agent.evaluation.holds import hold_promotion
 from agent.ids import new_id
-from agent.rollouts import RolloutRefused, Terms, findings_of, stop_rollout, watch_rollout
+from agent.rollouts.criteria import Criterion
+from agent.rollouts.rollout import RolloutRefused, Terms, findings_of, stop_rollout, watch_rollout
+from agent.rollouts.versions import Version
 from agent.store import evaluations
 from agent.store import rollouts as store
 from agent.store.rollouts import RolloutRow
 from agent.types import Policy
-from agent.versions import Version
 from jobs.turns import Turns
 from jobs.worker import watch_rollouts
 from tests.conftest import FakeClock

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from agent.ports import Observation
-from agent.traced import TraceAttributes
-from agent.tracing import LangfuseTracer
+from agent.tracing.traced import TraceAttributes
+from agent.tracing.traces import LangfuseTracer
 from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 import pytest
 
 from agent.ids import new_id
-from agent.opt_out import Wish, stop_writing
-from agent.scores import record_score
+from agent.screening.opt_out import Wish, stop_writing
 from agent.store import scores
+from agent.tracing.scores import record_score
 from agent.turn import record_status
 from agent.types import DeliveryStatus, TurnId
 from tests.integration.agents import Agent

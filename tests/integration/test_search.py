@@ -15,7 +15,7 @@ from agent.store.contact_list import list_contacts
 from agent.store.db import Database, Tx
 from agent.store.merges import merge_contacts
 from agent.store.search import MessageFilter
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from tests.conftest import FakeClock
 from tests.integration.staff import sign_in
 from tests.integration.tenant_rows import Rows

@@ -13,8 +13,8 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import Mail
 
+from agent.delivery.failures import Failure
 from agent.errors import Ambiguous, CannotAsk, Permanent, Retryable
-from agent.failures import Failure
 from agent.settings import Settings
 from agent.types import Letterhead, MessageId, OutboundMessage, Receipt, TenantId
 from channels.email_letter import MailRoutes

@@ -19,14 +19,14 @@ from agent.models.providers import build_gateway
 from agent.ports import AgentDeps, Deps
 from agent.prompts import Prompts
 from agent.retrieve import TenantRetriever
+from agent.rollouts.versions import current_version
 from agent.settings import Settings
 from agent.simulation.play import perform, without_texts
 from agent.simulation.rehearsal import Theatre
 from agent.simulation.scenarios import Expected, Played, Scenario, Step, load_scenarios
 from agent.store.db import Database
-from agent.tenants import TenantFile
-from agent.tracing import SilentTracer
-from agent.versions import current_version
+from agent.tenant.file import TenantFile
+from agent.tracing.traces import SilentTracer
 from channels.simulator import SimulatorSender
 from tests.conftest import FakeClock
 from tests.doubles.claude import API_KEY, ClaudeDouble

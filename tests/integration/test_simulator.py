@@ -17,7 +17,7 @@ from agent.ids import new_id
 from agent.ports import Deps
 from agent.settings import Settings
 from agent.store import outbox
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from agent.types import Candidate, Channel, MessageId, OutboundMessage
 from channels.simulator import SimulatorKeys, SimulatorSender
 from channels.simulator_page import POLL_S, Place, SimulatorPages, build_simulator

@@ -10,8 +10,8 @@ import pytest
 
 from agent.ports import Deps
 from agent.settings import Settings
-from agent.staff_files import clean_name
-from agent.staff_sending import UNDO
+from agent.staff.files import clean_name
+from agent.staff.sending import UNDO
 from agent.store.db import Tx
 from agent.store.uploads import delete_old_uploads
 from jobs.agent_wiring import build_media_access

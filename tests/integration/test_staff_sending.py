@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from agent.members import Member, Role
-from agent.ownership import hand_back, take_over
+from agent.escalation.ownership import hand_back, take_over
 from agent.ports import AgentDeps, Deps, StaffDeps
-from agent.staff_sending import UNDO, Moved, NotReadable, Objected, Outcome, Sent, StaffText, send_as_staff, take_back
+from agent.staff.members import Member, Role
+from agent.staff.sending import UNDO, Moved, NotReadable, Objected, Outcome, Sent, StaffText, send_as_staff, take_back
 from agent.store.db import Database
 from agent.store.members import find_member, insert_member
 from agent.types import ConversationId

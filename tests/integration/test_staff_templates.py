@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from agent.ports import Deps
-from agent.staff_sending import UNDO
+from agent.staff.sending import UNDO
 from agent.store.templates import replace_templates
 from agent.store.tenants import save_tenant_file
-from agent.tenants import ChannelAccount, TenantFile
+from agent.tenant.file import ChannelAccount, TenantFile
 from agent.types import Policy
 from tests.conftest import FakeClock
 from tests.factories import make_tenant

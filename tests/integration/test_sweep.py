@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from agent.errors import Misconfigured
-from agent.media import keep_media
-from agent.media_disk import DiskMediaStore
+from agent.media.arriving import keep_media
+from agent.media.disk import DiskMediaStore
 from agent.ports import MediaAccess
 from agent.settings import Settings
 from agent.store import drains

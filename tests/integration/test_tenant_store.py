@@ -9,8 +9,8 @@ from agent.errors import Misconfigured
 from agent.ports import Deps
 from agent.store.db import Database, Tx, fetch_one
 from agent.store.tenants import TenantCache, find_tenant_id, get_tenant_file, list_tenants, save_tenant_file
-from agent.tenant_diff import diff
-from agent.tenants import ChannelAccount, TenantFile, tenant_id
+from agent.tenant.diff import diff
+from agent.tenant.file import ChannelAccount, TenantFile, tenant_id
 from agent.turn import receive
 from agent.types import CatalogueItem, Tenant
 from tests.factories import make_inbound

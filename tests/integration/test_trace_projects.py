@@ -10,8 +10,8 @@ import pytest
 
 from agent.ports import Tracer
 from agent.settings import Settings
-from agent.trace_projects import build_tracer
-from agent.traced import TraceAttributes
+from agent.tracing.projects import build_tracer
+from agent.tracing.traced import TraceAttributes
 from tests.doubles.langfuse import FakeLangfuse, fake_langfuse
 from tests.doubles.models import a_call
 

@@ -15,12 +15,12 @@ from uuid import uuid4
 import pytest
 from langfuse import Langfuse
 
-from agent.observation import bounded
 from agent.ports import Observation, ObservationType, Tracer
 from agent.settings import Settings
 from agent.store.prompt_links import PromptLink
-from agent.trace_projects import build_tracer
-from agent.tracing import LangfuseTracer, SilentTracer
+from agent.tracing.observation import bounded
+from agent.tracing.projects import build_tracer
+from agent.tracing.traces import LangfuseTracer, SilentTracer
 from agent.types import Usage
 from tests.doubles.langfuse import FakeLangfuse, Mode, fake_langfuse
 from tests.doubles.models import a_call
@@ -341,7 +341,7 @@ def test_step_outside_a_turn_is_not_reported(tracer: Tracer, server: FakeLangfus
 RETRY = """
 import sys
 from agent.settings import LangfuseProject
-from agent.tracing import LangfuseTracer
+from agent.tracing.traces import LangfuseTracer
 project = LangfuseProject(public_key=sys.argv[1], secret_key=sys.argv[2], base_url=sys.argv[3])
 tracer = LangfuseTracer(project, environment="test")
 with tracer.turn(trace_id=tracer.trace_id(sys.argv[4]), session_id="s", user_id="u", tags=[], metadata={}, input="2"):
@@ -444,7 +444,7 @@ def test_error_inside_the_sdk_boundary_is_counted_and_logged_once(
     tracer = build_tracer(settings(server))
     assert isinstance(tracer, LangfuseTracer)
     done = False
-    with caplog.at_level(logging.DEBUG, logger="agent.tracing"), Turn(tracer) as turn:
+    with caplog.at_level(logging.DEBUG, logger="agent.tracing.traces"), Turn(tracer) as turn:
         turn.update(output=Unprintable())
         with tracer.step("step", input=Unprintable()) as step:
             step.update(output="x")

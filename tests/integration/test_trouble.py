@@ -11,10 +11,10 @@ from lxml import html  # type: ignore[import-untyped]  # ships no types
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.members import Role
 from agent.ports import StaffDeps
+from agent.staff.members import Role
 from agent.store.db import Database
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from channels.inbox.pages import cookie_name
 from channels.inbox.routes import build_inbox
 from channels.web import SECURITY_HEADERS, create_app

@@ -8,8 +8,8 @@ import pytest
 from agent.ids import new_id
 from agent.store import trust as store
 from agent.store.trust import Reviewed
-from agent.trust import ANSWERED_BY_STAFF, APPROVED_BY_STAFF, in_share, restricted
-from agent.trusting import Place, TrustRefused, list_standings, move_trust, why_not_reviewed
+from agent.trust.dial import ANSWERED_BY_STAFF, APPROVED_BY_STAFF, in_share, restricted
+from agent.trust.moving import Place, TrustRefused, list_standings, move_trust, why_not_reviewed
 from agent.turn import deliver
 from agent.types import (
     TRUST_LEVELS,

@@ -10,8 +10,8 @@ from twilio.rest import Client
 
 from agent.errors import Misconfigured, NightshiftError, Permanent, Retryable
 from agent.settings import Settings
-from agent.template_types import Template
-from agent.templates import places
+from agent.templates.filling import places
+from agent.templates.types import Template
 from channels import twilio_content
 from channels.twilio_content import PAGE_SIZE, TwilioContent
 from channels.twilio_outbound import TwilioHttpClient

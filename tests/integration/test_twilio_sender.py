@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import Ambiguous, Misconfigured, NightshiftError, OptedOut, Permanent, Retryable
 from agent.settings import Settings
-from agent.template_types import FilledTemplate
+from agent.templates.types import FilledTemplate
 from agent.types import Channel, Purpose
 from channels.twilio_inbound import callback_tenant, parse_status
 from channels.twilio_outbound import MAX_TYPING, VALIDITY_S, TwilioSender

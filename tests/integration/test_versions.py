@@ -6,9 +6,9 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from agent.ports import Engine
+from agent.rollouts.versions import Release, current_version, find_version, get_version, keep_version, version_of
 from agent.store import versions as store
 from agent.types import Policy
-from agent.versions import Release, current_version, find_version, get_version, keep_version, version_of
 from tests.doubles.models import ScriptedModels
 from tests.factories import make_classification
 from tests.integration.agents import Agent

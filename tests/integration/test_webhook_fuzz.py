@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.store.db import Tx, fetch_one
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from tests.conftest import FakeClock
 from tests.doubles.sendgrid_webhooks import CONTENT_TYPE, PATH, make_mail, raw_form, signature_headers
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, inbound_params, signature

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from agent.store.db import Tx, fetch_one
-from agent.tenants import TenantFile
+from agent.tenant.file import TenantFile
 from channels.twilio_outbound import status_callback_url
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, inbound_params, post_signed, signature
 from tests.integration.tenant_rows import ONE_MESSAGE, Rows, stores_only

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from agent.scores import score_id
 from agent.store import prompt_links, scores, traces
 from agent.store.db import Tx
+from agent.tracing.scores import score_id
 from agent.types import TenantId
 from tests.integration.tenant_rows import AT, Rows
 

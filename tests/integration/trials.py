@@ -3,14 +3,14 @@
 from dataclasses import replace
 from uuid import UUID
 
-from agent.criteria import Criterion
 from agent.evaluation.figures import FIGURES, Figures
 from agent.evaluation.figures import ClassificationFigures as Labelled
 from agent.evaluation.statistics import Share
-from agent.rollouts import Terms, start_rollout
+from agent.rollouts.criteria import Criterion
+from agent.rollouts.rollout import Terms, start_rollout
+from agent.rollouts.versions import Version, current_version, keep_version, version_of
 from agent.store import evaluations
 from agent.store.rollouts import Arm, RolloutRow
-from agent.versions import Version, current_version, keep_version, version_of
 from tests.integration.agents import Agent
 
 TERMS = Terms(criteria=(Criterion(measure="errors"), Criterion(measure="escalation")), min_exposed=40)

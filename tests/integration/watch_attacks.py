@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from agent.drift import Drift
-from agent.event_chain import Head, Seal
+from agent.events.chain import Head, Seal
 from agent.ids import new_id
 from agent.store import drift, event_chain, operations, outcomes
 from agent.store.db import Tx

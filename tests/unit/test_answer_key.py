@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.answer_key import content_key, normalised
+from agent.answers.key import content_key, normalised
 from agent.local.encoder import Encoder
 from agent.types import Tenant
 from tests.benchmarks.answer_cache import Pair, compare, load_pairs, load_tenants

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from agent.attachments import media_of, take_files, without_files
+from agent.media.attachments import media_of, take_files, without_files
 from agent.models.briefing import spoken, tenant_briefing
 from agent.prices import PriceReferenceError
 from agent.types import Channel, Media

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from agent.escalation.handoff import handoff_text
 from agent.guardrails import check_all, content_rules
 from agent.guardrails.bot_question import asks_nothing_else
 from agent.guardrails.segments import count_segments
-from agent.handoff import handoff_text
 from agent.language import LanguageDetector
 from agent.render import render_draft, render_notice
-from agent.screen import screen
-from agent.screen_texts import bot_text
+from agent.screening.screen import screen
+from agent.screening.texts import bot_text
 from agent.types import Media, Suppression
 from tests.factories import NOW, make_conversation, make_draft, make_message, make_tenant, make_turn
 from tests.tables import each_row

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.accounting import Occasion, accounts_of, occasion_of
-from agent.budgets import SCOPES, WITHIN_BUDGET, format_usd, limit_of, limit_reached, parse_usd
+from agent.spending.accounting import Occasion, accounts_of, occasion_of
+from agent.spending.budgets import SCOPES, WITHIN_BUDGET, format_usd, limit_of, limit_reached, parse_usd
 from agent.types import Budget, BudgetScope, Policy
 from tests.factories import make_tenant, make_turn
 

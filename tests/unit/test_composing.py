@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.canned import VARIABLES, VariableError, fill, in_language, known_values
-from agent.members import Member
 from agent.message_details import Details
-from agent.notes import find_mentions
-from agent.staff_sending import Objected
+from agent.staff.canned import VARIABLES, VariableError, fill, in_language, known_values
+from agent.staff.members import Member
+from agent.staff.notes import find_mentions
+from agent.staff.sending import Objected
 from agent.store.timeline import Happened, Said, Thought
 from agent.types import MemberId, MessageId, TenantId, TurnId, Verdict
 from channels.inbox.spans import mark_spans

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.sender_trust import MAY, Trust, may
+from agent.mail.sender_trust import MAY, Trust, may
 from channels.email_auth import read_auth, sendgrid_auth
 from channels.email_mime import read_mime
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.mail import Bounce, InboundMail
+from agent.mail.arriving import Bounce, InboundMail
 from channels.email_inbound import parse_mime
 from tests.unit.mail_reports import EXIM, OURS, POSTFIX, RECIPIENT, REPORTS
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from time import process_time
 
 from agent.errors import BadRequest
-from agent.mail import InboundMail
+from agent.mail.arriving import InboundMail
 from channels.email_inbound import parse_mime
 from tests.unit.mail_clients import samples
 from tests.unit.mail_reports import REPORTS

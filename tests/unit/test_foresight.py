@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.foresight import DecidedTurn, answerer, foresee
 from agent.ids import new_id
+from agent.trust.foresight import DecidedTurn, answerer, foresee
 from agent.types import Policy, TurnId
 from tests.factories import make_classification
 

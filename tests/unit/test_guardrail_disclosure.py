@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from agent.escalation.handoff import handoff_text
 from agent.guardrails import disclosure
 from agent.guardrails.bot_question import asks_if_bot
-from agent.handoff import handoff_text
 from agent.types import Author, Channel, Outcome, Verdict
 from tests.factories import NOW, make_tenant, make_turn
 from tests.tables import each_row

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.escalation.handoff import handoff_text
 from agent.guardrails import build_rules, check_all
 from agent.guardrails.rule import Rule
-from agent.handoff import handoff_text
 from agent.language import LanguageDetector
-from agent.screen_texts import bot_text, help_text, opt_in_text, opt_out_text
-from agent.tenants import load_tenant_file
+from agent.screening.texts import bot_text, help_text, opt_in_text, opt_out_text
+from agent.tenant.file import load_tenant_file
 from agent.types import Candidate, Purpose, Tenant
 from tests.factories import NOW
 from tests.trades import later_turn

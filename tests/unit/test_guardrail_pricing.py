@@ -18,7 +18,7 @@ from agent.audit_tenants import load_tenants
 from agent.guardrails import pricing
 from agent.guardrails.rule import Rule
 from agent.prices import format_money, render
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import Candidate, Discount, Instalments, Price, Tenant, Verdict
 from tests.factories import make_item, make_passage, make_tenant, make_turn
 from tests.hostile import assert_linear

@@ -23,8 +23,8 @@ from agent.guardrails import (
 )
 from agent.guardrails.explain import why_held
 from agent.guardrails.rule import Rule
-from agent.injection import screen_injection
 from agent.language import LanguageDetector
+from agent.screening.injection import screen_injection
 from agent.types import (
     CONTENT_RULES,
     Author,

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from agent.injection import screen_injection
 from agent.route import choose_route
+from agent.screening.injection import screen_injection
 from agent.types import Policy
 from tests.factories import make_classification
 from tests.tables import each_row

@@ -10,7 +10,7 @@ from agent.guardrails import UNCHECKED
 from agent.guardrails.explain import explain
 from agent.guardrails.judge import RememberingJudge, judged_verdict, unjudged_verdict
 from agent.ports import Finding, Judged, Judgement
-from agent.tenants import tenant_id
+from agent.tenant.file import tenant_id
 from agent.types import Turn
 from tests.factories import NOW, make_passage, make_tenant, make_turn
 

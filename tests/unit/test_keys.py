@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import channels
-from agent.members import ROLES, Member, Role
+from agent.staff.members import ROLES, Member, Role
 from agent.types import MemberId, TenantId
 from channels.inbox.keys import KEYS, Key, list_keys
 from channels.inbox.sign_in import safe_path

@@ -20,7 +20,7 @@ from agent.prices import find_references, format_money
 from agent.render import render_draft
 from agent.retrieve import TenantRetriever
 from agent.route import choose_route
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import INTENTS, Channel, Draft, Intent, Price, Route, Tenant, Turn
 from tests.factories import (
     NOW,

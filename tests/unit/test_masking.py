@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.masking import HIDDEN, MAX_CHARS, hide_names, mask, mask_text, name_parts
+from agent.tracing.masking import HIDDEN, MAX_CHARS, hide_names, mask, mask_text, name_parts
 
 PERSONAL = [
     pytest.param("escribe a ana.perez+lumen@example.com, porfa", "ana.perez", id="email"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import MediaRefused
-from agent.media_types import MAX_MEDIA_BYTES, UNKNOWN, accept_type, detect_type
+from agent.media.types import MAX_MEDIA_BYTES, UNKNOWN, accept_type, detect_type
 from tests.files import HTML, JPEG, MP4, OGG, PDF, PROGRAM, WEBP, png
 
 TYPES = {

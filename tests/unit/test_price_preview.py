@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from agent.price_preview import PreviewLine, preview_prices
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import Discount, Price
 
 LUMEN = load_tenant_file(Path(__file__).parents[2] / "agent/example_tenants/lumen.yaml").tenant

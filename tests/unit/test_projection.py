@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.projection import RANK, Effect, project
+from agent.delivery.projection import RANK, Effect, project
 from agent.types import DeliveryState
 
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)

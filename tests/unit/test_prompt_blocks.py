@@ -19,7 +19,7 @@ from agent.models.request import Completion, Request
 from agent.models.summaries import ClaudeSummariser
 from agent.ports import Wish
 from agent.prompts import Prompts
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import INTENTS, Media, Message, Route, Sources, Tenant, Turn, Verdict
 from tests.factories import (
     NOW,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.models.briefing import MAX_HISTORY, MAX_ITEMS, references, tenant_briefing, turn_briefing
 from agent.prices import render
 from agent.prompts import Prompts, data
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import INTENTS, Discount, Instalments, Media, Price, Sources, Tenant, Turn
 from tests.factories import (
     NOW,

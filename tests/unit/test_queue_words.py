@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from jinja2.ext import babel_extract
 
-from agent.snooze import parse_snooze
+from agent.staff.snooze import parse_snooze
 from channels.inbox.queue_page import TAB_LABELS, TIMES
 from channels.inbox.words import Language, load_translations
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from agent.reopening import (
+from agent.templates.filling import fill, preview
+from agent.templates.reopening import (
     Closed,
     Elsewhere,
     find_template,
@@ -17,8 +18,7 @@ from agent.reopening import (
     purpose_for,
     why_not_now,
 )
-from agent.template_types import FilledTemplate, Template, TemplateUse
-from agent.templates import fill, preview
+from agent.templates.types import FilledTemplate, Template, TemplateUse
 from agent.types import Candidate, Channel, ConversationId, Outcome, Purpose, Verdict
 from tests.factories import NOW, make_draft, make_tenant
 from tests.template_samples import PRICE_TEMPLATE, PRICE_USE, make_filling, make_template, make_use, sid, sources

@@ -6,7 +6,7 @@ import pytest
 
 from agent.guardrails import reply_window
 from agent.reply_window import reply_window_of
-from agent.template_types import FilledTemplate
+from agent.templates.types import FilledTemplate
 from agent.types import Candidate, Channel
 from tests.factories import NOW, make_conversation, make_turn
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.local.encoder import Encoder, Kind, Vectors
 from agent.models.local_scene import ANSWERS
 from agent.retrieve import MAX_INDEXES, RECALLED, TenantRetriever
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import Price, Sources, Tenant, TenantId
 from tests.factories import make_item, make_passage, make_tenant
 

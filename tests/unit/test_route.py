@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import pytest
 
-from agent.injection import screen_injection
 from agent.route import TIERS, Circumstances, LimitLevel, choose_route, plan_writing
+from agent.screening.injection import screen_injection
 from agent.types import INTENTS, Classification, Intent, ModelTier, Policy, Route, Stage, Tier
 from tests.factories import make_classification
 

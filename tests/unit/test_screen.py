@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agent.guardrails.segments import count_segments
 from agent.message_details import Details
-from agent.screen import FLOOD_MESSAGES, REPEATS, is_opt_out, opt_out_evidence, screen
-from agent.screen_texts import help_text, opt_in_text, opt_out_text
+from agent.screening.screen import FLOOD_MESSAGES, REPEATS, is_opt_out, opt_out_evidence, screen
+from agent.screening.texts import help_text, opt_in_text, opt_out_text
 from agent.types import Channel, Message, Suppression, Turn
 from tests.factories import NOW, make_conversation, make_message, make_tenant, make_turn
 from tests.hostile import assert_linear

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from agent.screen import MAILS_PER_HOUR, Screened, screen
-from agent.sender_trust import Trust
+from agent.mail.sender_trust import Trust
+from agent.screening.screen import MAILS_PER_HOUR, Screened, screen
 from agent.types import Suppression, Turn
 from tests.factories import NOW, make_conversation, make_turn
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import BadRequest
-from agent.mail_events import MailEvent
-from agent.mail_failures import mail_failure
+from agent.mail.events import MailEvent
+from agent.mail.failures import mail_failure
 from agent.types import MessageId, TenantId
 from channels.sendgrid_events import parse_events
 

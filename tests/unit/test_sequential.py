@@ -7,8 +7,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from agent.criteria import ALPHA, MEASURES, Criterion, Measure, breaches, judge, plan_of
-from agent.sequential import Plan, Sample, compare, critical_value, exact_z
+from agent.rollouts.criteria import ALPHA, MEASURES, Criterion, Measure, breaches, judge, plan_of
+from agent.rollouts.sequential import Plan, Sample, compare, critical_value, exact_z
 from tests.benchmarks import rollouts
 
 PLAN = Plan(alpha=0.05, planned=1000, first=50, every=50)

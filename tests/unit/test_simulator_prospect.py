@@ -2,7 +2,7 @@ import pytest
 
 from agent.language import phone_prior
 from agent.prices import choose_currency
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from channels.email_mime import normalise_address
 from channels.simulator_prospect import COUNTRIES, Country, Person, shown_address
 from jobs.wiring import example_tenants

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.store.simulator import Thread, ThreadEscalation, ThreadMessage, ThreadTurn
-from agent.template_types import Proposal
+from agent.templates.types import Proposal
 from agent.types import MessageId, Source, Suppression
 from channels.pages import build_templates
 from channels.simulator_page import REGIONS

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.snooze import LONGEST, MAX_CHARS, SnoozeError, parse_snooze
+from agent.staff.snooze import LONGEST, MAX_CHARS, SnoozeError, parse_snooze
 
 MADRID = ZoneInfo("Europe/Madrid")
 NOW = datetime(2026, 11, 18, 10, 20, tzinfo=UTC)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.template_types import Template, TemplateUse
-from agent.templates import (
+from agent.templates.filling import (
     MAX_BODY_UNITS,
     MAX_VALUE_UNITS,
     TemplateError,
@@ -21,6 +20,7 @@ from agent.templates import (
     shown_type,
     subject_of,
 )
+from agent.templates.types import Template, TemplateUse
 from agent.types import Claim
 from tests.factories import make_contact, make_draft, make_item, make_tenant
 from tests.template_samples import PRICE_TEMPLATE, PRICE_USE, make_filling, make_template, make_use, sources

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import Misconfigured
-from agent.tenant_diff import diff
-from agent.tenant_yaml import MAX_BYTES, read_yaml
-from agent.tenants import (
+from agent.tenant.diff import diff
+from agent.tenant.file import (
     ChannelAccount,
     TenantFile,
     dump_tenant_file,
@@ -27,6 +26,7 @@ from agent.tenants import (
     tenant_id,
     to_document,
 )
+from agent.tenant.yaml import MAX_BYTES, read_yaml
 from agent.types import Budget, OpeningHours, Price, usual_budgets
 from tests.factories import make_tenant
 

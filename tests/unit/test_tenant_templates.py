@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from agent.errors import Misconfigured
-from agent.template_types import TemplateUse, TemplateVariable
-from agent.tenant_diff import diff
-from agent.tenants import dump_tenant_file, from_document, parse_tenant_file, to_document
+from agent.templates.types import TemplateUse, TemplateVariable
+from agent.tenant.diff import diff
+from agent.tenant.file import dump_tenant_file, from_document, parse_tenant_file, to_document
 from tests.unit.test_tenant_file import FULL
 
 REOPEN: dict[str, Any] = {

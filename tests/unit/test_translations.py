@@ -16,8 +16,8 @@ from babel.messages.pofile import read_po
 import agent
 import channels
 import jobs
+from agent.escalation.why import LABELS
 from agent.types import Verdict
-from agent.why import LABELS
 from channels.inbox.sentences import SENTENCES, explain, say
 from channels.inbox.words import LANGUAGES, Language
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from agent.delivery.failures import REACTIONS, Failure
 from agent.errors import Ambiguous, NightshiftError, OptedOut, Permanent, Retryable
-from agent.failures import REACTIONS, Failure
 from agent.types import MessageId
 from channels.twilio_errors import ADVICE, AMBIGUOUS, CODES, failure_class, refusal
 from tests.tables import each_row

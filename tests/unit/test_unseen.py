@@ -6,8 +6,8 @@ import pytest
 
 from agent.message_details import Details, MessageKind
 from agent.models.briefing import burst_briefing, burst_text
+from agent.screening.unseen import Missed, has_unseen, judge_unseen, unseen_text
 from agent.types import Image, Media, MediaState, Message, Turn
-from agent.unseen import Missed, has_unseen, judge_unseen, unseen_text
 from tests.factories import make_message, make_tenant, make_turn, media_id
 
 TYPES: dict[MessageKind, str] = {

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.failures import REACTIONS
+from agent.delivery.failures import REACTIONS
+from agent.escalation.urgency import MAX_VALUE_CHARS, Case, judge_urgency, value_of
+from agent.escalation.why import CAUSES, LABELS, MAX_CHARS, cause_of, shorten_reason, why
 from agent.reply_window import OPEN_FOR
 from agent.types import OpeningHours, Policy
-from agent.urgency import MAX_VALUE_CHARS, Case, judge_urgency, value_of
-from agent.why import CAUSES, LABELS, MAX_CHARS, cause_of, shorten_reason, why
 from channels.inbox.words import load_translations
 
 MADRID = ZoneInfo("Europe/Madrid")

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from agent.rollouts.versions import Release, Version, policy_of, release_of, shipped_prompts, version_of, with_version
 from agent.settings import Settings
 from agent.types import Policy
-from agent.versions import Release, Version, policy_of, release_of, shipped_prompts, version_of, with_version
 from tests.factories import make_tenant
 
 RELEASE = Release(prompts={"reply/system.md": "Be kind."}, models={"fast": "claude-haiku-5-5"})

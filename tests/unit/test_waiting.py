@@ -8,7 +8,7 @@ import pytest
 from agent.guardrails import build_rules, check_all
 from agent.holding import render_holding_line
 from agent.language import LanguageDetector
-from agent.tenants import load_tenant_file
+from agent.tenant.file import load_tenant_file
 from agent.types import INTENTS
 from agent.waiting import priority_of
 from tests.factories import NOW, make_classification, make_message, make_tenant, make_turn

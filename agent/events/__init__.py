@@ -1,0 +1,1 @@
+"""The chain of a tenant's events: sealed, verified, retired (promise P9)."""

@@ -1,0 +1,1 @@
+"""Files that come with messages or leave with them: fetched, recognised, kept."""

@@ -1,0 +1,1 @@
+"""What models cost: accounted, within budgets (promise P8)."""

@@ -1,0 +1,1 @@
+"""What staff do: answer, review, insert, snooze, translate, manage one another."""

@@ -1,0 +1,1 @@
+"""What a tenant publishes and sets: its file, read, checked, compared, changed part by part."""
