@@ -48,7 +48,7 @@ def test_process_kills_itself_at_the_named_point_and_not_before() -> None:
 
 def test_every_point_is_reached_somewhere_and_no_other() -> None:
     """`turn.NAME.answered` stands for every step that asks a model; two of them are points."""
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "agent").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "agent").rglob("*.py"))
     reached = Counter(re.findall(r'deps\.reach\(f?"([^"]+)"\)', code))
     reached.pop("turn.{name}.answered")
     answered = {point for point in POINTS if point.endswith(".answered")}
