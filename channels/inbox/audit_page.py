@@ -5,6 +5,8 @@ import io
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
@@ -12,21 +14,17 @@ from agent.store import audit_log
 from agent.store.audit_log import AuditedEvent, AuditFilter
 from agent.store.events import insert_event
 from agent.store.members import ListedMember, list_all_members
-from channels.inbox.navigation import N_
+from channels.inbox.audit_words import ACTORS, Family, list_families, name_kind
 from channels.inbox.settings_page import SECTIONS
 from channels.inbox.visit import HEADERS, Visit
 
 MOST_EXPORTED = 100_000
 BATCH = 2000
 COLUMNS = ("id", "at", "kind", "actor", "member", "conversation", "data")
-ACTORS: Mapping[str, str] = {
-    "agent": N_("The agent"),
-    "contact": N_("Prospects"),
-    "system": "Nightshift",
-    "operator": N_("Command line"),
-}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With one of these in front, spreadsheets run a cell."""
+CHANGES: Mapping[str, str] = {"before": "after", "from": "to"}
+"""What an event calls how something was, and how it is now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,24 +33,24 @@ class AuditView:
 
     events: Sequence[AuditedEvent]
     members: Sequence[ListedMember]
-    kinds: Sequence[str]
+    families: Sequence[Family]
     kind: str
     wanted: AuditFilter
     next: int | None
 
-    @property
-    def families(self) -> Sequence[str]:
-        """Return what kinds begin with."""
-        return list(dict.fromkeys(kind.partition(".")[0] for kind in self.kinds))
+    def told(self, event: AuditedEvent) -> Iterator[tuple[str, Sequence[str]]]:
+        """Yield what is known of an event, leaving out what is empty: how it is called, and what it is.
 
-    def told(self, event: AuditedEvent) -> Iterator[tuple[str, str]]:
-        """Yield what is known of an event: members by their names, lists without brackets, nothing that is empty."""
+        What was one thing and is another has both, in this order, and is not called anything.
+        """
         names = {str(each.id): each.name for each in self.members}
-        for key, value in event.data.items():
-            values = value if isinstance(value, list) else [value]
-            text = ", ".join(names.get(str(each), str(each)) for each in values if each is not None)
-            if text:
-                yield key.replace("_", " "), text
+        texts = {key: text for key, value in event.data.items() if (text := _plain(value, names))}
+        changed = {was: now for was, now in CHANGES.items() if was in texts and now in texts}
+        for key, text in texts.items():
+            if key in changed:
+                yield "", (text, texts[changed[key]])
+            elif key not in changed.values():
+                yield key.replace("_", " "), (text,)
 
 
 async def show(visit: Visit) -> Response:
@@ -65,12 +63,13 @@ async def show(visit: Visit) -> Response:
         view = AuditView(
             events=found,
             members=await list_all_members(tx),
-            kinds=kinds,
+            families=list_families(kinds, visit.say),
             kind=visit.query("kind"),
             wanted=wanted,
             next=found[-1].id if len(found) == audit_log.PAGE else None,
         )
-    return visit.page("settings_audit.html", view=view, sections=SECTIONS, actors=ACTORS)
+    name = partial(name_kind, say=visit.say)
+    return visit.page("settings_audit.html", view=view, sections=SECTIONS, actors=ACTORS, name_kind=name)
 
 
 async def export(visit: Visit) -> Response:
@@ -93,6 +92,17 @@ async def _lines(visit: Visit, wanted: AuditFilter) -> AsyncIterator[str]:
         if len(found) < BATCH:
             return
         before = found[-1].id
+
+
+def _plain(value: Any, names: Mapping[str, str]) -> str:
+    """Return a value without brackets, members by their names; empty: there is nothing in it."""
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{key.replace('_', ' ')} {text}" for key, each in value.items() if (text := _plain(each, names))
+        )
+    if isinstance(value, list):
+        return ", ".join(filter(None, (_plain(each, names) for each in value)))
+    return "" if value is None else names.get(str(value), str(value))
 
 
 def _row(event: AuditedEvent) -> Sequence[str]:
