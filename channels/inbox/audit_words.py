@@ -6,6 +6,7 @@ said here as well. All are messages to translate; those that begin small go on f
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from agent.store.timeline import SHOWN_EVENTS
 from channels.inbox.navigation import N_
@@ -181,4 +182,4 @@ def _family(kind: str) -> str:
 
 
 def _by_word(named: Named) -> str:
-    return named.word.casefold()
+    return normalize("NFD", named.word.casefold())  # marks after the letters that bear them

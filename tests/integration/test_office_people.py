@@ -292,6 +292,28 @@ async def test_the_audit_log_is_filtered_paged_and_exported_without_formulas(
     assert (len(rows), {row["actor"] for row in rows}) == (60, {"'=cmd()"})
 
 
+async def test_the_audit_log_says_in_the_readers_language_what_happened_and_how_it_was_before(
+    manager: StaffBrowser, lumen: TenantFile, admin: Tx
+) -> None:
+    await admin.execute("update members set language = 'es' where id = %s", (manager.member_id,))
+    await admin.execute(
+        """insert into events (tenant_id, kind, actor, data)
+           select %s, kind, 'clock', data::jsonb from (values
+               ('trust.moved', '{"before": "review", "after": "canary", "intent": null}'),
+               ('outcome.corrected', '{"after": {"kind": "lost", "amount_minor": null}, "deals": [{"is": 1}, {}]}'),
+               ('only.older', '{}')) happened (kind, data)""",
+        (lumen.tenant.id,),
+    )
+    page = (await manager.get("/inbox/settings/audit?kind=trust.moved")).text
+    assert "<td>Cambió cuánta libertad tiene el agente <code>trust.moved</code></td>" in page
+    assert ("<td>review → canary</td>" in page, "<td>Nightshift</td>" in page) == (True, True)
+    assert '<optgroup label="Confianza"><option value="trust" title="trust.*">Confianza: todo</option>' in page
+    assert 'title="trust.moved" selected>Cambió cuánta libertad' in page
+    page = (await manager.get("/inbox/settings/audit")).text
+    assert "<td><code>only.older</code></td>" in page
+    assert '<span class="soft">after</span> kind lost · <span class="soft">deals</span> is 1</td>' in page
+
+
 # --- canned replies -------------------------------------------------------------------------------------------------
 
 
