@@ -28,7 +28,6 @@ from tests.factories import NOW
 from tests.integration.gateways import Said, ask, opened, settings_for
 from tests.sleeping import SleepingClock
 
-STALL_S = 1.0
 ONE, OTHER = TenantId(UUID(int=1)), TenantId(UUID(int=2))
 
 
@@ -52,8 +51,7 @@ def backup() -> Iterator[ClaudeDouble]:
 @pytest.fixture
 async def alone(double: ClaudeDouble, clock: SleepingClock) -> AsyncIterator[Gateway]:
     """A gateway to one provider."""
-    settings = settings_for(double, nightshift_model_stall_s=STALL_S)
-    async with opened(build_gateway(settings, now=clock, sleep=clock.sleep)) as gateway:
+    async with opened(build_gateway(settings_for(double), now=clock, sleep=clock.sleep)) as gateway:
         yield gateway
 
 
@@ -67,8 +65,9 @@ async def both(
     double: ClaudeDouble, backup: ClaudeDouble, clock: SleepingClock, alerts: list[tuple[str, str]]
 ) -> AsyncIterator[Gateway]:
     """A gateway to two providers, `anthropic` and `backup`."""
-    settings = settings_for(double, backup, nightshift_model_stall_s=STALL_S)
-    gateway = build_gateway(settings, now=clock, sleep=clock.sleep, on_cap=lambda *said: alerts.append(said))
+    gateway = build_gateway(
+        settings_for(double, backup), now=clock, sleep=clock.sleep, on_cap=lambda *said: alerts.append(said)
+    )
     async with opened(gateway):
         yield gateway
 
@@ -266,6 +265,7 @@ async def test_hedging_asks_the_next_provider_when_the_first_is_unusually_slow(
         for _ in range(ENOUGH):
             await ask(gateway)
         double.script(STALL)
+        backup.script(Step(delay_s=0.5))  # until the first has begun to answer, even on a slow machine
         completion = await ask(gateway)
     assert [call.provider for call in completion.calls] == ["anthropic", "backup"]
     assert [call.error for call in completion.calls] == ["given up", ""]
