@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from agent.errors import Misconfigured, ModelUnavailable
+from agent.models import providers
 from agent.models.circuit import CAPPED_HOLD_S, FAILURES_IN_A_ROW
 from agent.models.endpoint import ENOUGH
 from agent.models.gateway import Gateway
@@ -29,6 +30,12 @@ from tests.integration.gateways import Said, ask, opened, settings_for
 from tests.sleeping import SleepingClock
 
 ONE, OTHER = TenantId(UUID(int=1)), TenantId(UUID(int=2))
+
+
+@pytest.fixture(autouse=True)
+def patient_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give connections more time than a machine may pause for."""
+    monkeypatch.setattr(providers, "CONNECT_S", 30.0)
 
 
 @pytest.fixture
