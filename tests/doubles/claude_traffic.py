@@ -30,8 +30,8 @@ class Step:
     text: str | None = None
     """The text of the answer, verbatim, whatever was asked for."""
     stop_reason: str = "end_turn"
-    body: str | None = None
-    """The whole response body, verbatim."""
+    body: str | bytes | None = None
+    """The whole response body, verbatim; bytes, if they are no UTF-8."""
     content_type: str = "application/json"
     delay_s: float = 0
     hang: bool = False

@@ -311,11 +311,11 @@ async def test_wrong_key_never_shows_in_the_error(double: ClaudeDouble) -> None:
 async def test_deadline_ends_a_hanging_request(double: ClaudeDouble) -> None:
     double.script(HANG)
     started = time.monotonic()
-    async with open_models(double, nightshift_model_timeout_s=0.3) as models:
+    async with open_models(double, nightshift_model_timeout_s=1) as models:
         with pytest.raises(ModelUnavailable, match="timeout") as caught:
             await models.classify_text("hola")
     assert time.monotonic() - started < 10
-    assert caught.value.calls[0].latency_ms >= 290
+    assert caught.value.calls[0].latency_ms >= 500  # what went before the request counts too
 
 
 async def test_deadline_covers_the_repair_too(double: ClaudeDouble) -> None:

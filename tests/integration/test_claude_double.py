@@ -96,12 +96,15 @@ async def test_double_speaks_the_wire_format_of_the_sdk(double: ClaudeDouble) ->
 # --- failures: as the table of the SDK sheet has them -----------------------------------------------------------
 
 HELLO: dict[str, Any] = {"model": HAIKU, "max_tokens": 10, "messages": [{"role": "user", "content": "hola"}]}
+PATIENT = httpx2.Timeout(30)
+BRIEF = httpx2.Timeout(30, read=1.5)
+"""For silence only: a machine may pause."""
 
 
 @pytest.fixture
 async def sdk(double: ClaudeDouble) -> AsyncIterator[anthropic.AsyncAnthropic]:
     async with anthropic.AsyncAnthropic(
-        api_key=API_KEY, base_url=double.base_url, max_retries=0, timeout=1.5, open_telemetry=False
+        api_key=API_KEY, base_url=double.base_url, max_retries=0, timeout=PATIENT, open_telemetry=False
     ) as sdk:
         yield sdk
 
@@ -145,7 +148,7 @@ async def test_stream_breaks_with_the_error_the_sdk_lets_through(
 ) -> None:
     double.script(step)
     with pytest.raises(error) as caught:
-        async with sdk.messages.stream(**HELLO) as stream:
+        async with sdk.messages.stream(**HELLO, timeout=BRIEF if step is STALL else PATIENT) as stream:
             await stream.get_final_message()
     assert stream.current_message_snapshot.usage.input_tokens > 0
     if isinstance(caught.value, anthropic.APIStatusError):
@@ -161,7 +164,7 @@ async def test_stream_that_ends_early_has_no_stop_reason(double: ClaudeDouble, s
 async def test_pings_keep_a_stream_alive_for_ever(double: ClaudeDouble, sdk: anthropic.AsyncAnthropic) -> None:
     double.script(PINGS)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(3), sdk.messages.stream(**HELLO) as stream:  # the read timeout is half of that
+        async with asyncio.timeout(3), sdk.messages.stream(**HELLO, timeout=BRIEF) as stream:  # that is half as long
             await stream.get_final_message()
 
 
@@ -286,7 +289,8 @@ async def test_answers_take_their_time_and_the_first_token_comes_before_the_last
             started = time.monotonic()
             async with sdk.messages.stream(**HELLO) as stream:
                 times = [time.monotonic() - started async for _ in stream]
-    assert 0.01 < times[0] < times[-1] / 2
+    assert times[0] > 0.01
+    assert times[-1] - times[0] > 0.1
 
 
 def test_latency_is_that_of_the_model_with_a_slow_tail_and_the_same_for_a_seed() -> None:

@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 
 from agent.errors import ModelUnavailable
+from agent.models import providers
 from agent.models.gateway import Gateway
 from agent.models.providers import build_gateway
-from agent.types import TenantId
+from agent.settings import Settings
+from agent.types import ModelCall, TenantId
 from tests.doubles.claude import ClaudeDouble
 from tests.doubles.claude_traffic import (
     BROKEN_JSON,
@@ -34,7 +36,40 @@ from tests.factories import NOW
 from tests.integration.gateways import ask, bedrock_settings, opened, settings_for
 from tests.sleeping import SleepingClock
 
-STALL_S = 1.0
+SILENCE_S = 1.25
+SILENT = (HANG, STALL, PINGS)
+
+
+def forbearing(settings: Settings, clock: SleepingClock) -> Gateway:
+    """Return a gateway that bears silence as long as is usual, for a machine may pause; but see `bear_briefly`."""
+
+    async def sleep(seconds: float) -> None:
+        await clock.sleep(seconds)
+        for api in gateway.providers:
+            api.stall_s = settings.nightshift_model_stall_s
+
+    gateway = build_gateway(settings, now=clock, sleep=sleep)
+    return gateway
+
+
+def bear_briefly(gateway: Gateway, step: Step) -> None:
+    """Let the silence of the first provider, if there is to be one, end the request soon, though no later one."""
+    if step in SILENT:
+        gateway.providers[0].stall_s = SILENCE_S
+
+
+def is_staged(call: ModelCall, step: Step) -> bool:
+    """Whether a call failed as the step has it: not by a fault of the stand-in's own, nor by a slow machine."""
+    if step in SILENT:
+        return call.error == "timeout"
+    status = call.error[:3]
+    return call.error not in {"", "timeout"} and (status == str(step.status) or not status.isdecimal())
+
+
+@pytest.fixture(autouse=True)
+def patient_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give connections more time than a machine may pause for."""
+    monkeypatch.setattr(providers, "CONNECT_S", 30.0)
 
 
 @pytest.fixture
@@ -57,17 +92,14 @@ def backup() -> Iterator[ClaudeDouble]:
 @pytest.fixture
 async def alone(double: ClaudeDouble, clock: SleepingClock) -> AsyncIterator[Gateway]:
     """A gateway to one provider."""
-    settings = settings_for(double, nightshift_model_stall_s=STALL_S)
-    async with opened(build_gateway(settings, now=clock, sleep=clock.sleep)) as gateway:
+    async with opened(forbearing(settings_for(double), clock)) as gateway:
         yield gateway
 
 
 @pytest.fixture
 async def both(double: ClaudeDouble, backup: ClaudeDouble, clock: SleepingClock) -> AsyncIterator[Gateway]:
     """A gateway to two providers, `anthropic` and `backup`."""
-    settings = settings_for(double, backup, nightshift_model_stall_s=STALL_S)
-    gateway = build_gateway(settings, now=clock, sleep=clock.sleep)
-    async with opened(gateway):
+    async with opened(forbearing(settings_for(double, backup), clock)) as gateway:
         yield gateway
 
 
@@ -120,11 +152,7 @@ IN_A_STREAM = [
         event('{"type": "message_start", "message": {"usage": {"input_tokens": -1, "output_tokens": 1}}}'),
         id="negative-usage",
     ),
-    pytest.param(
-        Step(body="event: message_start\ndata: \udcff", content_type="text/event-stream"),
-        id="no-utf-8",
-        marks=pytest.mark.xfail(reason="sometimes asked again twice instead of once; the cause is not found yet"),
-    ),
+    pytest.param(Step(body=b"event: message_start\ndata: \xff", content_type="text/event-stream"), id="no-utf-8"),
 ]
 IN_ONE_PIECE = [
     *IN_ANY_FORM,
@@ -141,11 +169,12 @@ IN_ONE_PIECE = [
 @pytest.mark.parametrize("step", IN_A_STREAM)
 async def test_failure_in_a_stream_is_asked_again(alone: Gateway, double: ClaudeDouble, step: Step) -> None:
     double.script(step)
+    bear_briefly(alone, step)
     completion = await ask(alone)
     assert completion.value is not None
     assert [call.outcome for call in completion.calls] == ["error", "ok"]
     assert [call.attempt for call in completion.calls] == [1, 2]
-    assert completion.calls[0].error
+    assert is_staged(completion.calls[0], step)
     assert len(double.requests) == 2
 
 
@@ -153,11 +182,12 @@ async def test_failure_in_a_stream_is_asked_again(alone: Gateway, double: Claude
 async def test_failure_of_an_answer_in_one_piece_is_asked_again(
     double: ClaudeDouble, clock: SleepingClock, step: Step
 ) -> None:
-    settings = bedrock_settings(double, nightshift_model_stall_s=STALL_S)
     double.script(step)
-    async with opened(build_gateway(settings, now=clock, sleep=clock.sleep)) as gateway:
+    async with opened(forbearing(bedrock_settings(double), clock)) as gateway:
+        bear_briefly(gateway, step)
         completion = await ask(gateway)
     assert [call.outcome for call in completion.calls] == ["error", "ok"]
+    assert is_staged(completion.calls[0], step)
     assert {call.provider for call in completion.calls} == {"bedrock"}
 
 
@@ -166,8 +196,10 @@ async def test_provider_that_keeps_failing_is_passed_over(
     both: Gateway, double: ClaudeDouble, backup: ClaudeDouble, step: Step
 ) -> None:
     double.always = step
+    bear_briefly(both, step)
     completion = await ask(both)
     assert [call.provider for call in completion.calls] == ["anthropic", "backup"]
+    assert is_staged(completion.calls[0], step)
     assert (len(double.requests), len(backup.requests)) == (1, 1)
 
 
@@ -202,10 +234,10 @@ async def test_deadline_holds_whatever_the_provider_does(
     settings = settings_for(double, nightshift_model_stall_s=30)
     async with opened(build_gateway(settings, now=clock)) as gateway:
         started = time.monotonic()
-        with pytest.raises(ModelUnavailable, match="timeout"):
-            await ask(gateway, timeout_s=0.5)
-    assert 0.45 < time.monotonic() - started < 10
-    assert len(double.requests) == 1
+        with pytest.raises(ModelUnavailable, match="timeout") as caught:
+            await ask(gateway, timeout_s=1)
+    assert 0.95 < time.monotonic() - started < 10
+    assert len(caught.value.calls) == len(double.requests) == 1
 
 
 async def test_wait_beyond_the_deadline_is_left_to_the_queue(alone: Gateway, double: ClaudeDouble) -> None:
@@ -252,12 +284,15 @@ async def test_cancelled_call_stays_cancelled(alone: Gateway, double: ClaudeDoub
 async def test_answer_that_breaks_off_is_paid_for_as_far_as_it_came(
     alone: Gateway, double: ClaudeDouble, step: Step
 ) -> None:
-    double.always = step
+    double.script(step)
+    double.always = OVERLOADED
+    bear_briefly(alone, step)
     with pytest.raises(ModelUnavailable) as caught:
         await ask(alone)
-    for call in caught.value.calls:
-        assert call.usage.cache_write_tokens + call.usage.cache_read_tokens > 500
-        assert call.cost_microusd > 0
+    broken_off, *refused = caught.value.calls
+    assert broken_off.usage.cache_write_tokens > 500
+    assert broken_off.cost_microusd > 0
+    assert [call.cost_microusd for call in refused] == [0, 0]
 
 
 async def test_outage_cannot_multiply_the_bill(double: ClaudeDouble, clock: SleepingClock) -> None:
