@@ -104,21 +104,19 @@ class Lookup:
 
     def places(self, starts: Starts) -> Sequence[int]:
         """Return the places of the patterns that a text whose words begin so may match, in order."""
-        return sorted({*self._always, *self._possible(starts)})
-
-    def any(self, starts: Starts) -> bool:
-        """Say whether a text whose words begin so may match any of the patterns."""
-        return bool(self._always) or next(self._possible(starts), None) is not None
-
-    def _possible(self, starts: Starts) -> Iterator[int]:
-        """Yield the patterns of which a text has all they need, some several times."""
+        found = set(self._always)
         for start in self._starts & starts:
             for place, rest in self._by_start[start]:
                 for need in rest:
                     if need.isdisjoint(starts):
                         break
                 else:
-                    yield place
+                    found.add(place)
+        return sorted(found)
+
+    def any(self, starts: Starts) -> bool:
+        """Say whether a text whose words begin so may match any of the patterns."""
+        return bool(self.places(starts))
 
 
 def _alternatives(branches: Sequence[Sequence[Part]]) -> Iterator[list[Part]]:
