@@ -25,7 +25,7 @@ from agent.guardrails.backing_statements import (
 )
 from agent.guardrails.patterns import load_patterns
 from agent.guardrails.published_once import once_for
-from agent.guardrails.required_words import starts_of
+from agent.guardrails.required_words import starts_in
 from agent.guardrails.sentences import Sentence, read_sentences
 from agent.guardrails.terms import Term, anchors_of, days_of, parts_of, spans_of
 from agent.types import CatalogueItem, Tenant
@@ -101,7 +101,7 @@ class Backing:
         aside = {
             span
             for piece in _PIECE_END.split(said.sentence.text)
-            if not starts_of(said.match[0]) & starts_of(words_of(piece))
+            if not starts_in(said.match[0]) & starts_in(words_of(piece))
             for span in spans_of(piece, said.language) & said.spans
             if any(span in other.spans and stems_of(words_of(piece)) & other.stems for other in others)
         }

@@ -12,7 +12,7 @@ from agent.folding import words_of
 from agent.guardrails.bot_question import is_asked
 from agent.guardrails.expressions import first_match, load_alternatives, load_expressions
 from agent.guardrails.folded import MAX_CHARS, Folded, fold_text
-from agent.guardrails.publications import publications_of
+from agent.guardrails.publications import own_words, publications_of
 from agent.guardrails.required_words import starts_in
 from agent.guardrails.rule import passed
 from agent.guardrails.signatures import find_signatures, names_at_start
@@ -122,7 +122,7 @@ def _introductions(text: str, folded: Folded, turn: Turn, tenant: Tenant) -> Ite
     """Yield where the reply gives itself a name that is not the assistant's, or the assistant a person's job."""
     starts = starts_in(folded.text)
     kinds = [kind for kind in ("introduces", "name_here") if _CLAIMS[kind].possible(starts)]
-    own = {word for disclosure in tenant.disclosure.values() for word in words_of(disclosure).split()} if kinds else ()
+    own = own_words(tenant)
     for match in (match for kind in kinds for match in _SAYS[kind].finditer(folded.text)):
         role = _SAYS["role_after_name"].match(folded.text, match.end())
         if not text[folded.origins[match.start("name")]].isupper() or _is_about_others(match, turn, tenant):

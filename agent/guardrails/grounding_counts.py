@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from agent.guardrails.dates_text import DAY_MINUTES
 from agent.guardrails.grounding_facts import BASES, MINUTES, Facts, dimension
@@ -67,7 +68,7 @@ def _is_no_fact(statement: Statement, facts: Facts) -> bool:
     unit = mention.unit
     if any(f.value == mention.value for f in facts.of("year")):
         return True  # "our 2025 students"
-    if unit in _PRICED_BY or (unit in _RATES and _RATES[unit].search(facts.text)):
+    if unit in _PRICED_BY or (unit in _RATES and _is_sold_by(unit, facts.text)):
         return bool(MONEY.search(_and_next(statement)))  # so many months or people at a price: `pricing` counts
     if unit == "units:hour" and "features:always_open" in mention.topics:
         return True  # "24 hours a day" is judged as such
@@ -76,6 +77,12 @@ def _is_no_fact(statement: Statement, facts: Facts) -> bool:
     if unit == "percent":
         return bool(_DISCOUNT.search(text))
     return not unit or (unit.startswith("word:") and _is_money(_number(mention), facts))
+
+
+@lru_cache(maxsize=256)
+def _is_sold_by(unit: str, published: str) -> bool:
+    """Say whether a business sells by a unit; of its folded texts, which stay the same, several numbers ask."""
+    return bool(_RATES[unit].search(published))
 
 
 _RATE = re.compile(

@@ -36,7 +36,7 @@ _CODE = compiled_on_use(
     r"(?! ?(?:[€$£]|[A-Z]{3}\b|R\$|euros?\b|pesos\b|rea(?:is|les)\b|d[oó]l|dollars\b|pounds\b|libras\b|soles\b))"
 )
 _CURRENCIES = frozenset(["EUR", "USD", "BRL", "MXN", "COP", "ARS", "CLP", "GBP", "PEN", "UYU", "MX", "US", "RS", "AR"])
-_CAPITAL = re.compile(r"(?<![\w@./'’-])[A-ZÀ-ÖØ-Þ][\w&'’]{0,30}(?:-[A-ZÀ-ÖØ-Þ0-9][\w&'’]{0,30})?")
+_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ](?<![\w@./'’-].)[\w&'’]{0,30}(?:-[A-ZÀ-ÖØ-Þ0-9][\w&'’]{0,30})?")
 _SIGNS = 12
 """What may stand before the first word of a sentence: signs and the number of a list, so many characters."""
 _FOLDED_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")

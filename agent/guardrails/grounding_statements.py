@@ -14,7 +14,7 @@ from agent.guardrails.folded import Folded, fold_text
 from agent.guardrails.grounding_words import pattern
 from agent.guardrails.number_lexicon import LANGUAGES
 from agent.guardrails.number_words import digits_for_words, may_tell_number
-from agent.guardrails.required_words import WHOLE, Starts, starts_of, words_in, words_needed
+from agent.guardrails.required_words import WHOLE, Starts, starts_in, words_in, words_needed
 
 MAX_CLAUSE = 400
 """Nobody writes longer clauses; a longer one is read in parts."""
@@ -207,7 +207,7 @@ def _is_plain(sentence: str, language: str, hints: frozenset[str]) -> bool:
 @lru_cache(maxsize=20_000)
 def _hints_of(word: str) -> frozenset[str]:
     """Return what a word, or the letters glued to its digits, may tell: names in `_WORDS_OF`, and numbers."""
-    starts = starts_of(" ".join([word, *_LETTERS.findall(word)]))
+    starts = starts_in(" ".join([word, *_LETTERS.findall(word)]))
     told = {name for name, words in _WORDS_OF.items() if not words.isdisjoint(starts)}
     return frozenset(told | {f"number:{language}" for language in LANGUAGES if may_tell_number(word, language)})
 

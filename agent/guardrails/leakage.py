@@ -15,8 +15,7 @@ from itertools import pairwise
 from agent.folding import words_of
 from agent.guardrails.expressions import load_alternatives, load_expressions
 from agent.guardrails.folded import Folded, fold_text
-from agent.guardrails.publications import publications_of
-from agent.guardrails.published_once import once_for
+from agent.guardrails.publications import own_words, publications_of
 from agent.guardrails.required_words import Lookup, needs_of, starts_in
 from agent.guardrails.rule import passed, revised
 from agent.types import Candidate, Tenant, Turn, Verdict
@@ -105,14 +104,8 @@ def _sentence_around(match: re.Match[str]) -> str:
 def _addressed(text: str, folded: Folded, tenant: Tenant) -> Iterator[tuple[int, int]]:
     """Yield where the text tells the assistant who it is, as a prompt does."""
     for match in _SAYS["you_are"].finditer(folded.text):
-        if match["name"] in _own_words(tenant) and text[folded.origins[match.start("name")]].isupper():
+        if match["name"] in own_words(tenant) and text[folded.origins[match.start("name")]].isupper():
             yield match.span()
-
-
-@once_for
-def _own_words(tenant: Tenant) -> frozenset[str]:
-    """Return the words with which the assistant of a tenant says who it is."""
-    return frozenset(word for said in tenant.disclosure.values() for word in words_of(said).split())
 
 
 def _may_be_named(model: re.Match[str], sentence: str, turn: Turn, tenant: Tenant, *, declines: bool) -> bool:

@@ -168,13 +168,8 @@ def money_in(
     return tuple(_expression(plain, ends, start, end, fields) for reader in readers for start, end, fields in reader)
 
 
-def read_numbers(text: str, language: str) -> frozenset[Decimal]:
-    """Return every number of a text, in digits or words, that is not part of a date, a time, a phone or a measure."""
-    return numbers_in(read_plain(text, language))
-
-
 def numbers_in(plain: Plain) -> frozenset[Decimal]:
-    """Return every number of a text that has been read as `Plain`."""
+    """Return every number of a text read as `Plain` that is not part of a date, a time, a phone or a measure."""
     return frozenset(value for match in _ANY_NUMBER.finditer(plain.text) for value in _values(match[0]))
 
 

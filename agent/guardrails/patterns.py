@@ -12,7 +12,7 @@ from functools import cache
 from typing import Generic, TypeVar
 
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.required_words import WordLookup, needs_of
+from agent.guardrails.required_words import Lookup, needs_of, starts_in
 from agent.guardrails.word_lists import load_tables
 
 _WORD = r"(?!(?:no|not|nao|never|nunca|ni|whether|if|si|need|require)\b)[^ ,]+"
@@ -31,7 +31,7 @@ class PatternList(Generic[Topic]):
 
     def __init__(self, patterns: Sequence[tuple[Topic, re.Pattern[str]]]) -> None:
         self._patterns = tuple(patterns)
-        self._lookup = WordLookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
+        self._lookup = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in self._patterns))
 
     def __iter__(self) -> Iterator[tuple[Topic, re.Pattern[str]]]:
         """Yield each pattern with its topic."""
@@ -39,11 +39,11 @@ class PatternList(Generic[Topic]):
 
     def may_find(self, words: str) -> bool:
         """Say whether any of the patterns may be in `words`."""
-        return bool(self._lookup.places(words.split()))
+        return self._lookup.any(starts_in(words))
 
     def find(self, words: str) -> Iterator[tuple[Topic, re.Match[str]]]:
         """Yield topic and match of all that is found in `words`, in the order of the list."""
-        for place in self._lookup.places(words.split()):
+        for place in self._lookup.places(starts_in(words)):
             topic, pattern = self._patterns[place]
             for match in pattern.finditer(words):
                 yield topic, match

@@ -205,11 +205,12 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     told = f"{_without_amounts(draft, expressions)}\n{_without_amounts(inbound, asked)}\n{earlier}"
     published = published_texts(tenant)
     reply = words_of(fold_text(candidate.text).text)
-    asked_words = fold_text(turn.text).text
-    words = f"{reply} {words_of(asked_words)} {words_of(earlier) if earlier else ''}"
-    starts = starts.union(asked_starts, starts_in(words_of(earlier)) if earlier else ())
+    asked_text = fold_text(turn.text).text
+    asked_words, earlier_words = words_of(asked_text), words_of(earlier)
+    words = f"{reply} {asked_words} {earlier_words}"
+    starts = starts.union(asked_starts, starts_in(earlier_words))
     counts = counts_in(told, starts, published.counted) | {1}
-    folded = f"{fold_text(candidate.text).text}\n{asked_words}"
+    folded = f"{fold_text(candidate.text).text}\n{asked_text}"
     counts |= measures_in(folded, published.counted & {"hour"})
     return Reading(
         tenant=tenant,
@@ -226,7 +227,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         said=Said(
             words=words,
             starts=starts,
-            asked=words_of(asked_words),
+            asked=asked_words,
             language=candidate.language,
             amounts=frozenset(v for e in (*expressions, *asked) if e.kind == "amount" for v in e.values),
             reply=reply,
@@ -236,7 +237,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
         distances=measures_in(folded, published.counted - {"hour"}),
         parts=tuple(sorted(parts_in(f"{draft.text}\n{inbound.text}"))[: 2 * MAX_COUNTS]),
-        inbound=fold_text(turn.text).text,
+        inbound=asked_text,
         published=published,
     )
 

@@ -41,6 +41,12 @@ def publications_of(tenant: Tenant) -> Publications:
     return _read(list(_texts(tenant)))
 
 
+@once_for
+def own_words(tenant: Tenant) -> frozenset[str]:
+    """Return the words with which the assistant of a tenant says who it is."""
+    return frozenset(word for said in tenant.disclosure.values() for word in words_of(said).split())
+
+
 def _texts(tenant: Tenant) -> Iterator[str]:
     yield tenant.name
     yield from tenant.disclosure.values()

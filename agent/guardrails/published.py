@@ -19,7 +19,7 @@ from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
-from agent.guardrails.required_words import Lookup, needs_of, starts_of
+from agent.guardrails.required_words import Lookup, needs_of, starts_in
 from agent.guardrails.unit_cues import named_units, priced_units, sold_units, unit_class
 from agent.guardrails.word_lists import load_words
 from agent.prices import valid_discounts
@@ -151,7 +151,7 @@ def _given(expression: MoneyExpression, catalogue: Sequence[CatalogueItem]) -> F
 def free_thing(sentence: str, catalogue: Sequence[CatalogueItem] = ()) -> FreeThing:
     """Return what a folded sentence that calls something free is about; items only where a catalogue is given."""
     words = _NOT_A_WORD.sub(" ", sentence).strip()
-    places = _TOPIC_LOOKUP.places(starts_of(words))
+    places = _TOPIC_LOOKUP.places(starts_in(words))
     return FreeThing(
         topics=frozenset(_TOPICS[place][0] for place in places if _TOPICS[place][1].search(words)),
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4) - _GENERIC,

@@ -4,12 +4,11 @@ Read from the text of the pattern; rather too few words than too many. Words are
 three, four and six letters, or as a whole.
 """
 
-import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache
 from itertools import chain
 
 from agent.guardrails.pattern_text import Part, read_pattern
@@ -19,24 +18,17 @@ WHOLE = "."
 """Stands behind a whole word."""
 Needs = tuple[Starts, ...]
 """Sets of starts, the most telling first: whatever matches has one of each."""
-MAX_KEPT = 5_000
-"""So many words a lookup remembers."""
 
 
-def starts_of(words: str) -> Starts:
-    """Return how the words of a text, parted by white space, begin."""
-    return frozenset(chain.from_iterable(map(_starts_of_word, words.split())))
+@lru_cache(maxsize=512)
+def starts_in(text: str) -> Starts:
+    """Return how the words of a folded text begin. Several rules ask of a text and its sentences: the last are kept."""
+    return frozenset(chain.from_iterable(map(_starts_of_word, words_in(text))))
 
 
 @lru_cache(maxsize=20_000)
 def _starts_of_word(word: str) -> tuple[str, str, str, str]:
     return f"{word}{WHOLE}", word[:3], word[:4], word[:6]
-
-
-@lru_cache(maxsize=128)
-def starts_in(text: str) -> Starts:
-    """Return how the words of a folded text with its punctuation begin. Several rules ask, so the last are kept."""
-    return frozenset(chain.from_iterable(map(_starts_of_word, words_in(text))))
 
 
 def words_in(text: str) -> list[str]:
@@ -112,89 +104,19 @@ class Lookup:
 
     def places(self, starts: Starts) -> Sequence[int]:
         """Return the places of the patterns that a text whose words begin so may match, in order."""
-        return sorted({*self._always, *self._possible(starts)})
-
-    def any(self, starts: Starts) -> bool:
-        """Say whether a text whose words begin so may match any of the patterns."""
-        return bool(self._always) or next(self._possible(starts), None) is not None
-
-    def _possible(self, starts: Starts) -> Iterator[int]:
-        """Yield the patterns of which a text has all they need, some several times."""
+        found = set(self._always)
         for start in self._starts & starts:
             for place, rest in self._by_start[start]:
                 for need in rest:
                     if need.isdisjoint(starts):
                         break
                 else:
-                    yield place
+                    found.add(place)
+        return sorted(found)
 
-
-class WordLookup:
-    """Tells which of many patterns a sentence may match, word by word: what a word tells is kept for the next one.
-
-    Each set of starts that a pattern needs is a bit; a sentence has the bits of all its words.
-    """
-
-    def __init__(self, read: Callable[[], Iterable[Needs]]) -> None:
-        self._read = read
-        """Returns what each pattern needs."""
-        self._told_by = lru_cache(maxsize=MAX_KEPT)(self._tell)
-
-    def places(self, words: Iterable[str]) -> Sequence[int]:
-        """Return the places of the patterns that a sentence of these words may match, in order."""
-        present, named = 0, list(self._always)
-        for word in words:
-            bits, patterns = self._told_by(word)
-            present |= bits
-            named += patterns
-        return sorted({place for place, needed in named if needed & present == needed})
-
-    def _tell(self, word: str) -> tuple[int, tuple["_Needing", ...]]:
-        """Return the bits of a word, and the patterns whose most telling need it meets."""
-        starts = dict.fromkeys(_starts_of_word(word))
-        bits = reduce(operator.or_, (self._bits.get(start, 0) for start in starts))
-        return bits, tuple(pattern for start in starts for pattern in self._by_start.get(start, ()))
-
-    @cached_property
-    def _needs(self) -> Sequence[Needs]:
-        """What each pattern needs.
-
-        Raises:
-            ValueError: a pattern uses a notation that `read_pattern` does not know.
-        """
-        return list(self._read())
-
-    @cached_property
-    def _numbers(self) -> Mapping[Starts, int]:
-        """The number of each need, which is that of its bit."""
-        return {need: number for number, need in enumerate(dict.fromkeys(chain.from_iterable(self._needs)))}
-
-    @cached_property
-    def _bits(self) -> Mapping[str, int]:
-        """By start, the bits of all needs it meets."""
-        found: dict[str, int] = defaultdict(int)
-        for need, number in self._numbers.items():
-            for start in need:
-                found[start] |= 1 << number
-        return dict(found)
-
-    @cached_property
-    def _by_start(self) -> Mapping[str, Sequence["_Needing"]]:
-        """By start, the patterns whose most telling need it meets."""
-        found: dict[str, list[_Needing]] = defaultdict(list)
-        for place, needs in enumerate(self._needs):
-            for start in needs[0] if needs else ():
-                found[start].append((place, sum(1 << self._numbers[need] for need in needs)))
-        return dict(found)
-
-    @cached_property
-    def _always(self) -> tuple["_Needing", ...]:
-        """The patterns that need nothing."""
-        return tuple((place, 0) for place, needs in enumerate(self._needs) if not needs)
-
-
-_Needing = tuple[int, int]
-"""The place of a pattern, and the bits it needs."""
+    def any(self, starts: Starts) -> bool:
+        """Say whether a text whose words begin so may match any of the patterns."""
+        return bool(self.places(starts))
 
 
 def _alternatives(branches: Sequence[Sequence[Part]]) -> Iterator[list[Part]]:

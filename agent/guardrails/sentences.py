@@ -7,6 +7,7 @@ ends. Every pattern is bounded: reading takes linear time.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from string import ascii_lowercase
 
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import fold_text
@@ -22,6 +23,7 @@ _CLAUSE_END = compiled_on_use(
 )
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
+_TRIPLED = tuple(letter * 3 for letter in ascii_lowercase)
 
 # Words that look like a denial and are none.
 _NOT_A_DENIAL = compiled_on_use(
@@ -122,7 +124,7 @@ def read_sentences(text: str) -> tuple[Sentence, ...]:
     Several rules read the same text, so the last few are kept.
     """
     folded = fold_text(text)
-    draws_out = _DRAWN_OUT.search(folded.text) is not None
+    draws_out = any(letters in folded.text for letters in _TRIPLED)
     found: list[Sentence] = []
     start = 0
     for end in (*_SENTENCE_END.finditer(folded.text), None):

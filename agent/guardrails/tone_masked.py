@@ -24,7 +24,8 @@ _MASKED = compiled_on_use(
     + r"|[a-z]{1,2}[*#@$%]{2,6}[a-z]{0,6}"
     + r")(?!\w|[.,]\d)"
 )
-_MASKING = re.compile(r"[^\W_][*#@$%!]|[a-z]\d")
+_MASKING = re.compile(r"[a-z](?:[*#@$%\d]|!(?=\S))")
+"""No such word ends in a letter that "!" stands for."""
 
 
 def masked_swearing(text: str) -> Iterator[Span]:

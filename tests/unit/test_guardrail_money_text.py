@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.folding import fold, words_of
-from agent.guardrails.money_text import read_money, read_numbers
+from agent.guardrails.money_text import numbers_in, read_money
 from agent.guardrails.number_words import digits_for_words
+from agent.guardrails.plain_text import read_plain
 from tests.number_speech import NOUNS, SPELLERS
 
 
@@ -87,7 +88,7 @@ def test_sentence_is_the_one_around_the_expression() -> None:
 
 
 def test_numbers_leave_out_dates_and_measures() -> None:
-    assert read_numbers("4 amigas el 13 de abril, kit de 3 kW, dos pagos", "es") == {Decimal(4), Decimal(2)}
+    assert numbers_in(read_plain("4 amigas el 13 de abril, kit de 3 kW, dos pagos", "es")) == {Decimal(4), Decimal(2)}
 
 
 @pytest.mark.parametrize(
