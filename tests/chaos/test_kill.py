@@ -68,7 +68,7 @@ UNDER_WAY = """
     or not exists (select from conversations where turn_state = 'queued')"""
 
 
-@pytest.mark.timeout(600)  # on a busy machine every restart takes its time
+@pytest.mark.timeout(900)  # on a busy machine every restart takes its time
 async def test_kill_of_anything_at_any_time_loses_nothing_and_answers_nothing_twice(
     store: Store, twilio: TwilioDouble, fleet: Fleet, soak: bool
 ) -> None:
