@@ -21,7 +21,7 @@ test: $(DEV) browser    ## Install what tests need and run them all, on all core
 	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadscope --no-loadscope-reorder
 
 soak: $(DEV)            ## Run the long tests at their full length
-	$(BIN)/pytest --soak tests/chaos tests/unit/test_email_fuzz.py tests/integration/test_webhook_fuzz.py tests/integration/test_drill.py
+	$(BIN)/pytest --soak tests/chaos tests/unit tests/integration/test_webhook_fuzz.py tests/integration/test_drill.py
 
 check: static test      ## Format, lint, types, import contract, tests
 

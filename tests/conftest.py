@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
@@ -23,6 +24,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from agent.language import LanguageDetector
 from agent.local.classifier import LocalClassifier
 from agent.local.encoder import Encoder, load_encoder
+from agent.settings import Settings
 from agent.store import embedded
 from agent.store.db import Database
 from agent.store.migrate import ensure_app_login, migrate
@@ -40,8 +42,19 @@ UNSAFE_BUT_FAST = {
     "max_wal_size": "128MB",
     "scram_iterations": "1",
 }
-hypothesis.settings.register_profile("any machine", deadline=None)  # no test promises a time
-hypothesis.settings.load_profile("any machine")
+# No test promises a time. What lands is held against the same examples each time; `make soak` looks for new ones.
+hypothesis.settings.register_profile(
+    "same", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=True
+)
+hypothesis.settings.register_profile("new", hypothesis.settings.get_profile("same"), derandomize=False)
+hypothesis.settings.load_profile("same")
+
+OF_THE_MACHINE = re.compile(
+    r"(ANTHROPIC|AWS|CLOUD_ML|GCLOUD|GOOGLE|LANGFUSE|NIGHTSHIFT|OPENAI|OTEL)_.*|PG[A-Z]+|.*_PROXY"
+    r"|COLUMNS|LINES|(NO|FORCE)_COLOR",
+    re.IGNORECASE,
+)
+"""Variables by which a machine would change what providers' clients, libpq or the command line do."""
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 * 1024**3
@@ -52,8 +65,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long tests at their full length (make soak)")
 
 
-def pytest_configure() -> None:
-    """Log exceptions in plain lines: with the values of all variables, as rich shows them, one can take ten seconds."""
+def pytest_configure(config: pytest.Config) -> None:
+    """See nothing of this machine's settings.
+
+    Exceptions are logged in plain lines: with the values of all variables, as rich shows, one can take ten seconds.
+    """
+    for name in [*os.environ]:
+        if name.lower() in Settings.model_fields or OF_THE_MACHINE.fullmatch(name):
+            del os.environ[name]
+    if config.getoption("--soak"):
+        hypothesis.settings.load_profile("new")
     ConsoleRenderer.get_active().exception_formatter = plain_traceback
 
 

@@ -41,7 +41,7 @@ def forking() -> ForkServerContext:
 
 
 def run_forked(
-    arguments: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, timeout_s: float = 120
+    arguments: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, timeout_s: float = 240
 ) -> subprocess.CompletedProcess[str]:
     """Run `nightshift` with these arguments, this environment and no input; return how it ended and what it said.
 

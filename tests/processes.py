@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,22 @@ def environment(**settings: object) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     chosen = {name.upper(): str(value) for name, value in settings.items()}
     return {**kept, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", **chosen}
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port for a server that is started, and perhaps started again, meanwhile.
+
+    A socket that does not listen holds it: on Linux a server may listen there all the same, as both allow it
+    (`SO_REUSEADDR`), but nobody is given the port who asks for any. Elsewhere it is merely free now.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        if sys.platform != "linux":
+            holder.close()
+        yield port
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@
 Sources: EU AI Act art. 50(1); California Business & Professions Code § 17941.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.folding import words_of
 from agent.guardrails.expressions import load_expressions
@@ -13,6 +13,9 @@ MAX_CHARS = 4_000
 """Of one text, this much is read."""
 BARE_WORDS = 4
 """So many words at most has a clause that names a machine and nothing else: "bot or human?"."""
+
+CHATTER_WORDS = 5
+"""So many words at most has a phrase of chatter: "i'm just curious if"."""
 
 _SAYS = load_expressions("bot_question")
 
@@ -36,7 +39,7 @@ def asks_nothing_else(text: str) -> bool:
     for clause in _clauses(text):
         rest = _question(clause)
         asked = asked or rest is not None
-        if not _SAYS["chatter"].fullmatch(clause if rest is None else rest):
+        if not _is_chatter((clause if rest is None else rest).split()):
             return False
     return asked
 
@@ -53,7 +56,7 @@ def _clauses(text: str) -> Iterator[str]:
 
 
 def _question(clause: str) -> str | None:
-    """Return what a clause says beside the question, with a space after each word; None: it does not ask it."""
+    """Return what a clause says beside the question; None: it does not ask it."""
     found = _SAYS["about_you"].search(clause)
     if found and _SAYS["there"].match(found[0]):
         if not (_SAYS["at_the_other_end"].search(clause) and _SAYS["there"].search(clause)):
@@ -61,4 +64,17 @@ def _question(clause: str) -> str | None:
     elif not found:
         whole = _SAYS["this"].search(clause) or (_SAYS["bare"].match(clause) and len(clause.split()) <= BARE_WORDS)
         return "" if whole else None
-    return "".join(f"{word} " for word in f"{clause[: found.start()]} {clause[found.end() :]}".split())
+    return f"{clause[: found.start()]} {clause[found.end() :]}"
+
+
+def _is_chatter(words: Sequence[str]) -> bool:
+    """Say whether words can be divided into phrases of chatter.
+
+    Not by one expression: "o que" is one phrase or two, so that the ways to divide double with every few words.
+    """
+    ends = {0}
+    for end in range(1, len(words) + 1):
+        starts = (start for start in range(max(0, end - CHATTER_WORDS), end) if start in ends)
+        if any(_SAYS["chatter"].fullmatch(" ".join(words[start:end])) for start in starts):
+            ends.add(end)
+    return len(words) in ends

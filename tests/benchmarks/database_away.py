@@ -138,9 +138,19 @@ class Prospects:
 
 
 async def suffer(
-    store: Store, web_url: str, spool: Path, *, away_s: float, per_second: float = PER_SECOND, calm_s: float = BEFORE_S
+    store: Store,
+    web_url: str,
+    spool: Path,
+    *,
+    away_s: float,
+    per_second: float = PER_SECOND,
+    calm_s: float = BEFORE_S,
+    least: int = 0,
 ) -> Outage:
-    """Stop the server of a store for a while, under load, and see what becomes of every message."""
+    """Stop the server of a store for a while, under load, and see what becomes of every message.
+
+    It stays away for longer than `away_s` if fewer than `least` webhooks wait on disk by then.
+    """
     prospects = Prospects(web_url, per_second=per_second)
     writing = asyncio.create_task(prospects.write())
     outage = Outage(answers=prospects.answers)
@@ -148,6 +158,9 @@ async def suffer(
     outage.stopped_s = prospects.now_s
     await asyncio.to_thread(embedded.stop, store.home)
     await asyncio.sleep(away_s)
+    async with asyncio.timeout(DRAINED_S):
+        while _waiting(spool) < least:
+            await asyncio.sleep(0.02)
     outage.spooled = _waiting(spool)
     await asyncio.to_thread(embedded.start, store.home)
     outage.started_s = prospects.now_s

@@ -1,5 +1,6 @@
 """What chaos tests share: a PostgreSQL that keeps its promises, a provider, and processes that may be killed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,7 +12,7 @@ from tests.chaos.forked import ForkedProcess
 from tests.conftest import share_training
 from tests.doubles.twilio import TwilioDouble
 from tests.doubles.twilio_webhooks import ACCOUNT_SID, AUTH_TOKEN
-from tests.processes import environment, free_port
+from tests.processes import environment, reserved_port
 from tests.stores import Store, create_store, durable_home
 
 
@@ -79,6 +80,21 @@ class Fleet:
         self.running.clear()
         return codes
 
+    @property
+    def spooled(self) -> int:
+        """How many webhooks wait on disk: a busy database has one second to take each."""
+        return sum(path.suffix == ".webhook" for path in Path(self.settings["NIGHTSHIFT_SPOOL"]).iterdir())
+
+    async def wait_stored(self, timeout_s: float = 120) -> None:
+        """Wait until the database has all that was acknowledged.
+
+        Raises:
+            TimeoutError: it has not in time.
+        """
+        async with asyncio.timeout(timeout_s):
+            while self.spooled:
+                await asyncio.sleep(0.05)
+
     def logged(self, event: str) -> int:
         """Return how often an event stands in the logs."""
         return sum(path.read_text(encoding="utf-8", errors="replace").count(event) for path in self.logs.glob("*.log"))
@@ -94,21 +110,22 @@ def agent_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> 
 
 @pytest.fixture
 async def fleet(store: Store, twilio: TwilioDouble, agent_home: Path, tmp_path: Path) -> AsyncIterator[Fleet]:
-    """No process yet, but all settings: this database, this provider, a port of its own."""
-    port = free_port()
-    settings = environment(
-        database_url=store.app_url,
-        nightshift_home=agent_home,
-        nightshift_port=port,
-        nightshift_public_url=f"http://127.0.0.1:{port}",
-        twilio_account_sid=ACCOUNT_SID,
-        twilio_auth_token=AUTH_TOKEN,
-        twilio_base_url=twilio.base_url,
-    )
+    """No process yet, but all settings: this database, this provider, a port and a spool of its own."""
     logs = tmp_path / "logs"
     logs.mkdir()
-    installation = Fleet(settings, logs)
-    try:
-        yield installation
-    finally:
-        installation.kill()
+    with reserved_port() as port:
+        settings = environment(
+            database_url=store.app_url,
+            nightshift_home=agent_home,
+            nightshift_spool=tmp_path / "spool",
+            nightshift_port=port,
+            nightshift_public_url=f"http://127.0.0.1:{port}",
+            twilio_account_sid=ACCOUNT_SID,
+            twilio_auth_token=AUTH_TOKEN,
+            twilio_base_url=twilio.base_url,
+        )
+        installation = Fleet(settings, logs)
+        try:
+            yield installation
+        finally:
+            installation.kill()

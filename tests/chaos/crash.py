@@ -9,15 +9,13 @@ from pathlib import Path
 from time import monotonic
 
 from agent.faults import POINTS
-from tests.chaos.forked import ForkedProcess
+from tests.chaos.forked import START_S, ForkedProcess
 from tests.chaos.ledger import HANDED_OVER, NOTHING_UNDER_WAY
 from tests.chaos.ways import Way, WayName, open_way
 from tests.doubles.claude import API_KEY, ClaudeDouble
-from tests.processes import environment, free_port
+from tests.processes import environment, reserved_port
 from tests.stores import Store
 
-READY_S = 180.0
-"""Longest wait for a process to start: many start at a time."""
 DIES_S = 180.0
 """Longest wait for the crash: a point after a doubt is reached half a minute later."""
 SETTLES_S = 240.0
@@ -94,16 +92,15 @@ async def crash(way_name: WayName, point: str, store: Store, home: Path, logs: P
     and claims of the dead lapse at once, not by the clock.
     """
     async with open_way(way_name) as way:
-        with ClaudeDouble() as claude:
+        with ClaudeDouble() as claude, reserved_port() as port:
             if point == "deliver.asked":
                 way.lose_answer()
-            scene = _Scene(way=way, store=store, settings=_settings(way, store, claude, home, logs), logs=logs)
+            scene = _Scene(way=way, store=store, settings=_settings(way, store, claude, home, logs, port), logs=logs)
             crashed = await scene.play(point, hurry=hurry)
             return await _count(way_name, point, store, way, crashed, len(claude.requests))
 
 
-def _settings(way: Way, store: Store, claude: ClaudeDouble, home: Path, logs: Path) -> Mapping[str, str]:
-    port = free_port()
+def _settings(way: Way, store: Store, claude: ClaudeDouble, home: Path, logs: Path, port: int) -> Mapping[str, str]:
     return environment(
         database_url=store.app_url,
         nightshift_home=home,
@@ -143,8 +140,8 @@ class _Scene:
                 running.enter_context(self._start(each, self.settings)) for each in self.way.roles if each != role
             ]
             for process in (victim, *others):
-                await asyncio.to_thread(process.wait_ready, READY_S)
-            await self.store.wait_until(self.way.begin_when, timeout_s=30)
+                await asyncio.to_thread(process.wait_ready)
+            await self.store.wait_until(self.way.begin_when, timeout_s=START_S)
             writing = asyncio.create_task(self.way.write(self.settings["NIGHTSHIFT_PUBLIC_URL"]))
             try:
                 return await self._survive(role, victim, hurry=hurry)
@@ -165,7 +162,7 @@ class _Scene:
             for statement in LAPSED:
                 await self.store.change(statement)
         with self._start(role, self.settings) as heir:
-            await asyncio.to_thread(heir.wait_ready, READY_S)
+            await asyncio.to_thread(heir.wait_ready)
             settled = await self._settles()
         return _Crashed(exit_code=victim.exit_code, settled=settled, took_s=monotonic() - begun)
 

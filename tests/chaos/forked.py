@@ -13,6 +13,9 @@ from typing import Self
 from tests.forked import forking, run_command
 from tests.processes import READY
 
+START_S = STOP_S = 180.0
+"""Longest waits for a process to work, and to end: several do at a time, and machines may be busy."""
+
 
 class ForkedProcess:
     """`nightshift ROLE --supervised`. A context manager that leaves no process behind.
@@ -55,7 +58,7 @@ class ForkedProcess:
         """What it has logged so far."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
-    def wait_ready(self, timeout_s: float = 60) -> None:
+    def wait_ready(self, timeout_s: float = START_S) -> None:
         """Wait until it says that it does its work, or has said so.
 
         Raises:
@@ -70,7 +73,7 @@ class ForkedProcess:
             said += more
             self._is_ready = READY in said
 
-    def stop(self, timeout_s: float = 30) -> int | None:
+    def stop(self, timeout_s: float = STOP_S) -> int | None:
         """End it as a dying parent does, by closing its standard input; return its exit code, None if it did not."""
         self._hold.close()
         self._process.join(timeout_s)

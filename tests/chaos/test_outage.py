@@ -59,11 +59,11 @@ async def test_outage_with_killed_workers_loses_nobody_tells_once_and_answers_on
     prospects = Prospects(fleet.settings["NIGHTSHIFT_PUBLIC_URL"])
     await prospects.write([post(number, TEXTS[number % 2]) for number in range(WAITING)])
     await prospects.write([post(WAITING, "STOP"), post(WAITING + 1, "quiero hablar con una persona")])
-    await store.wait_until(EVERYBODY_WAITS, timeout_s=60)
-    await store.wait_until("select exists (select from suppressions)", timeout_s=60)  # an opt-out needs no model
-    await store.wait_until("select exists (select from escalations)", timeout_s=60)  # nor does the wish for a person
+    await store.wait_until(EVERYBODY_WAITS, timeout_s=150)
+    await store.wait_until("select exists (select from suppressions)", timeout_s=150)  # an opt-out needs no model
+    await store.wait_until("select exists (select from escalations)", timeout_s=150)  # nor does the wish for a person
     await asyncio.to_thread(fleet.kill, "worker-1", "worker-2")
-    await store.wait_until(EVERYBODY_TOLD, timeout_s=60)
+    await store.wait_until(EVERYBODY_TOLD, timeout_s=150)
     status = await _status(fleet)
     assert status["waiting"]["turns"] == WAITING
     assert status["outage"]["recovering_at"] is None
@@ -75,8 +75,9 @@ async def test_outage_with_killed_workers_loses_nobody_tells_once_and_answers_on
         "exists (select from conversations where is_resumed and turn_state = 'running')", timeout_s=150
     )
     await asyncio.to_thread(fleet.kill, "worker-3")
+    await fleet.wait_stored()
     await store.wait_until(NOTHING_UNDER_WAY, timeout_s=150)
-    await store.wait_until("not exists (select from outages where ended_at is null)", timeout_s=30)
+    await store.wait_until("not exists (select from outages where ended_at is null)", timeout_s=150)
     codes = await asyncio.to_thread(fleet.stop)
 
     ledger = await read_ledger(store, twilio.messages)

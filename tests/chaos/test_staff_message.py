@@ -22,7 +22,7 @@ from agent.turn import receive
 from agent.types import Candidate, ConversationId, InboundMessage
 from jobs.queue import JobQueue
 from jobs.wiring import build_staff_deps, utc_now
-from tests.chaos.crash import DIES_S, LAPSED, READY_S, SETTLES_S
+from tests.chaos.crash import DIES_S, LAPSED, SETTLES_S
 from tests.chaos.forked import ForkedProcess
 from tests.chaos.ledger import NOTHING_UNDER_WAY
 from tests.chaos.ways import ACCOUNTS, OUR_MAIL, PROSPECT, Way, WayName, open_way
@@ -83,7 +83,7 @@ async def _send_and_crash(name: WayName, store: Store, home: Path, logs: Path) -
     async with open_way(name) as way:
         settings = _settings(way, store, home)
         with ForkedProcess("worker", settings | {"NIGHTSHIFT_FAULT": "deliver.called"}, logs / "worker.log") as victim:
-            await asyncio.to_thread(victim.wait_ready, READY_S)
+            await asyncio.to_thread(victim.wait_ready)
             await _answer_as_ana(QUESTIONS[name], store)
             async with asyncio.timeout(DIES_S):
                 while victim.is_running:

@@ -21,6 +21,8 @@ from tests.processes import environment
 from tests.stores import Store
 
 TAKEOVER_S = 15.0
+WAIT_S = 120.0
+"""Longest wait for anything to happen."""
 HELLO = Post(at_s=0, sender="+34600000001", message_id=f"SM{1:032x}", text="Hola, ¿cuánto cuesta el curso intensivo?")
 
 
@@ -39,7 +41,7 @@ async def begin_turn(fleet: Fleet, claude: ClaudeDouble, first_answer: Step) -> 
     await asyncio.to_thread(fleet.wait_ready)
     fleet.running["worker-2"].pause()
     await Prospects(fleet.settings["NIGHTSHIFT_PUBLIC_URL"]).write([HELLO])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not claude.requests:
             await asyncio.sleep(0.02)
     fleet.running["worker-2"].resume()
@@ -53,7 +55,7 @@ async def clock_of(store: Store) -> datetime:
 
 async def assert_taken_over_once(store: Store, twilio: TwilioDouble, since: datetime) -> float:
     """Check that another worker finished the turn and answered once; return how many seconds after `since`."""
-    await store.wait_until(NOTHING_UNDER_WAY, timeout_s=60)
+    await store.wait_until(NOTHING_UNDER_WAY, timeout_s=WAIT_S)
     ledger = await read_ledger(store, twilio.messages)
     assert [turn["attempts"] for turn in ledger.turns.values()] == [2]
     assert_in_one_turn(ledger)
@@ -71,7 +73,7 @@ async def test_turn_of_a_killed_worker_is_finished_by_another_within_15_seconds(
     await begin_turn(fleet, claude, Step(hang=True))
     fleet.kill("worker-1")
     killed_at = await clock_of(store)
-    await store.wait_until("exists (select from events where kind = 'turn.decided')", timeout_s=30)
+    await store.wait_until("exists (select from events where kind = 'turn.decided')", timeout_s=WAIT_S)
     taken_over_s = await assert_taken_over_once(store, twilio, killed_at)
     print(f"\nA killed worker's turn was finished by another after {taken_over_s:.1f} s")  # noqa: T201 — for `pytest -s`
     assert taken_over_s <= TAKEOVER_S
@@ -85,9 +87,9 @@ async def test_worker_frozen_beyond_its_lease_writes_nothing_when_it_goes_on(
     frozen = fleet.running["worker-1"]
     frozen.pause()
     frozen_at = await clock_of(store)
-    await store.wait_until("exists (select from events where kind = 'turn.decided')", timeout_s=30)
+    await store.wait_until("exists (select from events where kind = 'turn.decided')", timeout_s=WAIT_S)
     frozen.resume()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         while "turn.fenced" not in frozen.output and "turn.lease_lost" not in frozen.output:
             await asyncio.sleep(0.1)
     await assert_taken_over_once(store, twilio, frozen_at)

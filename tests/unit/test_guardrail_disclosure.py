@@ -1,6 +1,5 @@
 """Disclosure: the agent never poses as a person, asked or not, and says what it is at first contact."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +9,7 @@ from agent.guardrails import disclosure
 from agent.guardrails.bot_question import asks_if_bot
 from agent.types import Author, Channel, Outcome, Verdict
 from tests.factories import NOW, make_tenant, make_turn
+from tests.hostile import assert_linear
 from tests.tables import each_row
 from tests.trades import TRADES, draft, labelled, later_turn
 
@@ -345,8 +345,6 @@ def test_other_questions_about_people_and_machines_are_not(text: str) -> None:
     assert not asks_if_bot(text)
 
 
-@pytest.mark.parametrize("text", ["soy " * 25_000, "no es un " * 11_000, "i m not " * 12_000])
-def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.process_time()
-    judge("cars", "are you a bot?", text)
-    assert time.process_time() - started < 1
+@pytest.mark.parametrize("unit", ["soy ", "no es un ", "i m not "])
+def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
+    assert_linear(lambda text: judge("cars", "are you a bot?", text), unit, 4_000)

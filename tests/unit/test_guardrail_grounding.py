@@ -1,6 +1,5 @@
 """The rule `grounding`: drafts of invented businesses, what the facts bear out and what they do not."""
 
-import time
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import yaml
 from agent.guardrails import grounding
 from agent.types import Author, Candidate, CatalogueItem, Passage, Price, Tenant, Turn
 from tests.factories import make_contact, make_conversation, make_message, make_tenant, make_turn
+from tests.hostile import assert_linear
 from tests.tables import each_row
 
 TUESDAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -216,8 +216,7 @@ def test_claims_to_judge_are_statements_as_written_without_questions_offers_and_
     "hostile",
     ["9:00 a ", "1, ", "lunes y ", "no ", "A", "Aa ", "12.", "( ", "parking ", "x@", "+34 ", "¿", "y el 3 ", "\n", "٣"],
 )
-def test_hostile_texts_are_read_in_time(hostile: str) -> None:
+def test_hostile_texts_are_read_in_linear_time(hostile: str) -> None:
     tenant = TENANTS["clinic"]
-    started = time.process_time()
-    grounding.check(reply(hostile * (100_000 // len(hostile))), turn_of(tenant, hostile * 1000), tenant, TUESDAY)
-    assert time.process_time() - started < 3
+    turn = turn_of(tenant, hostile * 1000)
+    assert_linear(lambda text: grounding.check(reply(text), turn, tenant, TUESDAY), hostile, 4_000)

@@ -1,13 +1,12 @@
 """Leakage: how the agent works inside stays inside; saying that one is an assistant, or declining to tell, is fine."""
 
-import time
-
 import pytest
 
 from agent.guardrails import leakage
 from agent.guardrails.rule import MAX_EVIDENCE
 from agent.types import Channel, Verdict
 from tests.factories import NOW
+from tests.hostile import assert_linear
 from tests.tables import each_row
 from tests.trades import TRADES, draft, labelled, later_turn
 
@@ -272,10 +271,6 @@ def test_ordinary_words_and_declining_pass(trade: str, inbound: str, text: str) 
     assert judge(trade, inbound, text) == Verdict(rule="leakage", outcome="pass", version=leakage.VERSION)
 
 
-@pytest.mark.parametrize(
-    "text", ["mi prompt " * 10_000, "a " * 50_000, "my instructions are " * 5_000, "canary-" * 14_000]
-)
-def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.process_time()
-    judge("cars", "hi", text)
-    assert time.process_time() - started < 1
+@pytest.mark.parametrize("unit", ["mi prompt ", "a ", "my instructions are ", "canary-"])
+def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
+    assert_linear(lambda text: judge("cars", "hi", text), unit, 4_000)

@@ -1,12 +1,11 @@
 """Links: what the tenant allows passes, anything else that a phone would make clickable does not."""
 
-import time
-
 import pytest
 
 from agent.guardrails import links
 from agent.types import Verdict
 from tests.factories import NOW
+from tests.hostile import assert_linear
 from tests.tables import each_row
 from tests.trades import TRADES, draft, later_turn
 
@@ -155,10 +154,6 @@ def test_allowed_link_or_no_link_passes(trade: str, text: str) -> None:
     assert judge(trade, text) == Verdict(rule="links", outcome="pass", version=links.VERSION)
 
 
-@pytest.mark.parametrize(
-    "text", ["a." * 50_000, "http://" * 15_000, "a-" * 50_000, "[.]" * 33_000, " dot com" * 12_000]
-)
-def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.process_time()
-    judge("cars", text)
-    assert time.process_time() - started < 1
+@pytest.mark.parametrize("unit", ["a.", "http://", "a-", "[.]", " dot com"])
+def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
+    assert_linear(lambda text: judge("cars", text), unit, 4_000)

@@ -1,6 +1,5 @@
 """Personal data: nobody else's, and no card or identity number at all; what was published or given may be repeated."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -9,6 +8,7 @@ from agent.guardrails import pii
 from agent.guardrails.identity_numbers import CHECKS
 from agent.types import Channel, Verdict
 from tests.factories import NOW, make_message
+from tests.hostile import assert_linear
 from tests.tables import each_row
 from tests.trades import TRADES, draft, labelled, later_turn
 
@@ -356,8 +356,6 @@ def test_checksums_tell_right_from_wrong(kind: str, right: str, wrong: str) -> N
     assert not CHECKS[kind](wrong)
 
 
-@pytest.mark.parametrize("text", ["1 " * 50_000, "a@" * 50_000, "Ana " * 25_000, "calle " * 17_000, "uno " * 25_000])
-def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    started = time.process_time()
-    judge("cars", "hi", text)
-    assert time.process_time() - started < 1
+@pytest.mark.parametrize("unit", ["1 ", "a@", "Ana ", "calle ", "uno "])
+def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
+    assert_linear(lambda text: judge("cars", "hi", text), unit, 4_000)

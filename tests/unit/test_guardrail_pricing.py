@@ -21,10 +21,12 @@ from agent.prices import format_money, render
 from agent.tenant.file import load_tenant_file
 from agent.types import Candidate, Discount, Instalments, Price, Tenant, Verdict
 from tests.factories import make_item, make_passage, make_tenant, make_turn
-from tests.hostile import assert_linear
+from tests.hostile import assert_linear, ordinary_s
 from tests.number_speech import SPELLERS
 from tests.tables import each_row
 
+MOST_WORK = 300
+"""In `ordinary_s`."""
 TODAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
 TENANTS = load_tenants(DATA / "pricing_tenants.json", TODAY.date())
@@ -364,11 +366,11 @@ def test_longer_text_than_is_read_is_refused_beside_a_longer_inbound_in_bounded_
     started = time.process_time()
     assert judge(text, inbound=text).outcome == "revise"
     assert judge("Hola", inbound=text).outcome == "pass"
-    assert time.process_time() - started < 5  # seconds
+    assert time.process_time() - started < MOST_WORK * ordinary_s()
 
 
 def test_many_prices_and_counts_are_checked_in_time() -> None:
     prices = " ".join(f"{49 * n} €" for n in range(1, 36))
     started = time.process_time()
     judge(f"{prices}. {' '.join(f'{n},' for n in range(1, 51))} Total: {Decimal(12345)},67 €.", "es", "club")
-    assert time.process_time() - started < 3  # seconds
+    assert time.process_time() - started < MOST_WORK * ordinary_s()

@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from _pytest.mark import ParameterSet
 from agent.guardrails import promises
 from agent.types import Candidate, Passage, Tenant, Verdict
 from tests.factories import NOW, make_tenant, make_turn
+from tests.hostile import assert_linear
 from tests.tables import each_row
 
 DATA = Path(__file__).parent / "data"
@@ -149,6 +149,4 @@ def test_published_texts_pass(tenant: str) -> None:
     "piece", ["te lo ", "si no te ", "garantía de 5 años ", "hasta el ", "a" * 30 + " ", "1,1 ", ", "]
 )
 def test_long_hostile_text_is_read_in_linear_time(piece: str) -> None:
-    started = process_time()
-    verdict_on(piece * (100_000 // len(piece)), TENANTS["solar"], "es")
-    assert process_time() - started < 5
+    assert_linear(lambda text: verdict_on(text, TENANTS["solar"], "es"), piece, 4_000)

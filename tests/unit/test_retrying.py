@@ -165,60 +165,91 @@ async def test_last_failure_is_raised_when(
 
 
 class Racer:
-    """Answers, or fails, after a while."""
+    """Answers, or fails, when it is told to."""
 
-    def __init__(self, seconds: float, *, fails: bool = False) -> None:
-        self.seconds, self.fails = seconds, fails
-        self.begun = self.cancelled = False
+    def __init__(self) -> None:
+        self.begun = self.ended = self.cancelled = False
+        self._told = asyncio.Event()
+        self._fails = False
+
+    def tell(self, *, fails: bool = False) -> None:
+        self._fails = fails
+        self._told.set()
 
     async def run(self) -> "Racer":
         self.begun = True
         try:
-            await asyncio.sleep(self.seconds)
+            await self._told.wait()
         except asyncio.CancelledError:
             self.cancelled = True
             raise
-        if self.fails:
+        finally:
+            self.ended = True
+        if self._fails:
             raise CallFailed("x", kind="unavailable")
         return self
 
 
-@pytest.mark.parametrize(
-    ("first", "backup", "winner"),
-    [
-        pytest.param(Racer(0), Racer(0), 0, id="fast-answer-asks-nobody-else"),
-        pytest.param(Racer(60), Racer(0), 1, id="slow-answer-is-overtaken"),
-        pytest.param(Racer(0.05), Racer(60), 0, id="backup-may-be-slower-still"),
-        pytest.param(Racer(0.05, fails=True), Racer(0.1), 1, id="failing-slowly-leaves-the-backup"),
-        pytest.param(Racer(0.05), Racer(0, fails=True), 0, id="failing-backup-leaves-the-first"),
-    ],
-)
-async def test_first_answer_wins_and_the_other_is_cancelled(first: Racer, backup: Racer, winner: int) -> None:
-    racers = (first, backup)
-    assert await first_answer(first.run, backup.run, after_s=0.02) is racers[winner]
-    loser = racers[1 - winner]
-    assert loser.cancelled == (loser.begun and not loser.fails)
+async def race_of(first: Racer, backup: Racer) -> "asyncio.Task[Racer]":
+    """Begin a race in which the first has not answered when the backup is asked."""
+    race = asyncio.create_task(first_answer(first.run, backup.run, after_s=0))
+    while not backup.begun:
+        await asyncio.sleep(0)
+    return race
+
+
+async def fail(racer: Racer) -> None:
+    racer.tell(fails=True)
+    while not racer.ended:
+        await asyncio.sleep(0)
+
+
+async def test_fast_answer_asks_nobody_else() -> None:
+    first, backup = Racer(), Racer()
+    first.tell()
+    assert await first_answer(first.run, backup.run, after_s=60) is first
+    assert not backup.begun
+
+
+@pytest.mark.parametrize("winner", [0, 1], ids=["backup-may-be-slower-still", "slow-answer-is-overtaken"])
+async def test_first_answer_wins_and_the_other_is_cancelled(winner: int) -> None:
+    racers = Racer(), Racer()
+    race = await race_of(*racers)
+    racers[winner].tell()
+    assert await race is racers[winner]
+    assert racers[1 - winner].cancelled
+
+
+@pytest.mark.parametrize("loser", [0, 1], ids=["failing-slowly-leaves-the-backup", "failing-backup-leaves-the-first"])
+async def test_failure_leaves_the_race_to_the_other(loser: int) -> None:
+    racers = Racer(), Racer()
+    race = await race_of(*racers)
+    await fail(racers[loser])
+    assert not race.done()
+    racers[1 - loser].tell()
+    assert await race is racers[1 - loser]
 
 
 async def test_when_both_fail_the_first_failure_counts() -> None:
-    first, backup = Racer(0.05, fails=True), Racer(0, fails=True)
+    first, backup = Racer(), Racer()
+    race = await race_of(first, backup)
+    await fail(backup)
+    await fail(first)
     with pytest.raises(CallFailed):
-        await first_answer(first.run, backup.run, after_s=0.02)
-    assert backup.begun
+        await race
 
 
 async def test_failure_before_the_delay_does_not_ask_the_backup() -> None:
-    first, backup = Racer(0, fails=True), Racer(0)
+    first, backup = Racer(), Racer()
+    first.tell(fails=True)
     with pytest.raises(CallFailed):
-        await first_answer(first.run, backup.run, after_s=5)
+        await first_answer(first.run, backup.run, after_s=60)
     assert not backup.begun
 
 
 async def test_cancelling_the_race_cancels_both() -> None:
-    first, backup = Racer(60), Racer(60)
-    race = asyncio.create_task(first_answer(first.run, backup.run, after_s=0))
-    while not backup.begun:
-        await asyncio.sleep(0)
+    first, backup = Racer(), Racer()
+    race = await race_of(first, backup)
     race.cancel()
     with pytest.raises(asyncio.CancelledError):
         await race

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import Misconfigured
@@ -284,7 +284,6 @@ CHARACTERS = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=40).map(str.strip).filter(bool)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.recursive(TEXTS | st.integers(0, 10**6) | st.booleans() | st.none(), st.lists, max_leaves=8))
 def test_whatever_yaml_is_written_reads_back(value: Any) -> None:
     document = read_yaml(yaml.safe_dump({"value": value}, allow_unicode=True))
