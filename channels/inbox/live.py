@@ -62,7 +62,7 @@ class Feed:
             try:
                 fresh = await self._fetch(is_first=not self.ready.is_set())
                 self.ready.set()
-            except psycopg.OperationalError as exc:
+            except psycopg.Error as exc:  # also that the server ended a transaction of a process that had stood still
                 log.warning("inbox.feed_away", error=type(exc).__name__)
                 await asyncio.sleep(AWAY_S)
                 continue

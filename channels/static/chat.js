@@ -36,6 +36,8 @@ new ResizeObserver(() => {
 
 let source = null;
 let isFirst = true;
+let unanswered = 0; // messages on their way
+let held = null;
 
 function connect() {
   source?.close();
@@ -43,7 +45,13 @@ function connect() {
   source.addEventListener("open", () => (linkState.textContent = ""));
   source.addEventListener("error", () => (linkState.textContent = "Reconnecting…"));
   source.addEventListener("away", () => (linkState.textContent = "The database is away…"));
-  source.addEventListener("sync", (event) => show(JSON.parse(event.data)));
+  source.addEventListener("sync", (event) => receive(JSON.parse(event.data)));
+}
+
+/** Show how things stand. What is on its way may be part of it, and would be seen twice: its answer comes first. */
+function receive(html) {
+  if (unanswered) held = html;
+  else show(html);
 }
 
 function show(html) {
@@ -100,8 +108,16 @@ form.addEventListener("submit", (event) => {
   if (subject && !subject.value.startsWith("Re: ") && subject.value) subject.value = `Re: ${subject.value}`;
   grow();
   text.focus();
-  queue = queue.then(() => send(fields, bubble, words));
+  unanswered += 1;
+  queue = queue.then(() => send(fields, bubble, words)).then(answered);
 });
+
+function answered() {
+  unanswered -= 1;
+  if (unanswered || !held) return;
+  show(held);
+  held = null;
+}
 
 async function send(fields, bubble, words) {
   try {

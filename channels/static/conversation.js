@@ -1,6 +1,7 @@
 // A conversation's page: keeps the timeline up to date without moving what is read, and the composer's comforts.
 // Whether a text is kept, may leave, or can be taken back is the server's to say.
 
+import { ask } from "./asking.js";
 import { syncRegion } from "./regions.js";
 
 const timeline = document.getElementById("timeline");
@@ -9,7 +10,6 @@ const jump = document.getElementById("jump");
 const composer = document.getElementById("composer");
 const NEAR = 80;
 const AGAIN_MS = 3000;
-const BY_ITSELF = { "hx-request": "true", "x-by-itself": "1" };
 
 const newest = () => Number(document.getElementById("newest")?.dataset.seq ?? 0);
 const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
@@ -26,10 +26,9 @@ async function reload() {
     return;
   }
   isLoading = true;
-  const answer = await fetch(timeline.dataset.source, { headers: BY_ITSELF }).catch(() => null);
-  if (answer?.ok) show(await answer.text());
-  else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
-  else setTimeout(reload, AGAIN_MS);
+  const html = await ask(timeline.dataset.source);
+  if (html === null) setTimeout(reload, AGAIN_MS);
+  else show(html);
   isLoading = false;
   if (isStale) {
     isStale = false;
@@ -85,6 +84,12 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   event.preventDefault();
   isHeadStale = true;
 });
+// Nor if it was opened after it had been asked for.
+head.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.requestConfig.elt !== head || !head.querySelector("details[open]")) return;
+  event.detail.shouldSwap = false;
+  isHeadStale = true;
+});
 head.addEventListener(
   "toggle",
   () => {
@@ -109,6 +114,9 @@ const version = (mode) => document.getElementById(`${mode}-version`);
 const seen = document.getElementById("seen");
 const moved = document.getElementById("moved");
 const kept = {};
+const sending = {};
+let sendings = 0;
+const writtenBefore = new WeakMap(); // requests that keep what is written, and how many texts had been sent by then
 
 function noteMoved() {
   if (!composer) return;
@@ -126,6 +134,14 @@ function fill(mode, text, at) {
   kept[mode] = text;
   if (at !== undefined) version(mode).value = at;
   grow(field(mode));
+}
+
+/** Empty a field whose text was sent, but for what has been typed since. */
+function empty(mode) {
+  const text = field(mode).value;
+  sendings += 1;
+  fill(mode, text.startsWith(sending[mode]) ? text.slice(sending[mode].length).trimStart() : text);
+  if (field(mode).value) window.htmx.trigger(field(mode), "rewrite");
 }
 
 function showBusy() {
@@ -279,7 +295,7 @@ function listen() {
   });
   document.body.addEventListener("composer-sent", () => {
     document.getElementById("files").replaceChildren();
-    fill("reply", "");
+    empty("reply");
     document.getElementById("writing").replaceChildren();
     document.getElementById("send-at").value = "";
     showBusy();
@@ -288,8 +304,8 @@ function listen() {
     field("reply").focus();
   });
   document.body.addEventListener("composer-noted", () => {
-    fill("note", "");
-    choose("reply");
+    empty("note");
+    if (!field("note").value) choose("reply");
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
     const bar = document.querySelector(".undo:not([data-started])");
@@ -309,7 +325,16 @@ function listen() {
   });
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const mode = { "reply-text": "reply", "note-text": "note" }[event.detail.elt.id];
-    if (mode) kept[mode] = field(mode).value;
+    if (mode) {
+      kept[mode] = field(mode).value;
+      writtenBefore.set(event.detail.xhr, sendings);
+    }
+    const sent = { "reply-form": "reply", "note-form": "note" }[event.detail.elt.id];
+    if (sent) sending[sent] = field(sent).value;
+  });
+  // What was kept of a text comes too late once the text has been sent: its version is not the field's any more.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if ((writtenBefore.get(event.detail.xhr) ?? sendings) !== sendings) event.detail.shouldSwap = false;
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) syncDrafts();

@@ -31,11 +31,22 @@ function tell(part) {
 const parts = () => [...document.querySelectorAll("[data-live]")];
 
 function tellAbout(changes) {
+  news += 1;
   const touched = new Set(changes.map((change) => change.conversation));
   for (const part of parts()) if (part.dataset.live === "all" || touched.has(part.dataset.live)) tell(part);
 }
 
 const heard = () => (heardAt = Date.now());
+
+// --- parts that are loaded later: what they show was written before whatever has been told of meanwhile ---
+
+let news = 0;
+const askedAt = new WeakMap();
+
+document.addEventListener("htmx:beforeRequest", (event) => askedAt.set(event.detail.xhr, news));
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (askedAt.get(event.detail.xhr) !== news) event.target.querySelectorAll("[data-live]").forEach(tell);
+});
 
 // --- the stream, which one tab has for all: browsers keep few connections to one place ---
 
@@ -48,6 +59,7 @@ const deeds = {
   changes: (data) => tellAbout(JSON.parse(data)),
   resync() {
     back();
+    news += 1;
     parts().forEach(tell);
   },
   away,

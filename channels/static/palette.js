@@ -1,5 +1,6 @@
 // The palette: everything that can be done here, every page, and, once something is typed, whom and what it finds.
 
+import { ask } from "./asking.js";
 import { listActions, listPages, perform } from "./keys.js";
 
 const WAIT_MS = 150;
@@ -107,11 +108,11 @@ async function search() {
   asking = new AbortController();
   const options = { headers: { "hx-request": "true" }, signal: asking.signal };
   const query = `?q=${encodeURIComponent(words)}`;
-  const answer = await fetch(`${dialog.dataset.search}/options${query}`, options).catch(() => null);
-  if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
-  if (!answer?.ok || input.value.trim() !== words) return;
+  const html = await ask(`${dialog.dataset.search}/options${query}`, options);
+  if (html === null || input.value.trim() !== words) return;
   const all = { group: "", label: list.dataset.all, href: `${dialog.dataset.search}${query}` };
-  found = [...readFound(await answer.text()), { ...all, go: () => location.assign(all.href) }];
+  found = readFound(html);
+  if (found.length) found.push({ ...all, go: () => location.assign(all.href) });
   show(chosen);
 }
 

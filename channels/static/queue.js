@@ -1,11 +1,11 @@
 // The queue while it is open: what changes comes in by itself, and what is chosen, focused or being typed stays.
 
+import { ask } from "./asking.js";
 import { syncRegion } from "./regions.js";
 
 const PARTS = ["queue-tabs", "queue-rows", "queue-foot"];
 const LEAST_MS = 400;
 const AGAIN_MS = 2000;
-const BY_ITSELF = { "hx-request": "true", "x-by-itself": "1" };
 const HALF_MINUTE_MS = 30_000;
 
 const queue = document.getElementById("queue");
@@ -73,10 +73,9 @@ async function refresh() {
   isBusy = true;
   while (isStale) {
     isStale = false;
-    const answer = await fetch(queue.dataset.href, { headers: BY_ITSELF }).catch(() => null);
-    if (answer?.ok) show(await answer.text());
-    else if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
-    else isStale = true;
+    const html = await ask(queue.dataset.href);
+    if (html === null) isStale = true;
+    else show(html);
     await new Promise((resolve) => setTimeout(resolve, isStale ? AGAIN_MS : LEAST_MS));
   }
   isBusy = false;
@@ -106,8 +105,9 @@ for (const failure of ["htmx:sendError", "htmx:responseError"]) {
     say(result.dataset.failed);
   });
 }
+let first = 0; // of those that are acted upon: what changes may come in, and they be gone, before the answer
+form?.addEventListener("htmx:beforeRequest", () => (first = boxes().findIndex((box) => box.checked)));
 form?.addEventListener("htmx:afterRequest", () => {
-  const first = boxes().findIndex((box) => box.checked);
   if (document.querySelector("#queue-result [data-changed]")) {
     for (const box of boxes()) box.checked = false;
     for (const field of form.querySelectorAll("#bulk-until, #bulk-label")) field.value = "";

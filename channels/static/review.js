@@ -79,9 +79,9 @@ function renew() {
   htmx.ajax("GET", `/inbox/conversations/${conversation}/review`, { target: "#review-slot", swap: "innerHTML" });
 }
 
-/** Whether somebody is in the middle of something on the card. */
+/** Whether somebody is in the middle of something on the card, or has decided, and is on the way to what comes next. */
 function isBusy() {
-  return Boolean(card()?.querySelector(".review-panel[open]"));
+  return Boolean(card()?.querySelector(".review-panel[open], form.htmx-request"));
 }
 
 document.addEventListener("htmx:afterSwap", (event) => {

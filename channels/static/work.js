@@ -1,5 +1,7 @@
 // New work is announced on every page: in the title, to screen readers, by a sound and by the browser, as chosen.
 
+import { ask as askFor } from "./asking.js";
+
 const LEAST_MS = 1000;
 const MINUTE_MS = 60_000;
 const SOUNDS = {
@@ -61,12 +63,9 @@ async function ask() {
   isBusy = true;
   while (isStale) {
     isStale = false;
-    const answer = await fetch(`/inbox/queue/news?since=${encodeURIComponent(since)}`, {
-      headers: { "hx-request": "true", "x-by-itself": "1" },
-    }).catch(() => null);
-    if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
-    if (answer?.ok) {
-      const news = await answer.json();
+    const answer = await askFor(`/inbox/queue/news?since=${encodeURIComponent(since)}`);
+    if (answer !== null) {
+      const news = JSON.parse(answer);
       showCount(news.open);
       since = news.newest_at ?? since;
       if (news.fresh) announce(news.text);

@@ -1,6 +1,8 @@
 """Two sellers, one conversation: what each sees of the other, what is refused, what can be undone, what is kept."""
 
 import asyncio
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -80,6 +82,90 @@ async def test_what_is_typed_before_the_scripts_are_there_is_kept(site: InboxSit
             arrived.set()
         await page.goto(page.url)
         await expect(page.get_by_label("Your reply")).to_have_value("Le llamo a las cinco")
+
+
+TOLD = """() => {
+  window.told = "";
+  const others = new BroadcastChannel(`nightshift-live-${document.body.dataset.member}`);
+  others.addEventListener("message", (event) => (window.told += event.data.data));
+}"""
+"""Writes down what the page is told of, as another tab of its browser is."""
+
+
+async def test_answers_that_come_late_leave_nothing_out_and_take_nothing_from_under_the_hand(
+    site: InboxSite, browser: Browser
+) -> None:
+    models = site.agent.models
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        complaints = listen(page)
+        card = await hold_answer(page, "**/review")
+        await open_talk(site, page)
+        await card.asked.wait()
+        await page.evaluate(TOLD)
+        models.classification = replace(models.classification, intent="human_request", needs_human=True)
+        await site.agent.answer(await site.agent.hear("Quiero hablar con alguien"))
+        last = await site.agent.hear("Hola", sender="+34600111999")
+        await page.wait_for_function("(last) => window.told.includes(last)", arg=str(last))
+        await card.let_through()
+        await expect(page.locator("#review-why")).to_have_text("Asked for a person")
+
+        head = await hold_answer(page, "**/head")
+        await site.agent.hear("¿Y por la tarde?")
+        await head.asked.wait()
+        await expect(page.locator(".bubble").last).to_contain_text("¿Y por la tarde?")
+        await page.locator("#owner-menu > summary").click()
+        await head.let_through()
+        await page.get_by_role("button", name="Take over").click()
+        await expect(page.locator("#talk-head")).to_contain_text("Ana answers")
+
+        field = page.get_by_label("Your reply")
+        writing, sending = await hold_answer(page, "**/writing"), await hold_answer(page, "**/send")
+        await field.fill("También por la tarde.")
+        await writing.asked.wait()
+        await field.press("Control+Enter")
+        await sending.asked.wait()
+        await page.keyboard.type(" ¿Te va bien")
+        await sending.let_through()
+        await expect(page.locator("#outcome")).to_contain_text("Sent in a moment")
+        await expect(field).to_have_value("¿Te va bien")  # was not sent, and stays
+        await writing.let_through()
+        async with page.expect_response("**/writing"):
+            await page.keyboard.type(" a las seis?")
+        await expect(page.locator("#writing")).not_to_contain_text("another device")
+        await expect(page.locator("#writing")).to_contain_text("23 characters")
+        drafts = await site.agent.rows("select text from staff_drafts where mode = 'reply'")
+        assert drafts == [{"text": "¿Te va bien a las seis?"}]
+        assert complaints == []
+
+
+@dataclass
+class HeldAnswer:
+    """The next answer from an address, held back until it is let through; then it has been dealt with by the page."""
+
+    page: Page
+    address: str
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _may_come: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hold(self, route: Route) -> None:
+        """Have the server answer, and wait."""
+        answer = await route.fetch()
+        self.asked.set()
+        await self._may_come.wait()
+        await route.fulfill(response=answer)
+
+    async def let_through(self) -> None:
+        """Let the answer come."""
+        async with self.page.expect_event("requestfinished", lambda request: fnmatch(request.url, self.address)):
+            self._may_come.set()
+
+
+async def hold_answer(page: Page, address: str) -> HeldAnswer:
+    """Hold back the next answer from an address."""
+    held = HeldAnswer(page=page, address=address)
+    await page.route(address, held.hold, times=1)
+    return held
 
 
 async def test_draft_follows_its_writer_from_desk_to_phone(site: InboxSite, browser: Browser) -> None:

@@ -20,7 +20,7 @@ from agent.store.tenants import save_tenant_file
 from agent.tenant.file import parse_tenant_file
 from tests.conftest import CreateDatabase, FakeClock
 from tests.e2e.conftest import listen
-from tests.e2e.inbox import InboxSite, open_inbox
+from tests.e2e.inbox import WITHIN_MS, InboxSite, open_inbox
 from tests.e2e.office import LUMEN, fill_office
 from tests.integration.inbox_site import PAGES, fill
 from tests.integration.tenant_rows import AT
@@ -135,6 +135,8 @@ async def test_every_page_is_accessible_at_a_desk(office: Office, browser: Brows
         await browser.new_context(**view, base_url=office.site.url) as inside,
         await browser.new_context(**view, base_url=office.site.url) as outside,
     ):
+        inside.set_default_timeout(WITHIN_MS)
+        outside.set_default_timeout(WITHIN_MS)
         await inside.add_cookies(office.cookies)
         page, strangers = await inside.new_page(), await outside.new_page()
         complaints = listen(page)
@@ -155,6 +157,7 @@ async def sign_in_newcomer(site: InboxSite, context: BrowserContext) -> Page:
         await save_tenant_file(tx, file)
         member = await insert_member(tx, tenant, email="new@staff.example", name="Noa", role="manager")
         secret = await insert_signin_link(tx, tenant, member, site.clock())
+    context.set_default_timeout(WITHIN_MS)
     page = await context.new_page()
     await page.goto(f"/inbox/sign-in/link?token={secret}")
     await page.get_by_role("button").click()
@@ -179,6 +182,7 @@ async def test_every_page_is_usable_by_thumb_in_the_dark(office: Office, browser
     problems: dict[str, list[str]] = {}
     await office.site.agent.change("update members set language = 'es' where role = 'manager'")  # its words are longer
     async with await browser.new_context(**view, base_url=office.site.url, has_touch=True, is_mobile=True) as context:
+        context.set_default_timeout(WITHIN_MS)
         await context.add_cookies(office.cookies)
         page = await context.new_page()
         for path in (*office.paths, "/inbox/nowhere"):

@@ -102,8 +102,7 @@ async def test_twenty_requests_are_settled_by_keyboard_alone(
         await settle_by_key(page, left)
         await expect(page.locator("#review-card" if left > 1 else ".empty")).to_be_visible()
         assert await open_cases(site) == left + 2  # one is snoozed, and two are the colleague's
-    await press("g")
-    await press("q")
+    await page.keyboard.type("gq")  # in one go: the first waits only a second for the other
     await page.wait_for_url("**/inbox")
     await press("2")
     await page.wait_for_url("**/inbox?tab=unassigned")
@@ -234,6 +233,7 @@ async def test_what_fails_is_said_and_can_be_tried_again_and_the_focus_stays(
     await page.unroute("**/review/reject")
     await notice.get_by_role("button", name="Try again").press("Enter")
     await expect(page.locator("#review-text")).to_contain_text("There is no draft")
+    await page.wait_for_load_state()  # the focus is followed from then on
     await expect(notice).to_be_hidden()
 
     await page.locator("#review-more > summary").press("Enter")
@@ -252,6 +252,7 @@ async def test_an_ended_session_leads_to_the_sign_in_and_back_with_what_was_type
     there = page.url
     await page.keyboard.press("e")
     await expect(page.locator("#review-typed")).to_be_focused()
+    await expect(page.locator("#review-preview .review-warned")).to_be_visible()  # nothing is asked for any more
     await page.keyboard.press("Control+a")
     await site.agent.change("delete from staff_sessions where member_id = %s", ana)
     await page.keyboard.insert_text("¿Cuándo te viene bien?")  # its preview finds that the session has ended

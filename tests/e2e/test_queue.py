@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from agent.types import ConversationId
 from tests.e2e.conftest import listen
@@ -105,6 +105,46 @@ async def test_a_filter_leads_to_its_address_and_the_sound_is_kept(site: InboxSi
         await ask_for_person(site, 2)
         await expect(untouched.locator("#announcer")).to_contain_text("Asked for a person")
         assert complaints + more == []
+
+
+CUT = """() => {
+  const [whole, cut] = [fetch, new Set()];
+  window.fetch = (address, ...rest) => {
+    const path = new URL(address, location).pathname;
+    if (cut.has(path)) return whole(address, ...rest);
+    cut.add(path);
+    return Promise.resolve(new Response(new ReadableStream({ start: (body) => body.error(new TypeError("cut")) })));
+  };
+}"""
+"""Breaks the connection once in the middle of each answer."""
+
+
+async def test_what_comes_in_before_an_answer_or_in_pieces_takes_neither_focus_nor_news(
+    site: InboxSite, browser: Browser
+) -> None:
+    for number in (1, 2, 3):
+        await ask_for_person(site, number)
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        complaints = listen(page)
+
+        async def answer_late(route: Route) -> None:
+            answer = await route.fetch()
+            await expect(page.locator(".work")).to_have_count(2)
+            await route.fulfill(response=answer)
+
+        await page.route("**/inbox/queue", answer_late)
+        await page.locator(row(2)).get_by_role("checkbox").check()
+        await page.get_by_role("button", name="Done").click()
+        await expect(page.locator("#queue-result")).to_contain_text("1 done.")
+        await expect(page.locator(row(3)).locator(".work-link")).to_be_focused()
+
+        await page.evaluate(CUT)
+        await ask_for_person(site, 4)
+        await expect(page.locator(row(4))).to_be_visible()
+        await ask_for_person(site, 5)
+        await expect(page).to_have_title("(4) Queue · Nightshift")
+        assert complaints == []
 
 
 async def test_an_act_that_fails_says_so_and_keeps_the_choice(site: InboxSite, browser: Browser) -> None:

@@ -1,7 +1,7 @@
 """Reviewing in a browser: by keyboard, and on a phone."""
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.async_api import Browser, Locator, Page, Route, ViewportSize, expect
 
 from agent.types import ConversationId
 from tests.e2e.conftest import listen
@@ -62,6 +62,29 @@ async def test_two_drafts_are_decided_by_keyboard_alone_and_the_last_is_taken_ba
         await page.keyboard.press("z")
         await expect(page.locator(".review-heard")).to_contain_text("(3)")
         assert complaints == []
+
+
+async def test_what_was_decided_leads_on_though_its_change_comes_in_before_its_answer(
+    site: InboxSite, browser: Browser
+) -> None:
+    site.agent.models.texts = ("Lo miramos y te escribimos.",)  # nothing objects to it: one click sends it
+    site.agent.models.draft_fields = {"needs_human": True, "human_reason": "nothing is published on it"}
+    for number in (1, 2):
+        await hold_draft(site, number)
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+
+        async def answer_late(route: Route) -> None:
+            answer = await route.fetch()
+            await expect(page.locator("#review-moved")).to_be_visible()
+            await route.fulfill(response=answer)
+
+        await page.route("**/review/send", answer_late)
+        await page.goto(f"{site.url}/inbox/review")
+        await expect(page.locator(".review-heard")).to_contain_text("(1)")
+        await page.get_by_role("button", name="Approve").click()
+        await expect(page.locator(".review-heard")).to_contain_text("(2)")
+        await expect(page.locator("#review-undo")).to_be_visible()
 
 
 async def in_thumb_reach(button: Locator) -> bool:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.e2e.inbox import WITHIN_MS
 
@@ -147,8 +147,39 @@ async def test_keyboard_alone_is_enough(installation: str, desktop: Page) -> Non
     await expect(field).to_have_value("")
 
 
+SYNCS = """window.syncs = 0;
+window.EventSource = class extends EventSource {
+  constructor(address) {
+    super(address);
+    this.addEventListener("sync", () => (window.syncs += 1));
+  }
+};"""
+
+
+async def test_message_is_never_seen_twice_though_the_stream_is_faster_than_its_answer(
+    installation: str, desktop: Page
+) -> None:
+    mine, meanwhile = desktop.locator('.bubble[data-mine="true"]'), list[int]()
+
+    async def answer_late(route: Route) -> None:
+        before = await desktop.evaluate("() => window.syncs")
+        answer = await route.fetch()
+        await desktop.wait_for_function("(before) => window.syncs > before", arg=before)
+        meanwhile.append(await mine.count())
+        await route.fulfill(response=answer)
+
+    await desktop.add_init_script(SYNCS)
+    await desktop.goto(f"{installation}/simulator/lumen/whatsapp?country=ES")
+    await desktop.wait_for_function("() => window.syncs > 0")
+    await desktop.route("**/simulator/lumen/whatsapp?as=*", answer_late)
+    await say(desktop, "Hola, soy yo")
+    await expect(mine.locator(".tick")).not_to_have_attribute("title", "Sending")
+    assert meanwhile == [1]
+
+
 async def test_refused_message_is_said_and_the_words_are_kept(installation: str, browser: Browser) -> None:
     async with await browser.new_context() as context:
+        context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         await page.goto(f"{installation}/simulator/lumen/whatsapp?country=ES")
         await page.route(
@@ -162,6 +193,7 @@ async def test_refused_message_is_said_and_the_words_are_kept(installation: str,
 
 async def test_conversation_works_without_script(installation: str, browser: Browser) -> None:
     async with await browser.new_context(java_script_enabled=False) as context:
+        context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         await page.goto(f"{installation}/simulator/verdesolar/whatsapp?country=MX")
         await page.locator("#suggestions button").first.click()

@@ -1,14 +1,20 @@
 """What keeps staff where they were: a stream that misses nothing, the way back from signing in, presence, order."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import httpx
 import pytest
 
 from agent.ports import Deps, StaffDeps
+from agent.store.db import Tx
+from agent.store.event_feed import Event, list_events_after
 from agent.store.members import merge_preferences
 from agent.store.sessions import insert_signin_link
 from agent.types import ConversationId
+from channels.inbox import live
 from channels.inbox.live import BEAT, Feed, Feeds, Told
 from tests.integration.agents import Agent
 from tests.integration.staff import SAME_ORIGIN, StaffBrowser, sign_in
@@ -49,6 +55,40 @@ async def test_a_feed_is_ready_only_once_it_follows_and_tells_what_happens_from_
         assert str(conversation_id) in (await told.get())["data"]
     finally:
         reading.cancel()
+
+
+async def test_a_feed_goes_on_after_the_server_has_ended_the_transaction_of_a_process_that_stood_still(
+    agent: Agent, staff_deps: StaffDeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AWAY_S", 0)
+    told: Told = asyncio.Queue()
+    feed = Feed(deps=staff_deps, tenant_id=agent.tenant_id, listeners={told})
+    reading = asyncio.create_task(feed.read())
+    await feed.ready.wait()
+    standstill = Standstill(list_events_after)
+    monkeypatch.setattr(live, "list_events_after", standstill)
+    await standstill.is_over.wait()
+    conversation_id = await agent.hear("¿Hola?")
+    try:
+        async with asyncio.timeout(30):
+            assert str(conversation_id) in (await told.get())["data"]
+    finally:
+        reading.cancel()
+
+
+class Standstill:
+    """A query before which, once, the process stands still for longer than the server lets a transaction be idle."""
+
+    def __init__(self, query: Callable[..., Awaitable[Sequence[Event]]]) -> None:
+        self._query = query
+        self.is_over = asyncio.Event()
+
+    async def __call__(self, tx: Tx, *args: Any, **named: Any) -> Sequence[Event]:
+        if not self.is_over.is_set():
+            self.is_over.set()
+            await tx.execute("set idle_in_transaction_session_timeout = '1ms'")
+            time.sleep(0.05)  # noqa: ASYNC251  # nothing else goes on either
+        return await self._query(tx, *args, **named)
 
 
 async def test_a_feed_says_that_it_reads_for_as_long_as_it_can(staff_deps: StaffDeps, agent: Agent) -> None:
