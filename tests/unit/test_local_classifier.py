@@ -26,7 +26,9 @@ from tests.benchmarks.local_classifier import (
     recall,
     validation_rows,
 )
+from tests.conftest import TRAINING_S
 
+pytestmark = pytest.mark.timeout(TRAINING_S)
 labelled = pytest.mark.skipif(not DEFAULT.exists(), reason="the labelled messages are no part of the repository")
 
 
