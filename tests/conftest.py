@@ -56,6 +56,8 @@ OF_THE_MACHINE = re.compile(
 )
 """Variables by which a machine would change what providers' clients, libpq or the command line do."""
 
+TRAINING_S = 900
+"""Longest test that may have to wait until the classifier is trained: half a minute on a machine that is idle."""
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 * 1024**3
 """What must be free in `MEMORY`: the databases of several test processes, with their logs."""
@@ -84,7 +86,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what CI has no time for, unless it is asked for."""
+    """Leave out what CI has no time for, unless it is asked for, and let tests wait until the classifier is trained."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "trained_home" in item.fixturenames:
+            item.add_marker(pytest.mark.timeout(TRAINING_S))
     if not config.getoption("--soak"):
         for item in items:
             if item.get_closest_marker("soak"):

@@ -26,6 +26,10 @@ from tests.benchmarks.local_classifier import (
     recall,
     validation_rows,
 )
+from tests.conftest import TRAINING_S
+
+pytestmark = pytest.mark.timeout(TRAINING_S)
+labelled = pytest.mark.skipif(not DEFAULT.exists(), reason="the labelled messages are no part of the repository")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,7 @@ def classifier(home: Path, encoder: Encoder) -> LocalClassifier:
 # --- how well -----------------------------------------------------------------------------------------------
 
 
+@labelled
 def test_validation_split_is_understood_well_enough(classifier: LocalClassifier) -> None:
     rows = validation_rows(DEFAULT)
     found = classify_rows(classifier, rows)
@@ -62,6 +67,7 @@ def test_validation_split_is_understood_well_enough(classifier: LocalClassifier)
     assert calibration_error(rows, found) <= 0.05
 
 
+@labelled
 def test_validation_split_is_not_among_the_examples() -> None:
     trained = {(each.text, each.context) for each in load_examples() if len(each.text) > 25}
 
