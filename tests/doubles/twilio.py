@@ -195,7 +195,7 @@ class TwilioDouble:
         self.callbacks.append(Callback(url=url, params=params, http_status=http_status))
         return self.callbacks[-1]
 
-    async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
+    async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 60) -> None:
         """Wait until the condition holds, and raise TimeoutError if it does not in time."""
         async with asyncio.timeout(timeout_s):
             while not condition(self):

@@ -94,7 +94,7 @@ async def test_interrupted_run_is_taken_up_where_it_was(
 ) -> None:
     double.batches.end_at_once = False
     interrupted = asyncio.create_task(run(settings, files))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not double.batches.held:
             await asyncio.sleep(0.02)
     interrupted.cancel()

@@ -163,6 +163,7 @@ async def test_stream_that_ends_early_has_no_stop_reason(double: ClaudeDouble, s
 
 async def test_pings_keep_a_stream_alive_for_ever(double: ClaudeDouble, sdk: anthropic.AsyncAnthropic) -> None:
     double.script(PINGS)
+    hurried = sdk.with_options(timeout=1.5)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(3), sdk.messages.stream(**HELLO, timeout=BRIEF) as stream:  # that is half as long
             await stream.get_final_message()
@@ -282,9 +283,15 @@ async def test_limits_are_told_on_each_answer_and_kept() -> None:
             await sdk.messages.create(**HELLO)
 
 
+class Dawdling(Latency):
+    """Soon begins to answer, and does not come to the end of it."""
+
+    def draw(self, model: str) -> tuple[float, float]:
+        return 0.05, 600.0
+
+
 async def test_answers_take_their_time_and_the_first_token_comes_before_the_last() -> None:
-    with ClaudeDouble(latency=Latency(1, scale=0.1)) as double:
-        double.always = Step(text="x" * 2000)
+    with ClaudeDouble(latency=Dawdling(1)) as double:
         async with anthropic.AsyncAnthropic(api_key=API_KEY, base_url=double.base_url, open_telemetry=False) as sdk:
             started = time.monotonic()
             async with sdk.messages.stream(**HELLO) as stream:

@@ -70,11 +70,12 @@ def test_forked_command_says_the_same(home: Path) -> None:
 
 class TestTenant:
     def test_apply_shows_the_difference_once_and_nothing_the_second_time(self, home: Path) -> None:
-        first = nightshift(home, "tenant", "apply", EXAMPLES / "lumen.yaml")
+        tenant = EXAMPLES / "verdesolar.yaml"  # which no other test here applies
+        first = nightshift(home, "tenant", "apply", tenant)
         assert first.returncode == 0, first.stderr
         assert "changes applied" in first.stdout
-        second = nightshift(home, "tenant", "apply", EXAMPLES / "lumen.yaml")
-        assert second.stdout == "lumen: nothing to change.\n"
+        second = nightshift(home, "tenant", "apply", tenant)
+        assert second.stdout == "verdesolar: nothing to change.\n"
 
     def test_its_conversations_and_templates_are_listed(self, home: Path) -> None:
         nightshift(home, "tenant", "apply", EXAMPLES / "lumen.yaml")

@@ -44,7 +44,7 @@ async def server() -> AsyncIterator[SmtpDouble]:
         yield double
 
 
-def sender(url: str, timeout_s: float = 5.0) -> SmtpSender:
+def sender(url: str, timeout_s: float = 60) -> SmtpSender:
     return SmtpSender(parse_smtp_url(url), MailRoutes(), now=lambda: NOW, timeout_s=timeout_s)
 
 
@@ -173,7 +173,7 @@ def talk(port: int) -> list[int | type[Exception]]:
     """What the standard library's client is told, in order."""
     heard: list[int | type[Exception]] = []
     for _ in range(5):
-        with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             try:
                 client.sendmail("a@b.example", ["c@d.example"], b"Subject: x\r\n\r\n..dots\r\n")
                 heard.append(250)

@@ -72,7 +72,7 @@ def python_of_everybody() -> str:
             trial = python("import agent, psycopg", Path("/"), program=program, user=NOBODY)
         except OSError:
             continue
-        trial.communicate(timeout=30)
+        trial.communicate(timeout=60)
         if trial.returncode == 0:
             return program
     pytest.skip("interpreter or checkout are closed to other users")
@@ -93,7 +93,7 @@ def postmaster(home: Path) -> int:
 def kill(pid: int) -> None:
     """SIGKILL a process that is not our child and wait until it is gone (or nobody reaps it)."""
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while embedded._command_line(pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)

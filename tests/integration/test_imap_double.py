@@ -18,7 +18,7 @@ async def ask(server: ImapDouble, conversation: Callable[[imaplib.IMAP4], Any]) 
     """Have a client log in, and talk in a thread of its own."""
 
     def talk() -> Any:
-        with imaplib.IMAP4("127.0.0.1", server.port, timeout=5) as client:
+        with imaplib.IMAP4("127.0.0.1", server.port, timeout=60) as client:
             client.login(USER, PASSWORD)
             client.select(readonly=True)
             return conversation(client)
@@ -92,7 +92,7 @@ async def test_wrong_password_and_goodbye_are_told() -> None:
         loop = asyncio.get_running_loop()
 
         def talk() -> tuple[str, bytes]:
-            client = imaplib.IMAP4("127.0.0.1", server.port, timeout=5)
+            client = imaplib.IMAP4("127.0.0.1", server.port, timeout=60)
             try:
                 client.login(USER, "guessed")
             except imaplib.IMAP4.error as exc:

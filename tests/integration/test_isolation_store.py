@@ -238,7 +238,7 @@ STAFF_ATTACKS: dict[Callable[..., Any], Attack] = {
     composing.replace_draft: lambda tx, _, b: composing.replace_draft(tx, staff_of(b), b.idle, "reply", "Mine"),
     composing.note_presence: lambda tx, _, b: composing.note_presence(tx, staff_of(b), b.idle, "editing"),
     composing.leave: lambda tx, _, b: composing.leave(tx, staff_of(b), b.idle),
-    composing.list_present: lambda tx, _, b: composing.list_present(tx, b.idle),
+    composing.list_present: lambda tx, _, b: sees_who_is_present(tx, b),
     composing.find_last_seen: lambda tx, _, b: composing.find_last_seen(tx, b.idle, b.member),
     composing.insert_note: lambda tx, _, b: composing.insert_note(tx, staff_of(b), b.idle, "Mine", ()),
     desk.lock_desk: lambda tx, _, b: desk.lock_desk(tx, b.idle),
@@ -588,6 +588,11 @@ async def has_news(tx: Tx, b: Rows) -> bool:
 
 async def is_their_home(tx: Tx, b: Rows) -> bool:
     return (await work.get_home(tx)).slug == b.slug
+
+
+async def sees_who_is_present(tx: Tx, b: Rows) -> object:
+    await tx.execute("update presence set seen_at = clock_timestamp()")  # half a minute after it, nobody is
+    return await composing.list_present(tx, b.idle)
 
 
 async def deletes_their_view(tx: Tx, b: Rows) -> bool:

@@ -61,7 +61,7 @@ async def test_file_is_kept_as_what_it_is(hands: MediaAgent) -> None:
 async def test_no_transaction_is_open_while_a_file_is_fetched(hands: MediaAgent, admin: Tx) -> None:
     await hands.hear_file("image", JPEG, "image/jpeg", stalls=True)
     keeping = asyncio.create_task(hands.keep())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not hands.twilio.asked_storage:
             await asyncio.sleep(0.01)
     cursor = await admin.execute(
@@ -376,7 +376,7 @@ async def test_turns_that_wait_for_files_do_not_keep_them_from_being_fetched(han
     async with asyncio.TaskGroup() as group:
         await hands.hear_file("image", JPEG, "image/jpeg", text="¿cuánto cuesta este?")
         group.create_task(run_worker(deps, hands.agent.queue, stop))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not hands.agent.sender.taken:
                 await asyncio.sleep(0.02)
         stop.set()

@@ -88,7 +88,7 @@ class Product:
         return any(m.params["To"] == f"whatsapp:{sender}" for m in self.twilio.messages)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(timeout_s):
         while not await condition():

@@ -37,7 +37,7 @@ async def fetcher(twilio: TwilioMediaDouble) -> AsyncIterator[TwilioMediaFetcher
     await opened.aclose()
 
 
-def build(twilio: TwilioMediaDouble, *, token: str = AUTH_TOKEN, total_timeout_s: float = 5) -> TwilioMediaFetcher:
+def build(twilio: TwilioMediaDouble, *, token: str = AUTH_TOKEN, total_timeout_s: float = 60) -> TwilioMediaFetcher:
     return TwilioMediaFetcher(
         account_sid=ACCOUNT_SID,
         auth_token=token,

@@ -292,13 +292,13 @@ async def test_models_unplugged_under_load_with_three_workers_lose_nothing_and_r
             states = set(await outages.states())
             return "queued" not in states and "running" not in states and len(outages.lines()) >= 20
 
-        await until(told, timeout_s=60)
+        await until(told)
         outages.plug_in()
 
         async def all_answered() -> bool:
             return len(outages.answers()) == 30 and not await open_outages(outages)
 
-        await until(all_answered, timeout_s=60)
+        await until(all_answered)
     lines, answers = Counter(outages.lines()), Counter(outages.answers())
     assert answers == {prospect(number): 1 for number in range(30)}
     assert set(lines.values()) == {1}

@@ -1,6 +1,7 @@
 """Where not every turn is traced: a fixed share is, and every one with an error or a person in it."""
 
 from collections.abc import Iterator
+from itertools import count
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,10 +23,11 @@ class Sampled:
 
     def __init__(self, server: FakeLangfuse, rate: float) -> None:
         self.tracer = LangfuseTracer(server.project, environment="test", sample_rate=rate)
+        self._numbers = count(1)
 
     def turn(self, decision: str = "send", *, level: str | None = None, resumed: bool = False) -> UUID:
         """Take a turn; `level` is that of a step in it."""
-        turn_id = uuid4()
+        turn_id = UUID(int=next(self._numbers))  # which are kept depends on it
         with self.tracer.turn(**self.attributes(turn_id), input="hola") as root:
             with self.tracer.step("step") as step:
                 self._mark(step, level)

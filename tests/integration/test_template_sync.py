@@ -146,7 +146,7 @@ async def test_clock_notices_what_whatsapp_decides(
     stop = asyncio.Event()
     clocking = asyncio.create_task(run_clock(agent.deps, agent.queue, stop))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await agent.value("select count(*) from events where kind = 'template.approval'") < 4:
                 await asyncio.sleep(0.05)
     finally:

@@ -246,12 +246,12 @@ async def test_too_many_requests_say_when_to_come_back(
 
 
 async def test_nobody_listening_is_safe_to_retry() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        base_url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    sender = sender_for(base_url)
-    with pytest.raises(Retryable, match="cannot be reached"):
-        await sender.send(outbound())
-    await sender.aclose()
+    with socket.socket() as taken:  # so that nobody else comes to listen there
+        taken.bind(("127.0.0.1", 0))
+        sender = sender_for(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(Retryable, match="cannot be reached"):
+            await sender.send(outbound())
+        await sender.aclose()
 
 
 async def test_callback_of_a_lost_answer_ties_twilios_id_to_our_message(

@@ -14,7 +14,7 @@ from tests.conftest import FakeClock
 from tests.integration.agents import Agent
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(timeout_s):
         while not await condition():
@@ -80,7 +80,7 @@ async def test_stopped_worker_lets_its_turn_finish(agent: Agent) -> None:
     agent.sender.before_send = slow
     async with working(agent) as stop:
         await agent.hear("¿cuánto cuesta?")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await begun.wait()
         stop.set()
         go_on.set()
