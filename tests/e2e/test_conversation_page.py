@@ -146,10 +146,15 @@ class HeldAnswer:
     page: Page
     address: str
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_held: bool = False
     _may_come: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hold(self, route: Route) -> None:
-        """Have the server answer, and wait."""
+        """Have the server answer, and wait; what is asked for later is answered as ever."""
+        if self._is_held:
+            await route.continue_()
+            return
+        self._is_held = True
         answer = await route.fetch()
         self.asked.set()
         await self._may_come.wait()
@@ -164,7 +169,7 @@ class HeldAnswer:
 async def hold_answer(page: Page, address: str) -> HeldAnswer:
     """Hold back the next answer from an address."""
     held = HeldAnswer(page=page, address=address)
-    await page.route(address, held.hold, times=1)
+    await page.route(address, held.hold)
     return held
 
 
