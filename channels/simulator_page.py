@@ -7,7 +7,7 @@ arrive by server-sent events.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -279,7 +279,7 @@ class SimulatorPages:
         )
         return await self._gateway.post(post, times=2 if form.get("twice") else 1)
 
-    async def _changes(self, place: Place) -> AsyncIterator[dict[str, str]]:
+    async def _changes(self, place: Place) -> AsyncGenerator[dict[str, str], None]:
         seen = None
         while True:
             try:

@@ -56,6 +56,8 @@ class Troubles:
         app.add_exception_handler(HTTPException, self._no_such_page)
         app.add_exception_handler(NotKept, self._not_kept)
         app.add_exception_handler(psycopg.OperationalError, self._database_away)
+        # The server has cut us off because our process stood still: psycopg calls that an internal error.
+        app.add_exception_handler(psycopg.errors.IdleInTransactionSessionTimeout, self._database_away)
         app.add_exception_handler(ClientDisconnect, self._hung_up)
         app.add_exception_handler(Exception, self._broken)
 

@@ -220,8 +220,7 @@ async def _answer(double: ClaudeDouble, request: Request, body: dict[str, Any]) 
     if step.status != 200:
         return error_response(step)
     if step.body is not None:
-        # What is no text is kept as it is: a body that cannot be encoded would break the server, and its connection.
-        return Response(step.body.encode("utf-8", "surrogateescape"), media_type=step.content_type)
+        return Response(step.body, media_type=step.content_type)
     message = double.message(seen, step)
     headers = {"request-id": new_id("req")}
     if double.limits is not None:

@@ -163,7 +163,6 @@ async def test_stream_that_ends_early_has_no_stop_reason(double: ClaudeDouble, s
 
 async def test_pings_keep_a_stream_alive_for_ever(double: ClaudeDouble, sdk: anthropic.AsyncAnthropic) -> None:
     double.script(PINGS)
-    hurried = sdk.with_options(timeout=1.5)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(3), sdk.messages.stream(**HELLO, timeout=BRIEF) as stream:  # that is half as long
             await stream.get_final_message()
@@ -295,9 +294,8 @@ async def test_answers_take_their_time_and_the_first_token_comes_before_the_last
         async with anthropic.AsyncAnthropic(api_key=API_KEY, base_url=double.base_url, open_telemetry=False) as sdk:
             started = time.monotonic()
             async with sdk.messages.stream(**HELLO) as stream:
-                times = [time.monotonic() - started async for _ in stream]
-    assert times[0] > 0.01
-    assert times[-1] - times[0] > 0.1
+                assert (await anext(aiter(stream))).type == "message_start"
+                assert time.monotonic() - started > 0.04
 
 
 def test_latency_is_that_of_the_model_with_a_slow_tail_and_the_same_for_a_seed() -> None:
