@@ -109,7 +109,7 @@ async def site(deps: Deps, keys: SimulatorKeys, lumen: TenantFile) -> AsyncItera
     def build(url: str) -> Any:
         return create_app(deps, webhook_keys, pages=[build_simulator(deps, keys, web_url=url)])
 
-    async with serving(build) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serving(build) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         yield Site(url=url, deps=deps, keys=keys, tenant=lumen, http=http)
 
 
