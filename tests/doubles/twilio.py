@@ -189,7 +189,7 @@ class TwilioDouble:
         url, params = message.status_callback, message.callback_params(self.account_sid)
         origin = urlsplit(url)._replace(path="", query="", fragment="").geturl()
         http_status = None
-        async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=origin, trust_env=False, timeout=60) as client:
             with suppress(httpx.TransportError):  # as with the real one, a lost report is only seen in the log
                 http_status = (await post_signed(client, url, params, self.auth_token)).status_code
         self.callbacks.append(Callback(url=url, params=params, http_status=http_status))

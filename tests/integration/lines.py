@@ -101,7 +101,7 @@ async def open_line(agent: Agent, clock: FakeClock, double: TwilioDouble) -> Asy
     async with serving(build) as url:
         sender = TwilioSender(account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, public_url=url, base_url=double.base_url)
         agent.deps = replace(agent.deps, senders={"twilio": sender})
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as web:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as web:
             line = Line(agent=agent, double=double, clock=clock, web=web)
             await line.publish()
             yield line

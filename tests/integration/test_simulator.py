@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -110,7 +109,7 @@ async def site(deps: Deps, keys: SimulatorKeys, lumen: TenantFile) -> AsyncItera
     def build(url: str) -> Any:
         return create_app(deps, webhook_keys, pages=[build_simulator(deps, keys, web_url=url)])
 
-    async with serving(build) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serving(build) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         yield Site(url=url, deps=deps, keys=keys, tenant=lumen, http=http)
 
 
@@ -416,9 +415,8 @@ async def test_nobody_asks_the_database_after_the_reader_has_left(site: Site, mo
 
     async def watched(pages: SimulatorPages, place: Place) -> AsyncIterator[dict[str, str]]:
         try:
-            async with aclosing(follow(pages, place)) as changes:
-                async for each in changes:
-                    yield each
+            async for each in follow(pages, place):
+                yield each
         finally:
             ended.set()
 
