@@ -180,7 +180,7 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         return True
     if unit in MINUTES:
         minutes = value * MINUTES[unit]
-        weeks = {1, *(_number(f) for f in facts.of("quantity") if f.unit == "units:week")}
+        weeks = {Decimal(1), *(_number(f) for f in facts.of("quantity") if f.unit == "units:week")}
         if any(minutes == length * n for slot in facts.slots for length in _lengths(slot) for n in weeks):
             return True
     if (

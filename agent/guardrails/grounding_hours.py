@@ -163,7 +163,7 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
     if is_bare and any(as_set(f) == as_set(statement.mention) for f in published):
         return "supported"
     for day in as_set(statement.mention):
-        if any(_falls_on(each, day) and re.search(rf"\b{each.day}\b(?!:)", statement.clause_text) for each in dates):
+        if any(_is_on_date(f, day, statement) for f in facts.of("date")):
             findings.append("supported")  # "Monday 13 April"
             continue
         equal = [f for f in published if day in as_set(f)]
@@ -176,6 +176,18 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
     return _worst(findings)
+
+
+def _is_on_date(published: Mention, weekday: int, statement: Statement) -> bool:
+    """Say whether a statement names a published date of no other item, which is on that day of the week."""
+    day = published.value
+    items, others = (frozenset(t for t in ts if t.startswith("item:")) for ts in (statement.topics, published.wide))
+    return (
+        isinstance(day, CalendarDate)
+        and _falls_on(day, weekday)
+        and not (items and others and items.isdisjoint(others))
+        and re.search(rf"\b{day.day}\b(?!:)", statement.clause_text) is not None
+    )
 
 
 def _is_elsewhere_by_clock(statement: Statement, talk: Conversation) -> bool:
