@@ -146,10 +146,10 @@ _DAILY = re.compile(r"\b(?:daily|diari[ao]s?|diariamente)\b")
 
 
 _NO_SUBJECT = (WEAK - {"topics:opening"}) | {"topics:group_size"}
+"""What a statement may be about without saying whose days it tells: "the next group begins …, Monday to Thursday"."""
 _DAYS_ONLY = re.compile(
     rf"^\W*(?:(?:with|con|com|de|from|on|l[oa]s|[oa]s|clases|classes|aulas|lessons|y|e|and) )*{ANY_DAY.pattern}"
 )
-"""What a statement may be about without saying whose days it tells: "the next group begins …, Monday to Thursday"."""
 
 
 def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
