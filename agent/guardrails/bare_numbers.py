@@ -27,7 +27,11 @@ _STRONG = re.compile(
 _MORE_NUMBERS = re.compile(
     r"(?:, ?| ?(?:-|/) ?| (?:a|al|y|e|and|o|u|ou|or|to|hasta|ate) ?)\d{1,6}(?:[.,]\d{1,3})?(?![\d%])"
 )
-_OR_MORE = re.compile(r" (?:o|ou|or|y|e|and) (?:mas|mais|more|menos|less|fewer|above|over|superior)|\+")
+_OR_MORE = re.compile(
+    r" (?:o|ou|or|y|e|and) (?:mas|mais|more|menos|less|fewer|above|over|superior)|\+"
+    r"|(?:(?<=[ (]\d)|(?<=[ (]\d\d)),? (?:con|com|with|sin|sem|without|no) (?:interes|juros\b)"
+    r"|(?: (?:monthly|equal|fixed|interest[- ]free)){1,2} (?:payments|instal?lments)\b"
+)
 _NEXT = re.compile(r"(?:-| |)([a-z×]+)")
 _NOT_COUNTED = load_words("money_words")["not_counted"]
 

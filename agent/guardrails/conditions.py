@@ -86,6 +86,10 @@ _ABBREVIATED = {
 _CAMPAIGN = re.compile(
     r"\b(?:campan\w*|campaign\w*|promo\w*|lanzamiento|lancamento|launch|black friday|aniversario|oferta|offer)\b"
 )
+_FIRST_MONTHS = re.compile(
+    r"\b(?:primer[oa]?s?|primeir[oa]s|first) (\d{1,2}) (?:mes(?:es)?|months)\b"
+    r"|\b(\d{1,2}) (?:primer[oa]s|primeir[oa]s) mes(?:es)?\b|\b(?:primer|primeiro|first) (?:mes|month)\b"
+)
 _NOT_FIRST = re.compile(
     r"\b(?:segund[oa](?! (?:(?:a|e|ou|ate) )?(?:feira|terca|quarta|quinta|sexta|sabado|domingo))|second|siguientes"
     r"|seguintes|further|additional|adicional\w*|demas|demais)\b"
@@ -151,6 +155,8 @@ class Condition:
     days: frozenset[int]
     """The days of the week it holds on; empty: it names none."""
     campaign: bool
+    months: int
+    """The months after which it ends; 0: none."""
     not_first: bool
     """It lowers what the second person pays, and the next, never the first's."""
 
@@ -250,6 +256,7 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
         age=max(_ages(words), default=0),
         days=frozenset() if _A_DATE.search(words) else frozenset(day for each in texts for day in _days(*each)),
         campaign=bool(_CAMPAIGN.search(words)),
+        months=max((int(match[1] or match[2] or 1) for match in _FIRST_MONTHS.finditer(words)), default=0),
         not_first=not_first,
     )
 

@@ -20,7 +20,7 @@ from agent.guardrails.word_lists import load_words
 from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
 
 RULE = "disclosure"
-VERSION = 4
+VERSION = 5
 MAX_EVIDENCE = 120
 MAX_INBOUND_CHARS = 4_000
 
@@ -28,7 +28,7 @@ POSES = ("denies_machine", "poses", "lives_like_a_person")
 LIFE = ("personal", "there")
 """What it may say that it does not have or do."""
 
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
+_SENTENCE = re.compile(r"[^.!?\n\U0001F300-\U0001FAFF]+[.!?\n]*")
 _SAYS = load_expressions("disclosure")
 _LIFE = load_expressions("disclosure_life")
 _CLAIMS = {

@@ -45,7 +45,7 @@ def _alike(mention: Mention, comparable: Sequence[Mention]) -> Sequence[Mention]
 
 # --- numbers that state nothing ---------------------------------------------------------------------------------
 
-_PRICED_BY = frozenset({"units:month", "units:session", "units:person", "units:staff"})
+_PRICED_BY = frozenset({"units:month", "units:session", "units:person", "units:staff", "units:seat"})
 _RATES = {
     "units:hour": re.compile(r"\b(?:por|per|an|each|cada|a la) (?:hora|hour)\b"),
     "units:day": re.compile(r"\b(?:por|per|a|each|cada|al|ao) (?:dia|day)\b"),
@@ -180,9 +180,15 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         return True
     if unit in MINUTES:
         minutes = value * MINUTES[unit]
-        if any(minutes == length for slot in facts.slots for length in _lengths(slot)):
+        weeks = {Decimal(1), *(_number(f) for f in facts.of("quantity") if f.unit == "units:week")}
+        if any(minutes == length * n for slot in facts.slots for length in _lengths(slot) for n in weeks):
             return True
-    if (unit, value) in facts.totals or _is_interval(statement, facts) or _is_walked(statement, facts):
+    if (
+        (unit, value) in facts.totals
+        or _is_in_a_name(mention, facts)
+        or _is_interval(statement, facts)
+        or _is_walked(statement, facts)
+    ):
         return True
     if unit in BASES and any(m.unit in BASES and _same_amount(mention, m) for m in talk.asked):
         return True  # the prospect's own, in another unit
@@ -201,6 +207,18 @@ def _is_walked(statement: Statement, facts: Facts) -> bool:
     minutes = _number(statement.mention)
     lengths = (_number(f) * BASES[f.unit] for f in facts.quantities.get("length", ()))
     return any(length / _PACE[1] - 1 <= minutes <= length / _PACE[0] + 1 for length in lengths)
+
+
+def _is_in_a_name(mention: Mention, facts: Facts) -> bool:
+    """Say whether an item's name has a measure: "150 litres" of the "150 L water heater"."""
+    return mention.unit in BASES.keys() - MINUTES.keys() and any(
+        _number(mention) in _numbers_in(name) for _, names in facts.items for name in names
+    )
+
+
+@lru_cache(maxsize=512)
+def _numbers_in(name: str) -> frozenset[Decimal]:
+    return frozenset(map(Decimal, re.findall(r"(?<![\d.,])\d{1,6}(?![\d.,])", name)))
 
 
 def _is_age(said: Decimal, years: int) -> bool:

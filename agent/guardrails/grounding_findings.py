@@ -138,7 +138,7 @@ def _finding(
     if not clause.is_claim or (mention.is_denied and mention.kind != "feature"):
         return "undecided"
     topics = mention.topics
-    if not topics and clause.sentence < _ANSWERS:
+    if not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
         topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
     elif topics <= WEAK and "topics:opening" not in topics and not mention.subject - topics:
         topics |= {topic for asked in talk.inbound.topics for topic in asked if topic.startswith("item:")}

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from agent.guardrails.dates_text import DAY_MINUTES, CalendarDate
+from agent.guardrails.dates_text import ANY_DAY, DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_numbers import MONEY
@@ -145,6 +145,13 @@ _ALL_DAYS = 7
 _DAILY = re.compile(r"\b(?:daily|diari[ao]s?|diariamente)\b")
 
 
+_NO_SUBJECT = (WEAK - {"topics:opening"}) | {"topics:group_size"}
+"""What a statement may be about without saying whose days it tells: "the next group begins …, Monday to Thursday"."""
+_DAYS_ONLY = re.compile(
+    rf"^\W*(?:(?:with|con|com|de|from|on|l[oa]s|[oa]s|clases|classes|aulas|lessons|y|e|and) )*{ANY_DAY.pattern}"
+)
+
+
 def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge days of the week, each by itself; the day that a published date falls on is published."""
     published = [f for f in facts.of("weekday") if not f.is_denied]
@@ -152,7 +159,13 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
     findings: list[Finding] = []
     if len(as_set(statement.mention)) == _ALL_DAYS and _DAILY.search(facts.text):
         return "undecided"
+    is_bare = statement.topics <= _NO_SUBJECT and _DAYS_ONLY.match(statement.clause_text)
+    if is_bare and any(as_set(f) == as_set(statement.mention) for f in published):
+        return "supported"
     for day in as_set(statement.mention):
+        if any(_is_on_date(f, day, statement) for f in facts.of("date")):
+            findings.append("supported")  # "Monday 13 April"
+            continue
         equal = [f for f in published if day in as_set(f)]
         if not equal and _is_elsewhere_by_clock(statement, talk):
             equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
@@ -163,6 +176,18 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
     return _worst(findings)
+
+
+def _is_on_date(published: Mention, weekday: int, statement: Statement) -> bool:
+    """Say whether a statement names a published date of no other item, which is on that day of the week."""
+    day = published.value
+    items, others = (frozenset(t for t in ts if t.startswith("item:")) for ts in (statement.topics, published.wide))
+    return (
+        isinstance(day, CalendarDate)
+        and _falls_on(day, weekday)
+        and not (items and others and items.isdisjoint(others))
+        and re.search(rf"\b{day.day}\b(?!:)", statement.clause_text) is not None
+    )
 
 
 def _is_elsewhere_by_clock(statement: Statement, talk: Conversation) -> bool:

@@ -19,6 +19,11 @@ _CLOCKS = frozenset(
     {"este", "leste", "eastern", "central", "centro", "pacifico", "pacific", "montana", "montanha", "mountain"}
 )
 """How time zones of countries with several are called: "13:00 del Este"."""
+_HOUR_APART = re.compile(
+    r"\b(?:1|una?|uma|one|an)(?: (?:hora|hour))? (?:menos|mas|mais|less|more|ahead|behind|earlier|later|antes)\b"
+)
+_FROM_WHERE = r"(?:puede\w*|podes|pode\w*|can|could) (?:[a-z]+ ){1,3}(?:desde|de|from)"
+"""How a reply says from where the prospect may take part."""
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
 
 
@@ -31,13 +36,14 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if not unknown:
         return "supported"
     is_clock = set(words) <= _CLOCKS or any(f.concept in ZONES for f in find_concepts(words, "en"))
-    if statement.sentence.tells_time and is_clock:
+    if is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text)):
         return "undecided"  # "18:00 in London": the time is what is checked
     if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
         return "undecided"  # "Regional Government of León" for "Junta de León": partly translated
     if not all(word in talk.inbound_words for word in unknown):
         return "unsupported"
     is_theirs = all(_is_of_prospect(word, talk) for word in unknown)  # "my Golf"
+    is_theirs = is_theirs or bool(re.search(rf"\b{_FROM_WHERE} {re.escape(words[0])}\b", statement.clause_text))
     return (
         "undecided" if is_theirs or not statement.sentence.serves or _is_greeting(statement, words) else "unsupported"
     )

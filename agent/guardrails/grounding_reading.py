@@ -180,7 +180,8 @@ def _item_words(items: ItemNames) -> tuple[Mapping[str, Sequence[str]], frozense
 
 
 def _is_unit(word: str) -> bool:
-    return word.isdigit() or any(f.concept.startswith("units:") for f in find_concepts((word,), ""))
+    units = (f.concept for f in find_concepts((word,), "") if f.concept.startswith("units:"))
+    return word.isdigit() or any(unit != "units:branch" for unit in units)  # "Conversation club" is no branch
 
 
 def _inherited(clauses: Sequence[Clause], own: Sequence[Topics], speaking: Sequence[bool]) -> list[Topics]:
@@ -213,8 +214,9 @@ def _by_sentence(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topic
 
 _KINDS = {"features": "feature", "parts_of_day": "part", "places": "place"}
 _QUANTIFIERS = {**dict.fromkeys(LISTS["only"], "only"), **dict.fromkeys(LISTS["all"], "all")}
-_JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|na|in|for|para)\s)")
+_JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|na|in|for|para|unos|uns|about)\s)")
 _ANDS = frozenset({"y", "e", "and"})
+_INCLUDED = re.compile(r"inclu(?!so$)|covered$|cubiert[oa]s?$|cobert[oa]s?$")
 _NUMERIC = re.compile(r"\d|noon|midday|midnight|medi[oa]|meia")
 
 
@@ -240,7 +242,7 @@ class _ClauseReader(NamedTuple):
             yield self._mention(name.kind, name.words, name.start, name.end, is_raw=True)
         yield from self._numeric()
         for at, word in enumerate(self.clause.words):
-            if kind := _QUANTIFIERS.get(word) or ("included" if word.startswith("inclu") and word != "incluso" else ""):
+            if kind := _QUANTIFIERS.get(word) or ("included" if _INCLUDED.match(word) else ""):
                 start = self.clause.word_starts[at]
                 yield self._mention(kind, word, start, start + len(word))
 

@@ -129,6 +129,10 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
     return "contradicted" if rival >= 1 and rival > nearest else "supported"
 
 
+def _items(topics: Topics) -> Topics:
+    return frozenset(topic for topic in topics if topic.startswith("item:"))
+
+
 def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "Statement") -> bool:
     """Say whether a published value is told of something else, of which another value is published.
 
@@ -136,8 +140,12 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
-    items = frozenset(topic for topic in about if topic.startswith("item:"))
+    items = _items(about)
     named = frozenset() if items else statement.mention.subject - statement.mention.topics
+    beside = (f for f in others if any(f.wide == each.wide for each in equal))
+    own = _items(statement.mention.own)
+    if not any(own & f.topics for f in equal) and any(own & f.topics for f in beside):
+        return True  # "16 m² for the one, 27 m² for the other"
     if not about or any((about | named) & f.wide for f in equal):
         return False
     rivals = [f.subject for f in others if f not in equal]

@@ -102,7 +102,7 @@ _DENIAL = {
 _WITHOUT = frozenset({"sin", "sem", "without"})
 _ENDS_SCOPE = frozenset({"y", "e", "and", "pero", "mas", "but", "con", "com", "with"})
 _BARE_NOUN = 3
-_CARRIES_ON = re.compile(r"^\W*(?:ni|nem|nor|or|o|ou)\b")
+_CARRIES_ON = re.compile(r"^\W*(?:(?:in|at|en|em|na|no) (?:[a-z]+ ){1,3})?(?:ni|nem|nor|or|o|ou)\b")
 
 # --- what is told in words ------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from agent.guardrails.unit_cues import UnitCue, sold_units
 from agent.prices import less_percent, valid_discounts, valid_prices
 from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
 
+ALL = 100
+"""Percent: a discount that is a waiver."""
 MAX_NAMED = 5
 """Sums over more items than this are not worked out."""
 MAX_COSTS = 40
@@ -134,6 +136,8 @@ def _totals(price: Price, item: int, question: Question) -> Iterator[tuple[int, 
                 for reduction in _reductions(total, price, discount, count, tenant):
                     yield total - reduction, count, "discounted"
                     yield reduction, count, "saving"
+            if discount.percent == ALL and 0 < condition.months < count:
+                yield price.amount_minor * (count - condition.months), count, "discounted"
             if count >= condition.least:
                 yield from _for_some(price, discount, count, tenant)
 

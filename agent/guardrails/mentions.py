@@ -68,11 +68,18 @@ def find_mentions(catalogue: Sequence[CatalogueItem], text: str) -> tuple[Mentio
     """Return what in a text names items, in order, with offsets in the text as it was written."""
     folded = fold_text(text)
     names = names_in(tuple(catalogue))
+    worded = tuple(_by_words(folded.text, names, _capitals(folded, text)))
+    sized = (each for each in _by_size(folded.text, names) if not any(_is_part(each, other) for other in worded))
     found = [
         replace(each, start=folded.origins[each.start], end=folded.span(each.start, each.end)[1])
-        for each in (*_by_words(folded.text, names, _capitals(folded, text)), *_by_size(folded.text, names))
+        for each in (*worded, *sized)
     ]
     return tuple(sorted(found, key=lambda each: each.start))
+
+
+def _is_part(one: Mention, other: Mention) -> bool:
+    """Say whether a mention lies within another one of the same items: "5 kW" in "kit de 5 kW"."""
+    return other.start <= one.start and one.end <= other.end and one.items == other.items
 
 
 def _capitals(folded: Folded, text: str) -> frozenset[int]:

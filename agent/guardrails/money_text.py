@@ -106,6 +106,7 @@ _PARTS = compiled_on_use(
     r"(?:cuotas?|cuotitas|plazos?|mensualidad(?:es)?|pagos|parcel(?:as?|inhas)|prestac[a-z]{2,4}s|prestacao"
     r"|instal?l?ments?|payments?"
     r"|meses sin intereses|meses sem juros|msi)\b)"
+    r"|(?P<interest>,? (?:con|com|with|sin|sem|without|no) (?:interes(?:es)?|juros|interest)\b)"
     r"|(?P<term>[ -](?:months?|mes(?:es)?)\b(?= (?:\w+ )?(?:financ|loan|plan\b|terms|installment|credit)))"
     r"|(?P<months>[ -](?:meses|months?|month)\b(?=[^.!?\n]{0,40}(?:financ|credit|cuota|parcel|plazo|mensualidad"
     r"|install?ment|payment|interes|juros"
@@ -273,7 +274,7 @@ def _instalments(plain: str) -> _Found:
     for match in (*_PARTS.finditer(plain), *_FINANCED.finditer(plain)):
         name = match.lastgroup or ""
         before = plain[max(0, match.start() - 7) : match.start()]
-        needs = {"split": _INTO, "months": _FOR_MONTHS}.get(name)
+        needs = {"split": _INTO, "interest": _INTO, "months": _FOR_MONTHS}.get(name)
         if needs is None or needs.search(before):
             fields = {
                 "kind": "instalments",

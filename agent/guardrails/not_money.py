@@ -49,6 +49,7 @@ _DIGITS_FIRST = compiled_on_use(
 
 _LABELS = load_words("money_words")["labels"]
 _HOUR_WORDS = frozenset({"las", "la", "as"})
+_THE_DAY = re.compile(r"\b(?:el|del|o|do|no|ao|ate) $")
 _BEHIND = 30
 """How far before a number the word is looked for that says what it is."""
 _WORD_BEFORE = re.compile(
@@ -62,7 +63,7 @@ _AT = re.compile(r"\b(?:a|de|desde|hasta|son|sobre|y|antes de|entre|es) $")
 _COUNTS = re.compile(r"\d{1,2} (?!de |en |y |a |hs?\b|horas?\b|am\b|pm\b|da |do |na |no |e |o )[a-z]{3,}")
 _HOUR = compiled_on_use(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
 _CODE = compiled_on_use(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
-_TELLING = _LABELS | _MONTHS | _HOUR_WORDS
+_TELLING = _LABELS | _MONTHS | _HOUR_WORDS | {"dia"}
 _CURRENCY_CODES = frozenset(CODES.split())
 _STREETS = (
     "calle", "avenida", "avenue", "av.", "av ", "rua ", "carrera", "cra", "cll", "c/", "paseo", "plaza", "praca",
@@ -111,7 +112,7 @@ def _named(text: str, start: int) -> tuple[int, int] | None:
         found = _CODE.match(text, start)
     elif word in _LABELS:
         found = _LABELLED.match(text, start)
-    elif word in _MONTHS and rest in {" ", " the "}:
+    elif rest in {" ", " the "} and (word in _MONTHS or _is_the_day(text, offset + before.start(), word)):
         found = _DAYS_BEHIND_MONTH.match(text, start)
     elif (
         word in _HOUR_WORDS
@@ -128,6 +129,11 @@ def _may_be_named(before: str) -> bool:
     if before[-1:].isalpha() or before.endswith(("-", "#")):
         return True
     return any(word.strip(".:#º,") in _TELLING for word in before.split()[-3:]) or "#" in before
+
+
+def _is_the_day(text: str, start: int, word: str) -> bool:
+    """Say whether "dia 28" at `start` is a date: "venció el día 28", but not "sale al día 28"."""
+    return word == "dia" and bool(_THE_DAY.search(text[max(0, start - 5) : start]))
 
 
 def _says_at(text: str, start: int, word: str) -> bool:

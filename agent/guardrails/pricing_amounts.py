@@ -11,9 +11,11 @@ from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Known, after_arithmetic
 from agent.guardrails.pricing_dates import is_out_of_date
+from agent.guardrails.pricing_free import FEE
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
 from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, sold_units, unit_class
+from agent.prices import valid_prices
 
 _WORDS = load_expressions("pricing_words")
 
@@ -49,6 +51,12 @@ _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|grou
 """The amount is for all of them: no unit of which there may be several."""
 _NEXT = 8
 """Characters between "you don't pay" and what."""
+_CALLED_FEE = re.compile(
+    r"\b(?:tasa|taxa|fee|cuota|cargo|custo|costo)(?: (?:unic[oa]|inicial|de (?:inicio|alta|entrada)))?"
+    r"(?: (?:de|of|es|e|is|son|sao)){0,2} $"
+)
+_AN_HOUR = re.compile(r"\b(?:60 ?min\w*|(?:1|una|uma|one|an) (?:hora|hour))\b")
+_HOURLY = re.compile(r"\b(?:hora|hour)\b")
 _TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
 _BY_PIECE = re.compile(
     r"\b(?:por|per|cada|each|(?:de|of) (?:un|una|um|uma|one|an?)) (?!mes|month|person|pessoa|dia|day|semana|week|noche"
@@ -87,6 +95,11 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
         found = [] if is_extra else _implied(expression, about, instalments, reading)
         if found:
             known.add((each.amount_minor, each.currency) for each in found)
+            known.later.update(
+                (each.amount_minor, each.currency)
+                for each in found
+                if each.role == "discounted" and each.quantity == 1 and _is_never_first(each.item, reading)
+            )
             if instalments and instalments.deal == "times":
                 whole = (each for each in found if each.role != "part")
                 known.add((each.amount_minor * int(instalments.value), each.currency) for each in whole)
@@ -99,12 +112,21 @@ def amount_objections(reading: Reading) -> Iterator[tuple[MoneyExpression, str]]
                 apart = known.deposits if percent_kind(expression) == "deposit" else known.extras
                 apart.update(reading.money(expression))
         elif is_own_figure(expression, reading) and not _is_waived(expression, reading):
-            continue
+            known.add(reading.money(expression) & _list_prices(reading))
         elif instalments and instalments.value > 1:
             yield expression, NOT_A_PART
         else:
             left.append(expression)
     yield from ((expression, NOT_FOLLOWING) for expression in after_arithmetic(left, known, reading))
+
+
+def _list_prices(reading: Reading) -> frozenset[tuple[int, str]]:
+    """Return all prices of the day: one that the prospect names may be added to."""
+    return frozenset(
+        (price.amount_minor, price.currency)
+        for item in reading.tenant.catalogue
+        for price in valid_prices(item, reading.today)
+    )
 
 
 def _is_waived(expression: MoneyExpression, reading: Reading) -> bool:
@@ -141,9 +163,19 @@ def _items_of(
 ) -> Iterator[int]:
     """Yield the items an amount may be the price of; what is multiplied, "12 × 149,90", of any that is spoken of."""
     yield from about.items
+    yield from _fee(expression, reading)
     yield from _sold_so(about, expression, reading)
     if instalments and instalments.deal == "times" and ASKS_HOW_MUCH_MORE.search(reading.inbound):
         yield from reading.named_items - set(about.items)
+
+
+def _fee(expression: MoneyExpression, reading: Reading) -> list[int]:
+    """Return the item that is a fee, if there is one only, and an amount is called one: "a taxa única de R$ 150"."""
+    if not _CALLED_FEE.search(expression.before):
+        return []
+    catalogue = reading.tenant.catalogue
+    fees = [n for n, each in enumerate(catalogue) if any(FEE.search(fold(name)) for name in each.name.values())]
+    return fees if len(fees) == 1 else []
 
 
 def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> list[int]:
@@ -243,8 +275,10 @@ def _is_published_unit(item: int, expression: MoneyExpression, reading: Reading)
     """Say whether prices are published by a unit that only texts name, "por noche", or the item's own description."""
     if expression.unit != "other":
         return False
-    own = (sold_units(fold(text)) for text in reading.tenant.catalogue[item].description.values())
-    return unit_class(expression.unit_words) in reading.published.units.union(*own)
+    told = [fold(text) for text in reading.tenant.catalogue[item].description.values()]
+    if _HOURLY.search(expression.unit_words) and any(map(_AN_HOUR.search, told)):
+        return all(price.unit == "session" for price in reading.tenant.catalogue[item].prices)
+    return unit_class(expression.unit_words) in reading.published.units.union(*map(sold_units, told))
 
 
 def _is_for_both(expression: MoneyExpression) -> bool:

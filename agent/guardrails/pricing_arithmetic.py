@@ -51,6 +51,8 @@ class Known:
     """Of these, what only a text has: a supplement, a fee that comes on top of a price."""
     deposits: set[Money] = field(default_factory=set)
     """Of these, what a text calls a deposit: it is part of a price."""
+    later: set[Money] = field(default_factory=set)
+    """Of these, what only the second person pays, and the next: several of it are no total."""
 
     def add(self, found: Iterable[Money]) -> None:
         """Remember amounts, up to `MAX_KNOWN`."""
@@ -112,7 +114,9 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     if TAX.search(expression.sentence):
         found |= set(with_tax(multiples | sums | _prices(reading), reading))
     found |= set(_shares(multiples | sums | _base(expression, reading), expression, reading))
-    return frozenset(found)
+    return frozenset(
+        found - {(amount * n, currency) for amount, currency in all_known.later for n in reading.counts[1:]}
+    )
 
 
 @lru_cache(maxsize=16)

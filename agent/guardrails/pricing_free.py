@@ -38,14 +38,15 @@ _NONE_OF = re.compile(
     r"|without|zero|skip|saltate)"
     r"(?: (?:la|el|a|o|any|the|de|your|tu))? ?$"
 )
-_FEE = re.compile(r"matric|inscri|enrol|fee|tasa|taxa|cargo|gasto|tarifa|cuota|regist|adesao|comision|deposit")
+FEE = re.compile(r"matric|inscri|enrol|fee|tasa|taxa|cargo|gasto|tarifa|cuota|regist|adesao|comision|deposit")
 _INCLUDED_AFTER = re.compile(
     r"^[^.,;!?]{0,14}?\b(?:(?:va|van|viene|vienen|vai|vem|esta|is|are|comes?|queda|fica) )?(?:ya |ja |tambien |also "
     r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
 )
 _INCLUDES = _WORDS["includes"]
 _ADDS = re.compile(
-    r"\b(?:sum|agreg|anad|acrescent|add)\w*(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your))? $"
+    r"\b(?:sum|agreg|anad|acrescent|add)\w*"
+    r"(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your|al|ao|to|to the))? $"
 )
 _AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
 """Behind what is added: it is no gift."""
@@ -171,7 +172,7 @@ def _says_included(mention: Mention, reading: Reading) -> bool:
     before = fold(reading.draft[max(0, mention.start - 70) : mention.start])
     after = fold(reading.draft[mention.end : mention.end + 50])
     if _NONE_OF.search(before):
-        return bool(_FEE.search(fold(reading.draft[mention.start : mention.end])))
+        return bool(FEE.search(fold(reading.draft[mention.start : mention.end])))
     if _ADDS.search(before) and _AT_A_PRICE.match(after):
         return False
     verb = _INCLUDES.search(before) or _INCLUDES_AMONG.search(before)

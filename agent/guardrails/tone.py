@@ -20,7 +20,7 @@ from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
-VERSION = 3
+VERSION = 4
 MAX_EVIDENCE = 160
 
 REASONS = {
