@@ -86,7 +86,8 @@ class Endpoint:
         """
         loop = asyncio.get_running_loop()
         need, headers = _need(request, self.model), None
-        if not await self.pace.enter(request.tenant_id, need, within_s=min(patience_s, deadline - loop.time())):
+        entry = await self.pace.enter(request.tenant_id, need, within_s=min(patience_s, deadline - loop.time()))
+        if entry is None:
             raise self._held_back("its rate limit leaves no room in time")
         try:
             reply = await self._ask_now(request, deadline - loop.time(), admit, record)
@@ -95,7 +96,7 @@ class Endpoint:
             headers = exc.headers
             raise
         finally:
-            self.pace.leave(need, headers)
+            self.pace.leave(entry, headers)
         return reply
 
     async def _ask_now(

@@ -46,10 +46,19 @@ class _Bucket:
         self.level, self.at = level - need, now
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Entry:
+    """A call that may go. `drawn`: what all calls so far have drawn, this one included."""
+
+    need: Need
+    at: datetime
+    drawn: Need
+
+
 @dataclass(eq=False, slots=True)
 class _Waiting:
     need: Need
-    turn: asyncio.Future[None]
+    turn: asyncio.Future[Entry]
 
 
 class Pace:
@@ -58,7 +67,8 @@ class Pace:
     def __init__(self, *, now: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._now, self._sleep = now, sleep
         self._buckets: dict[str, _Bucket] = {}
-        self._under_way = [0] * len(KINDS)
+        self._under_way: list[Entry] = []
+        self._drawn: Need = (0, 0, 0)
         self._held_until = now()
         self._lines: dict[TenantId | None, deque[_Waiting]] = {}
         self._usher: asyncio.Task[None] | None = None
@@ -73,39 +83,43 @@ class Pace:
         ]
         return max(*waits, (self._held_until - now).total_seconds(), 0.0, 0.0)
 
-    async def enter(self, tenant_id: TenantId | None, need: Need, *, within_s: float) -> bool:
-        """Wait for this call's turn, `within_s` seconds at most; False: it does not come in time.
+    async def enter(self, tenant_id: TenantId | None, need: Need, *, within_s: float) -> Entry | None:
+        """Wait for this call's turn, `within_s` seconds at most; None: it does not come in time.
 
         Whoever entered must `leave`.
         """
         if not self._lines and self.wait_s(need) == 0:
-            self._take(need)
-            return True
+            return self._take(need)
         if self.wait_s(need) > within_s:
-            return False
+            return None
         waiting = _Waiting(need, asyncio.get_running_loop().create_future())
         self._lines.setdefault(tenant_id, deque()).append(waiting)
         if self._usher is None or self._usher.done():
             self._usher = asyncio.create_task(self._serve())
         try:
-            await asyncio.wait_for(asyncio.shield(waiting.turn), within_s)
+            return await asyncio.wait_for(asyncio.shield(waiting.turn), within_s)
         except BaseException as exc:
             self._give_up(tenant_id, waiting)
             if isinstance(exc, TimeoutError):
-                return False
+                return None
             raise
-        return True
 
-    def leave(self, need: Need, headers: Mapping[str, str] | None = None) -> None:
-        """Note that a call ended, and what the response said about the limits."""
-        self._under_way = [all_ - each for all_, each in zip(self._under_way, need, strict=True)]
+    def leave(self, entry: Entry, headers: Mapping[str, str] | None = None) -> None:
+        """Note that a call ended, and what the response said about the limits.
+
+        That is as old as the call, for answers end in any order: what went later, or went before and is still under
+        way, may not be counted in it.
+        """
+        before = self._under_way[: self._under_way.index(entry)]
+        self._under_way.remove(entry)
         for place, kind in enumerate(KINDS):
             limit, remaining = (
                 _count(headers or {}, f"anthropic-ratelimit-{kind}-{word}") for word in ("limit", "remaining")
             )
             if limit and remaining is not None:
-                # What is under way may not be counted in there yet.
-                self._buckets[kind] = _Bucket(limit, min(remaining, limit) - self._under_way[place], self._now())
+                later = self._drawn[place] - entry.drawn[place]
+                uncounted = later + sum(each.need[place] for each in before)
+                self._buckets[kind] = _Bucket(limit, min(remaining, limit) - uncounted, entry.at)
 
     def hold(self, seconds: float) -> None:
         """Let nobody go for so long: the provider has asked for it."""
@@ -129,20 +143,22 @@ class Pace:
             del self._lines[tenant_id]
             if line:
                 self._lines[tenant_id] = line  # to the end: every other tenant is served before its next
-            self._take(waiting.need)
-            waiting.turn.set_result(None)
+            waiting.turn.set_result(self._take(waiting.need))
 
-    def _take(self, need: Need) -> None:
+    def _take(self, need: Need) -> Entry:
         now = self._now()
-        self._under_way = [all_ + each for all_, each in zip(self._under_way, need, strict=True)]
+        requests, read, written = self._drawn
+        self._drawn = (requests + need[0], read + need[1], written + need[2])
+        self._under_way.append(entry := Entry(need, now, self._drawn))
         for kind, each in zip(KINDS, need, strict=True):
             if kind in self._buckets:
                 self._buckets[kind].take(each, now)
+        return entry
 
     def _give_up(self, tenant_id: TenantId | None, waiting: _Waiting) -> None:
         """Leave the line; or, if the turn came just then, hand it back."""
         if waiting.turn.done():
-            self.leave(waiting.need)
+            self.leave(waiting.turn.result())
             return
         line = self._lines[tenant_id]
         line.remove(waiting)

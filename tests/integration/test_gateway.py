@@ -251,7 +251,7 @@ async def test_burst_is_slowed_before_the_provider_refuses_and_nobody_is_starved
 
     async def sleep(seconds: float) -> None:
         """Let time pass once all that has gone is answered: what arrives later is counted later than we count it."""
-        while any(each.pace._under_way[0] for each in gateway._endpoints):
+        while any(each.pace._under_way for each in gateway._endpoints):
             await asyncio.sleep(0.001)
         await clock.sleep(seconds)
 
@@ -262,8 +262,7 @@ async def test_burst_is_slowed_before_the_provider_refuses_and_nobody_is_starved
             await asyncio.sleep(0)
             calm = [asyncio.create_task(one(gateway, OTHER)) for _ in range(3)]
             requests = await asyncio.gather(*burst, *calm, return_exceptions=True)
-    # Far more than the 29 the provider takes at once. Not all: what is sent at once may arrive in another order, and
-    # the limits be told in yet another.
+    # Far more than the 29 the provider takes at once. Not always all: what is sent at once may arrive in another order.
     assert requests.count(1) > 45
     assert max(place for place, tenant in enumerate(finished) if tenant == OTHER) < 45
     assert (clock() - NOW).total_seconds() > 50

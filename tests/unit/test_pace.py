@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.models.pace import Need, Pace
+from agent.models.pace import Entry, Need, Pace
 from agent.types import TenantId
 from tests.conftest import FakeClock
 from tests.factories import NOW
@@ -28,6 +28,7 @@ class World:
         self.clock = FakeClock(NOW)
         self.pace = Pace(now=self.clock, sleep=self.sleep)
         self.went: list[tuple[TenantId, float]] = []
+        self.under_way: list[Entry] = []
 
     async def sleep(self, seconds: float) -> None:
         for _ in range(50):  # let everybody who can act do so first
@@ -36,14 +37,14 @@ class World:
 
     def learn(self, headers: dict[str, str]) -> None:
         """Learn limits from a call that has ended."""
-        self.pace._take(CALL)
-        self.pace.leave(CALL, headers)
+        self.pace.leave(self.pace._take(CALL), headers)
 
     async def go(self, tenant: TenantId, need: Need = CALL, within_s: float = 600) -> bool:
-        entered = await self.pace.enter(tenant, need, within_s=within_s)
-        if entered:
+        entry = await self.pace.enter(tenant, need, within_s=within_s)
+        if entry:
             self.went.append((tenant, (self.clock() - NOW).total_seconds()))
-        return entered
+            self.under_way.append(entry)
+        return entry is not None
 
 
 @pytest.fixture
@@ -73,8 +74,29 @@ async def test_tokens_are_limited_like_requests(world: World) -> None:
 async def test_what_is_under_way_is_not_spent_twice(world: World) -> None:
     world.learn(said(requests_limit=60, requests_remaining=60))
     await asyncio.gather(*(world.go(ONE) for _ in range(10)))
-    world.pace.leave(CALL, said(requests_limit=60, requests_remaining=59))  # nine others are not in there yet
+    world.pace.leave(world.under_way[0], said(requests_limit=60, requests_remaining=59))  # the others are not in there
     assert world.pace._buckets["requests"].level == 50
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+async def test_answers_that_end_in_any_order_tell_the_same(world: World, order: tuple[int, ...]) -> None:
+    world.learn(said(requests_limit=60, requests_remaining=40))
+    for _ in order:
+        await world.go(ONE)
+        world.clock.advance(0.001)
+    for place in order:
+        world.pace.leave(world.under_way[place], said(requests_limit=60, requests_remaining=39 - place))
+    assert world.pace._buckets["requests"].level == 36
+
+
+async def test_long_answer_does_not_hide_what_went_meanwhile(world: World) -> None:
+    world.learn(said(requests_limit=60, requests_remaining=30))
+    await asyncio.gather(*(world.go(ONE) for _ in range(21)))
+    long, *others = world.under_way
+    for place, entry in enumerate(others):
+        world.pace.leave(entry, said(requests_limit=60, requests_remaining=28 - place))
+    world.pace.leave(long, said(requests_limit=60, requests_remaining=29))
+    assert world.pace._buckets["requests"].level == 9
 
 
 async def test_call_larger_than_the_limit_goes_when_the_bucket_is_full(world: World) -> None:
@@ -136,7 +158,7 @@ async def test_waiting_ends_with_its_time_even_if_the_clock_lies() -> None:
     pace.hold(0.01)
     assert not await pace.enter(ONE, CALL, within_s=0.05)
     assert pace._lines == {}
-    assert pace._under_way == [0, 0, 0]
+    assert pace._under_way == []
     await pace.aclose()
 
 
