@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields, replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from agent.store.db import Database, Tx
 from agent.store.tenants import TenantCache, save_tenant_file
 from agent.tenant.file import TenantFile, load_tenant_file
 from agent.tracing.traces import LangfuseTracer
+from channels import intake
 from channels.inbox.routes import build_inbox
 from channels.twilio_signature import WebhookSecret
 from channels.web import create_app
@@ -40,6 +42,23 @@ PUBLIC_URL = "https://agent.example"
 SMS = "+34910555099"
 """Our number of `sms_account`."""
 TENANT_FILES = Path(__file__).parents[2] / "agent" / "example_tenants"
+
+
+HOMES = count()
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a test puts on disk from all other tests: another's web process took webhooks out of a shared spool."""
+    monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path_factory.getbasetemp() / f"home-{next(HOMES)}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_intake() -> Iterator[None]:
+    """Let a database on a busy machine take its time: what takes longer than a second would go by way of the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intake, "ACKNOWLEDGE_S", 60.0)
+        yield
 
 
 @pytest.fixture

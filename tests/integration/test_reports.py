@@ -81,9 +81,8 @@ async def test_hundreds_of_reports_in_disorder_end_in_the_furthest_state(line: L
 @pytest.mark.parametrize("furthest", ["read", "failed"])
 async def test_reports_in_disorder_end_where_they_must_whichever_that_is(line: Line, furthest: str) -> None:
     sent = await line.answer()
-    await line.report(
-        sent, "failed", 30008
-    )  # so that there is something to take back, in whichever order the rest comes
+    # So that there is something to take back, in whichever order the rest comes.
+    await line.report(sent, "failed", 30008)
     reports = [*some_reports(Random(5), furthest)[:40], (furthest, 30008 if furthest == "failed" else None)]
     await report_all(line, sent, reports)
     message, *repetitions = await line.outbound()
