@@ -48,6 +48,18 @@ _ADDS = re.compile(
     r"\b(?:sum|agreg|anad|acrescent|add)\w*"
     r"(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your|al|ao|to|to the))? $"
 )
+_SHORT = frozenset({"minute", "hour"})
+_SEVERAL = re.compile(
+    r"\b(?:[2-9]|1\d|all|every|each|any|tod[oa]s?|cada|cualquier|qualquer|weekly|daily|semana\w*|unlimited)\b"
+    r"(?![- ]?(?:min|hour|hora|h\b))"
+)
+"""In front of what is free: it is not one."""
+_ALSO_CALLED = {
+    "trial": re.compile(r"\b(?:clase|aula|class|lesson|sesion|sessao|session)\b"),
+    "level": re.compile(r"\b(?:prueba|test|teste|prova|quiz)\b"),
+}
+"""How a trial or a placement test is called where its length tells which class or test is meant."""
+_STATEMENT_END = re.compile(r"[;!?]|\.(?!\d)")
 _AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
 """Behind what is added: it is no gift."""
 
@@ -66,6 +78,11 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     thing = free_thing(clause, reading.tenant.catalogue)
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
+    return _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
+
+
+def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether the things that a sentence calls free, or what it is about, are published as free or waived."""
     if about.explicit:
         thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
@@ -78,6 +95,21 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
         return True
     context = free_thing(told)
     return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _is_told_by_length(thing: FreeThing, clause: str, reading: Reading) -> bool:
+    """Say whether what is called free is one thing that lasts as long as one published as free, and sounds like it.
+
+    "A 30-minute online class" is the trial class; the same of an item that is sold, or two of them, are not.
+    """
+    lasting = any(unit in _SHORT for _, unit in thing.periods)
+    if not lasting or thing.items or _SEVERAL.search(clause):
+        return False
+    called = {topic for topic, names in _ALSO_CALLED.items() if names.search(clause)}
+    return any(
+        thing.periods == each.periods and not each.items and (thing.stems & each.stems or called & each.topics)
+        for each in reading.published.free
+    )
 
 
 def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
@@ -183,9 +215,9 @@ def _says_included(mention: Mention, reading: Reading) -> bool:
 
 
 def _around(mention: Mention, reading: Reading) -> str:
-    return digits_for_words(
-        fold(reading.draft[max(0, mention.start - 60) : mention.end + 60]), reading.tenant.default_language
-    )
+    before = _STATEMENT_END.split(fold(reading.draft[max(0, mention.start - 60) : mention.start]))[-1]
+    after = _STATEMENT_END.split(fold(reading.draft[mention.start : mention.end + 60]))[0]
+    return digits_for_words(before + after, reading.tenant.default_language)
 
 
 def _is_part_of_named(item: int, reading: Reading) -> bool:

@@ -69,6 +69,9 @@ _BEFORE = compiled_on_use(
     r"(?! (?:pre|bill))|per year|a year)[^\d.;!?,□]{0,20}$"
     r"|\b(?P<session>por (?:clase|aula|sesion|sessao|cita|visita)|per (?:class|lesson|session|visit)|cada (?:clase"
     r"|aula))[^\d.;!?,□]{0,20}$"
+    r"|\b(?P<once>(?:pago|pagamento) unico|unico (?:pago|pagamento)|solo pago|so pagamento"
+    r"|(?:one[- ](?:off|time)|single) (?:payment|fee|charge)|(?:una|1) (?:sola|unica) vez|(?:uma|1) (?:so|unica) vez)"
+    r"(?:(?! (?:y|e|and|mas|plus) )[^\d.;!?,□]){0,20}$"
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
 )
@@ -118,6 +121,13 @@ _BEFORE_WORDS = frozenset(
         "diario",
         "diarios",
         "daily",
+        "unico",
+        "solo",
+        "off",
+        "time",
+        "single",
+        "vez",
+        "pagamento",
     ]
 )
 """Of which every match of `_BEFORE` has one."""
@@ -158,6 +168,17 @@ _SINGLE = re.compile(
 )
 _FOR_EVERYONE = _WORDS["for_everyone"]
 _EVERYONE = re.compile(rf"^[^\d.;!?\n□]{{0,30}}{_FOR_EVERYONE.pattern}")
+_FOR_BOTH = re.compile(
+    r"^[^.;!?]{0,12}\b(?:cada un[oa]|cada uma?|cada|each|both|ambos|ambas|l[oa]s dos|os dois|as duas|per person"
+    r"|por persona|por pessoa)\b"
+    r"(?! (?:de|da|of|das|dos|adicional|siguiente|extra|seguinte))"
+)
+_OF_THE_OTHERS = re.compile(
+    r"\b(?:otr[oa]s?|outr[oa]s?|others?|siguientes?|seguintes?|segund[oa]s?|second|rest\w*|demas|demais|younger|smaller"
+    r"|pequen[oa]s?|menor(?:es)?|mais nov[oa]s?|(?:cada|each|every) \w+ (?:mas|mais|more))\b"
+)
+_THEIRS = re.compile(r"^[^.,;:!?\d]{0,40}")
+"""Behind an amount: whose it is."""
 EVERYONE = 1_000
 """The number of people that stands for everybody."""
 
@@ -236,3 +257,10 @@ def read_people(plain: str, start: int, end: int) -> int:
     if _EVERYONE.match(behind) or _COVERS.match(behind):
         return EVERYONE
     return 1 if _SINGLE.match(behind) else 0
+
+
+def is_for_both(before: str, after: str) -> bool:
+    """Say whether an amount between two folded texts is what each of two pays; not each of "the other two"."""
+    behind = _THEIRS.match(after)
+    whose = f"{before[-40:]}|{behind[0] if behind else ''}"
+    return bool(_FOR_BOTH.search(after)) and not _OF_THE_OTHERS.search(whose)
