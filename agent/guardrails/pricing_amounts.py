@@ -14,7 +14,7 @@ from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_free import FEE
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
-from agent.guardrails.unit_cues import EVERYONE, is_for_both, is_for_everyone, sold_units, unit_class
+from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, is_for_the_first, sold_units, unit_class
 from agent.prices import valid_prices
 
 _WORDS = load_expressions("pricing_words")
@@ -49,7 +49,7 @@ _NEXT = 8
 """Characters between "you don't pay" and what."""
 _CALLED_FEE = re.compile(
     r"\b(?:tasa|taxa|fee|cuota|cargo|custo|costo)(?: (?:unic[oa]|inicial|de (?:inicio|alta|entrada)))?"
-    r"(?: (?:de|of|es|e|is|son|sao)){0,2} $"
+    r"(?: (?:de|of|es|e|is|son|sao)){0,2} ?[(,:]? ?$"
 )
 _AN_HOUR = re.compile(r"\b(?:60 ?min\w*|(?:1|una|uma|one|an) (?:hora|hour))\b")
 _HOURLY = re.compile(r"\b(?:hora|hour)\b")
@@ -210,7 +210,7 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
             return bool(told) or _answers_how_much_less(expression, reading) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))
-        case "discounted" if each.quantity == 1 and is_for_both(expression.before, expression.after):
+        case "discounted" if each.quantity == 1 and is_for_the_first(expression.before, expression.after):
             return not _is_never_first(each.item, reading)
         case _:
             return _fits_number(each, expression, reading)

@@ -54,12 +54,15 @@ _SEVERAL = re.compile(
     r"(?![- ]?(?:min|hour|hora|h\b))"
 )
 """In front of what is free: it is not one."""
+_TRIALS = re.compile(
+    r"\b([2-9])(?: \w{3,12}){0,2} (?:clases|aulas|classes|lessons|sesiones|sessoes|sessions|pruebas|trials)\b"
+)
 _ALSO_CALLED = {
     "trial": re.compile(r"\b(?:clase|aula|class|lesson|sesion|sessao|session)\b"),
     "level": re.compile(r"\b(?:prueba|test|teste|prova|quiz)\b"),
 }
 """How a trial or a placement test is called where its length tells which class or test is meant."""
-_STATEMENT_END = re.compile(r"[;!?]|\.(?!\d)")
+_STATEMENT_END = re.compile(r"[;!?]|\.(?!\d)|, (?:so|asi que|por tanto|de modo que|entao|portanto)\b")
 _AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
 """Behind what is added: it is no gift."""
 
@@ -78,6 +81,8 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     thing = free_thing(clause, reading.tenant.catalogue)
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
+    if _is_one_of_several(thing, clause, reading):
+        return False
     return _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
 
 
@@ -95,6 +100,13 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
         return True
     context = free_thing(told)
     return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _is_one_of_several(thing: FreeThing, clause: str, reading: Reading) -> bool:
+    """Say whether a reply gives more trials than a text does: "two trial classes"."""
+    many = _TRIALS.search(clause) if "trial" in thing.topics else None
+    told = (each.sentence for each in reading.published.of_kind("free"))
+    return many is not None and not any(re.search(rf"\b{many[1]}\b", sentence) for sentence in told)
 
 
 def _is_told_by_length(thing: FreeThing, clause: str, reading: Reading) -> bool:
