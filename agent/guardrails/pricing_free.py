@@ -92,8 +92,11 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
         thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
     names_thing = thing.topics - ASIDE or ("first" in thing.topics and not thing.periods)
-    if _is_published_free(thing, reading) or names_thing:
-        return _is_published_free(thing, reading)
+    if _is_published_free(thing, reading):
+        return True
+    if names_thing:
+        loosely = () if about.named else _loosely_named(clause_of(expression), about, reading)
+        return any(_is_waived(item, thing, reading) for item in loosely)
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
     if any(_is_waived(item, thing, reading) for item in meant):

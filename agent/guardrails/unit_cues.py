@@ -71,7 +71,7 @@ _BEFORE = compiled_on_use(
     r"|\b(?P<session>por (?:clase|aula|sesion|sessao|cita|visita)|per (?:class|lesson|session|visit)|cada (?:clase"
     r"|aula))[^\d.;!?,□]{0,20}$"
     r"|\b(?P<once>(?:pago|pagamento) unico|unico (?:pago|pagamento)|solo pago|so pagamento"
-    r"|(?:one[- ](?:off|time)|single) (?:payment|fee|charge)|(?:una|1) (?:sola|unica) vez|(?:uma|1) (?:so|unica) vez)"
+    r"|one[- ](?:off|time)|single (?:payment|fee|charge)|(?:una|1) (?:sola|unica) vez|(?:uma|1) (?:so|unica) vez)"
     r"(?:(?! (?:y|e|and|mas|plus) )[^\d.;!?,□]){0,20},? ?$"
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
