@@ -81,9 +81,19 @@ NUMBER = (
     r"(?![\d%])(?![.,]\d)(?! ?(?:%|por ?cient|por ?cento|por cien\b|por 100\b|per ?cent|pct|puntos porcent"
     r"|pontos porcent))"
 )
+_COPULAS = (
+    r"(?:,|:)? (?:(?:son|sao|es|is|it is|it's|seria[nm]?|would be|fica[m]?|cuesta[n]?|custa[m]?|sale[n]?"
+    r"|costs?) ){0,2}"
+)
+_OF_THE_NEXT = rf"(?:in|en|em) {NAME}{_COPULAS}(?:{BEFORE})? ?\d"
+"""Behind an amount: the currency of the one that follows: "son $68,500 y en dólares, US$3,890"."""
+_IN_CURRENCY = compiled_on_use(rf"\b(?:in|en|em) (?P<name>{NAME}){_COPULAS}$")
+"""In front of an amount: its currency."""
+_IN_CURRENCY_CHARS = 45
 _AMOUNT = compiled_on_use(
     rf"(?=\d)(?<!\d)(?<!\d[.,'])(?P<number>{NUMBER})(?:[.,]-)?"
-    rf"(?: ?(?P<sign>{AFTER})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?:(?:son|sao|de|in|en|em|redondos|contantes|limpios) )?"
+    rf"(?: ?(?P<sign>{AFTER})|[\s.,;:]{{0,3}}(?:(?:y|e|and) )?(?!{_OF_THE_NEXT})"
+    rf"(?:(?:son|sao|de|in|en|em|redondos|contantes|limpios) )?"
     rf"(?P<name>{NAME})\b)?"
 )
 _RANGE = compiled_on_use(
@@ -230,6 +240,10 @@ def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Foun
         done = max(end, unit_end)
         if values[0] == 0:
             continue  # "0 €" is read as free
+        told = _IN_CURRENCY.search(plain, max(0, start - _IN_CURRENCY_CHARS), start)
+        if told:
+            named = currencies_of(told["name"])
+            currencies = currencies & named or currencies or named
         fields = {"kind": "amount", "values": values, "currencies": currencies, "unit": unit, "unit_words": words}
         yield start, end, {**fields, "hedge": _hedge(plain, start, end), "people": read_people(plain, start, end)}
 

@@ -25,7 +25,7 @@ from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pricing"
-VERSION = 5
+VERSION = 6
 MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
 MAX_EVIDENCE = 120

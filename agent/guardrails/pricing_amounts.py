@@ -14,7 +14,7 @@ from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_free import FEE
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
-from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, sold_units, unit_class
+from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, is_for_the_first, sold_units, unit_class
 from agent.prices import valid_prices
 
 _WORDS = load_expressions("pricing_words")
@@ -30,15 +30,11 @@ NOT_A_PART = "These instalments do not add up to a published price."
 
 _PAST = re.compile(
     r"\b(?:era[n]?|eram|costaba\w*|custava\w*|was|were|used to|antes|before|hasta|ate|until|en 20\d\d|in 20\d\d"
-    r"|em 20\d\d|anterior|previous|old|pasad[oa])\b"
+    r"|em 20\d\d|anterior|previous|old|pasad[oa]|(?:termino|acabo|expiro|caduco|vencio)(?! (?:de|el|la|por)\b)"
+    r"|terminou|acabou|expirou|venceu|encerrou|ended|expired|lapsed)\b"
 )
 _TO_PART = _WORDS["to_part"]
 
-_FOR_BOTH = re.compile(
-    r"^[^.;!?]{0,12}\b(?:cada un[oa]|cada|each|both|ambos|ambas|l[oa]s dos|os dois|as duas|per person"
-    r"|por persona|por pessoa)\b"
-    r"(?! (?:de|da|of|das|dos|adicional|siguiente|extra|seguinte))"
-)
 _FOR_ALL = re.compile(
     r"^[^.;!?\d]{0,25}\b(?:for|para|pra|entre|pel[oa]s)(?: the| l[oa]s| os| as)?"
     r" (?:[2-9]|both|two|three|four|five|six|all|dos|dois|duas|tres|cuatro|quatro|cinco|seis|todos|todas|ambos|ambas)\b"
@@ -53,10 +49,12 @@ _NEXT = 8
 """Characters between "you don't pay" and what."""
 _CALLED_FEE = re.compile(
     r"\b(?:tasa|taxa|fee|cuota|cargo|custo|costo)(?: (?:unic[oa]|inicial|de (?:inicio|alta|entrada)))?"
-    r"(?: (?:de|of|es|e|is|son|sao)){0,2} $"
+    r"(?: (?:de|of|es|e|is|son|sao)){0,2} ?[(,:]? ?$"
 )
 _AN_HOUR = re.compile(r"\b(?:60 ?min\w*|(?:1|una|uma|one|an) (?:hora|hour))\b")
 _HOURLY = re.compile(r"\b(?:hora|hour)\b")
+_ONE_PAYMENT = re.compile(r"\b(?:pag|payment|vez\b)")
+"""How several months are paid together."""
 _TIMES = frozenset({"day", "week", "night", "hour", "kilometre", "mile"})
 _BY_PIECE = re.compile(
     r"\b(?:por|per|cada|each|(?:de|of) (?:un|una|um|uma|one|an?)) (?!mes|month|person|pessoa|dia|day|semana|week|noche"
@@ -71,9 +69,6 @@ _WITH_DISCOUNT = re.compile(
     r"(?: (?:the|el|o|un|um|a|your|tu|su|seu))? \d{1,2} ?% (?:off|discount|de desc|desc|menos|less)"
 )
 """Behind an amount: it is said to be lowered already."""
-_OF_THE_OTHERS = re.compile(
-    r"\b(?:otr[oa]s?|outr[oa]s?|others?|siguientes?|seguintes?|segund[oa]s?|second|rest\w*|demas|demais)\b"
-)
 _PER_HEAD = re.compile(
     r"^[^\d.,;!?]{0,14}\b(?:por|per|each|cada|a) (?:persona|person|pessoa|emplead\w+|employee|funcionari\w+|usuari\w+"
     r"|user|seat|head|cabeza|cabeca|colaborador\w*|puesto|licen\w+)\b"
@@ -212,13 +207,18 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
             told = DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)
-            return bool(told) or _lowers_a_total(each, reading)
+            return bool(told) or _answers_how_much_less(expression, reading) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))
-        case "discounted" if each.quantity == 1 and _is_for_both(expression):
+        case "discounted" if each.quantity == 1 and is_for_the_first(expression.before, expression.after):
             return not _is_never_first(each.item, reading)
         case _:
             return _fits_number(each, expression, reading)
+
+
+def _answers_how_much_less(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a sentence begins with the saving that the prospect asks for: "$42.90, if you pay in full"."""
+    return expression.place <= _NEXT and bool(ASKS_HOW_MUCH_MORE.search(reading.inbound))
 
 
 def _lowers_a_total(each: Implied, reading: Reading) -> bool:
@@ -232,7 +232,8 @@ def _fits_unit(each: Implied, expression: MoneyExpression, reading: Reading) -> 
         return each.quantity > 1 or _is_for_several(each.item, reading)
     if expression.unit in {"session", "other"} and each.quantity > 1 and not _FOR_ALL.match(expression.after):
         return False
-    if "" in each.units and _is_unit_of_another(each.item, expression, reading):
+    at_once = expression.unit == "once" and each.quantity > 1 and _ONE_PAYMENT.search(expression.unit_words)
+    if at_once or ("" in each.units and _is_unit_of_another(each.item, expression, reading)):
         return True
     if expression.unit in each.units or _is_published_unit(each.item, expression, reading):
         return True
@@ -279,11 +280,6 @@ def _is_published_unit(item: int, expression: MoneyExpression, reading: Reading)
     if _HOURLY.search(expression.unit_words) and any(map(_AN_HOUR.search, told)):
         return all(price.unit == "session" for price in reading.tenant.catalogue[item].prices)
     return unit_class(expression.unit_words) in reading.published.units.union(*map(sold_units, told))
-
-
-def _is_for_both(expression: MoneyExpression) -> bool:
-    """Say whether an amount is said to be what each of two pays; not of "the other two"."""
-    return bool(_FOR_BOTH.search(expression.after)) and not _OF_THE_OTHERS.search(expression.before[-40:])
 
 
 def _is_never_first(item: int, reading: Reading) -> bool:

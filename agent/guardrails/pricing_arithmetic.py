@@ -38,6 +38,11 @@ _REST = re.compile(
 )
 _LEFT_OVER = re.compile(r"\b(?:left|spare|to go|short|sobr\w*|qued\w*(?! (?:en|a|por)\b)|falt\w*|rest\w*)\b")
 """How a sentence tells what remains of the prospect's own money, or what lacks."""
+_SINCE = re.compile(
+    r"\b(?:20\d\d|last (?:year|month|season)|used to|was|were|before|pasad[oa]|passad[oa]|anterior\w*|antes|era[mn]?"
+    r"|costaba\w*|custava\w*|subi[oudr]\w*|aument\w+|went up|has (?:gone up|risen)|rose)\b"
+)
+"""How a sentence compares with a price that is over."""
 Money = tuple[int, str]
 """Minor units and currency."""
 
@@ -154,11 +159,14 @@ def _prices(reading: Reading) -> set[Money]:
 
 def _changes(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield by how much the price of an item goes up or down: between two of its prices that may be told."""
+    said = {money for each in (*reading.amounts, *reading.asked) for money in reading.money(each)}
+    is_of_the_past = bool(_SINCE.search(expression.sentence))
     for item in reading.about(expression).items:
         told = {
             (each.amount_minor, each.currency)
             for each in reading.implied(item)
-            if each.role in {"price", "past"} and each.quantity == 1
+            if each.quantity == 1
+            and (each.role == "price" or (each.role == "past" and (is_of_the_past or each[:2] in said)))
         }
         yield from _pairs(told, told, minus=True)
 

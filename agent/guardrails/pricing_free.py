@@ -48,6 +48,21 @@ _ADDS = re.compile(
     r"\b(?:sum|agreg|anad|acrescent|add)\w*"
     r"(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your|al|ao|to|to the))? $"
 )
+_SHORT = frozenset({"minute", "hour"})
+_SEVERAL = re.compile(
+    r"\b(?:[2-9]|1\d|all|every|each|any|tod[oa]s?|cada|cualquier|qualquer|weekly|daily|semana\w*|unlimited)\b"
+    r"(?![- ]?(?:min|hour|hora|h\b))"
+)
+"""In front of what is free: it is not one."""
+_TRIALS = re.compile(
+    r"\b([2-9])(?: \w{3,12}){0,2} (?:clases|aulas|classes|lessons|sesiones|sessoes|sessions|pruebas|trials)\b"
+)
+_ALSO_CALLED = {
+    "trial": re.compile(r"\b(?:clase|aula|class|lesson|sesion|sessao|session)\b"),
+    "level": re.compile(r"\b(?:prueba|test|teste|prova|quiz)\b"),
+}
+"""How a trial or a placement test is called where its length tells which class or test is meant."""
+_STATEMENT_END = re.compile(r"[;!?]|\.(?!\d)|, (?:so|asi que|por tanto|de modo que|entao|portanto)\b")
 _AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
 """Behind what is added: it is no gift."""
 
@@ -66,18 +81,50 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     thing = free_thing(clause, reading.tenant.catalogue)
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
+    if _is_one_of_several(thing, clause, reading):
+        return False
+    return _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
+
+
+def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether the things that a sentence calls free, or what it is about, are published as free or waived."""
     if about.explicit:
         thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
     names_thing = thing.topics - ASIDE or ("first" in thing.topics and not thing.periods)
-    if _is_published_free(thing, reading) or names_thing:
-        return _is_published_free(thing, reading)
+    if _is_published_free(thing, reading):
+        return True
+    if names_thing:
+        loosely = () if about.named else _loosely_named(clause_of(expression), about, reading)
+        return any(_is_waived(item, thing, reading) for item in loosely)
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
     if any(_is_waived(item, thing, reading) for item in meant):
         return True
     context = free_thing(told)
     return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _is_one_of_several(thing: FreeThing, clause: str, reading: Reading) -> bool:
+    """Say whether a reply gives more trials than a text does: "two trial classes"."""
+    many = _TRIALS.search(clause) if "trial" in thing.topics else None
+    told = (each.sentence for each in reading.published.of_kind("free"))
+    return many is not None and not any(re.search(rf"\b{many[1]}\b", sentence) for sentence in told)
+
+
+def _is_told_by_length(thing: FreeThing, clause: str, reading: Reading) -> bool:
+    """Say whether what is called free is one thing that lasts as long as one published as free, and sounds like it.
+
+    "A 30-minute online class" is the trial class; the same of an item that is sold, or two of them, are not.
+    """
+    lasting = any(unit in _SHORT for _, unit in thing.periods)
+    if not lasting or thing.items or _SEVERAL.search(clause):
+        return False
+    called = {topic for topic, names in _ALSO_CALLED.items() if names.search(clause)}
+    return any(
+        thing.periods == each.periods and not each.items and (thing.stems & each.stems or called & each.topics)
+        for each in reading.published.free
+    )
 
 
 def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
@@ -183,9 +230,9 @@ def _says_included(mention: Mention, reading: Reading) -> bool:
 
 
 def _around(mention: Mention, reading: Reading) -> str:
-    return digits_for_words(
-        fold(reading.draft[max(0, mention.start - 60) : mention.end + 60]), reading.tenant.default_language
-    )
+    before = _STATEMENT_END.split(fold(reading.draft[max(0, mention.start - 60) : mention.start]))[-1]
+    after = _STATEMENT_END.split(fold(reading.draft[mention.start : mention.end + 60]))[0]
+    return digits_for_words(before + after, reading.tenant.default_language)
 
 
 def _is_part_of_named(item: int, reading: Reading) -> bool:

@@ -77,9 +77,7 @@ def _is_counted_by_prospect(expression: MoneyExpression, reading: Reading) -> bo
 
 def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether a percentage is a discount whose condition is stated, or a published fact."""
-    if expression.value == 0 or is_own_figure(expression, reading):
-        return True
-    if _is_said_to_be_over(expression, reading):
+    if expression.value == 0 or is_own_figure(expression, reading) or _is_said_to_be_over(expression, reading):
         return True
     kind = percent_kind(expression)
     is_deposit = kind == "deposit" and not (
@@ -89,10 +87,25 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
         return True
     if kind == "" and expression.value == 100:
         return True  # "100 % online"
+    if kind in {"", "deposit"} and _is_the_rest(expression, about, reading):
+        return True
     if kind == "deposit":
         return expression.value in deposit_percents(about, reading)
     same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
     return any(is_alike(each, expression, reading) for each in same)
+
+
+def _is_the_rest(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage is what another of the reply leaves: of a fact, or of a deposit named before it."""
+    others = [e for e in reading.expressions if e.kind == "percent" and e.value == 100 - expression.value]
+    for other in others:
+        kind = percent_kind(other)
+        if kind == "deposit" and other.start < expression.start and other.value in deposit_percents(about, reading):
+            return True
+        facts = {e.value for e in reading.published.of_kind("percent") if not percent_kind(e)}
+        if kind == "" and percent_kind(expression) == "" and other.value in facts:
+            return True
+    return False
 
 
 def _is_for_paying_ahead(expression: MoneyExpression) -> bool:

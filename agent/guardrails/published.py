@@ -52,7 +52,7 @@ _UNIT = (
 )
 _PERIOD = re.compile(
     rf"\b(\d{{1,3}})(?: (?:primeros|primeiros|first))? ?-?{_UNIT}|\b(?:primer|primeir[oa]|primera|first|un|um|uma|una"
-    rf"|a|one) {_UNIT}"
+    rf"|a|one)(?: (?:free|whole|full))?[ -]{_UNIT}"
 )
 _ALL_DAY = re.compile(r"\b(?:todo (?:el|o) dia|o dia (?:todo|inteiro)|el dia entero|all day|the whole day)\b")
 _UNIT_NAMES = {

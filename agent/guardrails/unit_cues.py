@@ -28,7 +28,7 @@ _OTHERS = (
     r"(?:dia|day|diaria|semana|week|wk|quinzena|quincena|hora|hour|hr|minuto|minute|watt?|w|kwh?|kilometro|km|mile"
     r"|milla"
     r"|noche|night|noite|pareja|casal|couple|familia|family|grupo|group|empresa|company|equipo|team|habitacion|quarto"
-    r"|room|tooth|diente|dente|panel|painel|pagina|page|palabra|word|modulo|module|trimestre|quarter|semestre|semester"
+    r"|room|tooth|diente|dente|panel|painel|pagina|page|palabra|word|modulo|module|trimestre|quarter|semestre|semester|term"
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
@@ -49,7 +49,8 @@ _CUE_WORDS: Mapping[UnitCue, str] = {
     r" (?!mes|month|ano|year|semana|week|dia|day|grup|group|equip|team|famil|noche|night|noite)[a-z]{5,15}\b"
     r"|\b(?:una (?:sola|unica) vez|uma (?:so|unica) vez|once (?:and for all|only)|just once|one[- ]time"
     r"|one[- ]off"
-    r"|(?:un )?unico pago|pago unico|unico pagamento|pagamento unico|un solo pago|single payment|de por vida"
+    r"|once(?= ?(?:[,.;!?)]|$))|unica vez|(?:un )?unico pago|pago unico|unico pagamento|pagamento unico"
+    r"|un solo pago|single payment|de por vida"
     r"|vitalici[oa]|lifetime|for life|para siempre|pra sempre|forever)\b",
 }
 _AFTER = {cue: compiled_on_use(words) for cue, words in _CUE_WORDS.items()}
@@ -69,6 +70,9 @@ _BEFORE = compiled_on_use(
     r"(?! (?:pre|bill))|per year|a year)[^\d.;!?,□]{0,20}$"
     r"|\b(?P<session>por (?:clase|aula|sesion|sessao|cita|visita)|per (?:class|lesson|session|visit)|cada (?:clase"
     r"|aula))[^\d.;!?,□]{0,20}$"
+    r"|\b(?P<once>(?:pago|pagamento) unico|unico (?:pago|pagamento)|solo pago|so pagamento"
+    r"|one[- ](?:off|time)|single (?:payment|fee|charge)|(?:una|1) (?:sola|unica) vez|(?:uma|1) (?:so|unica) vez)"
+    r"(?:(?! (?:y|e|and|mas|plus) )[^\d.;!?,□]){0,20},? ?$"
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
 )
@@ -118,6 +122,13 @@ _BEFORE_WORDS = frozenset(
         "diario",
         "diarios",
         "daily",
+        "unico",
+        "solo",
+        "off",
+        "time",
+        "single",
+        "vez",
+        "pagamento",
     ]
 )
 """Of which every match of `_BEFORE` has one."""
@@ -158,6 +169,25 @@ _SINGLE = re.compile(
 )
 _FOR_EVERYONE = _WORDS["for_everyone"]
 _EVERYONE = re.compile(rf"^[^\d.;!?\n□]{{0,30}}{_FOR_EVERYONE.pattern}")
+_FOR_BOTH = re.compile(
+    r"^[^.;!?]{0,12}\b(?:cada un[oa]|cada uma?|cada|each|both|ambos|ambas|l[oa]s dos|os dois|as duas|per person"
+    r"|por persona|por pessoa)\b"
+    r"(?! (?:de|da|of|das|dos|adicional|siguiente|extra|seguinte))"
+)
+_OF_THE_OTHERS = re.compile(
+    r"\b(?:otr[oa]s?|outr[oa]s?|others?|siguientes?|seguintes?|segund[oa]s?|second|rest\w*|demas|demais|younger|smaller"
+    r"|pequen[oa]s?|menor(?:es)?|mais nov[oa]s?|(?:cada|each|every) \w+ (?:mas|mais|more))\b"
+)
+_FIRST = r"(?:primer[oa]?|primeir[oa]|first|mayor|older|eldest|mais velh[oa])"
+_FIRST_PAYS = re.compile(
+    rf"(?<!que el )(?<!que la )(?<!que o )(?<!que a )(?<!que al )(?<!than the )\b{_FIRST}\b"
+    r"(?:(?! (?:y|e|and|que|than|tras|after) )[^\d.;,!?€]){0,25}$"
+)
+_FIRST_BEHIND = re.compile(
+    rf"^ (?:(?:for|para|por|pel[oa]) )?(?:(?:the|el|la|o|a|al|ao) )?{_FIRST}\b(?! (?:month|mes|year|ano))"
+)
+_THEIRS = re.compile(r"^[^.,;:!?\d]{0,40}")
+"""Behind an amount: whose it is."""
 EVERYONE = 1_000
 """The number of people that stands for everybody."""
 
@@ -187,7 +217,7 @@ _CUES: Mapping[str, UnitCue] = {cue: cue for cue in _CUE_WORDS}
 
 def _is_next_statement(between: str) -> bool:
     """Say whether the words between an amount and a unit already speak of something else: "399 €, y al mes …"."""
-    return bool(re.search(r",.{12}|\b(?:y|e|and|pero|but|mas|o|ou|or) ", between))
+    return bool(re.search(r",.{12}|\b(?:y|e|and|pero|but|mas|o|ou|or|after|tras|apos) ", between))
 
 
 def unit_class(words: str) -> str:
@@ -236,3 +266,15 @@ def read_people(plain: str, start: int, end: int) -> int:
     if _EVERYONE.match(behind) or _COVERS.match(behind):
         return EVERYONE
     return 1 if _SINGLE.match(behind) else 0
+
+
+def is_for_the_first(before: str, after: str) -> bool:
+    """Say whether an amount between two folded texts is what the first of several pays, be it as each of them does.
+
+    Not what each of "the other two" pays.
+    """
+    if _FIRST_PAYS.search(before[-60:]) or _FIRST_BEHIND.match(after):
+        return True
+    behind = _THEIRS.match(after)
+    whose = f"{before[-40:]}|{behind[0] if behind else ''}"
+    return bool(_FOR_BOTH.search(after)) and not _OF_THE_OTHERS.search(whose)
