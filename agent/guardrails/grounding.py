@@ -16,7 +16,7 @@ from agent.types import Candidate, Tenant, Turn, Verdict
 __all__ = ["RULE", "VERSION", "check", "claims_to_judge"]
 
 RULE = "grounding"
-VERSION = 4
+VERSION = 5
 _REASONS = {
     "time": "The reply gives a time that is not published",
     "weekday": "The reply names a day that is not published",

@@ -16,6 +16,7 @@ from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_numbers import without_money
 from agent.guardrails.grounding_reading import Mention, Reading, as_set, read, read_slots
 from agent.guardrails.grounding_statement import (
+    MANNER,
     WEAK,
     Conversation,
     Finding,
@@ -24,6 +25,7 @@ from agent.guardrails.grounding_statement import (
     asks_for,
     written_in,
 )
+from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_windows import is_between, read_windows
@@ -138,12 +140,19 @@ def _finding(
     if not clause.is_claim or (mention.is_denied and mention.kind != "feature"):
         return "undecided"
     topics = mention.topics
+    if mention.kind == "included" and _only_heads(clause, sentences[clause.sentence]):
+        return "undecided"
     if not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
         topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
-    elif topics <= WEAK and "topics:opening" not in topics and not mention.subject - topics:
+    elif topics <= WEAK | MANNER and "topics:opening" not in topics and not mention.subject - topics:
         topics |= {topic for asked in talk.inbound.topics for topic in asked if topic.startswith("item:")}
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
+
+
+def _only_heads(clause: Clause, sentence: Sentence) -> bool:
+    """Say whether a clause is no more than the heading of a list: "Included: …"."""
+    return len(clause.words) == 1 and not sentence.is_yes and len(sentence.text) > len(clause.text) + 1
 
 
 def _sentences(reading: Reading) -> Mapping[int, Sentence]:
