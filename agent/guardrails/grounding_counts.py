@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from agent.guardrails.dates_text import DAY_MINUTES
+from agent.guardrails.grounding_ages import is_taken_age, is_wrong_age
 from agent.guardrails.grounding_facts import BASES, INSTALMENTS, MINUTES, Facts, dimension
 from agent.guardrails.grounding_numbers import MONEY
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
@@ -29,6 +30,8 @@ def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Fi
     if _is_no_fact(statement, facts) or _is_rate(statement):
         return "undecided"
     comparable = facts.quantities.get(dimension(mention.unit), ())
+    if is_wrong_age(statement, comparable):
+        return "contradicted"
     equal = [f for f in comparable if _same_amount(mention, f)]
     if equal and (mention.unit == "percent" or not is_rival(equal, _alike(mention, comparable), statement)):
         return "supported"  # what a percentage is of, the rule `pricing` reads
@@ -182,6 +185,7 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
     if (
         _is_timetabled(value, unit, facts)
         or _is_paid_over(statement, comparable)
+        or is_taken_age(statement, comparable)
         or (unit, value) in facts.totals
         or _is_in_a_name(mention, facts)
         or _is_interval(statement, facts)
