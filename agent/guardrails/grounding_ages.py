@@ -16,7 +16,12 @@ _TAKES_IN = re.compile(
     r"\b(?:desde|a partir|from|starts?|empiez\w+|comienz\w+|comec\w+|ac[ei]\w*t\w+|admit\w+|entr\w+|join)\b"
 )
 _WAITS = re.compile(r"\b(?:esper\w+|wait\w*|young|early|pronto|cedo|todavia|ainda|yet|hasta|ate|until)\b")
-_CHILDREN = re.compile(r"\b(?:nin[oa]s?|criancas?|kids?|children|infantil)\b")
+_CHILDREN = re.compile(
+    r"\b(?:nin[oa]s?|criancas?|kids?|children|infantil|hij[oa]s?|filh[oa]s?"
+    r"|daughters?|sons?)\b"
+)
+_LASTS = re.compile(r"\b(?:experi\w+|garant\w+|guarant\w+|warrant\w+|desde ha[cz]e|ago)\b")
+"""How long something has lasted or will is no age."""
 _YEARS = "units:year"
 _GROWN_UP = 18
 
@@ -26,7 +31,8 @@ Ages = tuple[Decimal, Decimal]
 def is_taken_age(statement: Statement, published: Sequence[Mention]) -> bool:
     """Say whether an age lies between published ones: 8 where a group is "de 7 a 12 años"."""
     before = statement.clause_text.partition(f"{statement.mention.value}")[0]
-    is_age = _AT_AGE.search(before) or _OF_AGE.search(before)
+    is_of_child = _OF_AGE.search(before) and _CHILDREN.search(statement.sentence.text)
+    is_age = (_AT_AGE.search(before) or is_of_child) and not _LASTS.search(statement.clause_text)
     return bool(is_age) and _is_between(statement.mention, _ages(statement, published))
 
 

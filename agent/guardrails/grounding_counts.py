@@ -220,12 +220,9 @@ _FEWEST_PAYMENTS = 2
 
 def _is_paid_over(statement: Statement, comparable: Sequence[Mention]) -> bool:
     """Say whether a price may be paid over so many months: up to as many as its item is published with."""
-    mention = statement.mention
-    if (
-        mention.unit != "units:month"
-        or _number(mention) < _FEWEST_PAYMENTS
-        or not _PAYS.search(statement.sentence.text)
-    ):
+    mention, said = statement.mention, statement.sentence.text
+    is_paid = mention.unit == "units:month" and (_PAYS.search(said) or MONEY.search(said))
+    if not is_paid or _number(mention) < _FEWEST_PAYMENTS:
         return False
     most = [f for f in comparable if INSTALMENTS in f.topics]
     of_item = [f for f in most if f.topics & mention.subject - {INSTALMENTS}]
