@@ -257,6 +257,19 @@ def _is_translated(statement: Statement, said: _Said) -> bool:
     return statement.language != said.language and statement.conditional and said.sentence.has(_WORDS["conditions"])
 
 
+_PAYS_LATER = re.compile(
+    r"\b(?:pag(?:as?|ais|an|ar|am|ue\w*)|pay)(?: \w+)? (?:(?:cuando|quando|when|whenever)(?: you)?"
+    r" (?:cobr|pued|pud|quier|quis|receb|veng|vier|can|get|like|want|come)|later|luego|despues|depois|mas adelante"
+    r"|a fin|no fim|at the end|next)"
+)
+"""What is held against a payment is not held for one that is put off."""
+
+
+def _is_on_payment(said: _Said) -> bool:
+    """Say whether a reply tells of a payment, and not of one that is put off."""
+    return "payment" in anchors_of(said.whole) and not _PAYS_LATER.search(said.whole)
+
+
 def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[Term]) -> bool:
     """Say whether a policy gives what the sentence promises: its terms, its condition, and nothing beyond.
 
@@ -266,7 +279,7 @@ def _gives(topic: str, statement: Statement, said: _Said, published: frozenset[T
     if not (alike or _is_translated(statement, said)):
         return False
     if topic in statement.denies:  # "no places are held without payment"
-        paid = "unpaid" not in said.extras and "payment" in anchors_of(said.whole)
+        paid = "unpaid" not in said.extras and _is_on_payment(said)
         return "unpaid" in statement.extras and paid and not said.days and not said.spans
     days = statement.days
     if said.spans and said.spans <= statement.spans:
@@ -313,11 +326,11 @@ def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
 
 def _states_condition(topic: str, statement: Statement, said: _Said) -> bool:
     """Say whether the reply tells on what condition the policy gives it."""
-    if "payment" in statement.anchors and topic == "reservation" and "payment" in anchors_of(said.whole):
+    if "payment" in statement.anchors and topic == "reservation" and _is_on_payment(said):
         return True
     terms = frozenset(term for term in statement.spans if term[0] != "percent")
     if terms:
         return any(term in terms or _is_within(term, statement, said) for term in spans_of(said.whole, said.language))
     if "payment" in statement.anchors and topic in {"reservation", "price_lock"}:
-        return "payment" in anchors_of(said.whole)
+        return _is_on_payment(said)
     return "unhappy" not in said.extras or "unhappy" in statement.extras

@@ -97,7 +97,7 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
             found[at] = one.joined_to(other)
             found[at + 1] = other.joined_to(found[at])
         elif _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and _is_hours(text, one.clock, other.clock):
-            found[at] = _Reading(clock=one.clock, is_sure=True)
+            found[at] = one.joined_to(other)
             found[at + 1] = _Reading(clock=_in_group(other.clock, one.clock.group), is_sure=True)
     noons = (
         Clock(
@@ -130,6 +130,10 @@ def _is_day_of(match: re.Match[str], text: str) -> bool:
     return bare and bool(_AFTER_WEEKDAY.search(text[: match.start()]) and _THEN_TIME.match(text[match.end() :]))
 
 
+_BARE = 2
+"""A number of so many digits is a time or, before another that counts hours, a duration: "8 a 10 horas"."""
+
+
 class _Reading(NamedTuple):
     clock: Clock
     is_sure: bool
@@ -141,7 +145,9 @@ class _Reading(NamedTuple):
         if not self.mark and not other.mark and min(other.clock.minutes) >= 13 * 60:
             earliest = frozenset({min(clock.minutes)})  # "8:00 a 21:00": the clock of 24 hours
             clock = Clock(start=clock.start, end=clock.end, minutes=earliest, group=clock.group)
-        return _Reading(clock=_in_group(clock, min(clock.group, other.clock.group)), is_sure=True, mark=self.mark)
+        lasts = clock.may_be_duration or (other.clock.may_be_duration and clock.end - clock.start <= _BARE)
+        clock = _in_group(clock, min(clock.group, other.clock.group))._replace(may_be_duration=lasts)
+        return _Reading(clock=clock, is_sure=True, mark=self.mark)
 
 
 def _in_group(clock: Clock, group: int) -> Clock:
@@ -170,7 +176,7 @@ def _read_time(match: re.Match[str], text: str, language: str) -> _Reading:
     return _Reading(
         clock=_clock(match, minutes, may_be_duration=is_hours and not (written or (led and strong))),
         is_sure=sure,
-        mark="pm" if mark[:1] in {"p"} and mark[:2] == "pm" else "am" if mark == "am" else "",
+        mark="pm" if mark[:2] == "pm" else "am" if mark == "am" else "part" if day_part else "",
     )
 
 

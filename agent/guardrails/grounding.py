@@ -16,7 +16,7 @@ from agent.types import Candidate, Tenant, Turn, Verdict
 __all__ = ["RULE", "VERSION", "check", "claims_to_judge"]
 
 RULE = "grounding"
-VERSION = 4
+VERSION = 5
 _REASONS = {
     "time": "The reply gives a time that is not published",
     "weekday": "The reply names a day that is not published",
@@ -29,7 +29,8 @@ _REASONS = {
     "code": "The reply names a certificate or code that is not published",
     "phone": "The reply gives a telephone number that is not published",
     "email": "The reply gives an e-mail address that is not published",
-    "included": "The reply says that something is included",
+    "included": "The reply says that something is included, or is not",
+    "start": "The reply says that something starts all the time",
     "all": "The reply says of all what is published of some",
     "answer": "The reply says yes to something that is not published",
     "slot": "The reply gives hours that are published for other days",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_naming import is_cognate
-from agent.guardrails.grounding_reading import Reading
+from agent.guardrails.grounding_reading import Reading, Topics
 from agent.guardrails.grounding_statement import WEAK, Conversation, asks_for
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
@@ -103,3 +103,26 @@ def _is_told_of(shared: set[str], items: frozenset[str], facts: Facts) -> bool:
     """Say whether what is shared is published of one of these items, too."""
     mentions = (mention for kind in facts.mentions for mention in facts.of(kind))
     return any(shared & m.wide and (items & m.wide) and not m.is_denied for m in mentions)
+
+
+# --- what is included -------------------------------------------------------------------------------------------
+
+_LEFT_TO_THEM = re.compile(
+    r"\b(?:por (?:su|tu|sua) (?:propia |propria )?(?:cuenta|conta)|(?:is|are|be|'s) on you|a (?:su|tu) cargo"
+    r"|(?:file|handle|arrange|do|sort|manage|submit)\b.{0,50}\byourself)\b"
+)
+"""Says that something is the prospect's to do or to pay."""
+
+
+def left_to_them(reading: Reading, facts: Facts) -> Iterator[Clause]:
+    """Yield the clauses that leave to the prospect what is published as included."""
+    for clause, topics in zip(reading.clauses, reading.topics, strict=True):
+        is_left = clause.is_claim and not clause.is_denied and _LEFT_TO_THEM.search(clause.text)
+        if is_left and is_included(topics - WEAK, facts):
+            yield clause
+
+
+def is_included(about: Topics, facts: Facts) -> bool:
+    """Say whether all of this is published together as included, and none of it as not."""
+    told = [f for f in facts.of("included") if about & f.wide]
+    return bool(about) and any(about <= f.wide for f in told) and not any(f.is_denied for f in told)

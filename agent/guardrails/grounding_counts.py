@@ -6,7 +6,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from agent.guardrails.dates_text import DAY_MINUTES
-from agent.guardrails.grounding_facts import BASES, MINUTES, Facts, dimension
+from agent.guardrails.grounding_ages import is_taken_age, is_wrong_age
+from agent.guardrails.grounding_facts import BASES, INSTALMENTS, MINUTES, Facts, dimension
 from agent.guardrails.grounding_numbers import MONEY
 from agent.guardrails.grounding_reading import Mention, Slot, as_set
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_rival
@@ -18,6 +19,7 @@ _LOOSE_COUNTS = frozenset(
     {"units:branch", "units:kind_of", "units:country", "units:city", "units:course", "units:project", "units:point"}
 )
 _CENTS = -2
+_ADDRESS = "topics:address_topic"
 _FEW = 12
 """So many unnamed things may be told in passing."""
 
@@ -28,6 +30,8 @@ def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Fi
     if _is_no_fact(statement, facts) or _is_rate(statement):
         return "undecided"
     comparable = facts.quantities.get(dimension(mention.unit), ())
+    if is_wrong_age(statement, comparable):
+        return "contradicted"
     equal = [f for f in comparable if _same_amount(mention, f)]
     if equal and (mention.unit == "percent" or not is_rival(equal, _alike(mention, comparable), statement)):
         return "supported"  # what a percentage is of, the rule `pricing` reads
@@ -178,13 +182,11 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         return True
     if unit in _TIMES_A_WEEK and any(len(as_set(f)) == value for f in facts.of("weekday")):
         return True
-    if unit in MINUTES:
-        minutes = value * MINUTES[unit]
-        weeks = {Decimal(1), *(_number(f) for f in facts.of("quantity") if f.unit == "units:week")}
-        if any(minutes == length * n for slot in facts.slots for length in _lengths(slot) for n in weeks):
-            return True
     if (
-        (unit, value) in facts.totals
+        _is_timetabled(value, unit, facts)
+        or _is_paid_over(statement, comparable)
+        or is_taken_age(statement, comparable)
+        or (unit, value) in facts.totals
         or _is_in_a_name(mention, facts)
         or _is_interval(statement, facts)
         or _is_walked(statement, facts)
@@ -193,6 +195,38 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
     if unit in BASES and any(m.unit in BASES and _same_amount(mention, m) for m in talk.asked):
         return True  # the prospect's own, in another unit
     return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
+
+
+def _is_timetabled(value: Decimal, unit: str, facts: Facts) -> bool:
+    """Say whether it is how long a lesson lasts, or what the lessons of a week or of the whole course come to."""
+    for slot in facts.slots:
+        weeks = {
+            Decimal(1),
+            *(_number(f) for f in facts.of("quantity") if f.unit == "units:week" and f.wide & slot.wide),
+        }
+        if unit == "units:session" and any(value == len(slot.days) * n for n in weeks):
+            return True
+        if unit in MINUTES and any(value * MINUTES[unit] == length * n for length in _lengths(slot) for n in weeks):
+            return True
+    return False
+
+
+_PAYS = re.compile(
+    r"\b(?:interes\w*|interest|juros|plazos?|mensualidad\w*|mensalidad\w*|cuotas?|parcel\w+|in[sx]tal\w*ments?|pag[aou]\w*"
+    r"|pay\w*|divid\w+|financ\w+)\b"
+)
+_FEWEST_PAYMENTS = 2
+
+
+def _is_paid_over(statement: Statement, comparable: Sequence[Mention]) -> bool:
+    """Say whether a price may be paid over so many months: up to as many as its item is published with."""
+    mention, said = statement.mention, statement.sentence.text
+    is_paid = mention.unit == "units:month" and (_PAYS.search(said) or MONEY.search(said))
+    if not is_paid or _number(mention) < _FEWEST_PAYMENTS:
+        return False
+    most = [f for f in comparable if INSTALMENTS in f.topics]
+    of_item = [f for f in most if f.topics & mention.subject - {INSTALMENTS}]
+    return any(_number(mention) <= _number(f) for f in of_item or most)
 
 
 _ON_FOOT = re.compile(r"\b(?:caminando|a pie|andando|caminhando|a pe|walk\w*|on foot|stroll)\b")
@@ -277,7 +311,10 @@ def _follows(mention: Mention, comparable: Sequence[Mention], talk: Conversation
     told = [m for m in talk.told if dimension(m.unit) == dimension(mention.unit) and m.value != value]
     measures = {_number(m) * BASES[m.unit] for m in told if any(_same_amount(m, f) for f in comparable)}
     counts = {_number(m) for m in talk.told if dimension(m.unit) != dimension(mention.unit)}
-    return any(value * base == measure * count for measure in measures for count in counts | talk.asked_numbers)
+    if any(value * base == measure * count for measure in measures for count in counts | talk.asked_numbers):
+        return True
+    spans = [_number(m) * BASES[m.unit] for m in (*told, *talk.asked) if m.unit in BASES][:_MOST_NUMBERS]
+    return any(value * base == span - measure for span in spans for measure in measures)  # two years less 3 months
 
 
 def _results(some: Iterable[Decimal], others: Iterable[Decimal]) -> Iterator[Decimal]:
@@ -310,4 +347,5 @@ def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequen
     same_number = any(f.value == mention.value for f in published)
     if mention.unit.startswith("word:"):
         return same_number or _number(mention) <= _FEW
-    return any(f.value == mention.value and (not f.unit or f.unit.startswith("word:")) for f in published)
+    bare = (f for f in published if not f.unit or f.unit.startswith("word:"))
+    return any(f.value == mention.value and _ADDRESS not in f.wide for f in bare)

@@ -136,6 +136,7 @@ def _texts(tenant: Tenant) -> Iterator[tuple[str, str]]:
         yield from passage.text.items()
 
 
+INSTALMENTS = "extra_topics:instalments"
 _CatalogueFact = tuple[str, str, object, str]
 
 
@@ -148,7 +149,7 @@ def _catalogue_facts(catalogue: Sequence[CatalogueItem]) -> Iterator[_CatalogueF
         for discount in item.discounts:
             yield from _ends(about, None, discount.valid_to)
         if item.instalments:
-            yield about, "quantity", Decimal(item.instalments.max), "units:month"
+            yield about, "quantity", Decimal(item.instalments.max), INSTALMENTS
         if any(price.unit in {"month", "seat_month"} for price in item.prices):
             yield about, "quantity", Decimal(1), "units:month"
         yield from ((about, "quantity", Decimal(each.percent), "percent") for each in item.discounts if each.percent)
@@ -362,6 +363,8 @@ def _by_dimension(quantities: Iterable[Mention]) -> Mapping[str, tuple[Mention, 
 def _extra_mention(fact: _CatalogueFact) -> Mention:
     about, kind, value, unit = fact
     topics = frozenset({about})
+    if unit == INSTALMENTS:
+        unit, topics = "units:month", topics | {INSTALMENTS}
     return Mention(
         kind=kind, value=value, clause=0, start=0, end=0, topics=topics, wide=topics, subject=topics, unit=unit
     )

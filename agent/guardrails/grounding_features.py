@@ -20,6 +20,8 @@ _APART = re.compile(rf"\b{pattern('apart')}")
 
 _ZONE_NAME = re.compile(r"\w{4,12} (?:summer |standard |daylight |winter )time\b")
 """What names a time zone, "British summer time", is nothing to have."""
+_CURRENCY = re.compile(r"\b(?:dolares|pesos|reais|reales|soles|libras) $")
+"""Nor is what stands behind it: "dólares americanos"."""
 
 
 def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
@@ -29,7 +31,8 @@ def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Fin
     published = _of_the_same_item([f for f in facts.of("feature") if f.value == concept], statement)
     if mention.is_denied:
         return _denied(statement, published)
-    if _ZONE_NAME.search(statement.clause_text, max(0, statement.clause_text.find(mention.unit))):
+    place = max(0, statement.clause_text.find(mention.unit))
+    if _ZONE_NAME.search(statement.clause_text, place) or _CURRENCY.search(statement.clause_text[:place]):
         return "undecided"
     if concept in {_LANGUAGES.get(each) for each in talk.languages} or any(not f.is_denied for f in published):
         return "supported"

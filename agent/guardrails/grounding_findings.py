@@ -10,12 +10,14 @@ from decimal import Decimal
 from agent.folding import fold
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS
-from agent.guardrails.grounding_answers import invented_answers, misplaced
+from agent.guardrails.grounding_answers import invented_answers, left_to_them, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_numbers import without_money
 from agent.guardrails.grounding_reading import Mention, Reading, as_set, read, read_slots
+from agent.guardrails.grounding_starts import false_starts
 from agent.guardrails.grounding_statement import (
+    MANNER,
     WEAK,
     Conversation,
     Finding,
@@ -24,6 +26,7 @@ from agent.guardrails.grounding_statement import (
     asks_for,
     written_in,
 )
+from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
 from agent.guardrails.grounding_windows import is_between, read_windows
@@ -103,6 +106,8 @@ def _numbers(mentions: Iterable[Mention]) -> frozenset[Decimal]:
     return frozenset(m.value for m in mentions if isinstance(m.value, Decimal))
 
 
+_MAY_DENY = ("feature", "included")
+"""Of these it is judged, too, that they are not so."""
 _WRONG: frozenset[Finding] = frozenset({"contradicted", "unsupported"})
 
 
@@ -115,6 +120,8 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
     yield from _slot_faults(reading, facts, talk)
     yield from _scarcity(reading, facts)
     yield from (Fault("tax", "contradicted", clause.start, clause.end) for clause in false_taxes(reading, facts))
+    yield from (Fault("included", "contradicted", each.start, each.end) for each in left_to_them(reading, facts))
+    yield from (Fault("start", "contradicted", each.start, each.end) for each in false_starts(reading, facts, talk))
     yield from (Fault("scope", "contradicted", clause.start, clause.end) for clause in misplaced(reading, facts))
     yield from _plain_yes(reading, facts, talk)
     yield from (Fault("answer", "unsupported", c.start, c.end) for c in invented_answers(reading, facts, talk))
@@ -135,15 +142,22 @@ def _finding(
     mention: Mention, reading: Reading, sentences: Mapping[int, Sentence], facts: Facts, talk: Conversation
 ) -> Finding:
     clause = reading.clauses[mention.clause]
-    if not clause.is_claim or (mention.is_denied and mention.kind != "feature"):
+    if not clause.is_claim or (mention.is_denied and mention.kind not in _MAY_DENY):
         return "undecided"
     topics = mention.topics
+    if mention.kind == "included" and _only_heads(clause, sentences[clause.sentence]):
+        return "undecided"
     if not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
         topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
-    elif topics <= WEAK and "topics:opening" not in topics and not mention.subject - topics:
+    elif topics <= WEAK | MANNER and "topics:opening" not in topics and not mention.subject - topics:
         topics |= {topic for asked in talk.inbound.topics for topic in asked if topic.startswith("item:")}
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
+
+
+def _only_heads(clause: Clause, sentence: Sentence) -> bool:
+    """Say whether a clause is no more than the heading of a list: "Included: …"."""
+    return len(clause.words) == 1 and not sentence.is_yes and len(sentence.text) > len(clause.text) + 1
 
 
 def _sentences(reading: Reading) -> Mapping[int, Sentence]:

@@ -36,6 +36,10 @@ _CODE = compiled_on_use(
     r"(?! ?(?:[€$£]|[A-Z]{3}\b|R\$|euros?\b|pesos\b|rea(?:is|les)\b|d[oó]l|dollars\b|pounds\b|libras\b|soles\b))"
 )
 _CURRENCIES = frozenset(["EUR", "USD", "BRL", "MXN", "COP", "ARS", "CLP", "GBP", "PEN", "UYU", "MX", "US", "RS", "AR"])
+_MONEY = re.compile(
+    r"(?:\w{2,12} )?(?:pesos|d[oó]lares|dollars|reais|reales|pounds|euros|soles|libras)\b", re.IGNORECASE
+)
+"""Names a currency: "Brazilian reais", "Dollars"."""
 _CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ](?<![\w@./'’-].)[\w&'’]{0,30}(?:-[A-ZÀ-ÖØ-Þ0-9][\w&'’]{0,30})?")
 _SIGNS = 12
 """What may stand before the first word of a sentence: signs and the number of a list, so many characters."""
@@ -119,6 +123,8 @@ def _counts(match: re.Match[str], raw: str, *, begins_sentence: bool) -> bool:
     folded = (word.lower() if word.isascii() else fold(word)).removesuffix("'s").removesuffix("’s")
     if len(word) == 1 or folded in _NO_NAMES or ("-" in folded and _NO_NAMES.issuperset(folded.split("-"))):
         return False  # "Mon-Fri" names nothing either
+    if _MONEY.match(raw, match.start()):
+        return False
     if word[:3] in _CURRENCIES and word[3:].isdigit():
         return False  # "ARS3,000"
     if len(word) >= 2 and word[1:] != word[1:].lower():

@@ -65,7 +65,7 @@ _STOPS = LISTS["stops"]
 _LED_BY = re.compile(
     r"\b(?:grupos?|turmas?|groups?|class(?:es)?|clases?|aulas?|equipo|equipe|equipa|team|plantilla)"
     r"(?: (?:de|of|with|con|com|hasta|ate|up|to|maximo|max|no|son|sao|are|have|has|tem|tienen|at|most|como|un|um|del?"
-    r"|solo|only|so|limited|pequenos|reducidos|small|reduzidas)\.?){0,5} $"
+    r"|solo|only|so|limited|pequenos|reducidos|small|reduzidas|mas|mais|more|than|que)\.?){0,5} $"
 )
 _AGED = re.compile(
     r"\b(?:ages?|aged|edad(?: minima)?|idade(?: minima)?|minimum age)(?: (?:of|de|is|es|e|from))?"
@@ -99,7 +99,8 @@ def _with_carried_units(text: str, quantities: tuple[Quantity, ...]) -> tuple[Qu
         return quantities
     last = quantities[-1]
     ends = not text[last.end :].strip(" .") and last.value <= _SMALL
-    ends = ends and not _TAKES.search(text, quantities[-2].end, last.start)
+    between = text[quantities[-2].end : last.start]
+    ends = ends and not (_TAKES.search(between) or _LED_BY.search(between))
     return (*quantities[:-1], last._replace(unit=quantities[-2].unit)) if ends else quantities
 
 

@@ -114,6 +114,9 @@ WEAK = frozenset(
     for key in ("opening", "start", "departure", "average", "minimum", "customers", "experience", "certificate")
 )
 
+MANNER = frozenset({"features:live", "extra_topics:online"})
+"""How a thing is held, which is not what it is: of "ten weeks of live online classes" it tells no item."""
+
 
 def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) -> Finding:
     """Return what a published value comes to: contradicted where another value is published closer to the subject."""
@@ -139,7 +142,7 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     What a clause is about by its own words must be what the other value is about, and no part of what the same value
     is; a value published of no item in particular holds for every item.
     """
-    about = (statement.mention.own or (statement.topics - statement.mention.topics)) - WEAK
+    about = (statement.mention.own - MANNER or (statement.topics - statement.mention.topics)) - WEAK - MANNER
     items = _items(about)
     named = frozenset() if items else statement.mention.subject - statement.mention.topics
     beside = (f for f in others if any(f.wide == each.wide for each in equal))

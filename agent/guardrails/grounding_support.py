@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from agent.guardrails.grounding_answers import is_included
 from agent.guardrails.grounding_counts import judge_quantity
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_features import judge_feature
@@ -17,7 +18,9 @@ def judge(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
 
 
 def _included(statement: Statement, facts: Facts, talk: Conversation) -> Finding:  # noqa: ARG001 — a judge
-    """Judge "X is included": contradicted where it is published that X is not."""
+    """Judge "X is included", or is not: contradicted where the opposite is published of X."""
+    if statement.mention.is_denied:
+        return "contradicted" if is_included(statement.mention.own - WEAK, facts) else "undecided"
     about = statement.topics
     published = [f for f in facts.of("included") if f.topics & about and not (f.topics & about) <= WEAK]
     if published and all(f.is_denied for f in published):

@@ -19,7 +19,7 @@ from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, i
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
-VERSION = 4
+VERSION = 5
 MAX_EVIDENCE = 160
 
 REASONS = {

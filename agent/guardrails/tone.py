@@ -20,7 +20,7 @@ from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
-VERSION = 4
+VERSION = 5
 MAX_EVIDENCE = 160
 
 REASONS = {
@@ -41,6 +41,12 @@ _UNKIND = PatternList(
     [((key, kind), pattern) for key in ("always", "plain", "scarce") for kind, pattern in _WORDS[key]]
 )
 """What is unkind: always, unless it is excused, and unless besides a published text says so."""
+_CHILDS_AGE = re.compile(
+    r"\b(?:(?:at|los|aos|con|com|with|tiene|tem|has|is|s|edad de|idade de|age of) (?:[1-9]|1[0-7])"
+    r"(?!\d| (?:y|e|and|a|to)? ?\d)|(?<!\d a )(?<!\d to )(?:[1-9]|1[0-7]) (?:anos|anit|aninh|year))"
+)
+"""How old a child is: what is for children has its ages, and says whom it takes."""
+_TELLS_AGE = re.compile(r"\d|\b(?:old|young|mayor|viej[oa]|velh[oa]|joven|nov[oa]|encaix\w+|encaj\w+)\b")
 _CAPITAL = re.compile(r"\b[A-ZÁÉÍÓÚÂÊÔÃÕÇÑ][\w'’]+")
 
 
@@ -70,8 +76,8 @@ def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str
         if key == "always":
             yield kind, match
         elif not _is_excused(sentence, match):
-            harmless = _is_welcome(kind, sentence) if key == "plain" else backing_of(tenant).states(sentence.words)
-            if not harmless:
+            by_kind = key == "plain"
+            if not (_is_harmless(kind, sentence, match) if by_kind else backing_of(tenant).states(sentence.words)):
                 yield kind, match
 
 
@@ -100,6 +106,9 @@ def _is_excused(sentence: Sentence, match: Match[str]) -> bool:
     return sympathy or is_denied(sentence, match)
 
 
-def _is_welcome(kind: str, sentence: Sentence) -> bool:
-    """Say whether a group is named in order to welcome it."""
-    return kind == "discrimination" and sentence.has(_WORDS["welcome"])
+def _is_harmless(kind: str, sentence: Sentence, match: Match[str]) -> bool:
+    """Say whether a group is named in order to welcome it, or a child's age to say whether a group takes it."""
+    if kind != "discrimination":
+        return False
+    of_a_child = _TELLS_AGE.search(match[0]) and _CHILDS_AGE.search(sentence.words)
+    return bool(of_a_child) or sentence.has(_WORDS["welcome"])
