@@ -37,7 +37,9 @@ from tests.processes import Process, environment, free_port
 MEMBERS = 20
 ALONE = 25
 """Requests of each kind, one after the other."""
-TOGETHER_S = 40.0
+ARRIVING_S = 10.0
+"""While they come in, connections to PostgreSQL are opened and their caches filled: told apart."""
+TOGETHER_S = 60.0
 THINKING_S = 2.0
 AIM_MS = 100
 EVENTS = 60
@@ -187,11 +189,13 @@ async def measure_together(
     browsers: Sequence[Browser], streams: Sequence[Browser], processor: Processor, commit: "Committer"
 ) -> list[Line]:
     """Return how long pages take while everybody works, and how soon events are told."""
-    taken = {name: Series() for name in PAGES}
-    told = Series()
+    taken, arriving, told = {name: Series() for name in PAGES}, Series(), Series()
     listening = [asyncio.create_task(_listen(stream, told, commit)) for stream in streams]
+    await asyncio.gather(
+        *(_work(browser, Random(-place), arriving, ARRIVING_S) for place, browser in enumerate(browsers))
+    )
     before, began = processor.read(), perf_counter()
-    work = [_work(browser, Random(place), taken) for place, browser in enumerate(browsers)]
+    work = [_work(browser, Random(place), taken, TOGETHER_S) for place, browser in enumerate(browsers)]
     await asyncio.gather(commit.run(), *work)
     seconds = perf_counter() - began
     web, postgres = (after - start for after, start in zip(processor.read(), before, strict=True))
@@ -204,6 +208,7 @@ async def measure_together(
     machine = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     events = f"{EVENTS} events to {len(streams)} streams; aim p95 ≤ {LIVE_AIM_MS} ms"
     return [
+        (f"inbox: all pages, {len(browsers)} coming in", _percentiles(arriving)),
         *((f"inbox: {name}, {len(browsers)} at work", _percentiles(series)) for name, series in taken.items()),
         (f"inbox: all pages, {len(browsers)} at work", f"{_percentiles(everything)} (aim p95 ≤ {AIM_MS} ms)"),
         ("inbox: load while they work", f"{count / seconds:.1f} pages a second; {cores}; {machine}"),
@@ -215,14 +220,15 @@ def _percentiles(series: Series) -> str:
     return f"p50 {series.percentile_ms(50):.0f} ms, p95 {series.percentile_ms(95):.0f} ms of {len(series.taken)}"
 
 
-async def _work(browser: Browser, random: Random, taken: Mapping[str, Series]) -> None:
-    until = perf_counter() + TOGETHER_S
+async def _work(browser: Browser, random: Random, taken: Mapping[str, Series] | Series, seconds: float) -> None:
+    until = perf_counter() + seconds
     while True:
         await asyncio.sleep(random.expovariate(1 / THINKING_S))
         if perf_counter() > until:
             return
         name = random.choice(list(PAGES))
-        taken[name].taken.append(await browser.get(random.choice(PAGES[name])(random)))
+        series = taken if isinstance(taken, Series) else taken[name]
+        series.taken.append(await browser.get(random.choice(PAGES[name])(random)))
 
 
 @dataclass(slots=True)
