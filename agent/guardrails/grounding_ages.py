@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from agent.guardrails.grounding_reading import Mention
+from agent.guardrails.grounding_reading import Mention, items_of
 from agent.guardrails.grounding_statement import Statement
 
 _AT_AGE = re.compile(
@@ -44,7 +44,7 @@ def is_wrong_age(statement: Statement, published: Sequence[Mention]) -> bool:
         return False
     ages = tuple(_ages(statement, published))
     is_age = _AT_AGE.search(text.partition(f"{mention.value}")[0])
-    is_of_children = any(t.startswith("item:") for t in mention.subject) or _CHILDREN.search(text)
+    is_of_children = items_of(mention.subject) or _CHILDREN.search(text)
     return bool(ages and is_age and is_of_children) and not _is_between(mention, ages)
 
 
@@ -54,7 +54,7 @@ def _is_between(mention: Mention, ages: Iterator[Ages] | Sequence[Ages]) -> bool
 
 def _ages(statement: Statement, published: Sequence[Mention]) -> Iterator[Ages]:
     """Yield the published ages, from and to, of the items a statement is about, or else all."""
-    items = {topic for topic in statement.mention.subject if topic.startswith("item:")}
+    items = items_of(statement.mention.subject)
     for one, other in itertools.pairwise(published):
         first, last = one.value, other.value
         is_range = one.unit == other.unit == statement.mention.unit == _YEARS and one.wide == other.wide

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_naming import is_cognate
-from agent.guardrails.grounding_reading import Reading, Topics
+from agent.guardrails.grounding_reading import Reading, Topics, items_of
 from agent.guardrails.grounding_statement import WEAK, Conversation, asks_for
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
@@ -81,22 +81,20 @@ def _is_lacking(clause: Clause, words: frozenset[str], facts: Facts, *, says_yes
 
 def misplaced(reading: Reading, facts: Facts) -> Iterator[Clause]:
     """Yield the clauses that say of one item what is published "only" of another."""
-    limited = [(f.topics - WEAK, _items(f.topics)) for f in facts.of("only") if _items(f.topics) and not f.is_denied]
+    limited = [
+        (f.topics - WEAK, items_of(f.topics)) for f in facts.of("only") if items_of(f.topics) and not f.is_denied
+    ]
     if not limited:
         return
     for at, clause in enumerate(reading.clauses):
         topics = reading.topics[at]
-        items = _items(topics)
+        items = items_of(topics)
         if not items or not clause.is_claim or clause.is_denied:
             continue
         for about, owners in limited:
             shared = {topic for topic in topics & about if topic.startswith(("features:", "topics:"))}
             if shared and not items & owners and not _is_told_of(shared, items, facts):
                 yield clause
-
-
-def _items(topics: frozenset[str]) -> frozenset[str]:
-    return frozenset(topic for topic in topics if topic.startswith("item:"))
 
 
 def _is_told_of(shared: set[str], items: frozenset[str], facts: Facts) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
-from agent.guardrails.grounding_reading import Mention
+from agent.guardrails.grounding_reading import Mention, items_of
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
 from agent.guardrails.grounding_words import IMPLIED, LISTS, family, pattern
 
@@ -46,7 +46,7 @@ def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Fin
 
 def _of_the_same_item(published: Sequence[Mention], statement: Statement) -> Sequence[Mention]:
     """Return what is published of the items that a statement names, where that is told of any."""
-    items = {topic for topic in statement.mention.subject if topic.startswith("item:")}
+    items = items_of(statement.mention.subject)
     return [f for f in published if items & f.topics] or published
 
 

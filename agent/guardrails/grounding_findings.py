@@ -14,7 +14,7 @@ from agent.guardrails.grounding_answers import invented_answers, left_to_them, m
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_numbers import without_money
-from agent.guardrails.grounding_reading import Mention, Reading, as_set, read, read_slots
+from agent.guardrails.grounding_reading import Mention, Reading, as_set, items_of, read, read_slots
 from agent.guardrails.grounding_starts import false_starts
 from agent.guardrails.grounding_statement import (
     MANNER,
@@ -150,7 +150,7 @@ def _finding(
     if not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
         topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
     elif topics <= WEAK | MANNER and "topics:opening" not in topics and not mention.subject - topics:
-        topics |= {topic for asked in talk.inbound.topics for topic in asked if topic.startswith("item:")}
+        topics |= items_of(frozenset().union(*talk.inbound.topics))
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
 

@@ -12,7 +12,7 @@ from agent.guardrails.dates_text import ANY_DAY, DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
 from agent.guardrails.grounding_facts import MINUTES, Facts
 from agent.guardrails.grounding_numbers import MONEY
-from agent.guardrails.grounding_reading import Mention, Slot, as_set
+from agent.guardrails.grounding_reading import Mention, Slot, as_set, items_of
 from agent.guardrails.grounding_statement import (
     WEAK,
     Conversation,
@@ -181,7 +181,7 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
 def _is_on_date(published: Mention, weekday: int, statement: Statement) -> bool:
     """Say whether a statement names a published date of no other item, which is on that day of the week."""
     day = published.value
-    items, others = (frozenset(t for t in ts if t.startswith("item:")) for ts in (statement.topics, published.wide))
+    items, others = items_of(statement.topics), items_of(published.wide)
     return (
         isinstance(day, CalendarDate)
         and _falls_on(day, weekday)
@@ -279,7 +279,7 @@ def _starts_otherwise(statement: Statement, published: Sequence[Mention], talk: 
     if _BEGINS not in statement.mention.own or _IF_OR_UNTIL.search(statement.clause_text):
         return False
     topics = statement.topics.union(statement.mention.subject, *talk.inbound.topics)
-    items = {topic for topic in topics if topic.startswith("item:")}
+    items = items_of(topics)
     dated = [f.wide for f in published if _is_day(f) and f.unit not in {"from", "to"}]
     return any(items & wide if items else _BEGINS in wide for wide in dated)
 

@@ -20,6 +20,11 @@ ItemNames = tuple[tuple[str, tuple[str, ...]], ...]
 Topics = frozenset[str]
 
 
+def items_of(topics: Topics) -> Topics:
+    """Return those of the topics that are items of the catalogue."""
+    return frozenset(topic for topic in topics if topic.startswith("item:"))
+
+
 class Mention(NamedTuple):
     """One checkable thing in a text. What `value` is depends on `kind`.
 
@@ -88,7 +93,7 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
             own=own[at],
             wide=wide[at],
             begins=_begins(clauses, at),
-            items=frozenset(topic for topic in wide[at] if topic.startswith("item:")),
+            items=items_of(wide[at]),
             joints=_joints(clause),
         ).mentions()
     )
@@ -195,7 +200,7 @@ def _inherited(clauses: Sequence[Clause], own: Sequence[Topics], speaking: Seque
             continue
         before = near[at - 1]
         same = clauses[at].sentence == clauses[at - 1].sentence
-        near[at] = before if same else frozenset(topic for topic in before if topic.startswith("item:"))
+        near[at] = before if same else items_of(before)
     return near
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_facts import Facts
-from agent.guardrails.grounding_reading import Reading, Topics
+from agent.guardrails.grounding_reading import Reading, items_of
 from agent.guardrails.grounding_statement import Conversation
 from agent.guardrails.grounding_statements import Clause
 
@@ -33,14 +33,10 @@ def false_starts(reading: Reading, facts: Facts, talk: Conversation) -> Iterator
     dated = [f.wide for f in facts.of("date") if "topics:start" in f.wide]
     if not dated or _ALL_THE_TIME.search(facts.text):
         return
-    asked = _items(frozenset().union(*talk.inbound.topics))
+    asked = items_of(frozenset().union(*talk.inbound.topics))
     for clause, topics in zip(reading.clauses, reading.topics, strict=True):
         if clause.is_claim and not clause.is_denied and _ALL_THE_TIME.search(clause.text):
-            items = _items(topics) or asked
+            items = items_of(topics) or asked
             is_of_dated = not items or any(items & wide for wide in dated)
             if is_of_dated and not _TRIES.search(clause.text):
                 yield clause
-
-
-def _items(topics: Topics) -> Topics:
-    return frozenset(topic for topic in topics if topic.startswith("item:"))

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set
+from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set, items_of
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_windows import Window
 from agent.guardrails.grounding_words import pattern
@@ -132,10 +132,6 @@ def settle(equal: Sequence[Mention], others: Iterable[Mention], topics: Topics) 
     return "contradicted" if rival >= 1 and rival > nearest else "supported"
 
 
-def _items(topics: Topics) -> Topics:
-    return frozenset(topic for topic in topics if topic.startswith("item:"))
-
-
 def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "Statement") -> bool:
     """Say whether a published value is told of something else, of which another value is published.
 
@@ -143,10 +139,10 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own - MANNER or (statement.topics - statement.mention.topics)) - WEAK - MANNER
-    items = _items(about)
+    items = items_of(about)
     named = frozenset() if items else statement.mention.subject - statement.mention.topics
     beside = (f for f in others if any(f.wide == each.wide for each in equal))
-    own = _items(statement.mention.own)
+    own = items_of(statement.mention.own)
     if not any(own & f.topics for f in equal) and any(own & f.topics for f in beside):
         return True  # "16 m² for the one, 27 m² for the other"
     if not about or any((about | named) & f.wide for f in equal):
@@ -154,9 +150,7 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     rivals = [f.subject for f in others if f not in equal]
     if any((about - items) & subject for subject in rivals):
         return True
-    return all(any(topic.startswith("item:") for topic in f.wide) for f in equal) and any(
-        items & subject for subject in rivals
-    )
+    return all(items_of(f.wide) for f in equal) and any(items & subject for subject in rivals)
 
 
 def closeness(one: Topics, other: Topics) -> float:
