@@ -62,10 +62,8 @@ def patient_intake() -> Iterator[None]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that owe nothing to this machine's environment: no provider, no model key."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+def settings(tmp_path: Path) -> Settings:
+    """Settings without a provider or a model's key."""
     return Settings(_env_file=None, nightshift_home=tmp_path, nightshift_public_url=PUBLIC_URL)
 
 

@@ -29,11 +29,7 @@ EVENTS = {"sendgrid_event_public_keys": "MFkw"}
         pytest.param(SMTP | IMAP, ["one-click"], id="no_https"),
     ],
 )
-def test_what_is_missing_for_mail_is_said(
-    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], said: list[str]
-) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+def test_what_is_missing_for_mail_is_said(fields: dict[str, Any], said: list[str]) -> None:
     findings = check_mail(Settings(_env_file=None, **fields))
     assert len(findings) == len(said)
     assert all(words in finding.text for words, finding in zip(said, findings, strict=True))
