@@ -80,6 +80,7 @@ async def test_viewer_sees_a_rollout_and_has_no_buttons(
 async def test_yesterday_is_asked_about_without_changing_anything(
     manager: StaffBrowser, agent: Agent, clock: FakeClock
 ) -> None:
+    await agent.live_now(clock)
     await agent.answer(await agent.hear("¿Cuánto cuesta?"))
     await agent.change("update turns set created_at = created_at - interval '1 day'")
     page = "/inbox/operations/yesterday"

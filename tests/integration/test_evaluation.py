@@ -226,7 +226,7 @@ class TestProposals:
             assert len(await eval_cases.list_cases(tx)) == 1
 
     async def test_reply_that_a_prospect_complained_about_is_proposed(self, agent: Agent, clock: FakeClock) -> None:
-        clock.now = await agent.value("select clock_timestamp()")
+        await agent.live_now(clock)
         conversation = await agent.hear("¿cuánto cuesta el intensivo?")
         await agent.answer(conversation)
         agent.models.classification = make_classification(intent="complaint", confidence=0.95)

@@ -28,11 +28,8 @@ PAGES = ("/inbox/operations", "/inbox/operations?range=24h", "/inbox/operations?
 
 @pytest.fixture
 async def manager(inbox: httpx.AsyncClient, deps: Deps, agent: Agent, clock: FakeClock) -> StaffBrowser:
-    """A manager of the school, signed in; the clock is the database's, so the school answers at night as well."""
-    await agent.change(
-        "update tenants set updated_at = now(), profile = jsonb_set(profile, '{settings,reply_grace_minutes}', '60')"
-    )
-    clock.now = await agent.value("select clock_timestamp()")
+    """A manager of the school, signed in."""
+    await agent.live_now(clock)
     return await sign_in(inbox, deps, agent.tenant_id, role="manager")
 
 
