@@ -124,6 +124,11 @@ class Card:
         return digest_of(self.request.draft)
 
     @property
+    def state(self) -> str:
+        """What it shows, to be compared with how things stand later."""
+        return state_of(self.request, self.head)
+
+    @property
     def is_open(self) -> bool:
         """Whether it still waits for somebody."""
         return self.request.state == "open"
@@ -132,6 +137,11 @@ class Card:
 def digest_of(draft: str | None) -> str:
     """Return what a draft is recognised by."""
     return sha256((draft or "").encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def state_of(request: ReviewRequest, head: Head) -> str:
+    """Return what a card of a request would show: this request, decided or not, this draft, up to this message."""
+    return f"{request.id}:{request.state}:{digest_of(request.draft)}:{head.newest_seq}"
 
 
 async def load_card(tx: Tx, visit: Visit, request: ReviewRequest) -> Card | None:

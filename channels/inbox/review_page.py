@@ -19,7 +19,7 @@ from agent.templates.proposals import ProposalStale, take_proposal
 from agent.types import ConversationId, MessageId
 from channels.inbox.navigation import N_
 from channels.inbox.pages import Page
-from channels.inbox.review_card import Card, Standing, digest_of, judge, load_card
+from channels.inbox.review_card import Card, Standing, digest_of, judge, load_card, state_of
 from channels.inbox.review_words import REJECTIONS as REJECTION_WORDS
 from channels.inbox.review_words import WHY_ANYWAY
 from channels.inbox.visit import Visit
@@ -115,12 +115,18 @@ async def show_card(visit: Visit) -> Response:
 
 
 async def show_state(visit: Visit) -> Response:
-    """Say whether the card of a page still shows how things stand. Asked at every change of the conversation."""
+    """Say whether a card still shows how things stand. Asked at every change of the conversation.
+
+    On a page of its own a card is about one request (`request`), on the conversation's about whichever is open.
+    """
+    own = _id(visit.query("request", longest=40))
     async with visit.tx() as tx:
-        request = await review_cards.find_open_request(tx, _conversation(visit))
+        request = await _find(tx, own, _conversation(visit)) if own else None
+        if own is None:
+            request = await review_cards.find_open_request(tx, _conversation(visit))
         head = await timeline.load_head(tx, _conversation(visit))
-    shown = f"{request.id}:{digest_of(request.draft)}:{head.newest_seq if head else 0}" if request else ""
-    return visit.page("_review_state.html", moved=shown != visit.query("shown"))
+    now = state_of(request, head) if request and head else ""
+    return visit.page("_review_state.html", moved=now != visit.query("shown"))
 
 
 async def _view(
@@ -291,10 +297,15 @@ async def _request(tx: Tx, visit: Visit) -> ReviewRequest:
         BadRequest: with status 404, if there is none such in this conversation.
     """
     wanted = _id(visit.field("request", longest=40))
-    request = await review_cards.find_request(tx, wanted) if wanted else None
-    if request is None or request.conversation_id != _conversation(visit):
+    request = await _find(tx, wanted, _conversation(visit)) if wanted else None
+    if request is None:
         raise BadRequest("There is no such request here.", status=404)
     return request
+
+
+async def _find(tx: Tx, request_id: UUID, conversation_id: ConversationId) -> ReviewRequest | None:
+    found = await review_cards.find_request(tx, request_id)
+    return found if found and found.conversation_id == conversation_id else None
 
 
 def _conversation(visit: Visit) -> ConversationId:

@@ -33,7 +33,8 @@ async function* readLines(response) {
   }
 }
 
-async function writeAnew(form) {
+async function writeAnew(event) {
+  const form = event.target;
   const shown = document.getElementById("review-stream");
   const problem = document.getElementById("review-redraft-problem");
   const fields = new URLSearchParams(new FormData(form));
@@ -52,7 +53,7 @@ async function writeAnew(form) {
     for await (const line of readLines(response)) {
       if (line.text) shown.textContent = line.text;
       if (line.problem) problem.innerHTML = line.problem;
-      if (line.done) renew();
+      if (line.done) renew(event);
     }
   } finally {
     button.disabled = false;
@@ -63,33 +64,37 @@ async function writeAnew(form) {
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.redraft) return;
   event.preventDefault();
-  writeAnew(event.target);
+  writeAnew(event);
 });
 
 // --- what comes in meanwhile -----------------------------------------------------------------------------------------
 
-/** Show the card as it stands now: on its page the page again, on the conversation's only the card. */
-function renew() {
-  const shown = card();
-  if (shown.dataset.place === "page") {
-    location.replace(location.pathname);
-    return;
-  }
+/** Show the card as it stands now. `event`: by what somebody asks for it; none: the page does by itself. */
+function renew(event) {
   const conversation = document.getElementById("review-state").dataset.live;
-  htmx.ajax("GET", `/inbox/conversations/${conversation}/review`, { target: "#review-slot", swap: "innerHTML" });
+  const isPage = card().dataset.place === "page";
+  const source = isPage ? location.pathname : `/inbox/conversations/${conversation}/review`;
+  const swap = { target: "#review-card", select: "#review-card", selectOOB: "#review-progress", swap: "outerHTML" };
+  htmx.ajax("GET", source, { ...swap, event });
 }
 
-/** Whether somebody is in the middle of something on the card, or has decided, and is on the way to what comes next. */
+/** Whether somebody writes on the card, reads there what was not sent, or has decided and is on the way to the next. */
 function isBusy() {
-  return Boolean(card()?.querySelector(".review-panel[open], form.htmx-request"));
+  return Boolean(card()?.querySelector(".review-panel[open], form.htmx-request, [role=alert]"));
 }
 
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "review-state" && event.target.querySelector("[data-moved]") && !isBusy()) renew();
 });
 
+// Nor if that began after the card had been asked for.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { requestConfig, target } = event.detail;
+  if (target.id === "review-card" && !requestConfig.triggeringEvent && isBusy()) event.detail.shouldSwap = false;
+});
+
 document.addEventListener("click", (event) => {
-  if (event.target.closest("#review-renew")) renew();
+  if (event.target.closest("#review-renew")) renew(event);
   const put = event.target.closest("[data-put]");
   if (put) {
     const field = document.getElementById("review-typed");

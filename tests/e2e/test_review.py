@@ -1,5 +1,8 @@
 """Reviewing in a browser: by keyboard, and on a phone."""
 
+import asyncio
+import re
+
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, ViewportSize, expect
 
@@ -85,6 +88,63 @@ async def test_what_was_decided_leads_on_though_its_change_comes_in_before_its_a
         await page.get_by_role("button", name="Approve").click()
         await expect(page.locator(".review-heard")).to_contain_text("(2)")
         await expect(page.locator("#review-undo")).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["page", "conversation"])
+async def test_what_was_not_sent_because_a_colleague_was_first_stays_until_its_writer_goes_on(
+    site: InboxSite, browser: Browser, place: str
+) -> None:
+    conversation_id = await hold_draft(site, 1)
+    async with await browser.new_context() as context, await browser.new_context() as other:
+        ana = await site.sign_in(context, await site.hire("Ana"))
+        luis = await site.sign_in(other, await site.hire("Luis"))
+        for page in (ana, luis):
+            where = "review" if place == "page" else f"conversations/{conversation_id}"
+            await page.goto(f"{site.url}/inbox/{where}")
+            await page.locator("#review-edit > summary").click()
+            await page.locator("#review-typed").fill("¿Cuándo te viene bien?")
+        await luis.locator("#review-editor").get_by_role("button", name="Send and next").click()
+        await expect(luis.locator("#review-undo")).to_be_visible()
+        await ana.locator("#review-editor").get_by_role("button", name="Send and next").click()
+        unsent = ana.get_by_label("What you wrote, not sent")
+        await expect(unsent).to_have_value("¿Cuándo te viene bien?")
+        await hold_draft(site, 1)
+        await expect(ana.locator("#review-moved")).to_be_visible()
+        await expect(unsent).to_have_value("¿Cuándo te viene bien?")
+        await ana.get_by_role("button", name="Show it as it stands").click()
+        await expect(ana.locator("#review-moved")).to_have_count(0)
+        await expect(unsent).to_have_count(0)
+
+
+@pytest.mark.parametrize("place", ["page", "conversation"])
+async def test_a_card_that_was_asked_for_before_somebody_began_to_write_does_not_replace_theirs(
+    site: InboxSite, browser: Browser, place: str
+) -> None:
+    conversation_id = await hold_draft(site, 1)
+    async with await browser.new_context() as context:
+        page = await site.sign_in(context, await site.hire("Ana"))
+        where = "review" if place == "page" else f"conversations/{conversation_id}"
+        await page.goto(f"{site.url}/inbox/{where}")
+        await expect(page.locator("#review-edit")).to_be_visible()
+        asked, written = asyncio.Event(), asyncio.Event()
+
+        async def answer_late(route: Route) -> None:
+            answer = await route.fetch()
+            asked.set()
+            await written.wait()
+            await route.fulfill(response=answer)
+
+        await page.route(re.compile(r"/review(/[0-9a-f-]{36})?$"), answer_late)
+        await site.agent.hear("¿Hola?", sender="+34600111001")
+        await asked.wait()
+        await page.locator("#review-edit > summary").click()
+        await page.locator("#review-typed").fill("Un momento, por favor")
+        async with page.expect_response(re.compile(r"/review(/[0-9a-f-]{36})?$")) as answered:
+            written.set()
+        await (await answered.value).finished()
+        await page.evaluate("() => new Promise((done) => setTimeout(done, 0))")  # what the page does with it is done
+        await expect(page.locator("#review-typed")).to_have_value("Un momento, por favor")
+        await expect(page.locator("#review-moved")).to_be_visible()
 
 
 async def in_thumb_reach(button: Locator) -> bool:

@@ -110,6 +110,7 @@ async def test_two_sellers_answer_a_prospect_once_the_agent_is_silent_and_then_a
         await ana.get_by_role("button", name="Take over").click()
         await expect(ana.locator("#talk-head")).to_contain_text("Ana answers")
         await write(prospect, "¿Cuánto cuesta el inglés intensivo?")
+        await ana.get_by_role("button", name="Show it as it stands").click()  # until then what she wrote stays
         await expect(ana.locator("#review-why")).to_have_text("Wrote to you again")
         await expect(heard(prospect)).to_have_count(2)
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from html import unescape
 from itertools import pairwise
 from typing import Any
 
@@ -150,14 +151,31 @@ async def test_nothing_to_review_is_said(desk: Desk) -> None:
     assert "Nothing waits for you" in (await desk.ana.get("/inbox/review")).text
 
 
+def state_address(card: str) -> str:
+    """Where a card asks whether it is out of date."""
+    found = re.search(r'hx-get="([^"]+/state[^"]+)"', card)
+    assert found
+    return unescape(found[1])
+
+
 async def test_state_says_when_the_card_is_out_of_date(desk: Desk) -> None:
     conversation_id = await desk.escalate()
     card = await desk.card(conversation_id)
-    state = re.search(r'hx-get="([^"]+/state[^"]+)"', card)
-    assert state
-    assert "data-moved" not in (await desk.ana.get(state[1])).text
+    state = state_address(card)
+    assert "data-moved" not in (await desk.ana.get(state)).text
     await desk.agent.hear("¿Hola?")
-    assert "data-moved" in (await desk.ana.get(state[1])).text
+    assert "data-moved" in (await desk.ana.get(state)).text
+
+
+async def test_page_of_a_settled_request_is_not_out_of_date_whatever_else_is_asked_there(desk: Desk) -> None:
+    conversation_id = await desk.escalate()
+    address = (await desk.ana.get("/inbox/review")).headers["location"]
+    before = state_address((await desk.ana.get(address)).text)
+    assert "data-moved" not in (await desk.ana.get(before)).text
+    await desk.act(conversation_id, "reject", reason="not_needed")
+    assert "data-moved" in (await desk.ana.get(before)).text
+    settled = state_address((await desk.ana.get(address)).text)
+    assert "data-moved" not in (await desk.ana.get(settled)).text
 
 
 # --- deciding ----------------------------------------------------------------------------------------------------
