@@ -55,10 +55,18 @@ class Batches:
 
     async def advance(self, tenant_id: TenantId, batch_id: UUID) -> None:
         """Take the next step of a batch, if it is due and nobody is at it."""
-        async with self.deps.db.tenant(tenant_id) as tx:
-            batch = await batches.claim_batch(tx, batch_id, uuid4(), CLAIM_S)
-        if batch is None:
-            return
+        token = uuid4()
+        try:
+            async with self.deps.db.tenant(tenant_id) as tx:
+                batch = await batches.claim_batch(tx, batch_id, token, CLAIM_S)
+            if batch is not None:
+                await self._step(batch)
+        except asyncio.CancelledError:
+            # Others may go on, but not before what is on its way to the provider has surely come there.
+            await asyncio.shield(self._give_back(tenant_id, batch_id, token, RETRY_S, "interrupted"))
+            raise
+
+    async def _step(self, batch: Batch) -> None:
         try:
             match batch.state:
                 case "pending":
@@ -67,10 +75,6 @@ class Batches:
                     await self._find(batch)
                 case _:
                     await self._collect(batch)
-        except asyncio.CancelledError:
-            # Others may go on, but not before what is on its way to the provider has surely come there.
-            await asyncio.shield(self._postpone(batch, RETRY_S, "interrupted"))
-            raise
         except StillUnknown:
             await self._postpone(batch, UNSURE_S, "looking for it at the provider")
         except CallFailed as exc:
@@ -82,7 +86,8 @@ class Batches:
         async with self.deps.db.tenant(batch.tenant_id) as tx:
             limit = await self._limit(tx, batch)
             if limit.level != "none":
-                await batches.postpone_batch(tx, batch, delay_s=SHORT_OF_MONEY_S, reason=f"waits: {limit}")
+                reason = f"waits: {limit}"
+                await batches.postpone_batch(tx, batch.id, batch.token, delay_s=SHORT_OF_MONEY_S, reason=reason)
                 return
             number = await batches.begin_round(tx, batch)
         if number is not None:
@@ -167,8 +172,12 @@ class Batches:
         return await batches.settle_item(tx, batch, int(place), answer=answer.answer, error=answer.problem, again=again)
 
     async def _postpone(self, batch: Batch, delay_s: float, reason: str = "") -> None:
-        async with self.deps.db.tenant(batch.tenant_id) as tx:
-            await batches.postpone_batch(tx, batch, delay_s=delay_s, reason=reason)
+        await self._give_back(batch.tenant_id, batch.id, batch.token, delay_s, reason)
+
+    async def _give_back(self, tenant_id: TenantId, batch_id: UUID, token: UUID, delay_s: float, reason: str) -> None:
+        """Give a claim back, if it is held."""
+        async with self.deps.db.tenant(tenant_id) as tx:
+            await batches.postpone_batch(tx, batch_id, token, delay_s=delay_s, reason=reason)
 
     async def _tenant(self, batch: Batch) -> Tenant:
         async with self.deps.db.tenant(batch.tenant_id) as tx:

@@ -173,12 +173,12 @@ async def mark_submitted(tx: Tx, batch: Batch, provider_batch_id: str, *, poll_i
     return cursor.rowcount == 1
 
 
-async def postpone_batch(tx: Tx, batch: Batch, *, delay_s: float, reason: str = "") -> None:
-    """Give the claim back; the next step is due in `delay_s` seconds."""
+async def postpone_batch(tx: Tx, batch_id: UUID, token: UUID, *, delay_s: float, reason: str = "") -> None:
+    """Give the claim back that has this token; the next step is due in `delay_s` seconds."""
     await tx.execute(
         """update model_batches set claim_token = null, claimed_until = null, error = %s,
                due_at = clock_timestamp() + %s * interval '1 s' where id = %s and claim_token = %s""",
-        (reason, delay_s, batch.id, batch.token),
+        (reason, delay_s, batch_id, token),
     )
 
 

@@ -377,3 +377,19 @@ async def test_due_batches_are_swept_into_the_queue(shelf: Shelf) -> None:
 def test_provider_without_batches_is_passed_over(double: ClaudeDouble, clock: FakeClock) -> None:
     gateway = build_gateway(vertex_settings(double), now=clock)
     assert find_batch_api(gateway.providers, prices=ModelPrices.load(), now=clock) is None
+
+
+async def test_whoever_is_interrupted_at_whatever_moment_keeps_nobody_from_going_on(shelf: Shelf) -> None:
+    shelf.double.batches.end_at_once = False
+    batch_id = await shelf.put("hola")
+    await shelf.advance(batch_id)
+    passes, was_interrupted = 0, True
+    while was_interrupted:
+        await shelf.agent.change("update model_batches set due_at = now() - interval '1 s'")
+        step = asyncio.create_task(shelf.work.advance(shelf.agent.tenant_id, batch_id))
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        step.cancel()
+        (ended,) = await asyncio.gather(step, return_exceptions=True)
+        assert await shelf.agent.value("select claimed_until from model_batches") is None, f"after {passes} passes"
+        was_interrupted, passes = isinstance(ended, asyncio.CancelledError), passes + 1 + passes // 20

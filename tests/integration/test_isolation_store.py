@@ -682,7 +682,7 @@ async def lists_provider_batches(tx: Tx, batch: batches.Batch) -> list[str]:
 
 
 async def postpones(tx: Tx, batch: batches.Batch) -> None:
-    await batches.postpone_batch(tx, batch, delay_s=60, reason="x")
+    await batches.postpone_batch(tx, batch.id, batch.token, delay_s=60, reason="x")
 
 
 async def fails(tx: Tx, batch: batches.Batch) -> None:
