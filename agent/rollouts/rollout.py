@@ -8,7 +8,7 @@ so that any worker can go on with it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from agent.errors import NightshiftError
 from agent.evaluation.holds import promotion_hold
 from agent.ids import new_id
 from agent.ports import Deps
-from agent.rollouts.criteria import Criterion, Finding, breaches, judge, plan_of
+from agent.rollouts.criteria import FIRST, SCHEDULE, Criterion, Finding, breaches, judge, share_alpha
 from agent.rollouts.promotion import why_not_evaluated
 from agent.rollouts.versions import Version, current_version, find_version, get_version, keep_version, policy_of
 from agent.store import rollouts as store
@@ -75,8 +75,8 @@ class Terms:
             return f"The share must be 5 to 10 % of conversations, not {self.share_percent} %."
         if not 48 <= self.hold_hours <= 72:
             return f"A rollout holds for 48 to 72 hours, not {self.hold_hours}."
-        if self.min_exposed < plan_of(self.criteria).first:
-            return f"At least {plan_of(self.criteria).first} conversations are needed to tell anything."
+        if self.min_exposed < FIRST:
+            return f"At least {FIRST} conversations are needed to tell anything."
         return ""
 
 
@@ -108,7 +108,7 @@ async def start_rollout(tx: Tx, tenant: Tenant, digest: str, terms: Terms, *, ac
         share_percent=terms.share_percent,
         hold_hours=terms.hold_hours,
         min_exposed=terms.min_exposed,
-        criteria=CRITERIA.dump_python(await _with_caps(tx, tenant.id, terms.criteria, deps), mode="json"),
+        criteria=CRITERIA.dump_python(await _fix(tx, tenant.id, terms.criteria, deps), mode="json"),
         looks=(),
         findings=(),
         reason="",
@@ -125,9 +125,19 @@ async def start_rollout(tx: Tx, tenant: Tenant, digest: str, terms: Terms, *, ac
     return row
 
 
-async def _with_caps(tx: Tx, tenant_id: TenantId, criteria: Sequence[Criterion], deps: Deps) -> tuple[Criterion, ...]:
+async def _fix(tx: Tx, tenant_id: TenantId, criteria: Sequence[Criterion], deps: Deps) -> tuple[Criterion, ...]:
+    """Fix by what has been usual of late what seconds and money count as, and how surely each criterion must speak."""
+    since = deps.now() - USUAL_WITHIN
+    capped = await _with_caps(tx, tenant_id, criteria, since)
+    usual = await store.read_measures(tx, tenant_id, since, {each.measure: each.cap for each in capped})
+    return share_alpha(capped, usual)
+
+
+async def _with_caps(
+    tx: Tx, tenant_id: TenantId, criteria: Sequence[Criterion], since: datetime
+) -> tuple[Criterion, ...]:
     """Give seconds and money their caps by what a turn usually takes, where the criterion names none."""
-    usual = await store.read_usual(tx, tenant_id, deps.now() - USUAL_WITHIN)
+    usual = await store.read_usual(tx, tenant_id, since)
     caps = {
         "latency": CAP * usual.seconds if usual.seconds else UNKNOWN_S,
         "cost": CAP * usual.microusd if usual.microusd else UNKNOWN_MICROUSD,
@@ -172,19 +182,20 @@ async def watch_rollout(tenant_id: TenantId, rollout_id: UUID, deps: Deps) -> st
 async def _look(tx: Tx, tenant: Tenant, row: RolloutRow, deps: Deps) -> tuple[RolloutRow, tuple[Finding, ...]]:
     """Compare both arms, where enough conversations have come since the last look."""
     criteria = criteria_of(row)
-    plan = plan_of(criteria)
-    if not plan.is_due((await store.count_arms(tx, row.id))["candidate"], row.looks):
+    due = SCHEDULE.next_look(row.looks)
+    if (await store.count_arms(tx, row.id))["candidate"] < due:
         return row, ()
     arms = await store.read_arms(tx, row.id, {each.measure: each.cap for each in criteria})
     exposed = min(arms[each.measure][0].n for each in criteria)
-    if not plan.is_due(exposed, row.looks):  # some have not been answered yet
+    if exposed < due:  # some have not been answered yet
         return row, ()
     row = replace(row, looks=(*row.looks, exposed))
     findings = judge(criteria, arms, row.looks)
     dumped = FINDINGS.dump_python(findings, mode="json")
     await store.save_look(tx, row.id, row.looks, dumped, deps.now())
     z = {each.criterion.measure: round(each.difference.z, 2) for each in findings}
-    data = {"rollout": str(row.id), "exposed": exposed, "z": z, "critical": round(findings[0].difference.critical, 2)}
+    critical = {each.criterion.measure: round(each.difference.critical, 2) for each in findings}
+    data = {"rollout": str(row.id), "exposed": exposed, "z": z, "critical": critical}
     await insert_event(tx, tenant.id, "rollout.looked", actor=ACTOR, data=data)
     return row, findings
 

@@ -51,11 +51,9 @@ class Plan:
             return self.alpha * (1 - RESERVE) * math.pow(share, SPEED)
         return self.alpha * (1 - RESERVE / share)
 
-    def is_due(self, exposed: int, looks: Sequence[int]) -> bool:
-        """Whether it is time for the next look. Long after the planned sample, looks become rarer."""
-        if not looks:
-            return exposed >= self.first
-        return exposed >= looks[-1] + max(self.every, looks[-1] // 20)
+    def next_look(self, looks: Sequence[int]) -> int:
+        """Return at how many exposed subjects the next look is due; long after the planned sample, looks are rarer."""
+        return looks[-1] + max(self.every, looks[-1] // 20) if looks else self.first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +90,11 @@ class Sample:
     def variance(self) -> float:
         """Return the variance of the values; 0 of nothing."""
         return max(self.squares / self.n - self.mean**2, 0.0) if self.n else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Return the standard deviation of the values; 0 of nothing."""
+        return math.sqrt(self.variance)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

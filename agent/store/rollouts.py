@@ -129,51 +129,71 @@ async def count_arms(tx: Tx, rollout_id: UUID) -> Mapping[Arm, int]:
     return {"candidate": found.get("candidate", 0), "control": found.get("control", 0)}
 
 
+_IN_TRIAL = "select arm, conversation_id, assigned_at as since from rollout_arms where rollout_id = %(rollout)s"
+_LATELY = """select distinct 'control' as arm, conversation_id, %(since)s::timestamptz as since
+             from turns where tenant_id = %(tenant)s and created_at >= %(since)s"""
+_MEASURED = """
+    answered as (
+        select a.arm, a.conversation_id, t.id, t.state, t.decision, t.intent,
+               extract(epoch from t.finished_at - t.created_at)::float8 as seconds,
+               (select coalesce(sum(cost_microusd), 0) from model_calls where turn_id = t.id)::float8 as cost,
+               exists (select from scores where turn_id = t.id and name = 'review' and word = 'rejected') as rejected,
+               exists (select from scores where turn_id = t.id and name in ('opt_out', 'complaint')) as complained,
+               exists (select from scores where turn_id = t.id and name in ('booked', 'won')) as converted
+        from watched a
+        join turns t on t.conversation_id = a.conversation_id and t.created_at >= a.since
+                    and t.state in ('done', 'failed')),
+    seen as (
+        select arm, conversation_id,
+               bool_or(state = 'failed')::int as errors,
+               least(avg(seconds) / %(latency)s, 1) as latency,
+               least(avg(cost) / %(cost)s, 1) as cost,
+               coalesce(bool_or(decision = 'escalate'), false)::int as escalation,
+               bool_or(rejected)::int as disapproval,
+               (bool_or(complained) or coalesce(bool_or(intent in ('complaint', 'opt_out')), false))::int as complaints,
+               (not bool_or(converted))::int as no_conversion
+        from answered group by arm, conversation_id)
+    select arm, measure, count(*)::int as n, sum(value)::float8 as total, sum(value ^ 2)::float8 as squares,
+           sum(value ^ 3)::float8 as cubes
+    from seen cross join lateral (values
+        ('errors', errors::float8), ('latency', latency), ('cost', cost), ('escalation', escalation),
+        ('disapproval', disapproval), ('complaints', complaints), ('no_conversion', no_conversion))
+        as measured (measure, value)
+    group by arm, measure"""
+"""What was seen of each measure in each arm of `watched` (arm, conversation_id, since)."""
+_NOTHING = Sample(n=0, total=0, squares=0, cubes=0)
+
+
 async def read_arms(tx: Tx, rollout_id: UUID, caps: Mapping[Measure, float]) -> Arms:
     """Return what was seen of each measure in both arms, over conversations that were answered since they are in it.
 
     `caps` are the seconds and micro-dollars that count as 1.
     """
     cursor = await tx.execute(
-        """with answered as (
-               select a.arm, a.conversation_id, t.id, t.state, t.decision, t.intent,
-                      extract(epoch from t.finished_at - t.created_at)::float8 as seconds,
-                      (select coalesce(sum(cost_microusd), 0) from model_calls where turn_id = t.id)::float8 as cost,
-                      exists (select from scores where turn_id = t.id and name = 'review' and word = 'rejected')
-                          as rejected,
-                      exists (select from scores where turn_id = t.id and name in ('opt_out', 'complaint'))
-                          as complained,
-                      exists (select from scores where turn_id = t.id and name in ('booked', 'won')) as converted
-               from rollout_arms a
-               join turns t on t.conversation_id = a.conversation_id and t.created_at >= a.assigned_at
-                           and t.state in ('done', 'failed')
-               where a.rollout_id = %(rollout)s),
-           seen as (
-               select arm, conversation_id,
-                      bool_or(state = 'failed')::int as errors,
-                      least(avg(seconds) / %(latency)s, 1) as latency,
-                      least(avg(cost) / %(cost)s, 1) as cost,
-                      coalesce(bool_or(decision = 'escalate'), false)::int as escalation,
-                      bool_or(rejected)::int as disapproval,
-                      (bool_or(complained) or coalesce(bool_or(intent in ('complaint', 'opt_out')), false))::int
-                          as complaints,
-                      (not bool_or(converted))::int as no_conversion
-               from answered group by arm, conversation_id)
-           select arm, measure, count(*)::int as n, sum(value)::float8 as total, sum(value ^ 2)::float8 as squares,
-                  sum(value ^ 3)::float8 as cubes
-           from seen cross join lateral (values
-               ('errors', errors::float8), ('latency', latency), ('cost', cost), ('escalation', escalation),
-               ('disapproval', disapproval), ('complaints', complaints), ('no_conversion', no_conversion))
-               as measured (measure, value)
-           group by arm, measure""",
+        f"with watched as ({_IN_TRIAL}), {_MEASURED}",
         {"rollout": rollout_id, "latency": caps.get("latency", 1.0), "cost": caps.get("cost", 1.0)},
     )
-    found = {
-        (row["arm"], row["measure"]): Sample(n=row["n"], total=row["total"], squares=row["squares"], cubes=row["cubes"])
-        for row in await cursor.fetchall()
+    found = {(row["arm"], row["measure"]): _sample(row) for row in await cursor.fetchall()}
+    return {
+        each: (found.get(("candidate", each), _NOTHING), found.get(("control", each), _NOTHING)) for each in MEASURES
     }
-    nothing = Sample(n=0, total=0, squares=0, cubes=0)
-    return {each: (found.get(("candidate", each), nothing), found.get(("control", each), nothing)) for each in MEASURES}
+
+
+async def read_measures(
+    tx: Tx, tenant_id: TenantId, since: datetime, caps: Mapping[Measure, float]
+) -> Mapping[Measure, Sample]:
+    """Return what was seen of each measure over all conversations of a tenant that were answered since a moment."""
+    seconds, microusd = caps.get("latency", 1.0), caps.get("cost", 1.0)
+    cursor = await tx.execute(
+        f"with watched as ({_LATELY}), {_MEASURED}",
+        {"tenant": tenant_id, "since": since, "latency": seconds, "cost": microusd},
+    )
+    found = {row["measure"]: _sample(row) for row in await cursor.fetchall()}
+    return {each: found.get(each, _NOTHING) for each in MEASURES}
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    return Sample(n=row["n"], total=row["total"], squares=row["squares"], cubes=row["cubes"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

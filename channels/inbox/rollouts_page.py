@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from agent.rollouts.criteria import MEASURES, Criterion, Finding, Measure, judge, plan_of
+from agent.rollouts.criteria import MEASURES, SCHEDULE, Criterion, Finding, Measure, judge
 from agent.rollouts.rollout import RolloutRefused, Terms, criteria_of, start_rollout, stop_rollout
 from agent.rollouts.versions import current_version
 from agent.store import rollouts as store
@@ -158,15 +158,13 @@ async def _trial(visit: Visit, tx: Tx, row: RolloutRow) -> Trial:
     criteria = criteria_of(row)
     arms = await store.read_arms(tx, row.id, {each.measure: each.cap for each in criteria})
     counts = await store.count_arms(tx, row.id)
-    last = row.looks[-1] if row.looks else 0
-    plan = plan_of(criteria)
     return Trial(
         row=row,
         lines=[_line(each, visit) for each in judge(criteria, arms, row.looks)],
         exposed=counts["candidate"],
         others=counts["control"],
         until=row.started_at + timedelta(hours=row.hold_hours),
-        next_look=last + max(plan.every, last // 20) if last else plan.first,
+        next_look=SCHEDULE.next_look(row.looks),
     )
 
 

@@ -5,13 +5,13 @@ of production (`agent.rollouts.criteria`, `agent.rollouts.sequential`). The meas
 which is the worst case for false alarms. Run alone: `python -m tests.benchmarks.rollouts`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
-from agent.rollouts.criteria import CAPPED, MEASURES, Criterion, Measure, breaches, judge, plan_of
+from agent.rollouts.criteria import CAPPED, MEASURES, SCHEDULE, Criterion, Measure, breaches, judge, share_alpha
 from agent.rollouts.sequential import Sample
 
 ROLLOUTS = 1_000
@@ -29,6 +29,8 @@ USUAL: Mapping[Measure, float] = {
     "no_conversion": 0.92,
 }
 """Means of a version in use."""
+HISTORY = 2_000
+"""Conversations before the start, from which it is known how the measures vary."""
 SPREAD = 8.0
 """Seconds and money are drawn from a beta distribution of this concentration, shares as yes or no."""
 WORSE = 0.05
@@ -43,15 +45,25 @@ class Ending:
     measure: Measure | None = None
 
 
-def simulate(rng: np.random.Generator, worse: Mapping[Measure, float], usual: Mapping[Measure, float]) -> Ending:
-    """Run one rollout of a version whose means are higher by `worse`, until it is rolled back or has held."""
+def fix(rng: np.random.Generator, usual: Mapping[Measure, float]) -> tuple[Criterion, ...]:
+    """Return all criteria as a rollout has them that starts after such a history."""
     criteria = tuple(Criterion(measure=measure, cap=2.0 if measure in CAPPED else 1.0) for measure in usual)
-    plan = plan_of(criteria)
+    history = {name: _sample(_sums(rng, name, mean, HISTORY), HISTORY) for name, mean in usual.items()}
+    return share_alpha(criteria, history)
+
+
+def simulate(
+    rng: np.random.Generator,
+    criteria: Sequence[Criterion],
+    worse: Mapping[Measure, float],
+    usual: Mapping[Measure, float],
+) -> Ending:
+    """Run one rollout of a version whose means are higher by `worse`, until it is rolled back or has held."""
     candidate = {name: _sums(rng, name, mean + worse.get(name, 0.0), EXPOSED) for name, mean in usual.items()}
     control = {name: _sums(rng, name, mean, EXPOSED * CONTROLS) for name, mean in usual.items()}
     looks: list[int] = []
     for exposed in range(1, EXPOSED):
-        if plan.is_due(exposed, looks):
+        if exposed >= SCHEDULE.next_look(looks):
             looks.append(exposed)
             arms = {
                 name: (_sample(candidate[name], exposed), _sample(control[name], exposed * CONTROLS)) for name in usual
@@ -80,7 +92,8 @@ def run_many(
 ) -> list[Ending]:
     """Run rollouts of the same kind."""
     rng = np.random.default_rng(seed)
-    return [simulate(rng, worse, usual) for _ in range(rollouts)]
+    criteria = fix(rng, usual)
+    return [simulate(rng, criteria, worse, usual) for _ in range(rollouts)]
 
 
 def share_rolled_back(endings: list[Ending]) -> float:

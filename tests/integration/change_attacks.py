@@ -45,6 +45,10 @@ async def has_measures(tx: Tx, b: Rows) -> bool:
     return (await rollouts.read_arms(tx, b.done, {}))["errors"][0].n > 0
 
 
+async def has_had_measures(tx: Tx, b: Rows) -> bool:
+    return (await rollouts.read_measures(tx, b.tenant, datetime(2020, 1, 1, tzinfo=UTC), {}))["errors"].n > 0
+
+
 async def has_usual(tx: Tx, b: Rows) -> bool:
     return (await rollouts.read_usual(tx, b.tenant, datetime(2020, 1, 1, tzinfo=UTC))).seconds is not None
 
@@ -76,6 +80,7 @@ CHANGE_ATTACKS: Mapping[Callable[..., Any], Attack] = {
     rollouts.find_tried_version: lambda tx, _, b: rollouts.find_tried_version(tx, b.idle),
     rollouts.count_arms: lambda tx, _, b: has_arms(tx, b),
     rollouts.read_arms: lambda tx, _, b: has_measures(tx, b),
+    rollouts.read_measures: lambda tx, _, b: has_had_measures(tx, b),
     rollouts.read_usual: lambda tx, _, b: has_usual(tx, b),
     rollouts.save_look: lambda tx, _, b: rollouts.save_look(tx, b.done, [20], [], AT),
     rollouts.end_rollout: lambda tx, _, b: rollouts.end_rollout(tx, b.done, "stopped", "x", AT),

@@ -8,8 +8,8 @@ from psycopg.errors import CheckViolation, UniqueViolation
 
 from agent.evaluation.holds import hold_promotion
 from agent.ids import new_id
-from agent.rollouts.criteria import Criterion
-from agent.rollouts.rollout import RolloutRefused, Terms, findings_of, stop_rollout, watch_rollout
+from agent.rollouts.criteria import ALPHA, Criterion
+from agent.rollouts.rollout import RolloutRefused, Terms, criteria_of, findings_of, stop_rollout, watch_rollout
 from agent.rollouts.versions import Version
 from agent.store import evaluations
 from agent.store import rollouts as store
@@ -233,6 +233,21 @@ async def test_measures_are_read_by_conversation(agent: Agent) -> None:
         "no_conversion": 0.5,
     }
     assert {control.n for _, control in arms.values()} == {0}
+
+
+async def test_what_was_usual_before_the_start_decides_how_surely_each_criterion_must_speak(agent: Agent) -> None:
+    _, first = await trial_of(agent)
+    assert [each.alpha for each in criteria_of(first)] == [None, None]
+    await seed(agent, first.id, "control", 150)
+    await seed(agent, first.id, "control", 100, failed=60)
+    await agent.change("update turns set state = 'done'")
+    async with agent.deps.db.tenant(agent.tenant_id) as tx:
+        tenant = await agent.deps.tenants.get(tx, agent.tenant_id)
+        await stop_rollout(tx, tenant, "staff", agent.deps)
+    _, second = await trial_of(agent)
+    parts = {each.measure: each.alpha or 0 for each in criteria_of(second)}
+    assert sum(parts.values()) == pytest.approx(ALPHA)
+    assert parts["escalation"] > 0.8 * ALPHA  # 60 of 250; no turn failed
 
 
 async def score(agent: Agent, turn: UUID, name: str, *, number: float | None = None, word: str | None = None) -> None:

@@ -7,7 +7,18 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from agent.rollouts.criteria import ALPHA, MEASURES, Criterion, Measure, breaches, judge, plan_of
+from agent.rollouts.criteria import (
+    ALPHA,
+    EQUAL,
+    KNOWN_FROM,
+    MEASURES,
+    Criterion,
+    Measure,
+    breaches,
+    judge,
+    plan_of,
+    share_alpha,
+)
 from agent.rollouts.sequential import Plan, Sample, compare, critical_value, exact_z
 from tests.benchmarks import rollouts
 
@@ -42,9 +53,7 @@ def test_chance_is_never_spent_whole_however_long_a_trial_goes_on() -> None:
 
 
 def test_looks_begin_with_the_first_and_become_rarer_after_the_plan() -> None:
-    assert [PLAN.is_due(49, ()), PLAN.is_due(50, ())] == [False, True]
-    assert [PLAN.is_due(99, [50]), PLAN.is_due(100, [50])] == [False, True]
-    assert [PLAN.is_due(20_500, [20_000]), PLAN.is_due(21_000, [20_000])] == [False, True]
+    assert [PLAN.next_look(looks) for looks in ((), [50], [50, 100], [20_000])] == [50, 100, 150, 21_000]
 
 
 def test_no_look_is_no_judgement() -> None:
@@ -106,10 +115,27 @@ def test_criterion_that_means_nothing_is_refused(wrong: dict[str, object]) -> No
 
 def test_criteria_share_the_chance_of_a_false_alarm_and_the_clearest_failure_is_named_first() -> None:
     criteria = (Criterion(measure="errors"), Criterion(measure="complaints"))
-    assert plan_of(criteria).alpha == pytest.approx(ALPHA / 2)
+    assert plan_of(criteria[0], criteria).alpha == pytest.approx(ALPHA / 2)
     arms = {"errors": (counted(500, 50), counted(4500, 90)), "complaints": (counted(500, 150), counted(4500, 90))}
     found = breaches(judge(criteria, arms, looks=(500,)))  # type: ignore[arg-type]  # its keys are measures
     assert [each.criterion.measure for each in found] == ["complaints", "errors"]
+
+
+def test_what_varies_widely_gets_most_of_the_chance_of_a_false_alarm_and_no_criterion_gets_none() -> None:
+    criteria = (Criterion(measure="errors"), Criterion(measure="escalation"), Criterion(measure="complaints"))
+    usual = {"errors": counted(900, 9), "escalation": counted(900, 400), "complaints": counted(900, 0)}
+    shared = share_alpha(criteria, usual)  # type: ignore[arg-type]  # its keys are measures
+    parts = [each.alpha or 0 for each in shared]
+    assert sum(parts) == pytest.approx(ALPHA)
+    assert parts[0] == pytest.approx(parts[2], rel=0.01)
+    assert parts[1] > 0.8 * ALPHA
+    assert min(parts) >= ALPHA * EQUAL / 3
+
+
+def test_chance_is_shared_equally_where_too_little_is_known() -> None:
+    criteria = (Criterion(measure="errors", alpha=0.01), Criterion(measure="escalation"))
+    usual = {"errors": counted(900, 9), "escalation": counted(KNOWN_FROM - 1, 60)}
+    assert [each.alpha for each in share_alpha(criteria, usual)] == [None, None]  # type: ignore[arg-type]  # as above
 
 
 def test_equal_version_is_seldom_rolled_back() -> None:
