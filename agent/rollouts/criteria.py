@@ -30,7 +30,7 @@ SCHEDULE = Plan(alpha=ALPHA, planned=PLANNED, first=FIRST, every=EVERY)
 
 WORSE = 0.05
 """How much worse a version is that should be found before the planned sample is there."""
-EQUAL = 0.25
+EQUAL = 0.1
 """The part of the chance of a false alarm that is shared equally, so that a history that misleads costs little."""
 KNOWN_FROM = 200
 """Conversations from which on it is known how a measure varies."""
