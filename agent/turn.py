@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from structlog.contextvars import bound_contextvars
 
 from agent.answers.reuse import keep_answer, reuse_answer
+from agent.beside import beside
 from agent.check import prepare, settle, settle_notice
 from agent.classify import classify
 from agent.decide import Resolution, decide
@@ -160,7 +161,9 @@ async def think(gathered: Gathered, deps: AgentDeps, record: Record | None = Non
         return Resolution(decision=_answer_unseen(turn, unseen, language, deps), spoken=spoken)
 
     steps = Steps(turn=turn, lease=gathered.lease, saved=gathered.saved, deps=deps, record=record)
-    classification, sources = await asyncio.gather(classify(steps, language, steps.limit.level), _retrieve(turn, deps))
+    async with beside(_retrieve(turn, deps)) as retrieved:
+        classification = await classify(steps, language, steps.limit.level)
+        sources = await retrieved
     deps.reach("turn.classified")
     signals = screen_injection(turn.text)
     route = choose_route(classification, turn.tenant.policy, signals, _circumstances(steps))

@@ -9,7 +9,7 @@ import pytest
 import structlog.testing
 
 from agent.errors import Fenced, ModelUnavailable
-from agent.spending.accounting import Occasion, read_spent, record_calls
+from agent.spending.accounting import Occasion, account_for, read_spent, record_calls
 from agent.store.db import Tx
 from agent.store.tenants import get_tenant_file, save_tenant_file
 from agent.turn import take_turn
@@ -147,13 +147,32 @@ async def test_calls_of_a_cancelled_turn_are_accounted_for(agent: Agent, monkeyp
             vars(exc)["calls"] = (replace(a_call(), outcome="error", error="given up"),)
             raise
 
+    async def never_find(*_args: object) -> None:
+        await asyncio.Event().wait()
+
+    order: list[str] = []
+    pay, requeue = account_for, Turns._requeue
+
+    async def note_payment(*args: Any) -> object:
+        paid = await pay(*args)
+        order.append("paid")
+        return paid
+
+    async def note_requeue(*args: Any, **options: Any) -> None:
+        order.append("given away")
+        await requeue(*args, **options)
+
     monkeypatch.setattr(type(agent.models), "classify", never_answer)
+    monkeypatch.setattr("agent.turn._retrieve", never_find)  # it ends at once when it is cancelled, and nothing with it
+    monkeypatch.setattr("agent.steps.account_for", note_payment)
+    monkeypatch.setattr(Turns, "_requeue", note_requeue)
     conversation = await agent.hear(QUESTION)
     turn = asyncio.create_task(Turns(agent.deps).run(agent.tenant_id, conversation))
     await begun.wait()
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
+    assert order == ["paid", "given away"]
     assert await spent(agent) == CALL_COST
     assert await agent.value("select turn_state from conversations") == "queued"
 
