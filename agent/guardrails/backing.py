@@ -38,6 +38,8 @@ _ANCHOR = re.compile(
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
+_TIME_END = re.compile(r"[;:]|(?<!\d),|,(?!\d)| (?:y|e|and) (?!\d)")
+"""Where a sentence may go on to the time of something else."""
 _DECLINES = re.compile(
     r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
@@ -51,6 +53,7 @@ _NEAR_DAY = re.compile(
     r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
 )
 _TIMES = frozenset({"hour", "day", "month", "minute"})
+_COUNTED = frozenset({"class", "session"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +174,11 @@ def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
     days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days - _declined_days(said.sentence)
     if said.sentence.asks or not (spans or days):
         return True
-    acts = anchors_of(said.sentence.words) & {"installation", "delivery"}
-    return any(
-        spans <= statement.spans and days <= statement.days and acts <= statement.anchors
-        for statement in statements
-        if not statement.topics & {"refund", "guarantee", "cancellation", "reservation"}
+    times = [each for each in statements if not each.topics & {"refund", "guarantee", "cancellation", "reservation"}]
+    told = [(spans_of(piece, said.language) & spans, piece) for piece in _TIME_END.split(said.sentence.text)]
+    pieces = [(each, anchors_of(piece) & {"installation", "delivery"}) for each, piece in told if each]
+    return all(any(each <= time.spans and acts <= time.anchors for time in times) for each, acts in pieces) and (
+        not days or any(days <= time.days for time in times)
     )
 
 
@@ -316,12 +319,13 @@ def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
     """Say whether a number of days is inside the published ones: 20 where "29 to 15" are, 40 where "30 before" is."""
     unit, number = span
     bounds = [int(value) for kind, value in statement.spans if kind == unit and value.isdigit()]
-    if unit not in _TIMES or not number.isdigit() or not bounds:
+    if unit not in _TIMES | _COUNTED or not number.isdigit() or not bounds:
         return False
     if statement.counts_back:
         least = max(bounds) if "full" in said.extras else min(bounds)
         return bool(BEFORE.search(said.sentence.words)) and int(number) >= least
-    return len(bounds) > 1 and min(bounds) <= int(number) <= max(bounds)
+    ends = statement.bounded and "replacement" not in statement.topics  # we may be no quicker than published
+    return (len(bounds) > 1 or ends) and (0 if ends else min(bounds)) <= int(number) <= max(bounds)
 
 
 def _states_condition(topic: str, statement: Statement, said: _Said) -> bool:

@@ -44,6 +44,10 @@ BY_OTHERS = re.compile(
     r"|prepaga|mutua|convenio|insurer|insurance)\b"
 )
 """Money that somebody else gives back: "we give you the invoice to claim it from your insurer"."""
+_BOUND = re.compile(
+    r"\b(?:hasta|ate|up to|within|as far as|no later than|maxim[oa]|at most|no more than|primer[oa]s|primeir[oa]s|first"
+    r"|menos de|less than|plazo de|prazo de)\b"
+)
 TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
 SENTENCE = re.compile(r"[^.]+(?:\.(?=\S)[^.]*)*\.?")
 """A policy's sentences may hold of different things: each is read by itself, too."""
@@ -76,6 +80,8 @@ class Statement:
     conditional: bool
     """Whether it holds only "if …"."""
     language: str
+    bounded: bool
+    """Whether a term of it is the most there may be: "up to 10 days", "at most 2 classes"."""
     counts_back: bool
     """Whether its days count back from an event: "30 days before departure"."""
     average: bool
@@ -106,6 +112,7 @@ def read_statement(
         told_of=tuple((spans_of(each.text, language), subjects(each.text, catalogue)) for each in sentences),
         conditional=bool(_IF.search(words)),
         language=language,
+        bounded=bool(_BOUND.search(words)),
         counts_back=bool(BEFORE.search(words)),
         average=bool(AVERAGE.search(words)),
         free=bool(_FREE.search(words)),

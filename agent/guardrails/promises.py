@@ -19,7 +19,7 @@ from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, i
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
-VERSION = 5
+VERSION = 6
 MAX_EVIDENCE = 160
 
 REASONS = {
@@ -70,9 +70,9 @@ _PAYS_NOTHING = re.compile(
     r"\b(?:nada|nothing|nenhum\w*|ningun\w*|anything|a thing|a penny|un peso|un centavo|nem um centavo)\b"
 )
 _WAY_OUT = re.compile(
-    r"\b(?:cancel\w*|desist\w*|arrepent\w*|arrepient\w*|gust\w*|gost\w*|content\w*|satisf\w*|happy|like|likes|convenc\w*"
-    r"|convenz\w*|funcion\w*|works?|aprueb\w*|aprob\w*|pass\w*|result\w*|quit\w*|leav\w*|back|devol\w*|devuel\w*|pierd\w*"
-    r"|perd\w*|lose|ifnot|saldo|balance|rest\w*)\b"
+    r"\b(?:cancel\w*|desist\w*|arrepent\w*|arrepient\w*|convenc\w*|convenz\w*|aprueb\w*|aprob\w*|quit\w*|leav\w*|back"
+    r"|devol\w*|devuel\w*|pierd\w*|perd\w*|lose|ifnot|saldo|balance|rest[ao]\w*)\b"
+    r"|\b(?:no|not|nao|until|unless|hasta|ate)\b.{0,20}\b(?:gust|gost|content|satisf|happy|like|work|funcion|pass|result)"
 )
 """Of who pays nothing then, money is given back or a result is warranted."""
 _EXPERIENCE = re.compile(

@@ -65,13 +65,15 @@ _DAY = compiled_on_use(
     r"|fin de semana|fim de semana|(?:the|next) weekend|next (?:week|month|year)|semana que v(?:iene|em)|proxima semana"
     r"|proximo mes|mes que v(?:iene|em)|ano que v(?:iene|em)|esta semana|this week|payday|quincena|navidad|natal"
     r"|christmas|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
-    r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
+    r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?![\d.,]*\d? ?(?:%|percent|por ?cien|por ?cento))"
+    r"(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
     rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)|within the hour|dentro de la hora"
     rf"|(?:primer[ao]?|primeir[ao]|segund[ao]|ultim[ao]|first|second|last) (?:semana|quincena|quinzena|week)"
     rf" (?:de|do|of|in) (?:{_MONTH})"
     r"|de inmediato|imediat\w+|inmediat\w+|immediately"
     r"|right away|overnight|na hora|al instante|instant\w*)"
-    r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b(?! (?:de|primer|class|dias)))\b"
+    r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b"
+    r"(?! (?:de|primer|class|dias?|days?|horas|hours|weeks|semanas|months|meses|sessions|lessons)))\b"
 )
 
 
