@@ -102,7 +102,7 @@ def says_date(words: str, day: date) -> bool:
     if re.search(full, words):
         return True
     return day.day == 1 and bool(
-        re.search(rf"\b(?:en|em|in|from|desde|a partir de|de|since|para|for|this|next) (?:{months})\b", words)
+        re.search(rf"(?<!\d )\b(?:en|em|in|from|desde|a partir de|de|since|para|for|this|next) (?:{months})\b", words)
     )
 
 

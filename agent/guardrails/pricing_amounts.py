@@ -29,7 +29,8 @@ OUT_OF_DATE = "This price does not hold as long as that; name its last day, or t
 NOT_A_PART = "These instalments do not add up to a published price."
 
 _PAST = re.compile(
-    r"\b(?:era[n]?|eram|costaba\w*|custava\w*|was|were|used to|antes|before|hasta|ate|until|en 20\d\d|in 20\d\d"
+    r"\b(?:era[n]?|eram|costaba\w*|custava\w*|was|were|used to|antes|before|en 20\d\d|in 20\d\d"
+    r"|(?:hasta|ate|until)(?! \d{1,3} ?(?:x\b|cuota|plazo|pago|parcel|prest|mensual|instal|payment|vezes|mes\b|meses))"
     r"|em 20\d\d|anterior|previous|old|pasad[oa]|(?:termino|acabo|expiro|caduco|vencio)(?! (?:de|el|la|por)\b)"
     r"|terminou|acabou|expirou|venceu|encerrou|ended|expired|lapsed)\b"
 )
