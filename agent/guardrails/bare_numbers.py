@@ -13,6 +13,8 @@ LEAST = 10
 """Smaller numbers without a currency are prices only where a unit follows: "8 al mes"."""
 LEAST_UNSAID = 20
 """The least one where no word but the prospect's question says that it is a price."""
+_MEASURE_CHARS = 150
+"""So far before a number a measure may tell what it counts."""
 
 _PACK = re.compile(
     r"\b(?:pack|bono|paquete|pacote|bundle|lote|set|group|grupo|familia|family|mesa|equipo|team|party|total)s? (?:de"
@@ -42,6 +44,16 @@ _LESS = re.compile(
 )
 
 
+_TAKES = re.compile(
+    r"\b(?:pide[ns]?|ped(?:e|em|ia)|ocup[a-z]{1,3}|necesit[a-z]{1,3}|precis[a-z]{1,3}|requier[a-z]{1,3}"
+    r"|requer(?:em)?|exig[a-z]{1,3}|mide[ns]?|mede[m]?|pesa[n]?|pesam|dura[nm]?|tarda[n]?|lleva[n]?|leva[m]?|cab(?:e|en|em)|gener[a-z]{1,2}|gera[m]?|produc[a-z]{1,3}"
+    r"|produz(?:em)?|consum[a-z]{1,3}|rinde[n]?|rende[m]?|alcanz[a-z]{1,2}|cubre[n]?|cobre[m]?|tiene[n]?|tem"
+    r"|takes?|needs?|occup[a-z]{1,3}|requires?|measures?|weighs?|lasts?|holds?|fits?|covers?|produces?|generates?|uses?|has"
+    r"|have)(?: (?:un[oa]s|uns|umas|cerca de|alrededor de|aproximadamente|about|around|roughly|some|up to|hasta|ate"
+    r"|only|just|solo|apenas|al menos|pelo menos|at least|mas de|mais de|more than)){0,2} $"
+)
+"""In front of a number: how much of what was measured before a thing takes, not what it costs."""
+_MEASURED_BEFORE = re.compile(r"□[^$€£¥¤]*$")
 _THE_TWO = re.compile(r"\b(?:l[oa]s|[oa]s|the|entre|between|n[oó]s|voces|ustedes) $")
 """Before a small number they make it people or things: "por los dos al mes"."""
 
@@ -49,8 +61,9 @@ _THE_TWO = re.compile(r"\b(?:l[oa]s|[oa]s|the|entre|between|n[oó]s|voces|ustede
 def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *, about_prices: bool) -> bool:
     """Say whether the number plain[start:end], of no stated currency and counting nothing, is meant as a price."""
     before = plain[max(0, start - 50) : start]
-    if 1990 <= value <= 2040 and value % 1 == 0 and not _STRONG.search(before):
-        return False  # a year
+    is_year = 1990 <= value <= 2040 and value % 1 == 0 and not _STRONG.search(before)
+    if is_year or (unit == "" and _is_measured(plain, start)):
+        return False
     if value < LEAST:
         return not _THE_TWO.search(before) and unit in {"month", "year"} and bool(_PRICE_WORD.search(before))
     if unit in {"month", "year"}:
@@ -60,6 +73,13 @@ def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *,
     if _LESS.match(plain, end):
         return True
     return (about_prices and value >= LEAST_UNSAID) or bool(_PRICE_WORD.search(before))
+
+
+def _is_measured(plain: str, start: int) -> bool:
+    """Say whether a number goes on with what was measured before: "con □ no entra, pide unos 27"."""
+    if not _TAKES.search(plain, max(0, start - 50), start):
+        return False
+    return bool(_MEASURED_BEFORE.search(plain, max(0, start - _MEASURE_CHARS), start))
 
 
 def is_counted(plain: str, end: int) -> bool:

@@ -85,7 +85,9 @@ _COPULAS = (
     r"(?:,|:)? (?:(?:son|sao|es|is|it is|it's|seria[nm]?|would be|fica[m]?|cuesta[n]?|custa[m]?|sale[n]?"
     r"|costs?) ){0,2}"
 )
-_OF_THE_NEXT = rf"(?:in|en|em) {NAME}{_COPULAS}(?:{BEFORE})? ?\d"
+_OF_THE_NEXT = (
+    rf"(?:in|en|em) {NAME}(?:{_COPULAS}|(?:(?! (?:y|e|and|o|ou|or) )[^\d.,;!?()]){{1,40}}[^\w.,;!?()])(?:{BEFORE})? ?\d"
+)
 """Behind an amount: the currency of the one that follows: "son $68,500 y en dólares, US$3,890"."""
 _IN_CURRENCY = compiled_on_use(rf"\b(?:in|en|em) (?P<name>{NAME}){_COPULAS}$")
 """In front of an amount: its currency."""
@@ -117,7 +119,8 @@ _PARTS = compiled_on_use(
     r"|instal?l?ments?|payments?"
     r"|meses sin intereses|meses sem juros|msi)\b)"
     r"|(?P<interest>,? (?:con|com|with|sin|sem|without|no) (?:interes(?:es)?|juros|interest)\b)"
-    r"|(?P<term>[ -](?:months?|mes(?:es)?)\b(?= (?:\w+ )?(?:financ|loan|plan\b|terms|installment|credit)))"
+    r"|(?P<term>[ -](?:months?|mes(?:es)?)\b"
+    r"(?= (?:(?!del?\b|d[oa]\b|of\b)\w+ )?(?:financ|loan|plan\b|terms|installment|credit)))"
     r"|(?P<months>[ -](?:meses|months?|month)\b(?=[^.!?\n]{0,40}(?:financ|credit|cuota|parcel|plazo|mensualidad"
     r"|install?ment|payment|interes|juros"
     r"|apr\b)))"

@@ -48,6 +48,7 @@ _ADDS = re.compile(
     r"\b(?:sum|agreg|anad|acrescent|add)\w*"
     r"(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your|al|ao|to|to the))? $"
 )
+_TWO = 2
 _SHORT = frozenset({"minute", "hour"})
 _SEVERAL = re.compile(
     r"\b(?:[2-9]|1\d|all|every|each|any|tod[oa]s?|cada|cualquier|qualquer|weekly|daily|semana\w*|unlimited)\b"
@@ -66,6 +67,20 @@ _STATEMENT_END = re.compile(r"[;!?]|\.(?!\d)|, (?:so|asi que|por tanto|de modo q
 _AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
 """Behind what is added: it is no gift."""
 
+_HEADING = re.compile(r"^[^.,;:!?]{0,30}: ?")
+"""Between "free" and the things it is said of: "gratis tenemos dos cosas:"."""
+_HEADED = re.compile(r"[a-z]{3,}[^.;:!?,]{0,40}\b(?:is|are|es|son|e|sao|sale|sai) (?:\w+ )?$")
+"""In front of "free", where a list behind it tells something else: "the visit is free: we measure the roof"."""
+_LISTED = re.compile(r", (?:(?:y|e|and|mas|plus) )?| (?:y|e|and|mas|plus) ")
+_NAMES_NOTHING = re.compile(
+    r"^[ ,]*(?:(?:y|e|and|eso|esto|isso|isto|it|this|that|which|que|ademas|tambien|tambem|also|todo|tudo|all) ){0,3}"
+    r"(?:(?:there|that|it)(?:'s| is)? )?(?:(?:es|e|is|sale|sai|fica|comes|hay|te|le) ){0,2}#"
+    r"(?: (?:alguno|ninguno|nada|para ti|para vos|pra voce|for (?:it|that|this)|por (?:ello|eso|isso)|at all))?[ .]*$"
+)
+"""A clause that only says that something costs nothing; `#` stands for the words that do."""
+_HELD = frozenset({"plan"})
+"""Topics that say whose something is, not what: "the annual plan can be frozen"."""
+
 
 def is_free_explained(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether what is called free is published as free, or waived under a condition that is said."""
@@ -78,12 +93,46 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
         or is_regardless(expression.sentence)
     ):
         return False
+    listed = _listed(expression, reading)
+    if listed and all(_is_given(each, reading) for each in listed):
+        return True
     thing = free_thing(clause, reading.tenant.catalogue)
+    if _told_before(expression, reading):
+        return True
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
     if _is_one_of_several(thing, clause, reading):
         return False
     return _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
+
+
+def _listed(expression: MoneyExpression, reading: Reading) -> list[FreeThing]:
+    """Return the things of a list that words such as "free:" introduce; none where they introduce no list."""
+    heading = _HEADING.match(expression.after)
+    if heading is None or _HEADED.search(expression.before):
+        return []
+    parts: list[str] = []
+    for part in _LISTED.split(expression.after[heading.end() :]):
+        thing = free_thing(part, reading.tenant.catalogue)
+        if parts and not (thing.topics - ASIDE or thing.items):
+            parts[-1] = f"{parts[-1]} {part}"  # how long it lasts, or how it is given
+        else:
+            parts.append(part)
+    return [free_thing(part, reading.tenant.catalogue) for part in parts]
+
+
+def _is_given(thing: FreeThing, reading: Reading) -> bool:
+    """Say whether one thing of a list is published as free, or waived under a condition that is said."""
+    return _is_published_free(thing, reading) or any(_is_waived(item, thing, reading) for item in thing.items)
+
+
+def _told_before(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a clause that names nothing, "and there's no charge for it", is about what its sentence tells."""
+    if not _NAMES_NOTHING.match(clause_of(expression).replace(expression.text, "#", 1)):
+        return False
+    told = free_thing(expression.sentence, reading.tenant.catalogue)
+    told = replace(told, topics=told.topics - _HELD)
+    return bool(told.topics - ASIDE) and _is_published_free(told, reading)
 
 
 def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
@@ -135,7 +184,13 @@ def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
 
 def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
     most = max(reading.said.counts, default=1)
-    return any(is_same_thing(thing, each) for each in reading.published.free if each.least <= most)
+    published = [each for each in reading.published.free if each.least <= most]
+    if any(is_same_thing(thing, each) for each in published):
+        return True
+    if len(thing.periods) < _TWO or len(thing.topics - ASIDE) < _TWO:
+        return False
+    same = [each for each in published if is_same_thing(replace(thing, periods=thing.periods & each.periods), each)]
+    return thing.periods == frozenset(period for each in same for period in each.periods & thing.periods)
 
 
 def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:

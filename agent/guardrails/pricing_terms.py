@@ -9,6 +9,7 @@ from agent.guardrails.conditions import is_met, is_regardless
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.own_figures import NO_LONGER, is_acknowledged, is_declined, is_denied, is_offered
+from agent.guardrails.pricing_facts import is_share_of_counts, is_told_of_customers
 from agent.guardrails.pricing_free import is_free_explained
 from agent.guardrails.pricing_reading import Bound, Reading
 from agent.guardrails.published import mentions_in_published
@@ -41,6 +42,14 @@ _UNSURE = re.compile(
     r"\b(?:confirm\w*|consult\w*|averigu\w*|revis\w*|verific\w*|check\w*|pregunt\w*|pergunt\w*|ask\w*|find out"
     r"|se puede\?|depende|depends)\b"
 )
+
+_NOTHING_WITHOUT = re.compile(
+    r"^,?(?: (?!cobr|charg|fee|gast)[\w']+){0,3}? (?:no|nao|not|cannot|\w+n't|nada|nothing|nadie|ninguem|nobody|no one"
+    r"|none|imposible|impossivel|impossible)\b(?! (?:(?:hay|tem|ha|es|e|a|any|pasa|is a) )?(?:ningun |nenhum )?"
+    r"(?:problema?s?\b|nada\b|worr|issue|cobr|cargo|cost|custo|pag|pay|charge|fee|hace falta|strings|matter|drama"
+    r"|stress))"
+)
+"""Behind "without a deposit": it is needed."""
 
 
 def objection(expression: MoneyExpression, reading: Reading) -> str:
@@ -85,14 +94,22 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     )
     if not is_deposit and _is_discount(expression, about, reading):
         return True
-    if kind == "" and expression.value == 100:
-        return True  # "100 % online"
-    if kind in {"", "deposit"} and _is_the_rest(expression, about, reading):
+    if _is_figure(kind, expression, about, reading):
         return True
     if kind == "deposit":
         return expression.value in deposit_percents(about, reading)
     same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
     return any(is_alike(each, expression, reading) for each in same)
+
+
+def _is_figure(kind: str, expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage is a figure of the reply that follows from others: what is left of one, a share."""
+    if kind == "":  # "100 % online"
+        follows = expression.value == 100 or is_share_of_counts(expression, reading)
+        return follows or _is_the_rest(expression, about, reading)
+    if kind == "discount":
+        return not about.explicit and is_told_of_customers(expression, reading)
+    return kind == "deposit" and _is_the_rest(expression, about, reading)
 
 
 def _is_the_rest(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -274,6 +291,8 @@ def _are_months(expression: MoneyExpression, about: Bound, reading: Reading) -> 
 
 def _is_deal_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
     if is_denied(expression.before) or is_published(expression, reading):
+        return True
+    if expression.deal == "no_deposit" and _NOTHING_WITHOUT.match(expression.after):
         return True
     if expression.deal == "vague_discount":
         return any(
