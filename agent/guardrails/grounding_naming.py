@@ -7,7 +7,7 @@ from decimal import Decimal
 from agent.guardrails.grounding_facts import Facts, sound
 from agent.guardrails.grounding_features import owned
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
-from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts, pattern
+from agent.guardrails.grounding_words import LISTS, ZONES, family, find_concepts, pattern
 
 # --- names ----------------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if any(word in facts.denied_names for word in words):
         return "undecided" if talk.denied_words.intersection(words) else "contradicted"
     unknown = _unknown_words(words, facts, talk)
-    if not unknown:
+    if not unknown or _is_short_for(words, facts):
         return "supported"
     is_clock = set(words) <= _CLOCKS or any(f.concept in ZONES for f in find_concepts(words, "en"))
     if is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text)):
@@ -43,6 +43,7 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if not all(word in talk.inbound_words for word in unknown):
         return "unsupported"
     is_theirs = all(_is_of_prospect(word, talk) for word in unknown)  # "my Golf"
+    is_theirs = is_theirs or _is_located(words, statement, facts)  # "Toluca is in the State of Mexico, which we cover"
     is_theirs = is_theirs or bool(re.search(rf"\b{_FROM_WHERE} {re.escape(words[0])}\b", statement.clause_text))
     return (
         "undecided" if is_theirs or not statement.sentence.serves or _is_greeting(statement, words) else "unsupported"
@@ -53,6 +54,43 @@ def _is_of_prospect(word: str, talk: Conversation) -> bool:
     return any(word in owned(clause.plain) for clause in talk.inbound.clauses)
 
 
+_LOCATES = (
+    r"(?:\w+ )?(?:esta|queda|fica|is|es|pertenece|pertence|belongs|falls|lies|forma parte|faz parte|e)"
+    r"\b,? (?:\w+ ){0,2}?(?:en|em|in|n[oa]|del?|d[oa]|within|inside|dentro d\w+|part of|to|al?)"
+)
+_FOLLOWS = (
+    r"(?:entonces|entao|so|asi que|por lo que|por lo tanto|por tanto|portanto|logo|por eso|por isso"
+    r"|therefore|de modo que)"
+)
+
+
+def _is_located(words: Sequence[str], statement: Statement, facts: Facts) -> bool:
+    """Say whether a sentence tells of a place that it lies in a published one: whether it does, code cannot tell."""
+    text, name = statement.sentence.text, re.escape(" ".join(words))
+    inside = re.search(rf"\b{name} {_LOCATES} (?P<place>[a-z ]{{3,60}})", text)
+    before = re.search(rf"(?P<place>[a-z ]{{3,60}}),? {_FOLLOWS} (?:\w+ ){{0,2}}{name}\b", text)
+    match = inside or before
+    if not match:
+        return False
+    places = frozenset(word for name in facts.of("name") if isinstance(name.value, tuple) for word in name.value)
+    told = match["place"].split()
+    published = any(f.concept in facts.concepts for f in find_concepts(told, "en") if f.concept.startswith("places:"))
+    return published or not places.isdisjoint(told)
+
+
+def _is_short_for(words: Sequence[str], facts: Facts) -> bool:
+    """Say whether a name is short for something published: "TAs" for "teaching assistants"."""
+    if len(words) != 1 or not _SHORT.fullmatch(words[0]):
+        return False
+    letters = [words[0], words[0].removesuffix("s")]
+    return any(
+        re.search(r"\b" + r"[a-z]*(?: (?:of|de|d[aeo]s?|del|and|y|e))? ".join(each) + r"[a-z]*\b", facts.text)
+        for each in letters
+        if len(each) > 1
+    )
+
+
+_SHORT = re.compile(r"[a-z]{2,5}")
 _JOINS = frozenset({"y", "e", "and", "o", "or", "ou"})
 _COURTESY = re.compile(rf"^\W*(?:{pattern('yes')}|{pattern('greets')})\W*$")
 
@@ -84,7 +122,18 @@ def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> li
         and word not in facts.words
         and word not in talk.contact_words
         and not is_cognate(word, facts.sounds)
+        and not (len(words) >= _BODY and _is_related(word.removesuffix("'s"), facts))
     ]
+
+
+_BODY = 3
+"""Words of a name that is no person's, "Portuguese Surfing Federation": they may be translated."""
+_LEAST_RELATED = 6
+
+
+def _is_related(word: str, facts: Facts) -> bool:
+    """Say whether a word begins as a published one does, in whatever language."""
+    return len(word) >= _LEAST_RELATED and (family(word) in facts.families or word[:4] in facts.words)
 
 
 def is_cognate(word: str, sounds: Mapping[str, tuple[str, ...]]) -> bool:
