@@ -11,7 +11,7 @@ from babel.numbers import get_currency_precision
 
 from agent.folding import words_of
 from agent.guardrails.conditions import Said
-from agent.guardrails.counts import MAX_COUNTS, counts_in, measures_in, parts_in
+from agent.guardrails.counts import MAX_COUNTS, bought_in, counts_in, measures_in, parts_in
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
@@ -210,6 +210,8 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     words = f"{reply} {asked_words} {earlier_words}"
     starts = starts.union(asked_starts, starts_in(earlier_words))
     counts = counts_in(told, starts, published.counted) | {1}
+    items = _items(mentions) | asked_items
+    bought = bought_in(told, starts, published.counted, several_items=len(items) > 1)
     folded = f"{fold_text(candidate.text).text}\n{asked_text}"
     counts |= measures_in(folded, published.counted & {"hour"})
     return Reading(
@@ -231,8 +233,8 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
             language=candidate.language,
             amounts=frozenset(v for e in (*expressions, *asked) if e.kind == "amount" for v in e.values),
             reply=reply,
-            counts=counts,
-            items=_items(mentions) | asked_items,
+            counts=bought | {1},
+            items=items,
         ),
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
         distances=measures_in(folded, published.counted - {"hour"}),
@@ -305,7 +307,7 @@ def _beside(
     if not run and not tight:
         run = [m for m in here if m.start >= end and _leads_to(m, expression, amounts)][:1]
     is_unit = any(_is_its_unit(m, expression) for m in here)
-    return _items(run) | tight, is_unit or (all(m.is_aside for m in run) and not tight)
+    return _items(run) | tight, is_unit or (all(m.is_aside or m.weak for m in run) and not tight)
 
 
 def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
