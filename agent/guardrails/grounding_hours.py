@@ -214,8 +214,21 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     asked = [d.value for d in talk.inbound.of("date") if isinstance(d.value, CalendarDate)]
     if said.day is not None and f"{said.day}" in _days_of_the_month(facts.text):
         return "undecided"
-    echoes = any(_same_date(said, each) for each in asked) and not statement.sentence.serves
-    return "undecided" if echoes else "unsupported"
+    is_theirs = any(_same_date(said, each) for each in asked)
+    measured = is_theirs and not statement.serves and _tells_another(said, published, statement, facts, talk)
+    return "undecided" if measured or (is_theirs and not statement.sentence.serves) else "unsupported"
+
+
+def _tells_another(
+    said: CalendarDate, published: Sequence[Mention], statement: Statement, facts: Facts, talk: Conversation
+) -> bool:
+    """Say whether the reply sets the prospect's own date against another that holds: "10 April is in time"."""
+    others = [m.value for m in talk.told if isinstance(m.value, CalendarDate) and not _same_date(m.value, said)]
+    return any(
+        any(isinstance(f.value, CalendarDate) and _same_date(other, f.value) for f in published)
+        or follows(other, statement, facts, talk)
+        for other in others
+    )
 
 
 _BEGINS = "topics:start"

@@ -97,7 +97,23 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
             joints=_joints(clause),
         ).mentions()
     )
-    return Reading(clauses, mentions, tuple(near))
+    return Reading(clauses, tuple(_without_repeats(mentions, clauses)), tuple(near))
+
+
+_EACH_DAY = re.compile(r"\b(?:cada dia|(?:each|every) (?:\w+ )?day|por dia|todos los dias|todos os dias|todo dia)\b")
+_EVERY_DAY = frozenset(range(7))
+
+
+def _without_repeats(mentions: Sequence[Mention], clauses: Sequence[Clause]) -> Iterator[Mention]:
+    """Yield the mentions but an "each day" that is each of the days named before: "on Mondays, 2 hours each day"."""
+    named: set[int] = set()
+    for mention in mentions:
+        if mention.kind == "weekday":
+            clause = clauses[mention.clause]
+            if mention.value == _EVERY_DAY and clause.sentence in named and _EACH_DAY.search(clause.plain):
+                continue
+            named.add(clause.sentence)
+        yield mention
 
 
 def _longest(found: Sequence[Found]) -> list[Found]:
@@ -124,7 +140,7 @@ def _begins(clauses: Sequence[Clause], at: int) -> bool:
 
 # --- topics ---------------------------------------------------------------------------------------------------
 
-_NO_TOPICS = ("units:", "places:")
+_NO_TOPICS = ("units:", "places:", "matters:")
 _OF_ITEM = "item:"
 _FEW = 3
 _TOO_COMMON = LISTS["too_common"]

@@ -92,6 +92,11 @@ class Statement(NamedTuple):
     clause_text: str
     sentence: Sentence
 
+    @property
+    def serves(self) -> bool:
+        """Whether its clause says, by its own words, that the business does, has or takes something."""
+        return _serves(self.clause_text)
+
 
 _ASKS_FOR = compiled_on_use(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
 
@@ -143,7 +148,7 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     named = frozenset() if items else statement.mention.subject - statement.mention.topics
     beside = (f for f in others if any(f.wide == each.wide for each in equal))
     own = items_of(statement.mention.own)
-    if not any(own & f.topics for f in equal) and any(own & f.topics for f in beside):
+    if not any(own & (f.topics or f.wide) for f in equal) and any(own & f.topics for f in beside):
         return True  # "16 m² for the one, 27 m² for the other"
     if not about or any((about | named) & f.wide for f in equal):
         return False
