@@ -43,6 +43,12 @@ _PAID_BY = frozenset({"pix", "transfer", "debit"})
 _MEANS = _PAID_BY | {"cash"}
 _YEAR_AHEAD = frozenset({"annual", "upfront"})
 _AGE = _WORDS["age"]
+_BY_AGE = frozenset({"young", "senior"})
+_FROM_AGE = re.compile(
+    r"\b(?:mayor(?:es)?|maior(?:es)?|over|above|older|mas de|mais de|acima|desde|a partir|from)\b"
+    r"|\b\d\d (?:anos |years )?(?:o|ou|or|y|e|and) (?:mas|mais|more|over|above|older)\b"
+)
+_OF_AGE = _WORDS["of_age"]
 _AT_LEAST = re.compile(
     r"\b(?:a partir de|desde|superior(?:es)? a|mas de|mais de|over|above|from|at least|minimo(?: de)?|acima de"
     r"|por encima de)(?: los| the)? ?#|#.{0,4}(?: (?:o|ou|or) (?:mas|mais|more))"
@@ -152,6 +158,8 @@ class Condition:
     stems: frozenset[str]
     age: int
     """The age it is limited by; 0: none."""
+    from_age: bool
+    """Whether it is for those of that age and above, not for those below."""
     days: frozenset[int]
     """The days of the week it holds on; empty: it names none."""
     campaign: bool
@@ -206,9 +214,15 @@ def _are_heard(condition: Condition, said: Said) -> bool:
     """Say whether the concepts of a condition are spoken of: all of them, or those it cannot do without."""
     if condition.concepts <= _WEAK and _shares_word(condition.stems - _WEAK_STEMS, said.words):
         return True
-    if condition.age and not {condition.age} >= _ages(said.reply):
+    limits = _ages(said.reply) if condition.age else frozenset()
+    if not {condition.age} >= limits:
         return False
     heard = {concept for concept in condition.concepts if said.has(concept)}
+    told = _told_ages(f"{said.asked} | {said.reply}", said.language) if condition.age else frozenset()
+    if told and condition.age not in limits:
+        if not any((age >= condition.age) is condition.from_age for age in told):
+            return False
+        heard |= condition.concepts & _BY_AGE
     if condition.not_first and max(said.counts, default=1) > 1:
         heard.add("second")
     needed = condition.concepts if condition.not_first else _core(condition.concepts)
@@ -254,6 +268,7 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
         items=named,
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
         age=max(_ages(words), default=0),
+        from_age=bool(_FROM_AGE.search(words)),
         days=frozenset() if _A_DATE.search(words) else frozenset(day for each in texts for day in _days(*each)),
         campaign=bool(_CAMPAIGN.search(words)),
         months=max((int(match[1] or match[2] or 1) for match in _FIRST_MONTHS.finditer(words)), default=0),
@@ -311,6 +326,13 @@ def _leasts(words: str) -> frozenset[int]:
 def _ages(words: str) -> frozenset[int]:
     """Return the ages that words set as a limit: "menores de 12"."""
     return frozenset(int(match[1] or match[2]) for match in _AGE.finditer(words))
+
+
+def _told_ages(words: str, language: str) -> frozenset[int]:
+    """Return the ages of people that folded words tell: "mi hija tiene 12 años", "filhos de 7 e 9"."""
+    digits = digits_for_words(words, language)
+    found = (number for match in _OF_AGE.finditer(digits) for number in match.groups() if number)
+    return frozenset(map(int, found))
 
 
 def _core(concepts: frozenset[str]) -> frozenset[str]:

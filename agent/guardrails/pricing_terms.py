@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from agent.guardrails.conditions import is_met, is_regardless
+from agent.guardrails.conditions import condition_of, is_met, is_regardless
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.own_figures import NO_LONGER, is_acknowledged, is_declined, is_denied, is_offered
 from agent.guardrails.pricing_facts import is_share_of_counts, is_told_of_customers
 from agent.guardrails.pricing_free import is_free_explained
 from agent.guardrails.pricing_reading import Bound, Reading
-from agent.guardrails.published import mentions_in_published
+from agent.guardrails.published import mentions_in_published, sounds_alike
 from agent.prices import valid_discounts
 
 _WORDS = load_expressions("pricing_words")
@@ -98,7 +98,9 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
         return True
     if kind == "deposit":
         return expression.value in deposit_percents(about, reading)
-    same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
+    same = [each for each in reading.published.of_kind("percent") if each.value == expression.value]
+    if not kind and _is_unmet_discount(expression, about, reading):
+        same = [each for each in same if sounds_alike(each.sentence, expression.sentence)]
     return any(is_alike(each, expression, reading) for each in same)
 
 
@@ -220,9 +222,31 @@ def _is_discount(expression: MoneyExpression, about: Bound, reading: Reading) ->
         discount.percent is not None
         and Decimal(discount.percent) == expression.value
         and is_met(discount, item, catalogue, reading.said)
-        for item in about.items
+        for item in (*about.items, *items_cheaper_with(about, expression, reading))
         for discount in valid_discounts(catalogue[item], reading.today)
     )
+
+
+def _is_unmet_discount(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage that is called nothing is that of a discount whose condition is not said."""
+    return any(
+        discount.percent == expression.value
+        for item in about.items
+        for discount in valid_discounts(reading.tenant.catalogue[item], reading.today)
+    )
+
+
+def items_cheaper_with(about: Bound, expression: MoneyExpression, reading: Reading) -> Iterator[int]:
+    """Yield the items spoken of that cost less for who has one named before: "clients of X get $1,500 off" of Y."""
+    start, first = expression.span[0], expression.sentence_span[0]
+    before = {i for m in reading.mentions if first <= m.start and m.end <= start for i in m.items}.intersection(
+        about.items
+    )
+    catalogue = reading.tenant.catalogue
+    for item in reading.named_items - set(about.items) if before else ():
+        discounts = valid_discounts(catalogue[item], reading.today)
+        if any(condition_of(each, item, catalogue).items & before for each in discounts):
+            yield item
 
 
 # --- instalments ------------------------------------------------------------------------------------------------

@@ -210,6 +210,15 @@ def _is_cognate(word: str, stems: frozenset[str]) -> bool:
     )
 
 
+def sounds_alike(one: str, other: str) -> bool:
+    """Say whether two folded sentences share a longer word, be it as another language has it."""
+    stems, others = (
+        frozenset(stem(word) for word in _NOT_A_WORD.sub(" ", each).split() if len(word) > 4) - _GENERIC
+        for each in (one, other)
+    )
+    return any(_is_cognate(each, others) for each in stems)
+
+
 def lasts_as_long(said: FreeThing, published: FreeThing) -> bool:
     """Say whether a reply names no other period than the text, if that names one."""
     return not published.periods or said.periods <= published.periods
