@@ -13,7 +13,7 @@ from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Kno
 from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_free import FEE
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
+from agent.guardrails.pricing_terms import is_own_figure, is_published, items_cheaper_with, percent_kind
 from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, is_for_the_first, sold_units, unit_class
 from agent.prices import valid_prices
 
@@ -44,6 +44,7 @@ _HOLDS = re.compile(
     r"^ (?:only |solo |so |apenas |ya |also )?(?:runs?|applies|is valid|vale|rige|aplica|corre|valem|rigen)\b"
 )
 """Behind the amount of a discount: "the £750 only runs until April"."""
+_LOWERED = frozenset({"discounted", "saving"})
 _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
 """The amount is for all of them: no unit of which there may be several."""
 _NEXT = 8
@@ -146,7 +147,13 @@ def _implied(
 ) -> list[Implied]:
     """Return what of the catalogue an amount may be."""
     money = reading.money(expression)
-    return [
+    cheaper = (each for item in items_cheaper_with(about, expression, reading) for each in reading.implied(item))
+    lowered = [
+        each
+        for each in cheaper
+        if each.role in _LOWERED and each[:2] in money and _fits(each, expression, instalments, reading)
+    ]
+    return lowered + [
         each
         for item in _items_of(expression, about, instalments, reading)
         for each in reading.implied(item)

@@ -28,6 +28,8 @@ _WORDS = load_expressions("pricing_words")
 MAX_ROUNDS = 3
 """So many steps of arithmetic are followed, from a price to a total of totals."""
 MAX_KNOWN = 30
+_OPENING = 15
+"""Characters in front of an amount that a reply opens with: "hi! "."""
 
 DIFFERS = _WORDS["differs"]
 ASKS_HOW_MUCH_MORE = _WORDS["asks_how_much_more"]
@@ -108,7 +110,7 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     known, deposits = all_known.money, all_known.deposits
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
-    if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
+    if _tells_difference(expression, reading):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
         found |= set(_changes(expression, reading))
@@ -122,6 +124,14 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     return frozenset(
         found - {(amount * n, currency) for amount, currency in all_known.later for n in reading.counts[1:]}
     )
+
+
+def _tells_difference(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount may be a difference: words say so, or a reply opens with it and goes on to both prices."""
+    if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
+        return True
+    behind = [each for each in reading.amounts if each.start > expression.start]
+    return expression.start <= _OPENING and len(behind) > 1 and expression is reading.amounts[0]
 
 
 @lru_cache(maxsize=16)

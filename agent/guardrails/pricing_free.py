@@ -87,18 +87,12 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     if is_denied(expression.before, expression.after) and not expression.text.startswith(("no ", "nao ")):
         return True
     clause = clause_of(expression)
-    if (
-        _FOREVER.search(clause)
-        or _WHENEVER.search(clause, clause.rindex(expression.text))
-        or is_regardless(expression.sentence)
-    ):
+    if _is_without_limit(expression, clause):
         return False
     listed = _listed(expression, reading)
-    if listed and all(_is_given(each, reading) for each in listed):
+    if (listed and all(_is_given(each, reading) for each in listed)) or _told_before(expression, clause, reading):
         return True
     thing = free_thing(clause, reading.tenant.catalogue)
-    if _told_before(expression, reading):
-        return True
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
     if _is_one_of_several(thing, clause, reading):
@@ -126,9 +120,21 @@ def _is_given(thing: FreeThing, reading: Reading) -> bool:
     return _is_published_free(thing, reading) or any(_is_waived(item, thing, reading) for item in thing.items)
 
 
-def _told_before(expression: MoneyExpression, reading: Reading) -> bool:
-    """Say whether a clause that names nothing, "and there's no charge for it", is about what its sentence tells."""
-    if not _NAMES_NOTHING.match(clause_of(expression).replace(expression.text, "#", 1)):
+def _names_nothing(expression: MoneyExpression, clause: str) -> bool:
+    """Say whether the clause in which something is called free leaves open what: "and it's free"."""
+    return bool(_NAMES_NOTHING.match(clause.replace(expression.text, "#", 1)))
+
+
+def _is_without_limit(expression: MoneyExpression, clause: str) -> bool:
+    """Say whether something is called free for ever, whenever one likes, or whatever the condition."""
+    told = expression.sentence if _names_nothing(expression, clause) else clause
+    whenever = _WHENEVER.search(told, 0 if told != clause else clause.rindex(expression.text))
+    return bool(whenever or _FOREVER.search(told)) or is_regardless(expression.sentence)
+
+
+def _told_before(expression: MoneyExpression, clause: str, reading: Reading) -> bool:
+    """Say whether the sentence of a clause that names nothing, "and it's free", tells what is published as free."""
+    if not _names_nothing(expression, clause):
         return False
     told = free_thing(expression.sentence, reading.tenant.catalogue)
     told = replace(told, topics=told.topics - _HELD)
