@@ -13,6 +13,7 @@ from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
+from agent.guardrails.grounding_scopes import Branches, read_branches
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_windows import Window, read_windows
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
@@ -94,6 +95,8 @@ class Facts:
     """Of each thing that is published as what there is not, how its words begin."""
     denied_names: frozenset[str]
     """Words of names that are published as what there is not."""
+    branches: Branches
+    """Of which items and branches things are published."""
 
     def of(self, kind: str) -> tuple[Mention, ...]:
         """Return the mentions of one kind."""
@@ -115,7 +118,16 @@ def _published(tenant: Tenant) -> Facts:
     items = tuple((item.sku, (*item.name.values(), *item.aliases)) for item in tenant.catalogue)
     prices = (price.amount_minor for item in tenant.catalogue for price in item.prices)
     read = _facts(tuple(_texts(tenant)), items, tuple(_catalogue_facts(tenant.catalogue)))
-    return replace(read, prices=frozenset(Decimal(minor) / 100 for minor in prices))
+    return replace(read, prices=frozenset(Decimal(minor) / 100 for minor in prices), branches=_branches(tenant, items))
+
+
+def _branches(tenant: Tenant, items: ItemNames) -> Branches:
+    passages = (text for passage in tenant.passages for text in passage.text.items())
+    described = ((f"item:{item.sku}", text) for item in tenant.catalogue for text in item.description.items())
+    return read_branches(
+        [(_read_fact(text, language, items), language) for language, text in passages],
+        [(item, _read_fact(text, language, items), language) for item, (language, text) in described],
+    )
 
 
 def _texts(tenant: Tenant) -> Iterator[tuple[str, str]]:
@@ -195,6 +207,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         notices=tuple(notice for reading in readings for notice in _notices(reading)),
         lacking=tuple(_lacking(readings)),
         denied_names=_denied_names(readings),
+        branches=Branches((), frozenset()),
     )
 
 
@@ -317,6 +330,7 @@ def _joined(one: Facts, other: Facts) -> Facts:
         notices=one.notices + other.notices,
         lacking=one.lacking + other.lacking,
         denied_names=one.denied_names - other.words,
+        branches=one.branches,
     )
 
 

@@ -142,6 +142,7 @@ def _begins(clauses: Sequence[Clause], at: int) -> bool:
 
 _NO_TOPICS = ("units:", "places:", "matters:")
 _OF_ITEM = "item:"
+_PERIODS = frozenset(f"units:{key}" for key in ("minute", "hour", "day", "night", "week", "month", "year"))
 _FEW = 3
 _TOO_COMMON = LISTS["too_common"]
 _LINKS = LISTS["links"] | LISTS["stops"]
@@ -156,11 +157,11 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     ]
     known, exact = _item_words(items)
     alone: set[str] = set()
-    common = {f.at for f in concepts if f.concept.startswith("topics:")}
+    common = {f.at for f in concepts if f.concept.startswith("topics:") or f.concept in _PERIODS}
     for at, word in enumerate(clause.words if known else ()):
         named = known.get(family(word), ())
         if named and at in common and word not in exact:
-            named = ()  # "starts" is no "Starter plan"
+            named = ()  # "starts" is no "Starter plan", "a month" no "Monthly bookkeeping"
         if not named and word.isdigit() and at + 1 < len(clause.words):
             named = known.get(f"{word} {clause.words[at + 1]}", ())
         if len(named) == 1:

@@ -13,7 +13,7 @@ from agent.guardrails.grounding_places import place_names, place_zones
 from agent.guardrails.word_lists import load_tables
 
 _RAW: Mapping[str, Mapping[str, str]] = load_tables("grounding_words")
-_TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places")
+_TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places", "matters")
 _FAMILY = 5
 """Words of the three languages that begin with the same five letters mostly mean the same."""
 
