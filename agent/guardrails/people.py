@@ -65,7 +65,8 @@ _IS_SOMEONE = re.compile(
     r"|works?|came|bought|paid|uses|takes|runs|owns)(?!\w)"
 )
 _DOES = compiled_on_use(
-    r"(?: (?!puede|podr|pode|can |could|will |te |le |lhe |da |dan |dirige|ensena|teach|leads?|runs)[a-z']{1,15}){0,5}? (?:has|had|was|came|comes|goes"
+    r"(?: (?!puede|podr|pode|can |could|will |te |le |lhe |da |dan |dirige|ensena|teach|leads?|runs)"
+    r"[a-z']{1,15}){0,5}? (?:has|had|was|came|comes|goes"
     r"|went|takes|took|owes|got|tiene|tuvo|vino|viene|venia|lleva|paga|debe|esta|estuvo|anda|fue|tem|teve|veio|vem|foi|fez|toma|trata|ta"
     r"|se (?:rompio|opero|hizo|puso|quito|quedo)|[a-z]{3,}(?<!s)ou|[a-z]{3,}ed|[a-z]{2,}eceu)(?!\w)"
 )
