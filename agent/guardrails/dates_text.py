@@ -199,9 +199,16 @@ def _minutes(hour: int, minute: int, mark: str, *, exact: bool) -> frozenset[int
     return frozenset({time, (time + half_day) % DAY_MINUTES})
 
 
+_LEADS_HOURS = re.compile(r"\b(?:de|das|from|between|desde|entre)(?: las| as)? $")
+_OF_AGES = re.compile(r"\b(?:ages?|aged|children|kids|ninos|ninas|criancas|jovens|jovenes|teens|edades?|idades?)\b")
+"""Behind it stand ages: "children from 6 to 12"."""
+
+
 def _is_hours(text: str, one: Clock, other: Clock) -> bool:
     """Say whether two bare numbers are opening hours: "de 9 a 18", "from 9 to 5", with nothing counted behind."""
-    led = re.search(r"\b(?:de|das|from|between|desde|entre)(?: las| as)? $", text[: one.start])
+    led = _LEADS_HOURS.search(text[: one.start]) and not _OF_AGES.search(
+        text, max(0, one.start - _LOOK_BACK), one.start
+    )
     after = text[other.end :]
     return bool(led) and (not after.strip() or bool(re.match(r"^ ?(?:[.,;)]|y\b|e\b|and\b|los\b|aos\b|on\b)", after)))
 

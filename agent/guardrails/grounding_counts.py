@@ -51,8 +51,18 @@ def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Fi
         return "undecided"
     if not equal and _is_derived(statement, comparable, facts, talk):
         return "supported"
-    open_ended = not equal and _is_loose(mention, comparable, facts.of("quantity"))
+    open_ended = not equal and not _exceeds(statement, comparable)
+    open_ended = open_ended and _is_loose(mention, comparable, facts.of("quantity"))
     return "contradicted" if equal else "undecided" if open_ended else "unsupported"
+
+
+def _exceeds(statement: Statement, comparable: Sequence[Mention]) -> bool:
+    """Say whether there is said to be more of a thing than is published of it: nine boats where there are six."""
+    unit = statement.mention.unit
+    if not unit.startswith("word:"):
+        return False  # a unit that is known may be one of several things: "10 meeting room hours"
+    counts = [number_of(f) for f in comparable if f.unit == unit]
+    return bool(counts) and number_of(statement.mention) > max(counts) and not MONEY.search(statement.sentence.text)
 
 
 # --- numbers that state nothing ---------------------------------------------------------------------------------

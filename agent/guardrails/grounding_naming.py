@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from agent.guardrails.grounding_facts import Facts, sound
 from agent.guardrails.grounding_features import owned
+from agent.guardrails.grounding_limits import is_taken_level
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
 from agent.guardrails.grounding_words import LISTS, ZONES, family, find_concepts, pattern
 
@@ -33,7 +34,7 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if any(word in facts.denied_names for word in words):
         return "undecided" if talk.denied_words.intersection(words) else "contradicted"
     unknown = _unknown_words(words, facts, talk)
-    if not unknown or _is_short_for(words, facts):
+    if all(is_taken_level(word, facts) for word in unknown) or _is_short_for(words, facts):
         return "supported"
     is_clock = set(words) <= _CLOCKS or any(f.concept in ZONES for f in find_concepts(words, "en"))
     if is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text)):
