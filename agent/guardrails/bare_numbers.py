@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.unit_cues import UnitCue
@@ -53,6 +54,26 @@ _TAKES = re.compile(
     r"|only|just|solo|apenas|al menos|pelo menos|at least|mas de|mais de|more than)){0,2} $"
 )
 """In front of a number: how much of what was measured before a thing takes, not what it costs."""
+_AGED = re.compile(
+    r"\b(?:menor(?:es)?|mayor(?:es)?|maior(?:es)?|younger|older|aged?|edad|idade"
+    r"|(?:tien\w+|tenga\w*|tenia\w*|cumpl\w+|tem|tenha\w*|have|has) (?:menos|mas|mais|less|more)"
+    r"|(?:you're|you are|he's|he is|she's|she is|they're|they are|anyone|everyone|kids|children|people|students|those"
+    r"|clients|drivers|guests|teens|adults) (?:under|over|below|above))(?: (?:de|a|que|than|of|is|es))*(?: los| os)? $"
+)
+"""In front of a number: it is an age."""
+_OLDEST = 100
+_LIKEWISE = re.compile(
+    r"□[^.;!?$€£¥¤]{1,60}□"
+    r"(?: (?!cuest|cost|cust|vale|sal|qued|son|sao|por|dej|deix|pag|for|precio|preco|price)[a-z]+){0,4},?"
+    r" (?:un[oa]s|uns|umas|about|around|roughly|some|cerca de|alrededor de|aproximadamente|aprox\.?) $"
+)
+"""Two measures in front of a number: it is another one of them, "the 3 kW needs 16 m², the 5 kW one roughly 27"."""
+_TIME_COUNTED = re.compile(
+    r"(?<![\w.,])(\d{1,3})(?: \w+){0,1}? (?:semanas?|weeks?|dias?|days?|mes(?:es)?|months?|horas?|hours?|hrs?"
+    r"|minutos?|minutes?|clases?|aulas?|class(?:es)?|lessons?|sesiones|sessoes|sessions?|modulos?|modules?"
+    r"|noches?|noites?|nights?)\b"
+)
+"""How long, or how often, something takes."""
 _MEASURED_BEFORE = re.compile(r"□[^$€£¥¤]*$")
 _THE_TWO = re.compile(r"\b(?:l[oa]s|[oa]s|the|entre|between|n[oó]s|voces|ustedes) $")
 """Before a small number they make it people or things: "por los dos al mes"."""
@@ -62,7 +83,7 @@ def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *,
     """Say whether the number plain[start:end], of no stated currency and counting nothing, is meant as a price."""
     before = plain[max(0, start - 50) : start]
     is_year = 1990 <= value <= 2040 and value % 1 == 0 and not _STRONG.search(before)
-    if is_year or (unit == "" and _is_measured(plain, start)):
+    if is_year or (unit == "" and _counts_otherwise(plain, start, value, before)):
         return False
     if value < LEAST:
         return not _THE_TWO.search(before) and unit in {"month", "year"} and bool(_PRICE_WORD.search(before))
@@ -75,11 +96,30 @@ def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *,
     return (about_prices and value >= LEAST_UNSAID) or bool(_PRICE_WORD.search(before))
 
 
+def _is_product(plain: str, start: int, value: Decimal) -> bool:
+    """Say whether a number is what two counts of time before it make: "12 semanas de 6 horas, 72 no total"."""
+    counts = [int(match[1]) for match in _TIME_COUNTED.finditer(plain, max(0, start - _MEASURE_CHARS), start)]
+    return any(one * other == value for one, other in pairwise(counts))
+
+
+def _is_age(value: Decimal, before: str) -> bool:
+    """Say whether a number is how old somebody is: "porque tiene menos de 16"."""
+    return value < _OLDEST and bool(_AGED.search(before))
+
+
+def _counts_otherwise(plain: str, start: int, value: Decimal, before: str) -> bool:
+    """Say whether what stands before a number makes it a measure, an age or a count."""
+    return _is_measured(plain, start) or _is_age(value, before) or _is_product(plain, start, value)
+
+
 def _is_measured(plain: str, start: int) -> bool:
     """Say whether a number goes on with what was measured before: "con □ no entra, pide unos 27"."""
-    if not _TAKES.search(plain, max(0, start - 50), start):
+    before = plain[max(0, start - _MEASURE_CHARS) : start]
+    if _LIKEWISE.search(before):
+        return True
+    if not _TAKES.search(before[-50:]):
         return False
-    return bool(_MEASURED_BEFORE.search(plain, max(0, start - _MEASURE_CHARS), start))
+    return bool(_MEASURED_BEFORE.search(before))
 
 
 def is_counted(plain: str, end: int) -> bool:

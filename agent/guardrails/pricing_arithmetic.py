@@ -40,6 +40,12 @@ _REST = re.compile(
 )
 _LEFT_OVER = re.compile(r"\b(?:left|spare|to go|short|sobr\w*|qued\w*(?! (?:en|a|por)\b)|falt\w*|rest\w*)\b")
 """How a sentence tells what remains of the prospect's own money, or what lacks."""
+_ADDS_UP = re.compile(
+    r"\b(?:(?:con|com|with|mais|mas|plus|y|e|and) (?:l[ao] |el |a |o )?(?:tuy[oa]|suy[oa]|tua|sua|teu|seu|yours|mi[oa]"
+    r"|minha|meu|mine)|junt[oa]s|together|both|ambos|ambas|(?:los|las|os|as|the) (?:dos|dois|duas|two|2)|en total"
+    r"|no total|ao todo|in total)\b"
+)
+"""How a sentence adds the price of another person, or thing, to what it has told."""
 _SINCE = re.compile(
     r"\b(?:20\d\d|last (?:year|month|season)|used to|was|were|before|pasad[oa]|passad[oa]|anterior\w*|antes|era[mn]?"
     r"|costaba\w*|custava\w*|subi[oudr]\w*|aument\w+|went up|has (?:gone up|risen)|rose)\b"
@@ -110,6 +116,8 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     known, deposits = all_known.money, all_known.deposits
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
+    if _ADDS_UP.search(expression.sentence):
+        found |= set(_pairs(known, _prices(reading), minus=False))
     if _tells_difference(expression, reading):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))

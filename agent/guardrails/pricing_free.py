@@ -12,7 +12,7 @@ from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.pricing_reading import Bound, Reading
-from agent.guardrails.published import ASIDE, FreeThing, clause_of, free_thing, is_same_thing, lasts_as_long
+from agent.guardrails.published import ASIDE, FreeThing, clause_of, free_thing, is_cognate, is_same_thing, lasts_as_long
 from agent.prices import valid_discounts, valid_prices
 from agent.types import Discount
 
@@ -27,7 +27,7 @@ _WHENEVER = re.compile(
 _TOO = re.compile(r"\b(?:y|e|and|ni|,) [^.;!?]{3,60}\b(?:tambien|tambem|too|also|as well|igual|igualmente)\b")
 _MAY_INCLUDE = re.compile(
     r"\b(?:no|nao|sin|sem|without|zero|skip|inclu|comes? with|viene con|vem com|va con|anad|agreg|acresc|met[eo]|ganh"
-    r"|te llevas|throw|jog|sum|de paso)"
+    r"|te llevas|throw|jog|sum|de paso|dentro|entra|part of|parte de|cover|cubi|cober|inside|within|in the)"
 )
 _INCLUDES_AMONG = re.compile(
     r"\b(?:incluy\w+|inclui(?!d)\w*|includ(?:es|ing)|comes? with|viene con|vem com)\b[^.;:!?]{0,40}(?:,| y| e"
@@ -42,6 +42,10 @@ FEE = re.compile(r"matric|inscri|enrol|fee|tasa|taxa|cargo|gasto|tarifa|cuota|re
 _INCLUDED_AFTER = re.compile(
     r"^[^.,;!?]{0,14}?\b(?:(?:va|van|viene|vienen|vai|vem|esta|is|are|comes?|queda|fica) )?(?:ya |ja |tambien |also "
     r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
+    r"|^[^.,;!?]{0,8}?\b(?:va|van|entra[nm]?|vai|vao|esta[no]?|estao|is|are|goes?|comes?|fica[mn]?|queda[n]?|forma[nm]?)"
+    r"(?: ya| ja| already| all| tambien| tambem| also)? (?:dentro d|en (?:el|los) (?:precio|pack|paquete|curso|[$€£\d])"
+    r"|n[oa]s? (?:preco|pacote|curso|valor|[$€£\d]|r\$)|part of|parte de|covered|cubiert|cobert|inside|within"
+    r"|in the (?:price|pack|course|[$€£\d]))"
 )
 _INCLUDES = _WORDS["includes"]
 _ADDS = re.compile(
@@ -49,6 +53,9 @@ _ADDS = re.compile(
     r"(?: (?:la|el|los|las|un|una|o|a|os|as|um|uma|the|an|your|al|ao|to|to the))? $"
 )
 _TWO = 2
+_SAYS_INCLUDED = re.compile(
+    r"(?<!no )(?<!not )(?<!nao )(?<!no esta )(?<!no estan )(?<!nao esta )(?<!nao estao )\binclu"
+)
 _SHORT = frozenset({"minute", "hour"})
 _SEVERAL = re.compile(
     r"\b(?:[2-9]|1\d|all|every|each|any|tod[oa]s?|cada|cualquier|qualquer|weekly|daily|semana\w*|unlimited)\b"
@@ -67,11 +74,17 @@ _STATEMENT_END = re.compile(r"[;!?]|\.(?!\d)|, (?:so|asi que|por tanto|de modo q
 _AT_A_PRICE = re.compile(r"^[ ,:(]{1,3}(?:(?:de|por|at|for|a|que (?:cuesta|vale|son|custa)) )?(?:r?\$|us\$|[€£]|\d)")
 """Behind what is added: it is no gift."""
 
+_WAY_BACK_PAID = re.compile(
+    r"\b(?:regres\w+|vuelta|volta|return|back)\b[^.;]{0,25}\b(?:pag|paid|cost|extra|apart|a parte|no (?:se )?inclu"
+    r"|not incl|nao inclu)"
+)
+"""In the condition of a waiver: it is only for the way there."""
 _HEADING = re.compile(r"^[^.,;:!?]{0,30}: ?")
 """Between "free" and the things it is said of: "gratis tenemos dos cosas:"."""
 _HEADED = re.compile(r"[a-z]{3,}[^.;:!?,]{0,40}\b(?:is|are|es|son|e|sao|sale|sai) (?:\w+ )?$")
 """In front of "free", where a list behind it tells something else: "the visit is free: we measure the roof"."""
 _LISTED = re.compile(r", (?:(?:y|e|and|mas|plus) )?| (?:y|e|and|mas|plus) ")
+_IS_THING = re.compile(r"(?:an?|the|un[oa]?s?|el|l[ao]s?|[ao]s?|uma?s?|\d+|your|tus?|sus?|one|two)\b")
 _NAMES_NOTHING = re.compile(
     r"^[ ,]*(?:(?:y|e|and|eso|esto|isso|isto|it|this|that|which|que|ademas|tambien|tambem|also|todo|tudo|all) ){0,3}"
     r"(?:(?:there|that|it)(?:'s| is)? )?(?:(?:es|e|is|sale|sai|fica|comes|hay|te|le) ){0,2}#"
@@ -89,9 +102,9 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     clause = clause_of(expression)
     if _is_without_limit(expression, clause):
         return False
-    listed = _listed(expression, reading)
-    if (listed and all(_is_given(each, reading) for each in listed)) or _told_before(expression, clause, reading):
-        return True
+    given = [_is_given(each, reading) for each in _listed(expression, reading)]
+    if len(given) > 1 or any(given) or _told_before(expression, clause, reading):
+        return all(given)
     thing = free_thing(clause, reading.tenant.catalogue)
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
@@ -106,13 +119,14 @@ def _listed(expression: MoneyExpression, reading: Reading) -> list[FreeThing]:
     if heading is None or _HEADED.search(expression.before):
         return []
     parts: list[str] = []
-    for part in _LISTED.split(expression.after[heading.end() :]):
+    for part in _LISTED.split(expression.after[heading.end() :].strip()):
         thing = free_thing(part, reading.tenant.catalogue)
         if parts and not (thing.topics - ASIDE or thing.items):
             parts[-1] = f"{parts[-1]} {part}"  # how long it lasts, or how it is given
         else:
             parts.append(part)
-    return [free_thing(part, reading.tenant.catalogue) for part in parts]
+    are_things = all(map(_IS_THING.match, parts))
+    return [free_thing(part, reading.tenant.catalogue) for part in (parts if are_things else parts[:1])]
 
 
 def _is_given(thing: FreeThing, reading: Reading) -> bool:
@@ -136,9 +150,19 @@ def _told_before(expression: MoneyExpression, clause: str, reading: Reading) -> 
     """Say whether the sentence of a clause that names nothing, "and it's free", tells what is published as free."""
     if not _names_nothing(expression, clause):
         return False
-    told = free_thing(expression.sentence, reading.tenant.catalogue)
+    told = free_thing(expression.before, reading.tenant.catalogue)
     told = replace(told, topics=told.topics - _HELD)
-    return bool(told.topics - ASIDE) and _is_published_free(told, reading)
+    if told.topics - ASIDE:
+        return _is_published_free(told, reading)
+    return any(_shares_words(told, each) for each in reading.published.free)
+
+
+def _shares_words(told: FreeThing, published: FreeThing) -> bool:
+    """Say whether what a sentence tells has two words of a text that gives something away, in whatever language."""
+    if told.items and published.items and not told.items & published.items:
+        return False
+    shared = [word for word in told.stems if word in published.stems or is_cognate(word, published.stems)]
+    return len(shared) >= _TWO and lasts_as_long(told, published)
 
 
 def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
@@ -247,6 +271,8 @@ def _is_waived(item: int, thing: FreeThing, reading: Reading) -> bool:
     if any(price.amount_minor == 0 for price in valid_prices(product, reading.today)):
         return True
     for discount in valid_discounts(product, reading.today):
+        if "way_back" in thing.topics and _WAY_BACK_PAID.search(_told_in(discount)):
+            continue
         is_waiver = discount.percent == 100 and is_met(discount, item, reading.tenant.catalogue, reading.said)
         if is_waiver and lasts_as_long(thing, free_thing(_told_in(discount))):
             return True
@@ -313,5 +339,5 @@ def _is_published_inclusion(item: int, reading: Reading) -> bool:
         return True
     texts = [text for passage in reading.tenant.passages for text in passage.text.values()]
     texts += [text for each in reading.tenant.catalogue for text in each.description.values()]
-    told = (text for text in texts if "inclu" in fold(text))
+    told = (text for text in texts if _SAYS_INCLUDED.search(fold(text)))
     return any(item in mention.items for text in told for mention in find_mentions(reading.tenant.catalogue, text))

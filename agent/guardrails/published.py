@@ -36,7 +36,7 @@ _TOPIC_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TOP
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
-ASIDE = frozenset({"period", "seats"}) | _LIMITS
+ASIDE = frozenset({"period", "seats", "way_back"}) | _LIMITS
 """Topics that say how much, never what is given away."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
 _CLAUSE_END = re.compile(
@@ -199,10 +199,10 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
         return bool(topics & published.topics)
     if said.stems & published.stems:
         return True
-    return bool(published.periods & said.periods) and any(_is_cognate(one, published.stems) for one in said.stems)
+    return bool(published.periods & said.periods) and any(is_cognate(one, published.stems) for one in said.stems)
 
 
-def _is_cognate(word: str, stems: frozenset[str]) -> bool:
+def is_cognate(word: str, stems: frozenset[str]) -> bool:
     """Say whether a stem sounds as one of another language: "galler(y)" and "galeri(a)"."""
     own = _DOUBLED.sub(r"\1", word)
     return any(
@@ -216,7 +216,7 @@ def sounds_alike(one: str, other: str) -> bool:
         frozenset(stem(word) for word in _NOT_A_WORD.sub(" ", each).split() if len(word) > 4) - _GENERIC
         for each in (one, other)
     )
-    return any(_is_cognate(each, others) for each in stems)
+    return any(is_cognate(each, others) for each in stems)
 
 
 def lasts_as_long(said: FreeThing, published: FreeThing) -> bool:

@@ -64,7 +64,8 @@ _NOT_PAID = "".join(
 """Behind one of these, "annual" says how one pays; the amount may well be that of a month."""
 _BEFORE = compiled_on_use(
     r"\b(?P<month>al mes|por mes|mensual(?:mente)?|mensualidad|cuota mensual|mensalidade|monthly|per month|a month"
-    r"|cada mes)"
+    r"|cada mes|(?:mes a mes|month (?:to|by) month)(?:, ?a|,? at)?|meses (?:suelt|avuls|separad)[oa]s"
+    r"|(?:single|separate|individual) months)"
     r"[^\d.;!?,□]{0,20}$"
     rf"|\b(?P<year>al ano|por ano|cada ano|{_NOT_PAID}(?:anual(?:mente)?|anualidade?|yearly|annual(?:ly)?)"
     r"(?! (?:pre|bill))|per year|a year)[^\d.;!?,□]{0,20}$"
@@ -84,6 +85,8 @@ _WORD = re.compile(r"[a-z]+")
 _BEFORE_WORDS = frozenset(
     [
         "mes",
+        "meses",
+        "months",
         "mensual",
         "mensualmente",
         "mensualidad",
