@@ -7,6 +7,7 @@ out. It is compared across languages: by numbers with their units, and by the th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from agent.folding import words_of
 from agent.guardrails.backing_statements import (
@@ -41,7 +42,8 @@ _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
 _TIME_END = re.compile(r"[;:]|(?<!\d),|,(?!\d)| (?:y|e|and) (?!\d)")
 """Where a sentence may go on to the time of something else."""
 _DECLINES = re.compile(
-    r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
+    r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant"
+    r"|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
 _REFUSES = re.compile(
@@ -52,17 +54,30 @@ _REFUSES = re.compile(
 _NEAR_DAY = re.compile(
     r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
 )
+_LISTED = 4
+"""A piece of so many words goes on with a list: "25 years for the panels, the battery and the frame"."""
 _TIMES = frozenset({"hour", "day", "month", "minute"})
 _COUNTED = frozenset({"class", "session"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Backing:
     """All that a tenant has published, read for what it backs."""
 
     statements: tuple[Statement, ...]
     words: str
     catalogue: tuple[CatalogueItem, ...]
+
+    @cached_property
+    def days(self) -> frozenset[Term]:
+        """All days that are published."""
+        return frozenset(day for statement in self.statements for day in statement.days)
+
+    @cached_property
+    def spans(self) -> frozenset[Term]:
+        """All spans of time, shares and distances that are published, but for how long one may cancel."""
+        others = (each for each in self.statements if not each.topics & {"refund", "cancellation", "reservation"})
+        return frozenset(span for statement in others for span in statement.spans)
 
     def repeats(self, words: str) -> bool:
         """Whether a sentence stands word for word in what is published."""
@@ -94,9 +109,8 @@ class Backing:
             )
         if topic == "refund" and BY_OTHERS.search(said.words):
             return True
-        published = frozenset(day for statement in self.statements for day in statement.days)
         free = topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements)
-        return free or any(_gives(topic, statement, claim, published) for statement in on_topic)
+        return free or any(_gives(topic, statement, claim, self.days) for statement in on_topic)
 
     def _without_asides(self, said: "_Said", topic: str) -> "_Said":
         """Leave out published terms of other things the sentence tells: "it lasts 12 weeks, and 14 days to …"."""
@@ -217,12 +231,27 @@ def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
         told = bool(spans)
         for span in spans:
             yield span, waiting
+    yield from _listed_behind(said)
+
+
+def _listed_behind(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
+    """Yield the last span with the parts of a list behind it: "25 years for the panels, the battery and the frame"."""
+    last: frozenset[Term] = frozenset()
+    behind: list[str] = []
+    for piece in _PIECE_END.split(said.sentence.text):
+        spans = spans_of(piece, said.language) & said.spans
+        last, behind = (spans, []) if spans else (last, [*behind, piece])
+    listed = [piece for piece in behind if len(piece.split()) <= _LISTED]
+    if not re.search(r"\d", " ".join(behind)):
+        yield from ((span, parts) for piece in listed if (parts := subjects(piece, said.catalogue)) for span in last)
 
 
 def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
     """Say whether the statement gives `span` for these parts, as far as it tells parts apart."""
     if not parts or not statement.parts:
         return "everything" not in parts
+    if any(not part.startswith(ITEM) for part in parts - statement.parts):
+        return False  # "the battery, too", of which it gives none
     known = parts & statement.parts
     if known != parts and not _are_named(parts, statement):
         known = frozenset(part for part in known if not part.startswith(ITEM))
@@ -264,6 +293,9 @@ _PAYS_LATER = re.compile(
     r"\b(?:pag(?:as?|ais|an|ar|am|ue\w*)|pay)(?: \w+)? (?:(?:cuando|quando|when|whenever)(?: you)?"
     r" (?:cobr|pued|pud|quier|quis|receb|veng|vier|can|get|like|want|come)|later|luego|despues|depois|mas adelante"
     r"|a fin|no fim|at the end|next)"
+    r"|\b(?:sort|settle|acert\w+|arregl\w+|liquid\w+|ves|vemos|ve|dejas|deixa)(?: \w+){0,3} (?:when|cuando"
+    r"|quando|later|luego|despues"
+    r"|depois|on arrival|al llegar|na chegada)\b"
 )
 """What is held against a payment is not held for one that is put off."""
 

@@ -35,7 +35,8 @@ _FREE = re.compile(
     r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
 )
 _LOCKS = re.compile(
-    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz|freez|valid|bloq"
+    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz"
+    r"|freez|valid|bloq"
     r"|conserv|sost|travad)\w*"
 )
 """A policy on prices without such a word, "reviewed every January", locks none."""
@@ -45,7 +46,8 @@ BY_OTHERS = re.compile(
 )
 """Money that somebody else gives back: "we give you the invoice to claim it from your insurer"."""
 _BOUND = re.compile(
-    r"\b(?:hasta|ate|up to|within|as far as|no later than|maxim[oa]|at most|no more than|primer[oa]s|primeir[oa]s|first"
+    r"\b(?:hasta|ate|up to|within|as far as|no later than|maxim[oa]|at most|no more than|primer[oa]s"
+    r"|primeir[oa]s|first"
     r"|menos de|less than|plazo de|prazo de)\b"
 )
 TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")

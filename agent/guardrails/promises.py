@@ -7,15 +7,19 @@ taxes or visas allow. Refusing to promise, offering to check and stating a polic
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from re import Match
 
 from agent.folding import words_of
 from agent.guardrails.backing import Backing, backing_of
 from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.outcomes import promised_outcomes
 from agent.guardrails.patterns import load_patterns
+from agent.guardrails.promises_later import done_by_then, held_prices
 from agent.guardrails.published_once import once_for
 from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
+from agent.guardrails.terms import spans_of
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
@@ -103,11 +107,19 @@ def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[
     for sentence in sentences:
         if backing.repeats(sentence.words):
             continue
-        for topic, match in _claims(sentence):
+        for topic, match in chain(_claims(sentence), _told(sentence, backing, candidate.language)):
             if not backing.backs(topic, sentence, match, whole, candidate.language):
                 yield topic, sentence.span(match)
     yield from _on_forbidden(sentences, tenant)
     yield from _agreed(sentences, turn, backing)
+
+
+def _told(sentence: Sentence, backing: Backing, language: str) -> Iterator[tuple[str, Match[str]]]:
+    """Yield what a sentence promises by what it says of whom and when, by topic."""
+    yield from (("result", match) for match in promised_outcomes(sentence))
+    yield from (("price_lock", match) for match in held_prices(sentence, backing.days))
+    if not spans_of(sentence.text, language) & backing.spans:
+        yield from (("deadline", match) for match in done_by_then(sentence))
 
 
 def _agreed(sentences: Sequence[Sentence], turn: Turn, backing: Backing) -> Iterator[tuple[str, Span]]:
