@@ -42,7 +42,8 @@ FEE = re.compile(r"matric|inscri|enrol|fee|tasa|taxa|cargo|gasto|tarifa|cuota|re
 _INCLUDED_AFTER = re.compile(
     r"^[^.,;!?]{0,14}?\b(?:(?:va|van|viene|vienen|vai|vem|esta|is|are|comes?|queda|fica) )?(?:ya |ja |tambien |also "
     r"|all )?(?:incluid[oa]s?|inclus[oa]s?|included|de paso)\b"
-    r"|^[^.,;!?]{0,8}?\b(?:va|van|entra[nm]?|vai|vao|esta[no]?|estao|is|are|goes?|comes?|fica[mn]?|queda[n]?|forma[nm]?)"
+    r"|^[^.,;!?]{0,8}?\b(?P<verb>va|van|entra[nm]?|vai|vao|esta[no]?|estao|is|are|goes?|comes?|fica[mn]?|queda[n]?"
+    r"|forma[nm]?)"
     r"(?: ya| ja| already| all| tambien| tambem| also)? (?:dentro d|en (?:el|los) (?:precio|pack|paquete|curso|[$€£\d])"
     r"|n[oa]s? (?:preco|pacote|curso|valor|[$€£\d]|r\$)|part of|parte de|covered|cubiert|cobert|inside|within"
     r"|in the (?:price|pack|course|[$€£\d]))"
@@ -102,9 +103,12 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     clause = clause_of(expression)
     if _is_without_limit(expression, clause):
         return False
-    given = [_is_given(each, reading) for each in _listed(expression, reading)]
-    if len(given) > 1 or any(given) or _told_before(expression, clause, reading):
-        return all(given)
+    listed = _listed(expression)
+    given = [_is_given(free_thing(each, reading.tenant.catalogue), reading) for each in listed]
+    if (given and all(given)) or _told_before(expression, clause, reading):
+        return True
+    if len(listed) > 1 and all(map(_IS_THING.match, listed)):
+        return False
     thing = free_thing(clause, reading.tenant.catalogue)
     own = thing.periods - free_thing(reading.inbound).periods  # "12 hours' notice, so your 13 are fine"
     thing = replace(thing, periods=own or thing.periods)
@@ -113,20 +117,18 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     return _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
 
 
-def _listed(expression: MoneyExpression, reading: Reading) -> list[FreeThing]:
-    """Return the things of a list that words such as "free:" introduce; none where they introduce no list."""
+def _listed(expression: MoneyExpression) -> list[str]:
+    """Return the parts of a list that words such as "free:" introduce; none where they introduce no list."""
     heading = _HEADING.match(expression.after)
     if heading is None or _HEADED.search(expression.before):
         return []
     parts: list[str] = []
     for part in _LISTED.split(expression.after[heading.end() :].strip()):
-        thing = free_thing(part, reading.tenant.catalogue)
-        if parts and not (thing.topics - ASIDE or thing.items):
+        if parts and not free_thing(part).topics - ASIDE and not _IS_THING.match(part):
             parts[-1] = f"{parts[-1]} {part}"  # how long it lasts, or how it is given
         else:
             parts.append(part)
-    are_things = all(map(_IS_THING.match, parts))
-    return [free_thing(part, reading.tenant.catalogue) for part in (parts if are_things else parts[:1])]
+    return parts
 
 
 def _is_given(thing: FreeThing, reading: Reading) -> bool:
@@ -313,7 +315,8 @@ def _says_included(mention: Mention, reading: Reading) -> bool:
     if verb:
         own = any(m.items & mention.items for m in reading.mentions if m.end <= mention.start)
         return not own and not is_denied(before[: verb.start()])
-    return bool(_INCLUDED_AFTER.match(after)) and not is_denied(after[:12])
+    behind = _INCLUDED_AFTER.match(after)
+    return behind is not None and not is_denied(after[: behind.start("verb") if behind["verb"] else 12])
 
 
 def _around(mention: Mention, reading: Reading) -> str:
