@@ -12,6 +12,7 @@ from typing import TypeVar
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.grounding_inclusion import Part, read_parts
 from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
 from agent.guardrails.grounding_scopes import Branches, read_branches
 from agent.guardrails.grounding_statements import Clause
@@ -97,6 +98,8 @@ class Facts:
     """Words of names that are published as what there is not."""
     branches: Branches
     """Of which items and branches things are published."""
+    parts: tuple[Part, ...]
+    """What is published as part of a price, and what as paid apart."""
 
     def of(self, kind: str) -> tuple[Mention, ...]:
         """Return the mentions of one kind."""
@@ -208,6 +211,7 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         lacking=tuple(_lacking(readings)),
         denied_names=_denied_names(readings),
         branches=Branches((), frozenset()),
+        parts=read_parts([(reading, language) for reading, (language, _) in zip(readings, texts, strict=True)]),
     )
 
 
@@ -331,6 +335,7 @@ def _joined(one: Facts, other: Facts) -> Facts:
         lacking=one.lacking + other.lacking,
         denied_names=one.denied_names - other.words,
         branches=one.branches,
+        parts=one.parts + other.parts,
     )
 
 

@@ -14,6 +14,7 @@ from agent.guardrails.folded import MAX_CHARS
 from agent.guardrails.grounding_answers import invented_answers, left_to_them, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
+from agent.guardrails.grounding_inclusion import wrong_parts
 from agent.guardrails.grounding_numbers import without_money
 from agent.guardrails.grounding_people import unpublished_standing
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set, items_of, read, read_slots
@@ -126,6 +127,9 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
     yield from (Fault("included", "contradicted", each.start, each.end) for each in left_to_them(reading, facts))
     yield from (Fault("start", "contradicted", each.start, each.end) for each in false_starts(reading, facts, talk))
     yield from (Fault("scope", "contradicted", clause.start, clause.end) for clause in misplaced(reading, facts))
+    yield from (
+        Fault("included", "contradicted", c.start, c.end) for c in wrong_parts(reading, talk.language, facts.parts)
+    )
     yield from _misplaced_things(reading, facts, talk)
     yield from (Fault("people", "unsupported", c.start, c.end) for c in unpublished_standing(reading, facts, talk))
     yield from _plain_yes(reading, facts, talk)

@@ -23,9 +23,8 @@ def _included(statement: Statement, facts: Facts, talk: Conversation) -> Finding
         return "contradicted" if is_included(statement.mention.own - WEAK, facts) else "undecided"
     about = statement.topics
     published = [f for f in facts.of("included") if f.topics & about and not (f.topics & about) <= WEAK]
-    if published and all(f.is_denied for f in published):
-        return "contradicted"
-    return "undecided"
+    told = any(about & f.wide and not f.is_denied for f in facts.of("included"))
+    return "contradicted" if published and not told and all(f.is_denied for f in published) else "undecided"
 
 
 def _all(statement: Statement, facts: Facts, talk: Conversation) -> Finding:  # noqa: ARG001 — a judge
