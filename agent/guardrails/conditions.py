@@ -115,6 +115,8 @@ class Said:
     """How many people, sessions, seats or months they mention."""
     items: frozenset[int]
     """Places in the catalogue of the items they name."""
+    loose_items: frozenset[int]
+    """The same, with those of which they only have a word: "the gym" of a "monthly gym plan"."""
     reply: str
     """Folded words of the reply alone."""
     asked: str = ""
@@ -182,7 +184,8 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     if condition.items:
         is_member = "subscription" in condition.concepts and said.has("subscription")
         called = any(_is_called(item, catalogue, said) for item in condition.items)
-        return is_member or called or bool(condition.items & said.items)
+        together = said.has("bundle") and bool(condition.items & said.loose_items)
+        return is_member or called or together or bool(condition.items & said.items)
     return _is_told(condition, said)
 
 

@@ -1,8 +1,9 @@
 """No invented price (P5): whatever money a rendered reply states must follow from what the tenant has published.
 
 The reply is read back as a prospect reads it. Every expression is explained by, in this order: the catalogue on
-the tenant-local day (and on the day on which the prospect says to buy), the published texts, the prospect's own figure when we decline it, arithmetic on other
-explained amounts of the same reply. One that nothing explains makes the reply be rewritten.
+the tenant-local day, the published texts, the prospect's own figure when we decline it, arithmetic on other
+explained amounts of the same reply. One that nothing explains makes the reply be rewritten, and so does one that
+no longer holds on the day on which the prospect says to buy.
 """
 
 import re

@@ -36,6 +36,9 @@ _PAST = re.compile(
 )
 _TO_PART = _WORDS["to_part"]
 
+_FLAT = _WORDS["flat"]
+"""A price for all, however many they are."""
+_LASTS_A_YEAR = _WORDS["lasts_a_year"]
 _FOR_ALL = re.compile(
     r"^[^.;!?\d]{0,25}\b(?:for|para|pra|entre|pel[oa]s)(?: the| l[oa]s| os| as)?"
     r" (?:[2-9]|both|two|three|four|five|six|all|dos|dois|duas|tres|cuatro|quatro|cinco|seis|todos|todas|ambos|ambas)\b"
@@ -197,7 +200,8 @@ def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> lis
 
 def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpression | None, reading: Reading) -> bool:
     """Say whether the words around an amount suit what it may be."""
-    if not _fits_unit(each, expression, reading):
+    lasts_too_long = "month" in each.units and "year" not in each.units and _covers_a_year(expression)
+    if lasts_too_long or not _fits_unit(each, expression, reading):
         return False
     if instalments and instalments.value > 1:
         multiplies = each.role in {"price", "discounted"} and (instalments.deal == "times" or "month" in each.units)
@@ -266,9 +270,21 @@ def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -
         return False
     if _WITH_DISCOUNT.match(expression.after) and each.role == "price" and not _is_followed(expression, reading):
         return False
+    if each.quantity == 1 and _FLAT.search(expression.sentence) and _is_by_seat(each.item, reading):
+        return False
     if expression.people > 1 and each.quantity == 1:
         return _describes(each.item, expression.people, reading)
     return not (expression.people == 1 and each.role == "discounted" and _least(each.item, reading) > 1)
+
+
+def _is_by_seat(item: int, reading: Reading) -> bool:
+    """Say whether an item is paid for each person, so that its price is no flat one."""
+    return any(price.unit == "seat_month" for price in reading.tenant.catalogue[item].prices)
+
+
+def _covers_a_year(expression: MoneyExpression) -> bool:
+    """Say whether an amount is told to last a year by words further behind it: "$19, and that covers you all year"."""
+    return expression.unit in {"", "once"} and bool(_LASTS_A_YEAR.match(expression.after))
 
 
 def _instalments_of(expression: MoneyExpression, reading: Reading) -> MoneyExpression | None:

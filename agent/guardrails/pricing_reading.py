@@ -235,6 +235,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
             reply=reply,
             counts=bought | {1},
             items=items,
+            loose_items=frozenset(item for m in (*mentions, *asked_mentions) for item in m.items),
         ),
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
         distances=measures_in(folded, published.counted - {"hour"}),
