@@ -37,6 +37,8 @@ _REASONS = {
     "tax": "The reply says of taxes what is not published",
     "scope": "The reply says of one thing what is published of another only",
     "people": "The reply says of the people or the standing of the business what is not published",
+    "way": "The reply says of a way that it takes what is not published",
+    "length": "The reply says of something published with a length that it has no end",
     "limit": "The reply takes in an age or a level that is not published",
     "scarcity": "The reply says that something is running out, which is not published",
 }

@@ -13,7 +13,7 @@ from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_inclusion import Part, read_parts
-from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
+from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, items_of, read, read_slots
 from agent.guardrails.grounding_scopes import Branches, read_branches
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_windows import Window, read_windows
@@ -184,7 +184,7 @@ def _calendar(day: date) -> CalendarDate:
 def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ()) -> Facts:
     readings = [_read_fact(text, language, items) for language, text in texts]
     mentions: dict[str, list[Mention]] = {}
-    for mention in (*(m for reading in readings for m in reading.mentions), *map(_extra_mention, extra)):
+    for mention in (*(m for reading in readings for m in _with_subject(reading)), *map(_extra_mention, extra)):
         mentions.setdefault(mention.kind, []).append(mention)
     folded = [fold(text) for _, text in texts]
     words = frozenset(word for text in folded for word in re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text))
@@ -213,6 +213,14 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         branches=Branches((), frozenset()),
         parts=read_parts([(reading, language) for reading, (language, _) in zip(readings, texts, strict=True)]),
     )
+
+
+def _with_subject(reading: Reading) -> Iterator[Mention]:
+    """Yield the mentions of a published text, its dates with the item it begins with: "Diving: … Next start: 3 May"."""
+    lead = items_of(reading.topics[0]) if reading.topics else frozenset()
+    for mention in reading.mentions:
+        is_bare = lead and mention.kind == "date" and not items_of(mention.wide)
+        yield mention._replace(wide=mention.wide | lead) if is_bare else mention
 
 
 _LACKS = compiled_on_use(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")

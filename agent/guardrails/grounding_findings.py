@@ -15,6 +15,7 @@ from agent.guardrails.grounding_answers import invented_answers, left_to_them, m
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_inclusion import wrong_parts
+from agent.guardrails.grounding_limits import unmet_limits
 from agent.guardrails.grounding_numbers import without_money
 from agent.guardrails.grounding_people import unpublished_standing
 from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set, items_of, read, read_slots
@@ -33,6 +34,8 @@ from agent.guardrails.grounding_statement import (
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
+from agent.guardrails.grounding_travel import wrong_ways
+from agent.guardrails.grounding_unlimited import endless
 from agent.guardrails.grounding_windows import is_between, read_windows
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
@@ -132,6 +135,9 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
     )
     yield from _misplaced_things(reading, facts, talk)
     yield from (Fault("people", "unsupported", c.start, c.end) for c in unpublished_standing(reading, facts, talk))
+    yield from (Fault("way", "contradicted", c.start, c.end) for c in wrong_ways(reading, facts))
+    yield from (Fault("length", "contradicted", c.start, c.end) for c in endless(reading, facts))
+    yield from (Fault("limit", "contradicted", c.start, c.end) for c in unmet_limits(reading, facts, talk))
     yield from _plain_yes(reading, facts, talk)
     yield from (Fault("answer", "unsupported", c.start, c.end) for c in invented_answers(reading, facts, talk))
 

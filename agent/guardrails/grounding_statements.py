@@ -139,7 +139,7 @@ _WORDS_OF: dict[str, Starts] = {
     "spelled": frozenset[str]().union(
         *(words_needed(each.pattern) for each in (_ONE_AND_A_HALF, _AND_A_HALF, _HALF, _THREE_QUARTERS, _ONE))
     )
-    | {"sigl", "secu", "centur", "deca"},
+    | {"sigl", "secu", "centur", "deca", "best", "bett"},
     **{
         f"denial:{language}": words_needed(denial.pattern) | {f"{word}{WHOLE}" for word in _WITHOUT}
         for language, denial in _DENIAL.items()
@@ -267,6 +267,7 @@ _AGES = tuple(
         (r"(?:(?:2|dos|duas|two) (?:decadas|decades))", "20 years"),
         (r"(?:(?:3|tres|three) (?:decadas|decades))", "30 years"),
         (r"(?:(?:4|cuatro|quatro|four) (?:decadas|decades))", "40 years"),
+        (r"(?:the )?(?:best|better) part of an? (?=(?:week|month|year|hour)\b)", "1 "),
     )
 )
 """Lengths of time that are told by other words than those of numbers and units."""
@@ -276,7 +277,7 @@ def _spell_out(plain: str) -> str:
     """Return folded text with "hora y media" as "1.5 hora", "half an hour" as "30 minutes", "cada mes" as "1 mes"."""
     if not _PERIODS.search(plain):
         return plain
-    if "sigl" in plain or "cul" in plain or "centur" in plain or "decad" in plain:
+    if "sigl" in plain or "cul" in plain or "centur" in plain or "decad" in plain or " part of " in plain:
         for told, length in _AGES:
             plain = told.sub(length, plain)
     if "media" not in plain and "half" not in plain and "mei" not in plain and "medio" not in plain:
