@@ -34,6 +34,10 @@ def promised_outcomes(sentence: Sentence) -> Iterator[Match[str]]:
     if sentence.asks or sentence.has(_LISTS["open"]):
         return
     yield from _mastered(sentence)
+    yield from _by_then(sentence)
+    alone = (match for _, match in islice(_LISTS["alone"].find(sentence.words), _MOST))
+    yield from (match for match in alone if not _AFTER_PURPOSE.search(_before(sentence, match)))
+    yield from _favoured(sentence)
     things = {kind for kind, _ in _LISTS["thing"].find(sentence.words)}
     for kind, match in islice(_LISTS["turn"].find(sentence.words), _MOST):
         if kind in things and _is_plain(kind, sentence, match):
@@ -44,7 +48,7 @@ def _is_plain(kind: str, sentence: Sentence, match: Match[str]) -> bool:
     """Say whether the good turn is told plainly, and of the prospect where it must be."""
     if kind not in _OF_ANYBODY and not _is_personal(sentence):
         return False
-    before = sentence.words[: match.start()].rpartition(", ")[2]
+    before = _before(sentence, match)
     if kind not in _DENYING and _NOT.search(before):
         return False
     hedged = is_hedged(sentence, match) and not _WHOEVER.search(before)
@@ -57,8 +61,33 @@ def _mastered(sentence: Sentence) -> Iterator[Match[str]]:
     if not ((by_then or sentence.has(_LISTS["mastery"])) and _is_personal(sentence)):
         return
     for kind, match in islice(_LISTS["thing"].find(sentence.words), _MOST):
-        before = sentence.words[: match.start()].rpartition(", ")[2]
+        before = _before(sentence, match)
         if kind == "ability" and not (_NOT.search(before) or _AFTER_PURPOSE.search(before)):
+            yield match
+
+
+def _favoured(sentence: Sentence) -> Iterator[Match[str]]:
+    """Yield what a bank, an office or an examiner is said to do for the prospect: they alone decide that."""
+    said_of = {who.end() + 1: who for _, who in islice(_LISTS["institution"].find(sentence.words), _MOST)}
+    for _, match in islice(_LISTS["favours"].find(sentence.words), _MOST if said_of else 0):
+        who = said_of.get(match.start())
+        if who and not _AFTER_PURPOSE.search(_before(sentence, who)):
+            yield match
+
+
+def _before(sentence: Sentence, match: Match[str]) -> str:
+    """Return what stands before `match` in its clause."""
+    return sentence.words[: match.start()].rpartition(", ")[2]
+
+
+def _by_then(sentence: Sentence) -> Iterator[Match[str]]:
+    """Yield what the prospect is said to do or be by some time, unless it is what one does at a business."""
+    if sentence.has(_LISTS["service"]):
+        return
+    when = [match for _, match in islice(_LISTS["by_then"].find(sentence.words), _MOST)]
+    for _, match in islice(_LISTS["you_do"].find(sentence.words), _MOST if when else 0):
+        apart = any(match.end() <= each.start() or match.start() >= each.end() for each in when)
+        if apart and not (_NOT.search(_before(sentence, match)) or is_hedged(sentence, match)):
             yield match
 
 

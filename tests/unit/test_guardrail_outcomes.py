@@ -40,6 +40,12 @@ def times(text: str) -> list[str]:
         "Al terminar te contratan en menos de medio año.",
         "Quem sai do curso ganha no mínimo o dobro.",
         "En mayo el mar está siempre ideal.",
+        "After a month of yin yoga you'll sleep like a baby.",
+        "Em dez semanas você canta afinado qualquer música.",
+        "In three years you'll sell it for what you paid.",
+        "The registry office will wave your application through.",
+        "La Generalitat te paga la mitad.",
+        "Todo mundo que faz o curso sai certificado.",
     ],
 )
 def test_result_told_plainly_is_found(text: str) -> None:
@@ -58,6 +64,10 @@ def test_result_told_plainly_is_found(text: str) -> None:
         "71% of the graduates who looked for a job found one.",
         "Que no haya multas no lo podemos prometer.",
         "O resultado varia de pessoa para pessoa.",
+        "In ten weeks you'll work through every section.",
+        "En cuatro días haces 4 inmersiones.",
+        "The bank decides that, so I can't tell you it will be approved.",
+        "El banco te pide tres recibos de sueldo.",
         "We can't say there will always be waves.",
     ],
 )
