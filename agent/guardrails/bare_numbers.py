@@ -47,11 +47,12 @@ _LESS = re.compile(
 
 _TAKES = re.compile(
     r"\b(?:pide[ns]?|ped(?:e|em|ia)|ocup[a-z]{1,3}|necesit[a-z]{1,3}|precis[a-z]{1,3}|requier[a-z]{1,3}"
-    r"|requer(?:em)?|exig[a-z]{1,3}|mide[ns]?|mede[m]?|pesa[n]?|pesam|dura[nm]?|tarda[n]?|lleva[n]?|leva[m]?|cab(?:e|en|em)|gener[a-z]{1,2}|gera[m]?|produc[a-z]{1,3}"
-    r"|produz(?:em)?|consum[a-z]{1,3}|rinde[n]?|rende[m]?|alcanz[a-z]{1,2}|cubre[n]?|cobre[m]?|tiene[n]?|tem"
-    r"|takes?|needs?|occup[a-z]{1,3}|requires?|measures?|weighs?|lasts?|holds?|fits?|covers?|produces?|generates?|uses?|has"
-    r"|have)(?: (?:un[oa]s|uns|umas|cerca de|alrededor de|aproximadamente|about|around|roughly|some|up to|hasta|ate"
-    r"|only|just|solo|apenas|al menos|pelo menos|at least|mas de|mais de|more than)){0,2} $"
+    r"|requer(?:em)?|exig[a-z]{1,3}|mide[ns]?|mede[m]?|pesa[n]?|pesam|dura[nm]?|tarda[n]?|lleva[n]?|leva[m]?"
+    r"|cab(?:e|en|em)|gener[a-z]{1,2}|gera[m]?|produc[a-z]{1,3}|produz(?:em)?|consum[a-z]{1,3}|rinde[n]?"
+    r"|rende[m]?|alcanz[a-z]{1,2}|cubre[n]?|cobre[m]?|tiene[n]?|tem|(?:takes?|gets?|te da|lhe da)(?: you)?"
+    r"|needs?|occup[a-z]{1,3}|requires?|measures?|weighs?|lasts?|holds?|fits?|covers?|produces?|generates?"
+    r"|uses?|has|have)(?: (?:un[oa]s|uns|umas|cerca de|alrededor de|aproximadamente|about|around|roughly|some"
+    r"|up to|hasta|ate|only|just|solo|apenas|al menos|pelo menos|at least|mas de|mais de|more than)){0,2} $"
 )
 """In front of a number: how much of what was measured before a thing takes, not what it costs."""
 _AGED = re.compile(
@@ -68,6 +69,11 @@ _LIKEWISE = re.compile(
     r" (?:un[oa]s|uns|umas|about|around|roughly|some|cerca de|alrededor de|aproximadamente|aprox\.?) $"
 )
 """Two measures in front of a number: it is another one of them, "the 3 kW needs 16 m², the 5 kW one roughly 27"."""
+_LIMIT = re.compile(
+    r"\b(hasta|ate|to|un[oa]s|uns|umas|around|about|roughly|over|under"
+    r"|(?:mas|menos|mais|more|less) (?:de|than))(?: los| os)? $"
+)
+"""What two measures may both have in front."""
 _TIME_COUNTED = re.compile(
     r"(?<![\w.,])(\d{1,3})(?: \w+){0,1}? (?:semanas?|weeks?|dias?|days?|mes(?:es)?|months?|horas?|hours?|hrs?"
     r"|minutos?|minutes?|clases?|aulas?|class(?:es)?|lessons?|sesiones|sessoes|sessions?|modulos?|modules?"
@@ -96,6 +102,12 @@ def is_price(plain: str, start: int, end: int, value: Decimal, unit: UnitCue, *,
     return (about_prices and value >= LEAST_UNSAID) or bool(_PRICE_WORD.search(before))
 
 
+def _is_parallel(before: str) -> bool:
+    """Say whether a number has before it what a measure had: "hasta □ en uno y hasta 30 en otro"."""
+    word = _LIMIT.search(before)
+    return word is not None and f"{word[1]} □" in before and not _PRICE_WORD.search(before)
+
+
 def _is_product(plain: str, start: int, value: Decimal) -> bool:
     """Say whether a number is what two counts of time before it make: "12 semanas de 6 horas, 72 no total"."""
     counts = [int(match[1]) for match in _TIME_COUNTED.finditer(plain, max(0, start - _MEASURE_CHARS), start)]
@@ -115,7 +127,7 @@ def _counts_otherwise(plain: str, start: int, value: Decimal, before: str) -> bo
 def _is_measured(plain: str, start: int) -> bool:
     """Say whether a number goes on with what was measured before: "con □ no entra, pide unos 27"."""
     before = plain[max(0, start - _MEASURE_CHARS) : start]
-    if _LIKEWISE.search(before):
+    if _LIKEWISE.search(before) or _is_parallel(before):
         return True
     if not _TAKES.search(before[-50:]):
         return False

@@ -48,6 +48,11 @@ _HOLDS = re.compile(
 )
 """Behind the amount of a discount: "the £750 only runs until April"."""
 _LOWERED = frozenset({"discounted", "saving"})
+_OTHERWISE = re.compile(
+    r"\b(?:demas|demais|others?|otherwise|everyone else|si no|senao|otros|outros|sin|sem|without|por separado"
+    r"|separately|aparte|a parte|on (?:its|their) own)\b"
+)
+"""In front of what those pay who do not have the other item."""
 _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
 """The amount is for all of them: no unit of which there may be several."""
 _NEXT = 8
@@ -78,6 +83,9 @@ _PER_HEAD = re.compile(
     r"^[^\d.,;!?]{0,14}\b(?:por|per|each|cada|a) (?:persona|person|pessoa|emplead\w+|employee|funcionari\w+|usuari\w+"
     r"|user|seat|head|cabeza|cabeca|colaborador\w*|puesto|licen\w+)\b"
 )
+_ELIDED = re.compile(r"\b(?:el|la|lo|o|a|the(?: one)?) (?:de|of) ?$")
+_LOWER_PRICE = re.compile(r"\b(?:descuent|descont|discount|rebaj|promo|oferta|offer|off\b)")
+"""What "the one of $450" is, where the prospect has asked about it."""
 _ONE_MORE = re.compile(r" ?\+ ?1 ?[x×]")
 """How `agent.prices` renders a last part that makes the sum exact: "5 x R$ 398,33 + 1 x R$ 398,35"."""
 
@@ -154,7 +162,9 @@ def _implied(
     lowered = [
         each
         for each in cheaper
-        if each.role in _LOWERED and each[:2] in money and _fits(each, expression, instalments, reading)
+        if (each.role in _LOWERED or (each.role == "price" and _OTHERWISE.search(expression.before)))
+        and each[:2] in money
+        and _fits(each, expression, instalments, reading)
     ]
     return lowered + [
         each
@@ -219,6 +229,7 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
             return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
         case "saving":
             told = DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)
+            told = told or (_ELIDED.search(expression.before) and _LOWER_PRICE.search(reading.inbound))
             return bool(told) or _answers_how_much_less(expression, reading) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))

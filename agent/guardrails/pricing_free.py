@@ -85,6 +85,12 @@ _HEADING = re.compile(r"^[^.,;:!?]{0,30}: ?")
 _HEADED = re.compile(r"[a-z]{3,}[^.;:!?,]{0,40}\b(?:is|are|es|son|e|sao|sale|sai) (?:\w+ )?$")
 """In front of "free", where a list behind it tells something else: "the visit is free: we measure the roof"."""
 _LISTED = re.compile(r", (?:(?:y|e|and|mas|plus) )?| (?:y|e|and|mas|plus) ")
+_SO_LONG_FREE = re.compile(
+    r"\d (?:dias|days|semanas|weeks|mes|meses|months?) (?:totalmente |completely )?#"
+    r"(?:[ ,.;:!)]*$|[,.;:!)]| (?:con|com|with|to|para|for)\b)"
+    r"|# (?:for|por|durante)? ?\d+ (?:dias|days|semanas|weeks|mes|meses|months?)\b(?! (?:de|del|do|of)\b)"
+)
+"""How long something is free, `#`, where nothing is said of what it is."""
 _IS_THING = re.compile(r"(?:an?|the|un[oa]?s?|el|l[ao]s?|[ao]s?|uma?s?|\d+|your|tus?|sus?|one|two)\b")
 _NAMES_NOTHING = re.compile(
     r"^[ ,]*(?:(?:y|e|and|eso|esto|isso|isto|it|this|that|which|que|ademas|tambien|tambem|also|todo|tudo|all) ){0,3}"
@@ -178,12 +184,22 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
     if names_thing:
         loosely = () if about.named else _loosely_named(clause_of(expression), about, reading)
         return any(_is_waived(item, thing, reading) for item in loosely)
+    if _is_trial_so_long(expression, about, thing, reading):
+        return True
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
     if any(_is_waived(item, thing, reading) for item in meant):
         return True
     context = free_thing(told)
     return _is_published_free(replace(context, periods=thing.periods), reading)
+
+
+def _is_trial_so_long(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether nothing but a time is called free, and a text gives so long a trial: "14 days free, no card"."""
+    if not thing.periods or not _SO_LONG_FREE.search(f"{expression.before[-20:]}#{expression.after[:20]}"):
+        return False
+    trials = (each for each in reading.published.free if "trial" in each.topics and each.periods == thing.periods)
+    return any(not each.items or not about.named or each.items & set(about.items) for each in trials)
 
 
 def _is_one_of_several(thing: FreeThing, clause: str, reading: Reading) -> bool:
@@ -239,7 +255,9 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
         return True
     if all(_has_waiver(item, reading) for item in about.items):  # else "cleaning" of one thing would be that of any
         return any(each.items & thing.items and is_same_thing(thing, each) for each in reading.published.free)
-    return bool(thing.topics or thing.items) and _is_published_free(thing, reading)
+    if (thing.topics or thing.items) and _is_published_free(thing, reading):
+        return True
+    return any(_shares_words(thing, each) for each in reading.published.free)
 
 
 def _has_waiver(item: int, reading: Reading) -> bool:
@@ -325,12 +343,22 @@ def _around(mention: Mention, reading: Reading) -> str:
     return digits_for_words(before + after, reading.tenant.default_language)
 
 
+def _priced_items(reading: Reading) -> frozenset[int]:
+    """Return the items of which the reply states a price of the day."""
+    said = {money for each in reading.amounts for money in reading.money(each)}
+    return frozenset(
+        place
+        for place, item in enumerate(reading.tenant.catalogue)
+        if any((price.amount_minor, price.currency) in said for price in valid_prices(item, reading.today))
+    )
+
+
 def _is_part_of_named(item: int, reading: Reading) -> bool:
-    """Say whether an item that the reply or the prospect names has this one in its own description."""
+    """Say whether an item that is named, or whose price is told, has this one in its own description."""
     catalogue = reading.tenant.catalogue
     return any(
         item in mention.items
-        for other in reading.named_items - {item}
+        for other in (reading.named_items | _priced_items(reading)) - {item}
         for text in catalogue[other].description.values()
         for mention in find_mentions(catalogue, text)
     )

@@ -22,7 +22,7 @@ _NEAR = 12
 _LOWERS = _WORDS["lowers"]
 _DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
-    r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
+    r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain(?!er)|withh|give back|money back|regres)"
 )
 """How a text says that money is paid back, or kept."""
 TAX = re.compile(r"\b(?:iva|vat|gst|igv|itbis|iss|icms|impuestos?|impostos?|tax(?:es)?)\b")
@@ -119,7 +119,8 @@ def _is_the_rest(expression: MoneyExpression, about: Bound, reading: Reading) ->
     others = [e for e in reading.expressions if e.kind == "percent" and e.value == 100 - expression.value]
     for other in others:
         kind = percent_kind(other)
-        if kind == "deposit" and other.start < expression.start and other.value in deposit_percents(about, reading):
+        told = kind == "deposit" or (kind == "" and _speaks_of_deposit(reading))
+        if told and other.start < expression.start and other.value in deposit_percents(about, reading):
             return True
         facts = {e.value for e in reading.published.of_kind("percent") if not percent_kind(e)}
         if kind == "" and percent_kind(expression) == "" and other.value in facts:
@@ -167,9 +168,11 @@ def _is_of(published: MoneyExpression, about: Bound, reading: Reading) -> bool:
 
 def _speaks_like(published: MoneyExpression, reading: Reading) -> bool:
     """Say whether the reply may mean a published figure that it calls nothing: of a deposit only beside such a word."""
-    return percent_kind(published) != "deposit" or bool(
-        _DEPOSIT.search(reading.plain.text) or _DEPOSIT.search(reading.inbound)
-    )
+    return percent_kind(published) != "deposit" or _speaks_of_deposit(reading)
+
+
+def _speaks_of_deposit(reading: Reading) -> bool:
+    return bool(_DEPOSIT.search(reading.plain.text) or _DEPOSIT.search(reading.inbound))
 
 
 def percent_kind(expression: MoneyExpression) -> str:
