@@ -34,7 +34,7 @@ def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Fin
     place = max(0, statement.clause_text.find(mention.unit))
     if _ZONE_NAME.search(statement.clause_text, place) or _CURRENCY.search(statement.clause_text[:place]):
         return "undecided"
-    if concept in {_LANGUAGES.get(each) for each in talk.languages} or any(not f.is_denied for f in published):
+    if _is_spoken(statement, facts, talk) or any(not f.is_denied for f in published):
         return "supported"
     if _isowned(statement, talk) or concept in talk.denied_features or _APART.search(statement.clause_text):
         return "undecided"  # "your dog"; "no car park, but bike parking"
@@ -42,6 +42,18 @@ def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Fin
         return "contradicted"
     open_ended = published or _is_told(statement, talk) or _is_shown(concept, facts)
     return "undecided" if open_ended or _has_relatives(mention.unit, facts) else "unsupported"
+
+
+_TAUGHT = compiled_on_use(rf"\b{pattern('taught')}")
+"""What is not told of the language of messages."""
+
+
+def _is_spoken(statement: Statement, facts: Facts, talk: Conversation) -> bool:
+    """Say whether it is a language in which the business writes, not one in which it is told to teach."""
+    if statement.mention.value not in {_LANGUAGES.get(each) for each in talk.languages}:
+        return False
+    tells_languages = any(str(f.value).endswith("_lang") for f in facts.of("feature"))
+    return not (tells_languages and _TAUGHT.search(statement.clause_text))
 
 
 def _of_the_same_item(published: Sequence[Mention], statement: Statement) -> Sequence[Mention]:

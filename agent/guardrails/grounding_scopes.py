@@ -91,6 +91,7 @@ def _is_of_others(scope: Scope, items: Topics, published: Sequence[Scope]) -> bo
 def _scopes(reading: Reading, language: str, *, loosely: bool) -> Iterator[tuple[Sequence[Clause], Scope]]:
     """Yield the sentences of a text with what they tell of, and `loosely` what they may mean."""
     numbers = [clause.sentence for clause in reading.clauses]
+    last: Topics = frozenset()  # what a published sentence without an item of its own goes on about
     for number, group in itertools.groupby(zip(reading.clauses, reading.topics, strict=True), lambda p: p[0].sentence):
         pairs = tuple(group)
         mentions = [m for m in reading.of("place", "name") if numbers[m.clause] == number]
@@ -103,12 +104,14 @@ def _scopes(reading: Reading, language: str, *, loosely: bool) -> Iterator[tuple
             if loosely or not f.is_loose
         ]
         text = " ".join(clause.text for clause, _ in pairs)
+        items = items_of(frozenset().union(*(topics for _, topics in pairs))) or (last if loosely else frozenset())
+        last = items
         yield (
             tuple(clause for clause, _ in pairs),
             Scope(
                 things=frozenset(each for each, _ in found if each.startswith(_THINGS) and each not in _BRANCH),
                 names=frozenset(names) - LISTS["links"],
-                items=items_of(frozenset().union(*(topics for _, topics in pairs))),
+                items=items,
                 places=frozenset(places | names) - LISTS["links"],
                 everywhere=bool(_EVERYWHERE.search(text)),
                 lists_branches=any(each in _BRANCH and word.endswith("s") for each, word in found),
