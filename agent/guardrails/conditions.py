@@ -34,6 +34,8 @@ _CONCEPTS: Mapping[str, re.Pattern[str]] = {
 _LOOKUPS = {name: Lookup.of_alternatives(pattern.pattern) for name, pattern in _CONCEPTS.items()}
 _ABOUT_QUANTITY = frozenset({"group", "bundle", "subscription"})
 """Concepts that a least number already says."""
+_ANYTHING = frozenset({"any_course"})
+"""Concepts that other ones say more exactly."""
 _WEAK = frozenset({"corporate"})
 """Concepts that hardly tell anything of a condition that says more: "companies moving from spreadsheets"."""
 _WEAK_STEMS = frozenset(
@@ -184,6 +186,8 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
     if condition.items:
         is_member = "subscription" in condition.concepts and said.has("subscription")
         called = any(_is_called(item, catalogue, said) for item in condition.items)
+        if condition.concepts == _ANYTHING and said.has(*_ANYTHING):
+            return True
         together = said.has("bundle") and bool(condition.items & said.loose_items)
         return is_member or called or together or bool(condition.items & said.items)
     return _is_told(condition, said)
@@ -258,17 +262,19 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
     mentions = [m for _, text in texts for m in find_mentions(catalogue, text) if not m.weak and item not in m.items]
     named = frozenset(i for m in mentions for i in m.items)
-    concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(words))
+    asked = _FIRST_MONTHS.sub(" ", words)  # what one gets, and not for what
+    concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(asked))
     not_first = bool(_NOT_FIRST.search(words))
+    needed = _needed(concepts if not_first else concepts - {"second"})
     least_amount = max((amount for each in texts for amount in _least_amounts(*each)), default=Decimal(0))
     least = 0 if least_amount else least_in(words)
     return Condition(
-        concepts=_needed(concepts if not_first else concepts - {"second"}),
+        concepts=needed,
         least=least,
         of_time=bool(re.search(rf"\b{least} {_TIME}", words)),
         least_amount=least_amount,
         places=frozenset() if concepts - _LOCAL else frozenset(p for _, text in texts for p in _places(text)),
-        items=named,
+        items=_courses(item, catalogue) if needed == _ANYTHING and not named else named,
         stems=frozenset(stem(word) for word in words.split() if len(word) > 4),
         age=max(_ages(words), default=0),
         from_age=bool(_FROM_AGE.search(words)),
@@ -277,6 +283,12 @@ def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[Catal
         months=max((int(match[1] or match[2] or 1) for match in _FIRST_MONTHS.finditer(words)), default=0),
         not_first=not_first,
     )
+
+
+def _courses(item: int, catalogue: Sequence[CatalogueItem]) -> frozenset[int]:
+    """Return the places of the courses of a catalogue, but for catalogue[item]: what "any course" may be."""
+    courses = (n for n, each in enumerate(catalogue) if any(price.unit == "course" for price in each.prices))
+    return frozenset(courses) - {item}
 
 
 def _least_amounts(language: str, text: str) -> Iterator[Decimal]:
@@ -295,6 +307,8 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
     """Return the concepts without those that others imply."""
     if concepts - _ABOUT_QUANTITY:
         concepts -= _ABOUT_QUANTITY
+    if concepts - _ANYTHING:
+        concepts -= _ANYTHING
     concepts = (concepts - _YEAR_AHEAD) | {"paid_yearly"} if concepts >= _YEAR_AHEAD else concepts - {"paid_yearly"}
     if "upfront" in concepts:
         concepts -= {"cash"}

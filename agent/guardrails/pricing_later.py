@@ -26,7 +26,11 @@ _BUYS = compiled_on_use(
     r"|adquir\w*|fech[aoe]\w*|cerr[aoe]\w*|cierr[aoe]\w*|firm[aoe]\w*|assin[aoe]\w*|suscrib\w*|decid\w*|esper[aeo]\w*"
     r"|buy\w*|purchas\w*|pay\w*|sign(?:ed|ing)?(?: \w+)? up|enrol\w*|join\w*|subscrib\w*|order\w*|register\w*"
     r"|wait\w*)\b"
+    r"|\b(?!gust|viaj|ir|lleg|cheg|qued|fic|est|ser|pod|quer|dorm|vol|hosped|visit|alqu|alug|recor|cost|cust|sal|ten|hab"
+    r"|hav|val|va|pas|empe|com|inic|entr|arr)[a-z]{1,10}(?:ari|eri|iri|dri)a(?:mos)?\b"
+    r"|\b(?:i|we)(?:'d| would|'ll) (?:only |just |probably |rather )?(?:get|do|take|have it|order|go ahead|want it)\b"
 )
+"""What one does then, so that it is paid then: "me lo haría en mayo"."""
 _BEGINS = compiled_on_use(
     r"\b(?:emp[ie]{1,2}[zc]\w*|comec\w*|com[ie]{1,2}n[zc]\w*|inici\w*|entr[aoe]\w*|arran[cq]\w*|start\w*|begin\w*)\b"
 )

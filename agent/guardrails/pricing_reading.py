@@ -9,7 +9,7 @@ from functools import cache, cached_property
 
 from babel.numbers import get_currency_precision
 
-from agent.folding import words_of
+from agent.folding import fold, words_of
 from agent.guardrails.conditions import Said
 from agent.guardrails.counts import MAX_COUNTS, bought_in, counts_in, measures_in, parts_in
 from agent.guardrails.expressions import load_expressions
@@ -40,6 +40,11 @@ _COMPARED = _WORDS["compared"]
 _TIGHT = _WORDS["tight"]
 
 
+_WITHOUT = re.compile(
+    r"\b(?:sin|sem|without|en vez del?|em vez d[aeo]|instead of)(?: (?:el|la|los|las|un|una|ningun|o|a|os|as|um|uma"
+    r"|nenhum|nenhuma|the|any|an?|(?:comprar|contratar|buying|taking)))* $"
+)
+"""In front of an item that one does not want."""
 _ANOTHER = re.compile(r"\b(?:y|e|and|pero|but|mas|luego|despues|depois|then|after|when|if|si|se|con|com|with)\b")
 """Between an expression and an item behind it: the item is spoken of for itself."""
 
@@ -210,7 +215,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     words = f"{reply} {asked_words} {earlier_words}"
     starts = starts.union(asked_starts, starts_in(earlier_words))
     counts = counts_in(told, starts, published.counted) | {1}
-    items = _items(mentions) | asked_items
+    items = _items(_wanted(mentions, candidate.text)) | _items(_wanted(asked_mentions, turn.text))
     bought = bought_in(told, starts, published.counted, several_items=len(items) > 1)
     folded = f"{fold_text(candidate.text).text}\n{asked_text}"
     counts |= measures_in(folded, published.counted & {"hour"})
@@ -257,6 +262,11 @@ def _items(mentions: Sequence[Mention]) -> frozenset[int]:
     """Return the items that mentions name; weak ones count where nothing else is named."""
     strong = [each for each in mentions if not each.weak]
     return frozenset(item for each in strong or mentions for item in each.items)
+
+
+def _wanted(mentions: Sequence[Mention], text: str) -> tuple[Mention, ...]:
+    """Return the mentions in a text but those that it says to do without: "sin kit", "without the course"."""
+    return tuple(each for each in mentions if not _WITHOUT.search(fold(text[max(0, each.start - 24) : each.start])))
 
 
 def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:

@@ -38,6 +38,8 @@ _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
 ASIDE = frozenset({"period", "seats", "way_back"}) | _LIMITS
 """Topics that say how much, never what is given away."""
+_HOLDERS = frozenset({"plan"})
+"""Topics that beside others only say whose something is: "the annual plan can be frozen"."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
 _CLAUSE_END = re.compile(
     r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
@@ -194,9 +196,9 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
         return True
     if said.items and published.items and not said.items & published.items:
         return False
-    topics = said.topics - ASIDE
-    if topics or published.topics - ASIDE:
-        return bool(topics & published.topics)
+    topics, others = said.topics - ASIDE, published.topics - ASIDE
+    if topics or others:
+        return bool(topics & (others - _HOLDERS or others))
     if said.stems & published.stems:
         return True
     return bool(published.periods & said.periods) and any(is_cognate(one, published.stems) for one in said.stems)
