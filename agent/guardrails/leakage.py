@@ -41,7 +41,9 @@ TOLD = {
 }
 """The kinds of leaks, by the file that describes them."""
 
-MAY_DECLINE = frozenset({"instructions", "checks", "noted", "machinery", "serves_others", "models", "checked", "same_for_others"})
+MAY_DECLINE = frozenset(
+    {"instructions", "checks", "noted", "machinery", "serves_others", "models", "checked", "same_for_others"}
+)
 """What may be named only to say that one does not tell it."""
 
 TOPICS = ("orders", "others", "silence", "why_me", "model")
