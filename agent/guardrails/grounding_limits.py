@@ -131,7 +131,8 @@ _THEIR_AGE = compiled_on_use(
 )
 _THEIR_LEVEL = compiled_on_use(
     rf"\b(?:tengo|tenho|soy|sou|i'm|im|i am|i have|i've got|nivel|level|is|es|e|an?|un|um|estoy en|estou no|esta em"
-    rf"|con|com|ingles|english|espanol|spanish|french|frances|portugues)(?: (?:un|um|an?|de|solo|so|only|just|about))*"
+    r"|con|com|ingles|english|espanol|spanish|french|frances|portugues)"
+    r"(?: (?:un|um|an?|de|at|solo|so|only|just|about|en|no))*"
     rf" (?P<level>{_LEVEL})\b"
 )
 
@@ -156,7 +157,7 @@ _RESTRICTS = compiled_on_use(
     r"|tod[oa]s? menos|fuera|fora|past|until|below|por debajo|abaixo|solo|only|apenas|check|confirm\w*"
     r"|consult\w*)\b|n't\b"
 )
-_PT_RESTRICTS = re.compile(r"\b(?:so|mas)\b")
+_PT_RESTRICTS = re.compile(r"\b(?:(?<!\be )so|mas)\b")
 _OPENING = 2
 """Sentences in which a reply answers what was asked."""
 

@@ -14,6 +14,8 @@ from agent.guardrails.grounding_words import ZONES, find_concepts
 _BY_ITS_CLOCK = re.compile(
     r"\b(?:hora|horario|fuso)s? (?:local )?(?:de|del|do|da|em|en|no) (?P<of>[a-z]+(?: [a-z]+){0,2})"
     r"|\b(?P<before>[a-z]+(?: [a-z]+)?) (?:local )?time\b"
+    r"|\b(?P<hour>\d{1,2})(?:[:h.]\d\d)? ?(?:h|hs|am|pm|a\.m\.|p\.m\.)?"
+    r" (?:in|en|em|no) (?!hora|fuso)(?P<at>[a-z]+(?: [a-z]+){0,2})"
 )
 _LEAST_LETTERS = 4
 _LAST_SURE = 28
@@ -30,7 +32,9 @@ def is_of_another_zone(
 ) -> bool:
     """Say whether a published time is told as that of a place elsewhere, where it is another: "13:00 in São Paulo"."""
     clock = _BY_ITS_CLOCK.search(statement.clause_text)
-    named = find_concepts(tuple((clock["of"] or clock["before"]).split()), "en") if clock else ()
+    if clock and clock["hour"] and int(clock["hour"]) % 12 not in {each // 60 % 12 for each in minutes}:
+        return False
+    named = find_concepts(tuple((clock["of"] or clock["before"] or clock["at"]).split()), "en") if clock else ()
     zones = {ZONES[each.concept] for each in named if each.concept in ZONES and each.concept not in facts.concepts}
     if not zones or any(_is_alike(zone, talk) for zone in zones):
         return False
