@@ -180,11 +180,20 @@ def _finding(
     if topics <= _NO_ITEM and (dated := _dated_items(clause, reading, facts)):
         topics |= dated
     elif not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
-        topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
+        topics = _asked_topics(talk)
     elif topics <= WEAK | MANNER and "topics:opening" not in topics and not mention.subject - topics:
         topics |= items_of(frozenset().union(*talk.inbound.topics))
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
+
+
+def _asked_topics(talk: Conversation) -> Topics:
+    """Return what was asked about; what may be several items only where nothing names one: "I'm B1 in English"."""
+    asked = talk.inbound.topics
+    vague = frozenset().union(*(items_of(topics) for topics in asked if len(items_of(topics)) > 1))
+    named = frozenset().union(*(items_of(topics) for topics in asked if len(items_of(topics)) == 1))
+    every = frozenset().union(*asked)
+    return every - (vague - named) if named else every
 
 
 _LEADS_IN = re.compile(
