@@ -83,6 +83,7 @@ _JOIN = re.compile(r" (?:y|e|and|ademas de|alem de|as well as) ")
 _LEADS = re.compile(
     r"^(?:(?:un|una|unos|unas|el|la|los|las|um|uma|uns|umas|o|a|os|as|an|the|some|our|tambien|tambem|also) )+"
 )
+_RELATES = re.compile(r" (?:of|for|with|in|at|on|to|that|which|who|where|after|before|per|from|by|you|we) |,")
 _LEAST_THING = 5
 
 
@@ -98,17 +99,18 @@ def unheard_things(reading: Reading, facts: Facts, talk: Conversation) -> Iterat
         if (
             match
             and not _APART.search(clause.text)
-            and any(_is_unheard(w, facts, talk) for w in _heads(match["things"]))
+            and any(_is_unheard(w, facts, talk) for w in _heads(match["things"], talk.home))
         ):
             yield clause
 
 
-def _heads(things: str) -> Iterator[str]:
+def _heads(things: str, language: str) -> Iterator[str]:
     """Yield the first noun of what there is, and of each further thing that has its article."""
     for at, piece in enumerate(_JOIN.split(things)):
         bare = _LEADS.sub("", f"{piece} ")
         if at == 0 or bare != f"{piece} ":
-            yield bare.split(" ", 1)[0].strip(",")
+            words = _RELATES.split(bare, maxsplit=1)[0].replace(",", " ").split()
+            yield from words[-1:] if language == "en" else words[:1]
 
 
 def _is_unheard(word: str, facts: Facts, talk: Conversation) -> bool:

@@ -26,6 +26,8 @@ _ENDS_SO = compiled_on_use(r"\b(?:no|nao|not)$")
 _THINGS = ("topics:", "features:", "extra_topics:")
 _TELL_LITTLE = WEAK | MANNER | frozenset({"topics:users_topic", "topics:deposit", "topics:group_size", "topics:start"})
 _LEAST_LETTERS = 4
+_SHORT = 5
+"""Words of a clause that may only be one of a list."""
 
 
 class Part(NamedTuple):
@@ -84,7 +86,7 @@ def _denied(clause: Clause, place: int, language: str) -> bool:
 
 def _listed(clauses: Sequence[Clause]) -> list[str]:
     """Return the texts of the clauses before that may only begin a list: "helmet, gloves and …"."""
-    short = itertools.takewhile(lambda each: len(each.words) <= 3 and not each.is_yes, reversed(clauses))
+    short = itertools.takewhile(lambda each: len(each.words) <= _SHORT and not each.is_yes, reversed(clauses))
     return [each.plain for each in short]
 
 

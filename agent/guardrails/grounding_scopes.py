@@ -14,6 +14,7 @@ from agent.guardrails.grounding_words import LISTS, find_concepts, pattern
 
 _THINGS = ("features:", "matters:")
 _HAS = compiled_on_use(rf"\b{pattern('belongs')}")
+_BRANCH_LIST = compiled_on_use(rf"\b{pattern('branch_list')}\b")
 _EVERYWHERE = compiled_on_use(rf"\b{pattern('everywhere')}")
 _BRANCH = frozenset({"units:branch", "features:branches"})
 _IF = compiled_on_use(r"\b(?:if|caso|(?:si|se) (?:tu|usted|voce|vc|you|est\w+|viv\w+|mor\w+|ve\w+|vi\w+))\b")
@@ -114,6 +115,7 @@ def _scopes(reading: Reading, language: str, *, loosely: bool) -> Iterator[tuple
                 items=items,
                 places=frozenset(places | names) - LISTS["links"],
                 everywhere=bool(_EVERYWHERE.search(text)),
-                lists_branches=any(each in _BRANCH and word.endswith("s") for each, word in found),
+                lists_branches=any(each in _BRANCH and word.endswith("s") for each, word in found)
+                or bool(_BRANCH_LIST.search(text)),
             ),
         )
