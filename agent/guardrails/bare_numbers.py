@@ -57,7 +57,7 @@ _TAKES = re.compile(
 """In front of a number: how much of what was measured before a thing takes, not what it costs."""
 _AGED = re.compile(
     r"\b(?:menor(?:es)?|mayor(?:es)?|maior(?:es)?|younger|older|aged?|edad|idade"
-    r"|(?:tien\w+|tenga\w*|tenia\w*|cumpl\w+|tem|tenha\w*|have|has) (?:menos|mas|mais|less|more)"
+    r"|(?:tien\w+|tener|tenga\w*|tenia\w*|cumpl\w+|tem|tenha\w*|have|has) (?:menos|mas|mais|less|more)"
     r"|(?:you're|you are|he's|he is|she's|she is|they're|they are|anyone|everyone|kids|children|people|students|those"
     r"|clients|drivers|guests|teens|adults) (?:under|over|below|above))(?: (?:de|a|que|than|of|is|es))*(?: los| os)? $"
 )

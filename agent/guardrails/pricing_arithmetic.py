@@ -227,7 +227,7 @@ def _asked_money(reading: Reading) -> set[Money]:
 
 def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield what the prospect says to have paid, where the sentence is about giving it back."""
-    if GIVEN_BACK.search(expression.sentence):
+    if GIVEN_BACK.search(expression.sentence) or GIVEN_BACK.search(reading.inbound):
         yield from _asked_money(reading)
 
 

@@ -20,7 +20,8 @@ _WORDS = load_expressions("pricing_words")
 
 _FOREVER = _WORDS["forever"]
 _WHENEVER = re.compile(
-    r"\b(?:cuando (?:quieras|sea|quiera)|en cualquier momento|any ?(?:time|where)|whenever|a qualquer (?:momento|hora)"
+    r"\b(?:(?:cuando|siempre que) (?:quieras|sea|quiera)|sempre que (?:quiser|precisar)"
+    r"|en cualquier momento|any ?(?:time|where)|whenever|a qualquer (?:momento|hora)"
     r"|quando quiser)\b"
 )
 """Behind "free" it means for ever; in front, it is about something else."""
@@ -91,6 +92,11 @@ _SO_LONG_FREE = re.compile(
     r"|# (?:for|por|durante)? ?\d+ (?:dias|days|semanas|weeks|mes|meses|months?)\b(?! (?:de|del|do|of)\b)"
 )
 """How long something is free, `#`, where nothing is said of what it is."""
+_SO_LONG_OF = re.compile(
+    r"\d (?:dias|days|semanas|weeks|mes|meses|months?) (?:de|del|do|of|with|con|com) (?:[\w']+ ){1,4}#"
+)
+"""How long something that is named is free."""
+_AROUND = 40
 _IS_THING = re.compile(r"(?:an?|the|un[oa]?s?|el|l[ao]s?|[ao]s?|uma?s?|\d+|your|tus?|sus?|one|two)\b")
 _NAMES_NOTHING = re.compile(
     r"^[ ,]*(?:(?:y|e|and|eso|esto|isso|isto|it|this|that|which|que|ademas|tambien|tambem|also|todo|tudo|all) ){0,3}"
@@ -175,6 +181,8 @@ def _shares_words(told: FreeThing, published: FreeThing) -> bool:
 
 def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
     """Say whether the things that a sentence calls free, or what it is about, are published as free or waived."""
+    if _is_trial_so_long(expression, about, thing, reading):
+        return True
     if about.explicit:
         thing = replace(thing, items=thing.items.intersection(about.items))
         return _are_all_waived(expression, about, thing, reading)
@@ -184,8 +192,6 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
     if names_thing:
         loosely = () if about.named else _loosely_named(clause_of(expression), about, reading)
         return any(_is_waived(item, thing, reading) for item in loosely)
-    if _is_trial_so_long(expression, about, thing, reading):
-        return True
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
     if any(_is_waived(item, thing, reading) for item in meant):
@@ -196,10 +202,14 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
 
 def _is_trial_so_long(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
     """Say whether nothing but a time is called free, and a text gives so long a trial: "14 days free, no card"."""
-    if not thing.periods or not _SO_LONG_FREE.search(f"{expression.before[-20:]}#{expression.after[:20]}"):
+    if not thing.periods:
         return False
-    trials = (each for each in reading.published.free if "trial" in each.topics and each.periods == thing.periods)
-    return any(not each.items or not about.named or each.items & set(about.items) for each in trials)
+    around = f"{expression.before[-_AROUND:]}#{expression.after[:_AROUND]}"
+    trials = [each for each in reading.published.free if "trial" in each.topics and each.periods == thing.periods]
+    if _SO_LONG_OF.search(around):
+        return any(each.items.intersection(about.items) for each in trials)
+    said = any(not each.items or not about.named or each.items & set(about.items) for each in trials)
+    return said and not about.explicit and bool(_SO_LONG_FREE.search(around))
 
 
 def _is_one_of_several(thing: FreeThing, clause: str, reading: Reading) -> bool:
@@ -250,7 +260,8 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
         return True
     if any(
         _is_waived_with(item, about, thing, reading)
-        for item in reading.asked_items | _items_before(expression, reading)
+        for item in (reading.said.loose_items if about.aside else reading.asked_items)
+        | _items_before(expression, reading)
     ):
         return True
     if all(_has_waiver(item, reading) for item in about.items):  # else "cleaning" of one thing would be that of any
@@ -313,13 +324,26 @@ def false_inclusion(reading: Reading) -> tuple[str, tuple[int, int]] | None:
     if not _MAY_INCLUDE.search(reading.plain.text):
         return None
     for mention in reading.mentions:
-        if not mention.weak and len(mention.items) == 1 and _says_included(mention, reading):
+        if mention.weak or len(mention.items) > 1 or _has_asked(mention, reading):
+            continue
+        if _says_included(mention, reading):
             (item,) = mention.items
             if not _is_waived(item, free_thing(_around(mention, reading)), reading) and not _is_published_inclusion(
                 item, reading
             ):
                 return reading.draft[mention.start : mention.end], (mention.start, mention.end)
     return None
+
+
+def _has_asked(mention: Mention, reading: Reading) -> bool:
+    """Say whether the item asked about comes with the one mentioned: "it comes with the 30,000 km service"."""
+    catalogue = reading.tenant.catalogue
+    return any(
+        condition_of(discount, item, catalogue).items & mention.items
+        for item in reading.asked_items - mention.items
+        for discount in valid_discounts(catalogue[item], reading.today)
+        if discount.percent == 100
+    )
 
 
 def _says_included(mention: Mention, reading: Reading) -> bool:

@@ -22,7 +22,8 @@ _NEAR = 12
 _LOWERS = _WORDS["lowers"]
 _DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
-    r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain(?!er)|withh|give back|money back|regres)"
+    r"\b(?:devol|devuel|reembols|refund|get(?:ting)? (?:\w+ ){0,2}back"
+    r"|retien|retid|reten|retain(?!er)|withh|give back|money back|regres)"
 )
 """How a text says that money is paid back, or kept."""
 TAX = re.compile(r"\b(?:iva|vat|gst|igv|itbis|iss|icms|impuestos?|impostos?|tax(?:es)?)\b")
