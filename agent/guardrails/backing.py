@@ -56,7 +56,10 @@ _NEAR_DAY = re.compile(
 )
 _LISTED = 4
 """A piece of so many words goes on with a list: "25 years for the panels, the battery and the frame"."""
+_IN_A_YEAR = re.compile(r"\b(?:en|em|in|during|durante) 20\d\d\b")
+_TO_READER = re.compile(r"\b(?:you|your|te|tu|tus|su|le|seu|sua|voce|vai|will|ll|vas)\b")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
+_LONG_DAYS = 30
 _COUNTED = frozenset({"class", "session"})
 
 
@@ -73,11 +76,20 @@ class Backing:
         """All days that are published."""
         return frozenset(day for statement in self.statements for day in statement.days)
 
-    @cached_property
-    def spans(self) -> frozenset[Term]:
-        """All spans of time, shares and distances that are published, but for how long one may cancel."""
-        others = (each for each in self.statements if not each.topics & {"refund", "cancellation", "reservation"})
-        return frozenset(span for statement in others for span in statement.spans)
+    def warrants(self, said: Sentence, language: str) -> bool:
+        """Whether a sentence tells of some part for how long something is warranted: it need not name the warranty."""
+        spans = frozenset(span for span in spans_of(said.text, language) if span[0] == "month" or _is_long(span))
+        warranties = (each for each in self.statements if "guarantee" in each.topics)
+        return bool(spans and parts_of(said.words)) and any(spans <= each.spans for each in warranties)
+
+    def tells_time(self, said: Sentence, language: str) -> bool:
+        """Whether a time in a sentence is published of what it speaks of."""
+        spans, stems = spans_of(said.text, language), stems_of(said.words)
+        return any(
+            spans & each.spans and (each.language != language or stems & each.stems)
+            for each in self.statements
+            if not each.topics & {"refund", "cancellation", "reservation"}
+        )
 
     def repeats(self, words: str) -> bool:
         """Whether a sentence stands word for word in what is published."""
@@ -104,7 +116,7 @@ class Backing:
         if topic == "certainty":
             return any(_is_sure_of(statement, claim) for statement in self.statements)
         if topic in {"result", "exclusivity", "visa", "tax", "legal", "medical"}:
-            return any(
+            return (topic == "result" and _is_past_figure(claim, self.statements)) or any(
                 _says_the_same(statement, claim) for statement in self.statements if topic not in statement.denies
             )
         if topic == "refund" and BY_OTHERS.search(said.words):
@@ -246,6 +258,11 @@ def _listed_behind(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
         yield from ((span, parts) for piece in listed if (parts := subjects(piece, said.catalogue)) for span in last)
 
 
+def _is_long(span: Term) -> bool:
+    """Say whether a span of days is long enough for a warranty."""
+    return span[0] == "day" and span[1].isdigit() and int(span[1]) >= _LONG_DAYS
+
+
 def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
     """Say whether the statement gives `span` for these parts, as far as it tells parts apart."""
     if not parts or not statement.parts:
@@ -266,6 +283,17 @@ def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
 def _are_named(parts: frozenset[str], statement: Statement) -> bool:
     """Say whether any of the items among parts stands in a statement, or it tells of other items."""
     return any(part.startswith(ITEM) for part in parts) and any(part.startswith(ITEM) for part in statement.parts)
+
+
+def _is_past_figure(said: _Said, statements: tuple[Statement, ...]) -> bool:
+    """Say whether a clause tells a published figure of a past year, and of nobody who reads it."""
+    clause = (
+        said.sentence.words[: said.match.end()].rpartition(" , ")[2]
+        + said.sentence.words[said.match.end() :].partition(" , ")[0]
+    )
+    shares = frozenset(f"{number}" for number in re.findall(r"(\d+(?: \d+)?) percent", clause))
+    told = bool(shares) and bool(_IN_A_YEAR.search(clause)) and not _TO_READER.search(clause)
+    return told and any(shares <= frozenset(n for unit, n in each.spans if unit == "percent") for each in statements)
 
 
 def _says_the_same(statement: Statement, said: _Said) -> bool:

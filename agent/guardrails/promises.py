@@ -19,7 +19,6 @@ from agent.guardrails.promises_later import done_by_then, held_prices
 from agent.guardrails.published_once import once_for
 from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
-from agent.guardrails.terms import spans_of
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
@@ -79,6 +78,7 @@ _WAY_OUT = re.compile(
     r"|\b(?:no|not|nao|until|unless|hasta|ate)\b.{0,20}\b(?:gust|gost|content|satisf|happy|like|work|funcion|pass|result)"
 )
 """Of who pays nothing then, money is given back or a result is warranted."""
+_ALL = re.compile(r"^.+$")
 _EXPERIENCE = re.compile(
     r"\b(?:have|has|ve|hemos|han|ha|temos|ja|ya|llevamos|since|desde)\b.{0,40}"
     r"\b(?:more than|over|mas de|mais de|cerca de|around|about|some)? ?\d[\d ]{2,}\b(?! (?:hours?|horas?|days?|dias?))"
@@ -118,7 +118,9 @@ def _told(sentence: Sentence, backing: Backing, language: str) -> Iterator[tuple
     """Yield what a sentence promises by what it says of whom and when, by topic."""
     yield from (("result", match) for match in promised_outcomes(sentence))
     yield from (("price_lock", match) for match in held_prices(sentence, backing.days))
-    if not spans_of(sentence.text, language) & backing.spans:
+    if backing.warrants(sentence, language) and not sentence.asks and not denies(sentence):
+        yield from (("guarantee", match) for match in _ALL.finditer(sentence.words))
+    if not backing.tells_time(sentence, language):
         yield from (("deadline", match) for match in done_by_then(sentence))
 
 

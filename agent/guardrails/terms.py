@@ -50,6 +50,8 @@ _DATE = compiled_on_use(
     rf"|\b(?P<month2>{_MONTH}) (?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?! ?(?:percent|%|\d))"
     r"|(?<!\d)(?P<day3>3[01]|[12]\d|0?[1-9])/(?P<month3>1[0-2]|0?[1-9])(?!\d)"
 )
+_MONTH_END = re.compile(r"^(?:final de mes|fim d[oe] mes|month end|end of (?:the )?(?:\w+ )?month)$")
+"""One day in any language."""
 _NOT_MONDAY = (
     r"(?:semana|quin[cz]ena|clase|aula|sesion|sessao|cuota|parcela|vez|parte|visita|mensualidad|mensalidade|pessoa|persona|via"
     r"|noche|noite|unidad|consulta|cita|revision|etapa|fase|turma|hora)"
@@ -60,8 +62,9 @@ _DAY = compiled_on_use(
     r"|terca|quarta|quinta|sexta"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)(?:-feira)?"
     r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo"
-    r"|(?:para|ya|pero|desde|lista|listo) manana|fin de mes|final de mes|fim do mes|month end"
-    r"|end of (?:the )?(?:month|quarter|year|week)|fin(?:ales)? de(?:l)? (?:trimestre|ano)"
+    r"|(?:para|ya|pero|desde|lista|listo) manana|fin de(?:l)? mes|final de(?:l)? mes|fim d[oe] mes|month end"
+    r"|end of (?:the )?(?:(?:billing|current|paid|calendar) )?(?:month|quarter|year|week)"
+    r"|fin(?:ales)? de(?:l)? (?:trimestre|ano)"
     r"|fin de semana|fim de semana|(?:the|next) weekend|next (?:week|month|year)|semana que v(?:iene|em)|proxima semana"
     r"|proximo mes|mes que v(?:iene|em)|ano que v(?:iene|em)|esta semana|this week|payday|quincena|navidad|natal"
     r"|christmas|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
@@ -110,7 +113,8 @@ def days_of(text: str) -> frozenset[Term]:
     """Return the days that folded `text` names: dates, weekdays, "tomorrow", "the 30th"."""
     dates = frozenset(("date", _date(match)) for match in _DATE.finditer(text))
     rest = _DATE.sub(" ", text)
-    return dates | frozenset((match.lastgroup or "", match[match.lastgroup or 0]) for match in _DAY.finditer(rest))
+    named = ((match.lastgroup or "", match[match.lastgroup or 0]) for match in _DAY.finditer(rest))
+    return dates | frozenset((kind, _MONTH_END.sub("fin de mes", day)) for kind, day in named)
 
 
 @lru_cache(maxsize=512)
