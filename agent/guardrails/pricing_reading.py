@@ -259,9 +259,10 @@ _precision = cache(get_currency_precision)
 
 
 def _items(mentions: Sequence[Mention]) -> frozenset[int]:
-    """Return the items that mentions name; weak ones count where nothing else is named."""
+    """Return the items that mentions name; weak ones count where nothing else is named but in passing."""
     strong = [each for each in mentions if not each.weak]
-    return frozenset(item for each in strong or mentions for item in each.items)
+    kept = mentions if all(each.is_aside for each in strong) else strong
+    return frozenset(item for each in kept for item in each.items)
 
 
 def _wanted(mentions: Sequence[Mention], text: str) -> tuple[Mention, ...]:
