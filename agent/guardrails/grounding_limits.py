@@ -1,7 +1,7 @@
 """Finds a yes to somebody whose age or level is published as too low or too high, and a range told wider than it is."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -102,15 +102,21 @@ def _ages_in(part: str, items: ItemNames) -> Iterator[Limit]:
             yield Limit(int(match[1]), _NO_AGE, _named(part, items), is_level=False)
 
 
+@lru_cache(maxsize=64)
+def _owners(items: ItemNames) -> Mapping[str, frozenset[str]]:
+    """Return which items have each word in a name of theirs."""
+    found: dict[str, set[str]] = {}
+    for sku, names in items:
+        for word in (word for name in names for word in re.findall(r"[a-z0-9]+", fold(name))):
+            if len(word) > 1 and word not in LISTS["links"] and word not in LISTS["too_common"]:
+                found.setdefault(word, set()).add(sku)
+    return {word: frozenset(skus) for word, skus in found.items()}
+
+
 def _named(part: str, items: ItemNames, *, only_own: bool = False) -> frozenset[str]:
     """Return the items that a text names by a word no other item has, or else (not `only_own`) by any of its words."""
-    said = frozenset(re.findall(r"[a-z0-9]+", part))
-    owners: dict[str, set[str]] = {}
-    for sku, names in items:
-        for name in names:
-            for word in re.findall(r"[a-z0-9]+", fold(name)):
-                if word in said and len(word) > 1 and word not in LISTS["links"] and word not in LISTS["too_common"]:
-                    owners.setdefault(word, set()).add(sku)
+    known = _owners(items)
+    owners = {word: known[word] for word in re.findall(r"[a-z0-9]+", part) if word in known}
     own = {sku for skus in owners.values() if len(skus) == 1 for sku in skus}
     return frozenset(f"item:{sku}" for sku in own or (set() if only_own else set().union(*owners.values())))
 

@@ -20,6 +20,8 @@ _TOLD = compiled_on_use(
     rf"|\b(?:(?P<foot2>{_ON_FOOT})|(?P<car2>{_BY_CAR}))(?: (?:de|of|for|por|unos|uns|about))+ {_LENGTH.format(2)}"
 )
 _ONE_MINUTE = re.compile(r"\b(?:un|um|uma|a|one)[ -](minuto|minute)\b")
+_MAY_TELL = re.compile(r"minut|\d ?-?(?:min|h)")
+"""Without it no time is told that a way could take."""
 _NEARLY = 0.15
 """People round how long a way takes; by a minute in any case."""
 
@@ -30,7 +32,9 @@ Ways = frozenset[tuple[str, float]]
 def wrong_ways(reading: Reading, facts: Facts) -> Iterator[Clause]:
     """Yield the clauses that give a time on foot, or by car, unlike all that are published for going so."""
     for clause in reading.clauses:
-        told = _ways(_ONE_MINUTE.sub(r"1 \1", clause.plain)) if clause.is_claim and not clause.is_denied else ()
+        if not clause.is_claim or clause.is_denied or not _MAY_TELL.search(clause.plain):
+            continue
+        told = _ways(_ONE_MINUTE.sub(r"1 \1", clause.plain))
         for manner, minutes in told:
             published = [length for other, length in _published(facts.text) if other == manner]
             if published and not any(abs(minutes - length) <= max(1, _NEARLY * length) for length in published):

@@ -24,13 +24,11 @@ _LONG = frozenset(MINUTES) - {"units:minute", "units:hour"}
 
 def endless(reading: Reading, facts: Facts) -> Iterator[Clause]:
     """Yield the clauses that say that something has no end, or lasts to the end, of what a length is published."""
-    if _ENDLESS.search(facts.text):
-        return
     for clause, topics in zip(reading.clauses, reading.topics, strict=True):
         if not clause.is_claim or clause.is_denied or not _ENDLESS.search(clause.text):
             continue
         about = topics - WEAK - items_of(topics)
         told = {m.value for m in reading.of("quantity") if reading.clauses[m.clause].sentence == clause.sentence}
         lengths = [f for f in facts.quantities.get("time", ()) if f.unit in _LONG and about & f.topics]
-        if lengths and not any(f.value in told for f in lengths):
+        if lengths and not any(f.value in told for f in lengths) and not _ENDLESS.search(facts.text):
             yield clause
