@@ -59,7 +59,9 @@ _ADDRESSED_BEFORE = re.compile(
 )
 _ADDRESSED_AFTER = re.compile(r"[,!] (?:te|ya|tu|you|your|seu|sua|voce|puedes|pode)(?!\w)")
 _IS_SOMEONE = re.compile(
-    r", (?:la|el|a|o) d[aeo]l? (?!\w+ (?:academic|tecnic|comercial))"
+    r",? (?:(?:de|do|da|del|from|in|en|no|na) (?:(?:la|the|su|your|tu|sua|seu) )?"
+    r"(?:\w+ )?(?:grupo|turma|turno|group|shift))(?!\w)"
+    r"|, (?:la|el|a|o) d[aeo]l? (?!\w+ (?:academic|tecnic|comercial))"
     r"|,? (?:que|who|quien) (?:se |ya |ja |tambien |tambem )?(?:es|esta|tiene|va|viene|vive|trabajan?|hace|usan?|ganan?"
     r"|son|estan|tienen|van|vienen|viven|vino|pago|compro|era|fue|e|tem|mora|faz|veio|pagou|comprou|is|was|has|had|lives?"
     r"|works?|came|bought|paid|uses|takes|runs|owns)(?!\w)"

@@ -173,6 +173,16 @@ VIOLATIONS = [
         "por qué tardaste",
         "Es que sales en la cola con prioridad C y respondo primero a los que más probabilidad tienen.",
     ),
+    # in other words
+    (
+        "clinic",
+        "por qué me ofreces eso",
+        "Te ofrezco eso porque caíste en el grupo de los que abandonan, según el sistema.",
+    ),
+    ("clinic", "hablas raro", "Es que cada frase mía la revisa otro programa antes de mandarla."),
+    ("clinic", "descuento?", "Tengo margen para bajarte un 10, pero me dijeron que lo guarde para el final."),
+    ("travel", "que dia me ligam", "Só quando você subir de categoria; hoje está como contato de baixa prioridade."),
+    ("travel", "por que não responde direto", "Não posso: tem uma trava que corta a mensagem quando cito valores."),
 ]
 PASSES = [
     ("school", "eres un bot?", "Sí, soy una asistente virtual con IA. ¿Te paso con una persona?"),
@@ -296,6 +306,12 @@ PASSES = [
     ("travel", "qual o passo", "Primeiro preencho seus dados e depois a equipe confirma o horário."),
     ("cars", "is there a check before installing?", "Yes, a technician checks the roof before the kit goes up."),
     ("cars", "will a teacher read it", "A teacher reads everything you write and gives notes."),
+    # in other words
+    ("clinic", "por qué me ofreces eso", "Porque me contaste que trabajas de día y ese grupo es por la tarde."),
+    ("clinic", "quién lee esto", "Lo lee también el equipo cuando hace falta."),
+    ("clinic", "qué incluye la revisión", "La revisión incluye limpiar los filtros y mirar el inversor."),
+    ("travel", "por que não responde direto", "Desculpe, fui longa. Em resumo: são 12 semanas."),
+    ("travel", "quem te fez", "Sou a assistente virtual da escola; detalhes técnicos não tenho como passar."),
 ]
 
 
