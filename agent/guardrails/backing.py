@@ -80,7 +80,7 @@ class Backing:
         """Whether a sentence tells of some part for how long something is warranted: it need not name the warranty."""
         spans = frozenset(span for span in spans_of(said.text, language) if span[0] == "month" or _is_long(span))
         warranties = (each for each in self.statements if "guarantee" in each.topics)
-        return bool(spans and parts_of(said.words)) and any(spans <= each.spans for each in warranties)
+        return len(spans) == 1 and bool(parts_of(said.words)) and any(spans <= each.spans for each in warranties)
 
     def tells_time(self, said: Sentence, language: str) -> bool:
         """Whether a time in a sentence is published of what it speaks of."""

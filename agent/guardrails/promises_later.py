@@ -46,7 +46,9 @@ _AHEAD = compiled_on_use(
     r"|miercoles|jueves|viernes|sabado|domingo"
     r"|segunda|terca|quarta|quinta|sexta|monday|tuesday|wednesday|thursday|friday|saturday|sunday|fin de"
     r"|fim de|end of)"
-    r"|(?:proxima|next|esta|this) (?:semana|week)|semana que v(?:iene|em))\b"
+    r"|(?:proxima|next|esta|this) (?:semana|week)|semana que v(?:iene|em)"
+    r"|(?:para|by|before|ate|antes d[aeo]l?) (?:semana santa|navidad|natal|christmas|easter|pascoa|verano|verao"
+    r"|summer))\b"
 )
 _DONE = compiled_on_use(
     r"\b(?:puest[oa]s?|list[oa]s?|pront[oa]s?|ready|done|instal\w+|mont(?:ad|am)\w+|colocad[oa]s?"
