@@ -42,6 +42,8 @@ _PRICE_BEFORE = re.compile(rf"\b{_PRICED} $")
 _PRICE_BEHIND = re.compile(rf" {_PRICED}\b")
 _FEES = frozenset(("tasa", "taxa", "cuota", "cargo", "gasto", "tarifa", "derech", "fee", "fees", "bono"))
 """Of a name that begins so, what follows is enough: "la inscripción" for "Taxa de inscrição"."""
+_GROUP_OF = re.compile(r"(?:grupos?|groups?) (?:de|of|com|con|with) (\w+)")
+"""People who come together, where one also sells something "in a group"."""
 _MOMENT = re.compile(r"\b(?:na|no|al|ao|on|upon|at|a la|en la|de la|da) $")
 _HAPPENS = re.compile(r"assina|firma|matric|inscri|reserv|enrol|regist|sign")
 
@@ -176,6 +178,8 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals
     """Yield what a row of name words names: the items that share most of it."""
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
+    if len(cluster) == 1 and (people := _GROUP_OF.match(text, start)) and small_number(people[1]):
+        return
     before = text[max(0, start - 60) : start]
     is_told = start in capitals or bool(_ARTICLE.search(before))
     top, missing, headed = names.best(said, has_article=is_told)

@@ -319,7 +319,7 @@ def _beside(
     if not run and not tight:
         run = [m for m in here if m.start >= end and _leads_to(m, expression, amounts)][:1]
     is_unit = any(_is_its_unit(m, expression) for m in here)
-    return _items(run) | tight, is_unit or (all(m.is_aside or m.weak for m in run) and not tight)
+    return _items(run) | tight, is_unit or (all(m.is_aside for m in run) and not tight)
 
 
 def _in_unit(mention: Mention, expression: MoneyExpression) -> bool:
