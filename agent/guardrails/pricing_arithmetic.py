@@ -19,6 +19,7 @@ from agent.guardrails.pricing_terms import (
     deposit_percents,
     is_percent_explained,
     percent_kind,
+    speaks_of_deposit,
     with_tax,
 )
 from agent.guardrails.unit_cues import unit_class
@@ -192,19 +193,25 @@ def _changes(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
 def _base(expression: MoneyExpression, reading: Reading) -> set[Money]:
     """Return the totals of the items an expression is about: what a deposit may be a share of."""
     about = reading.about(expression)
-    if not about.named and percent_kind(expression) != "deposit" and not _REST.search(expression.sentence):
-        return set()
-    return {cost for item in about.items for cost in reading.costs(item)}
+    items = set(about.items) if about.named else _items_of_shares(reading)
+    return {cost for item in items for cost in reading.costs(item)}
+
+
+def _items_of_shares(reading: Reading) -> set[int]:
+    """Return the items of whose price a reply tells a share, where the amount itself names none."""
+    bound = [reading.about(each) for each in reading.expressions if each.kind == "percent"]
+    named = {item for each in bound if each.named for item in each.items}
+    is_told = bool(bound) or speaks_of_deposit(reading)
+    return named or (set(range(len(reading.tenant.catalogue))) if is_told else set())
 
 
 def _shares(base: Iterable[Money], expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield published percentages (a deposit, a fee) of totals, and what remains; a discount is no such share."""
     published = {e.value for e in reading.published.of_kind("percent")}
-    stated = [
-        e for e in reading.expressions if e.kind == "percent" and percent_kind(e) != "discount" and e.value in published
-    ]
+    told = [e for e in reading.expressions if e.kind == "percent" and e.value in published]
+    stated = [e for e in told if e.deal == "fraction" or percent_kind(e) != "discount"]
     percents = {e.value for e in stated if is_percent_explained(e, reading.about(e), reading)}
-    if percent_kind(expression) == "deposit" or _REST.search(expression.sentence):
+    if speaks_of_deposit(reading) or _REST.search(expression.sentence):
         percents |= deposit_percents(reading.about(expression), reading)
     totals = {*base, *_asked_amounts(expression, reading)}
     more = bool(DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)

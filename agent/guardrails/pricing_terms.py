@@ -23,7 +23,8 @@ _LOWERS = _WORDS["lowers"]
 _DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
     r"\b(?:devol|devuel|reembols|refund|get(?:ting)? (?:\w+ ){0,2}back"
-    r"|retien|retid|reten|retain(?!er)|withh|give back|money back|regres)"
+    r"|retien|retid|reten|retain(?!er)|withh|give back|money back|regres"
+    r"|(?:we|will|you) return\b|returned\b)"
 )
 """How a text says that money is paid back, or kept."""
 TAX = re.compile(r"\b(?:iva|vat|gst|igv|itbis|iss|icms|impuestos?|impostos?|tax(?:es)?)\b")
@@ -37,6 +38,21 @@ _INTEREST_FREE = re.compile(
 )
 _LOANS = frozenset({"months", "term", "financed"})
 """Ways to name instalments that mean a loan."""
+_OF_A_DEPOSIT = re.compile(
+    r"^ (?:of|del?|d[oa])(?: (?:the|your|that|el|la|tu|su|seu|o|a))? (?:deposit\w*|anticipo|sen(?:al|a)\b|sinal|entrada"
+    r"|fianza|enganche|down ?payment|abono|reserva)"
+)
+"""Behind a percentage: it is a share of a deposit, and none itself."""
+_CALLED_OFF = re.compile(
+    r"\b(?:cance\w+|anul\w+|desmarc\w+|desist\w+|avis\w+|notice|notify|no[- ]?shows?|antelac\w+|antecedenc\w+"
+    r"|anticipac\w+|falt(?:o|as|ar|a|e)\b|miss(?:ed|ing)?|call(?:ed)? off|ultim[oa] (?:momento|hora)|last[- ]minute"
+    r"|vispera|vespera)\b"
+)
+"""How reply or prospect speak of what is called off: a share of the price may be charged, or given back."""
+_PART_OF = re.compile(
+    r" (?:of|del?|d[oa]|d(?:isso|esse|essa|aquilo))\b|(?:terc|third|cuart|quart|quint|fifth|deci|tent)"
+)
+"""A fraction that may be a share of a price, as "a quarter of that": no "half price"."""
 _ENDS = re.compile(r"[;!?]|\.(?!\d)")
 _ENDS_OR_COMMA = re.compile(r"[;!?]|[.,](?!\d)")
 _UNSURE = re.compile(
@@ -89,6 +105,8 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     """Say whether a percentage is a discount whose condition is stated, or a published fact."""
     if expression.value == 0 or is_own_figure(expression, reading) or _is_said_to_be_over(expression, reading):
         return True
+    if _is_published_share(expression, about, reading):
+        return True
     kind = percent_kind(expression)
     is_deposit = kind == "deposit" and not (
         _is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading)
@@ -103,6 +121,19 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     if not kind and _is_unmet_discount(expression, about, reading):
         same = [each for each in same if sounds_alike(each.sentence, expression.sentence)]
     return any(is_alike(each, expression, reading) for each in same)
+
+
+def _is_published_share(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage is the deposit, or what is charged of what is called off: "a quarter of that"."""
+    if expression.deal == "fraction" and not _PART_OF.search(expression.text):
+        return False
+    if expression.deal != "fraction" and percent_kind(expression) == "discount":
+        return False
+    if speaks_of_deposit(reading) and expression.value in deposit_percents(about, reading):
+        return True
+    called_off = _CALLED_OFF.search(expression.sentence) or _CALLED_OFF.search(reading.inbound)
+    same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
+    return bool(called_off) and any(_CALLED_OFF.search(each.sentence) for each in same)
 
 
 def _is_figure(kind: str, expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -120,7 +151,7 @@ def _is_the_rest(expression: MoneyExpression, about: Bound, reading: Reading) ->
     others = [e for e in reading.expressions if e.kind == "percent" and e.value == 100 - expression.value]
     for other in others:
         kind = percent_kind(other)
-        told = kind == "deposit" or (kind == "" and _speaks_of_deposit(reading))
+        told = kind == "deposit" or (kind == "" and speaks_of_deposit(reading))
         if told and other.start < expression.start and other.value in deposit_percents(about, reading):
             return True
         facts = {e.value for e in reading.published.of_kind("percent") if not percent_kind(e)}
@@ -169,10 +200,11 @@ def _is_of(published: MoneyExpression, about: Bound, reading: Reading) -> bool:
 
 def _speaks_like(published: MoneyExpression, reading: Reading) -> bool:
     """Say whether the reply may mean a published figure that it calls nothing: of a deposit only beside such a word."""
-    return percent_kind(published) != "deposit" or _speaks_of_deposit(reading)
+    return percent_kind(published) != "deposit" or speaks_of_deposit(reading)
 
 
-def _speaks_of_deposit(reading: Reading) -> bool:
+def speaks_of_deposit(reading: Reading) -> bool:
+    """Say whether reply or prospect speak of a deposit."""
     return bool(_DEPOSIT.search(reading.plain.text) or _DEPOSIT.search(reading.inbound))
 
 
@@ -194,6 +226,8 @@ def _kind_between(clause_before: str, clause_after: str, *, is_fraction: bool) -
         return "refund"
     if SURCHARGE.search(clause_before) or SURCHARGE.search(clause_after):
         return "surcharge"
+    if _OF_A_DEPOSIT.match(clause_after):
+        return "refund"
     if is_fraction:
         near["discount"] = 0
     kind = min(near, key=lambda each: near[each])
