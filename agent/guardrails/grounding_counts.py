@@ -18,7 +18,7 @@ from agent.guardrails.grounding_ranges import (
     number_of,
     same_amount,
 )
-from agent.guardrails.grounding_reading import Mention, Slot, as_set
+from agent.guardrails.grounding_reading import Mention, Slot, as_set, items_of
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_rival
 from agent.guardrails.number_words import parse_digits
 
@@ -99,7 +99,12 @@ def _is_no_fact(statement: Statement, facts: Facts) -> bool:
     if unit == "percent":
         return bool(_DISCOUNT.search(text))
     return not unit or (
-        unit.startswith("word:") and (_is_money(number_of(mention), facts) or _is_rest(number_of(mention), statement))
+        unit.startswith("word:")
+        and (
+            _is_money(number_of(mention), facts)
+            or _is_rest(number_of(mention), statement)
+            or _is_amount(number_of(mention), statement)
+        )
     )
 
 
@@ -135,6 +140,15 @@ _MOST_AMOUNTS = 8
 _LEAST_REST = 13
 """Smaller numbers count things."""
 _DIGITS = re.compile(r"\d[\d.,']*")
+
+
+_LEAST_AMOUNT = 100
+
+
+def _is_amount(value: Decimal, statement: Statement) -> bool:
+    """Say whether a large number in front of no noun we know is what is paid, told without its currency."""
+    said = statement.sentence.text
+    return value >= _LEAST_AMOUNT and bool(MONEY.search(said) or _PAYS.search(said))
 
 
 def _is_rest(value: Decimal, statement: Statement) -> bool:
@@ -204,18 +218,44 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         return True
     if (
         _is_timetabled(value, unit, facts)
-        or _is_paid_over(statement, comparable)
+        or _is_paid_over(statement, facts)
         or is_taken_age(statement, comparable)
         or (unit, value) in facts.totals
         or _is_in_a_name(mention, facts)
         or _is_interval(statement, facts)
         or _is_walked(statement, facts)
         or is_up_to_the_next(mention, facts, talk)
+        or _is_difference(statement, comparable)
+        or _is_product(value, statement)
     ):
         return True
     if unit in BASES and any(m.unit in BASES and same_amount(mention, m) for m in talk.asked):
         return True  # the prospect's own, in another unit
     return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
+
+
+_DIFFERS = re.compile(
+    r"\b(?:mas|mais|menos|more|fewer|less|extras?|additional|longer|shorter|bigger|smaller|larger|larg[oa]s?|long[oa]s?"
+    r"|diferen\w+|difference|adicionales?|adicionais)\b"
+)
+
+
+def _is_difference(statement: Statement, comparable: Sequence[Mention]) -> bool:
+    """Say whether two published measures of one kind differ by so much: "four more panels", "11 m² a mais"."""
+    mention = statement.mention
+    if not _DIFFERS.search(statement.clause_text):
+        return False
+    numbers = {number_of(f) for f in comparable if f.unit == mention.unit}
+    return any(abs(one - other) == mention.value for one, other in itertools.combinations(numbers, 2))
+
+
+_SMALL_NUMBER = re.compile(r"(?<![\d.,:/])\d{1,3}(?![\d.,:/]\d|\d)")
+
+
+def _is_product(value: Decimal, statement: Statement) -> bool:
+    """Say whether other numbers of its sentence make it, the one in an item's name too: "20 a week for 4 weeks: 80"."""
+    numbers = [Decimal(each) for each in _SMALL_NUMBER.findall(statement.sentence.text)[:_MOST_AMOUNTS]]
+    return any(min(one, other) > 1 and one * other == value for one, other in itertools.combinations(numbers, 2))
 
 
 def _is_timetabled(value: Decimal, unit: str, facts: Facts) -> bool:
@@ -237,15 +277,17 @@ _PAYS = re.compile(
     r"|pay\w*|divid\w+|financ\w+)\b"
 )
 _FEWEST_PAYMENTS = 2
+_PAID_OVER = frozenset({"units:month", "units:kind_of"})
+"""Months or times: "em até 24 vezes"."""
 
 
-def _is_paid_over(statement: Statement, comparable: Sequence[Mention]) -> bool:
+def _is_paid_over(statement: Statement, facts: Facts) -> bool:
     """Say whether a price may be paid over so many months: up to as many as its item is published with."""
     mention, said = statement.mention, statement.sentence.text
-    is_paid = mention.unit == "units:month" and (_PAYS.search(said) or MONEY.search(said))
+    is_paid = mention.unit in _PAID_OVER and (_PAYS.search(said) or MONEY.search(said))
     if not is_paid or number_of(mention) < _FEWEST_PAYMENTS:
         return False
-    most = [f for f in comparable if INSTALMENTS in f.topics]
+    most = [f for f in facts.quantities.get(dimension("units:month"), ()) if INSTALMENTS in f.topics]
     of_item = [f for f in most if f.topics & mention.subject - {INSTALMENTS}]
     return any(number_of(mention) <= number_of(f) for f in of_item or most)
 
@@ -365,12 +407,14 @@ def _results(some: Iterable[Decimal], others: Iterable[Decimal]) -> Iterator[Dec
 
 def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequence[Mention]) -> bool:
     """Say whether code cannot tell: a small count of unnamed things, or a number published of an unknown thing."""
-    if mention.unit in _LOOSE_COUNTS and number_of(mention) <= _FEW and not comparable:
+    is_vague = mention.unit == "units:kind_of" or (mention.unit in _LOOSE_COUNTS and not comparable)
+    if is_vague and number_of(mention) <= _FEW:
         return True
-    if mention.unit == "units:kind_of" and number_of(mention) <= _FEW:
-        return True
-    if mention.unit in MINUTES or mention.unit == "percent":
+    if mention.unit == "percent":
         return False
+    unnamed = (f for f in published if not f.unit and f.value == mention.value)
+    if mention.unit in MINUTES:  # "2 hours of meeting room a month; the office, 6"
+        return any(items_of(f.wide) & items_of(mention.topics) for f in unnamed)
     if any(f.value == mention.value and closeness(f.wide, mention.topics) >= 1 for f in published):
         return True
     same_number = any(f.value == mention.value for f in published)

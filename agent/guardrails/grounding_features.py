@@ -74,7 +74,7 @@ def _is_asserted(statement: Statement, facts: Facts, talk: Conversation, place: 
     if concept in _ANYWHERE:
         return False
     before = sentence.text.partition(statement.clause_text)[0] + statement.clause_text[: place + 1]
-    if concept.endswith("_lang") or _BELONGS.search(before):
+    if concept.endswith(_SAYS_ITSELF) or _BELONGS.search(before):
         return True
     words = tuple(re.findall(r"[a-z]+", sentence.text))
     if any(facts_words.intersection(words) for facts_words in _names(facts)):
@@ -89,6 +89,10 @@ _WE = re.compile(
 )
 _ANYWHERE = frozenset({"features:everywhere"})
 """What may be where the prospect is: "you can join from anywhere"."""
+
+
+_SAYS_ITSELF = ("_lang", ":always_open")
+"""What needs no further word to be a claim: "open 24 hours"."""
 
 
 def _names(facts: Facts) -> Iterator[frozenset[str]]:

@@ -118,7 +118,7 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
             equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
         if equal:
             finding = settle(equal, published, statement.topics)
-            is_priced = is_echo(statement, talk) and MONEY.search(statement.clause_text)
+            is_priced = is_echo(statement, talk) and MONEY.search(statement.sentence.text)
             findings.append("undecided" if is_priced else finding)  # "on a Saturday it comes to £234"
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")

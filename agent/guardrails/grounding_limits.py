@@ -160,7 +160,8 @@ _TAKES_IN = compiled_on_use(
 )
 _RESTRICTS = compiled_on_use(
     r"\b(?:no|nao|not|ni|nem|but|pero|porem|aunque|embora|todavia|ainda|yet|esper\w+|wait|too|demasiado|minim\w+"
-    r"|tod[oa]s? menos|fuera|fora|past|until|below|por debajo|abaixo|solo|only|apenas|check|confirm\w*"
+    r"|tod[oa]s? menos|fuera|fora|past|until|young(?:er)?|just (?:over|under)|older"
+    r"|pequen[oa]|pasa|passou|paso|below|por debajo|abaixo|solo|only|apenas|check|confirm\w*"
     r"|consult\w*)\b|n't\b"
 )
 _PT_RESTRICTS = re.compile(r"\b(?:(?<!\be )so|mas)\b")

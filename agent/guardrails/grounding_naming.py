@@ -23,6 +23,11 @@ _CLOCKS = frozenset(
 _HOUR_APART = re.compile(
     r"\b(?:1|una?|uma|one|an)(?: (?:hora|hour))? (?:menos|mas|mais|less|more|ahead|behind|earlier|later|antes)\b"
 )
+_CLOCK_CHANGE = re.compile(
+    r"\b(?:horario|hora) (?:de |do )?(?:verano|verao|invierno|inverno)\b"
+    r"|\b(?:summer|winter|daylight)(?: saving)? time\b"
+)
+"""What is named beside it is where the clocks change."""
 _FROM_WHERE = r"(?:puede\w*|podes|pode\w*|can|could) (?:[a-z]+ ){1,3}(?:desde|de|from)"
 """How a reply says from where the prospect may take part."""
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
@@ -37,7 +42,9 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if all(is_taken_level(word, facts) for word in unknown) or _is_short_for(words, facts):
         return "supported"
     is_clock = set(words) <= _CLOCKS or any(f.concept in ZONES for f in find_concepts(words, "en"))
-    if is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text)):
+    if _CLOCK_CHANGE.search(statement.clause_text) or (
+        is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text))
+    ):
         return "undecided"  # "18:00 in London": the time is what is checked
     if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
         return "undecided"  # "Regional Government of León" for "Junta de León": partly translated

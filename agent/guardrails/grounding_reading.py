@@ -173,6 +173,9 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     return placed
 
 
+_SHORTEST = 2
+
+
 @lru_cache(maxsize=64)
 def _item_words(items: ItemNames) -> tuple[Mapping[str, Sequence[str]], frozenset[str]]:
     """Return which items the words of names tell, as beginnings, and numbers with the word behind; and all words.
@@ -190,7 +193,8 @@ def _item_words(items: ItemNames) -> tuple[Mapping[str, Sequence[str]], frozense
             exact.update(words)
             heads.update(family(word) for word in (*words[:1], *words[-1:]))
             for word in words:
-                if len(word) > 2 and word not in _TOO_COMMON and not _is_unit(word):
+                is_long = len(word) > _SHORTEST or f"{word.upper()} " in f"{name} "  # "DJ" tells an item
+                if is_long and word not in _TOO_COMMON and not _is_unit(word):
                     (links if word in _LINKS else telling).setdefault(family(word), set()).add(sku)
             for one, other in itertools.pairwise(words):
                 if one.isdigit():
@@ -236,6 +240,7 @@ def _by_sentence(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topic
 
 _KINDS = {"features": "feature", "parts_of_day": "part", "places": "place"}
 _QUANTIFIERS = {**dict.fromkeys(LISTS["only"], "only"), **dict.fromkeys(LISTS["all"], "all")}
+_ONES = frozenset({"solo", "sola", "so"})
 _JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|na|in|for|para|unos|uns|about)\s)")
 _ANDS = frozenset({"y", "e", "and"})
 _INCLUDED = re.compile(r"inclu(?!so$)|covered$|cubiert[oa]s?$|cobert[oa]s?$")
@@ -264,6 +269,9 @@ class _ClauseReader(NamedTuple):
             yield self._mention(name.kind, name.words, name.start, name.end, is_raw=True)
         yield from self._numeric()
         for at, word in enumerate(self.clause.words):
+            is_one = word in _ONES and at > 0 and self.clause.words[at - 1] in {"un", "una", "um", "uma", "1"}
+            if is_one:
+                continue  # "un solo plazo" is one payment, not "only"
             if kind := _QUANTIFIERS.get(word) or ("included" if _INCLUDED.match(word) else ""):
                 start = self.clause.word_starts[at]
                 yield self._mention(kind, word, start, start + len(word))

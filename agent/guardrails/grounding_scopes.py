@@ -64,7 +64,7 @@ def misplaced_things(reading: Reading, language: str, published: Branches, asked
             yield clauses[0]
         items = scope.items or (asked if len(asked) == 1 else frozenset())
         has = len(items) == 1 and any(_HAS.search(clause.text) for clause in clauses)
-        if has and _is_of_others(scope, items, published.scopes):
+        if has and _is_of_others(scope, items, asked if len(asked) > 1 else items, published.scopes):
             yield clauses[0]
 
 
@@ -80,11 +80,11 @@ def _is_elsewhere(scope: Scope, places: frozenset[str], published: Sequence[Scop
     return False
 
 
-def _is_of_others(scope: Scope, items: Topics, published: Sequence[Scope]) -> bool:
-    """Say whether something in a sentence is published of other items only."""
+def _is_of_others(scope: Scope, items: Topics, meant: Topics, published: Sequence[Scope]) -> bool:
+    """Say whether something in a sentence is published of other items only; it may be of those that were `meant`."""
     for thing in scope.things | scope.names:
         told = [each for each in published if thing in each.things | each.names]
-        if told and all(each.items and not each.items & items for each in told):
+        if told and all(each.items and not each.items & (items | meant) for each in told):
             return True
     return False
 
