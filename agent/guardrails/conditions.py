@@ -6,7 +6,7 @@ A condition is published in the tenant's language, the reply may be in another: 
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -21,6 +21,7 @@ from agent.guardrails.money_text import money_in
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
+from agent.guardrails.qualifying import ALONE, FOREIGN, OTHERWISE_MET, QUALIFIES, ordinals_in, with_whole_days
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem, Discount
@@ -43,6 +44,10 @@ _WEAK_STEMS = frozenset(
 )
 _PAID_BY = frozenset({"pix", "transfer", "debit"})
 _MEANS = _PAID_BY | {"cash"}
+_TWO = 2
+"""What is bought together is two at least."""
+_PARTICIPLE = re.compile(r"^[a-z]{4,}(?:ad|id)[oa]s?$|^enrolled$")
+"""A word of a condition that is like a name, and says what somebody has done: "alunos matriculados"."""
 _YEAR_AHEAD = frozenset({"annual", "upfront"})
 _AGE = _WORDS["age"]
 _BY_AGE = frozenset({"young", "senior"})
@@ -131,7 +136,7 @@ class Said:
     def is_on(self, days: frozenset[int]) -> bool | None:
         """Say whether the days of the week that the reply names, or else the prospect, are `days`; None: no day is."""
         for words in (self.reply, self.asked):
-            if named := read_weekdays(words, self.language):
+            if named := read_weekdays(with_whole_days(words), self.language):
                 return any(group.days <= days for group in named)
         return None
 
@@ -183,14 +188,21 @@ def is_met(discount: Discount, item: int, catalogue: Sequence[CatalogueItem], sa
         return _is_enough(condition, said)
     if on_day and condition.concepts <= _ON_DAYS:
         return True
-    if condition.items:
-        is_member = "subscription" in condition.concepts and said.has("subscription")
-        called = any(_is_called(item, catalogue, said) for item in condition.items)
-        if condition.concepts == _ANYTHING and said.has(*_ANYTHING):
-            return True
-        together = said.has("bundle") and bool(condition.items & said.loose_items)
-        return is_member or called or together or bool(condition.items & said.items)
+    if condition.items and not condition.not_first:
+        return _has_item(condition, item, catalogue, said)
     return _is_told(condition, said)
+
+
+def _has_item(condition: Condition, item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
+    """Say whether an item that must be bought as well is spoken of, or a condition in words not known here."""
+    is_member = "subscription" in condition.concepts and said.has("subscription")
+    called = any(_is_called(other, catalogue, said) for other in condition.items)
+    if condition.concepts == _ANYTHING and said.has(*_ANYTHING):
+        return True
+    together = said.has("bundle") and bool(condition.items & said.loose_items)
+    if is_member or called or together or condition.items & said.items:
+        return True
+    return said.items <= {item} and _is_qualified(condition, said)
 
 
 def _is_told(condition: Condition, said: Said) -> bool:
@@ -199,7 +211,15 @@ def _is_told(condition: Condition, said: Said) -> bool:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
         return _are_heard(condition, said)
-    return condition.campaign or _shares_word(condition.stems, said.words)
+    return condition.campaign or _shares_word(condition.stems, said.words) or _is_qualified(condition, said)
+
+
+def _is_qualified(condition: Condition, said: Said) -> bool:
+    """Say whether the reply tells a condition that nothing in it makes another one, in words not known here."""
+    foreign = FOREIGN - condition.concepts
+    if not QUALIFIES.search(said.reply) or OTHERWISE_MET.search(said.reply):
+        return False
+    return not any(_CONCEPTS[each].search(said.reply) for each in foreign)
 
 
 def _is_enough(condition: Condition, said: Said) -> bool:
@@ -208,7 +228,12 @@ def _is_enough(condition: Condition, said: Said) -> bool:
         return any(amount >= condition.least_amount for amount in said.amounts)
     if condition.of_time and not _SAYS_TIME.search(said.words):
         return False
-    return any(count >= condition.least for count in said.counts) or condition.least in _leasts(said.words)
+    if any(count >= condition.least for count in said.counts):
+        return True
+    if condition.least == _TWO and "bundle" in condition.concepts and said.has("bundle"):
+        return len(said.loose_items) <= 1  # else it is of several items that it says so
+    told = digits_for_words(said.words, said.language)
+    return condition.least in _leasts(told) | ordinals_in(said.reply)
 
 
 def _is_called(item: int, catalogue: Sequence[CatalogueItem], said: Said) -> bool:
@@ -230,12 +255,21 @@ def _are_heard(condition: Condition, said: Said) -> bool:
         if not any((age >= condition.age) is condition.from_age for age in told):
             return False
         heard |= condition.concepts & _BY_AGE
-    if condition.not_first and max(said.counts, default=1) > 1:
-        heard.add("second")
-    needed = condition.concepts if condition.not_first else _core(condition.concepts)
+    if condition.not_first:
+        return _is_second(condition, heard, said)
+    needed = _core(condition.concepts)
     if len(condition.concepts & _MEANS) > 1:
         return bool(heard & _MEANS)  # "in cash or by transfer"
     return bool(heard) and heard >= needed
+
+
+def _is_second(condition: Condition, heard: Set[str], said: Said) -> bool:
+    """Say whether it is a second person, animal or home that pays less; nobody who comes alone is one."""
+    if ALONE.search(said.words):
+        return False
+    if "family" in heard or "family" not in condition.concepts:
+        return "second" in heard or max(said.counts, default=1) > 1
+    return "second" in heard and not _CONCEPTS["referral"].search(said.reply)
 
 
 def is_regardless(sentence: str) -> bool:
@@ -261,6 +295,7 @@ def _conditions(catalogue: tuple[CatalogueItem, ...]) -> Mapping[tuple[int, int]
 def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
     mentions = [m for _, text in texts for m in find_mentions(catalogue, text) if not m.weak and item not in m.items]
+    mentions = [m for m in mentions if not any(_PARTICIPLE.search(fold(text[m.start : m.end])) for _, text in texts)]
     named = frozenset(i for m in mentions for i in m.items)
     asked = _FIRST_MONTHS.sub(" ", words)  # what one gets, and not for what
     concepts = frozenset(name for name, pattern in _CONCEPTS.items() if pattern.search(asked))
