@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from itertools import pairwise
 
+from agent.guardrails.currencies import AFTER, BEFORE
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.unit_cues import UnitCue
 from agent.guardrails.word_lists import load_words
@@ -32,9 +33,16 @@ _MORE_NUMBERS = re.compile(
 )
 _OR_MORE = re.compile(
     r" (?:o|ou|or|y|e|and) (?:mas|mais|more|menos|less|fewer|above|over|superior)|\+"
-    r"|(?:(?<=[ (]\d)|(?<=[ (]\d\d)),? (?:con|com|with|sin|sem|without|no) (?:interes|juros\b)"
+    r"|(?:(?<=[ (]\d)|(?<=[ (]\d\d)),? (?:(?:pero|mas|but) )?(?:con|com|with|sin|sem|without|no) (?:interes|juros\b)"
     r"|(?: (?:monthly|equal|fixed|interest[- ]free)){1,2} (?:payments|instal?lments)\b"
 )
+_TO_MASKED = re.compile(r" ?(?:a|as|to|hasta|ate|till|until|-|–) ?(?:las |as )?□")
+"""It begins a range whose end is no money: "de 17 a 19 h"."""
+_AT_PRICE = re.compile(
+    rf"(?: ?@| at| x| ×| por| of)(?: (?:just|only|solo|so|apenas))? ?(?:{BEFORE}) ?\d"
+    rf"|(?: ?@| at| x| ×) ?[\d.,]{{1,9}} ?(?:{AFTER})"
+)
+"""So many are bought at a price: "21 at MXN 199", "9 por $199"."""
 _NEXT = re.compile(r"(?:-| |)([a-z×]+)")
 _NOT_COUNTED = load_words("money_words")["not_counted"]
 
@@ -141,7 +149,7 @@ def is_counted(plain: str, end: int) -> bool:
         if more is None:
             break
         end = more.end()
-    if _OR_MORE.match(plain, end):
+    if _OR_MORE.match(plain, end) or _TO_MASKED.match(plain, end) or _AT_PRICE.match(plain, end):
         return True
     following = _NEXT.match(plain, end)
     return bool(following) and following[1] not in _NOT_COUNTED if following else plain[end : end + 1] == "□"

@@ -42,7 +42,8 @@ _UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as 
 _ONE_MORE = _WORDS["one_more"]
 _KIN = _WORDS["kin"]
 _PAIR = re.compile(
-    r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos|two of (?:us|you)|a dois|each of you"
+    r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos"
+    r"|(?:los|las|os|as) 2(?![\d.,:]|h\b)|two of (?:us|you)|a dois|each of you"
     r"|cada uno|both of)\b"
 )
 _BOTH_WAYS = re.compile(r"\b(?:ida (?:y vuelta|e volta)|round[- ]?trips?|both ways|there and back)\b")

@@ -5,6 +5,7 @@ For folded text with numbers in digits. Every pattern is bounded: reading takes 
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from agent.guardrails.currencies import CODES, PRICED, SIGNS
 from agent.guardrails.expressions import compiled_on_use
@@ -47,6 +48,7 @@ _DIGITS_FIRST = compiled_on_use(
     r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane|highway)\b)"
 )
 
+_MEASURED = compiled_on_use(rf"(?<![\w.,])(\d{{1,4}}) ?{_MEASURE}")
 _LABELS = load_words("money_words")["labels"]
 _HOUR_WORDS = frozenset({"las", "la", "as"})
 _THE_DAY = re.compile(r"\b(?:el|del|o|do|n[ao]|ao|ate) $")
@@ -67,6 +69,8 @@ _NUMBER = re.compile(r"\d(?<!\d\d)(?<![$€£¥].)(?<![$€£¥] .)")
 _LABELLED = compiled_on_use(rf"\d[\d.-]{{0,14}}(?![\d%])(?!,\d)(?! ?(?:%|por ?c|per ?c)){_NO_PRICE}")
 _DAYS_BEHIND_MONTH = compiled_on_use(rf"{_DAYS}\b(?![.,]\d){_NO_PRICE}(?:,? \d{{4}}\b{_NO_PRICE})?")
 _AT = re.compile(r"\b(?:a|de|desde|hasta|son|sobre|y|antes de|entre|es) $")
+_MONEY_BEFORE = re.compile(r"(?:[\d€]|\b(?:reais|euros|pesos|dolares)) $")
+"""In front of "as 2": people or things that one pays for."""
 _COUNTS = re.compile(r"\d{1,2} (?!de |en |y |a |hs?\b|horas?\b|am\b|pm\b|da |do |na |no |e |o )[a-z]{3,}")
 _OF_WHAT = re.compile(r"\d{1,2} ?(?:%|por |per|de (?!mes)[a-z]|[a-z]{4,}s\b)")
 """Behind a number: what there are so many of, or what it is a share of."""
@@ -94,6 +98,11 @@ def not_money_edits(text: str) -> Iterator[Edit]:
         if start >= done:
             yield start, end, MASK
             done = end
+
+
+def measured_in(text: str) -> Iterator[Decimal]:
+    """Yield the whole numbers of a folded text that have a unit of measure: 90 of "hasta 90 m2"."""
+    yield from (Decimal(match[1]) for match in _MEASURED.finditer(text))
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
@@ -158,4 +167,6 @@ def _day(text: str, offset: int, start: int) -> tuple[int, int] | None:
 
 def _says_at(text: str, start: int, word: str) -> bool:
     """Say whether "las 5" at `start` is an hour: "a las 5", but not "28 € las 5"."""
-    return word == "as" or bool(_AT.search(text[max(0, start - 10) : start]))
+    if word == "as":
+        return not _MONEY_BEFORE.search(text[max(0, start - 10) : start])
+    return bool(_AT.search(text[max(0, start - 10) : start]))

@@ -14,6 +14,7 @@ from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_free import FEE
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
 from agent.guardrails.pricing_terms import is_own_figure, is_published, items_cheaper_with, percent_kind
+from agent.guardrails.published import price_values
 from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, is_for_the_first, sold_units, unit_class
 from agent.prices import valid_prices
 
@@ -166,12 +167,30 @@ def _implied(
         and each[:2] in money
         and _fits(each, expression, instalments, reading)
     ]
-    return lowered + [
-        each
-        for item in _items_of(expression, about, instalments, reading)
-        for each in reading.implied(item)
-        if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
-    ]
+    reductions = [] if instalments else [*_reductions(expression, reading)]
+    return (
+        reductions
+        + lowered
+        + [
+            each
+            for item in _items_of(expression, about, instalments, reading)
+            for each in reading.implied(item)
+            if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
+        ]
+    )
+
+
+def _reductions(expression: MoneyExpression, reading: Reading) -> Iterator[Implied]:
+    """Yield the published amounts that an item spoken of is lowered by, whatever else the sentence names."""
+    about = reading.about(expression)
+    if expression.unit or not about.named or is_regardless(expression.sentence):
+        return
+    catalogue, money = reading.tenant.catalogue, reading.money(expression)
+    others = frozenset() if about.explicit and not about.aside else reading.named_items | reading.said.items
+    for item in others.union(about.items):
+        fixed = {each.amount_minor for each in catalogue[item].discounts} - {None}
+        savings = (each for each in reading.implied(item) if each.role == "saving" and each.quantity == 1)
+        yield from (each for each in savings if each[:2] in money and each.amount_minor in fixed)
 
 
 def _items_of(
@@ -362,10 +381,17 @@ def _is_published_amount(expression: MoneyExpression, reading: Reading) -> bool:
     if not expression.hedge and _is_multiple_of_published(expression, reading):
         return True
     if not is_published(expression, reading):
-        return not expression.currencies and expression.value in reading.published.numbers and expression.unit == ""
+        return not expression.currencies and _is_published_number(expression, reading)
     return expression.hedge != "about" or any(
         each.hedge == "about" and each.value == expression.value for each in reading.published.of_kind("amount")
     )
+
+
+def _is_published_number(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number is one that a text states, and by the week or the day none of the prices."""
+    if expression.value not in reading.published.numbers:
+        return False
+    return expression.unit == "" or expression.value not in price_values(reading.tenant)
 
 
 def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:

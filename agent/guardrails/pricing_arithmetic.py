@@ -119,6 +119,7 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     found = multiples | sums
     if _ADDS_UP.search(expression.sentence):
         found |= set(_pairs(known, _prices(reading), minus=False))
+    found |= set(_pairs(told := known & _told(reading), told, minus=True))
     if _tells_difference(expression, reading):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
@@ -133,6 +134,11 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     return frozenset(
         found - {(amount * n, currency) for amount, currency in all_known.later for n in reading.counts[1:]}
     )
+
+
+def _told(reading: Reading) -> set[Money]:
+    """Return what the amounts of a reply may mean: two of them that are explained explain what lies between them."""
+    return {money for each in reading.amounts for money in reading.money(each)}
 
 
 def _tells_difference(expression: MoneyExpression, reading: Reading) -> bool:

@@ -1,7 +1,7 @@
 """A reply beside everything its money is judged by: what it states, about which items, what the prospect wrote (P5)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -15,21 +15,35 @@ from agent.guardrails.counts import MAX_COUNTS, bought_in, counts_in, measures_i
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
-from agent.guardrails.item_names import WORDS, is_in_name
+from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
 from agent.guardrails.plain_text import FREE_SIGN, Plain, read_plain
-from agent.guardrails.published import PublishedTexts, currencies_in, price_values, published_texts
+from agent.guardrails.published import PublishedTexts, currencies_in, is_cognate, price_values, published_texts
 from agent.guardrails.required_words import starts_in
-from agent.types import Candidate, Message, Tenant, Turn
+from agent.types import Candidate, CatalogueItem, Message, Tenant, Turn
 
 _WORDS = load_expressions("pricing_words")
 
 _UNIT_NOUNS = WORDS["unit_nouns"] - {"price", "precio", "preco", "month", "person", "persona", "pessoa"}
+_CREDITED = re.compile(
+    r"[^.;!?]{0,12}\b(?:descuent\w+|descont\w+|abat\w+|deduc\w+|credit\w+|comes? off|goes? towards?)\b"
+)
+"""Behind an amount: it lowers the price of something else."""
+_UNIT_STEMS = frozenset(stem(noun) for noun in _UNIT_NOUNS) | {"visit"}
 _OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
 MAX_BEFORE = 120
 """Characters before an amount in which a common noun may tell what it is of."""
+
+_THOUSAND = 1_000
+_OFFER = re.compile(
+    r"\b(?:en|em|por|a|at|for|con|com|with) (\d{2,3})(?=[.,;:?!)\n]|$| (?:y|e|and|el|la|o|a|the|me|te|lo)\b)(?![.,]\d)"
+)
+"""A bare number that a prospect offers."""
+_HEAD_WORDS = 3
+"""Of a description: what it is of stands among so many words."""
+_AT_ONCE = frozenset({"session", "one_time", "item"})
 
 MAX_EARLIER = 4
 """So many earlier messages of the prospect are read for what they said."""
@@ -148,7 +162,8 @@ class Reading:
 
     def _tell_about(self, expression: MoneyExpression) -> Bound:
         bound = self._bound(expression)
-        loose = frozenset() if bound.explicit else self.named_by_noun(expression)
+        is_certain = bound.explicit and (self._has_own_name(expression) or _CREDITED.match(expression.after))
+        loose = frozenset() if is_certain else self.named_by_noun(expression)
         return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
 
     def _bound(self, expression: MoneyExpression) -> Bound:
@@ -165,16 +180,29 @@ class Reading:
             return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True, aside=aside)
         return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
 
+    def _has_own_name(self, expression: MoneyExpression) -> bool:
+        """Say whether an item is named for an expression alone: before it, and since the amount that precedes it."""
+        since, start = self._since_last_amount(expression), expression.span[0]
+        return any(since <= m.start < start and not m.weak and not m.is_aside for m in self.mentions)
+
+    def _since_last_amount(self, expression: MoneyExpression) -> int:
+        """Return where the amount before an expression ends, or else its sentence begins, in the original."""
+        start, first = expression.span[0], expression.sentence_span[0]
+        return max((a.span[1] for a in self.amounts if first <= a.span[0] and a.span[1] <= start), default=first)
+
     def named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
-        """Return the items whose names alone have a common noun that is said before: "15 lessons come to 432"."""
-        nouns = {
-            word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before[-MAX_BEFORE:])
-        } & _UNIT_NOUNS
-        return frozenset(items[0] for noun in nouns if len(items := self._with_noun(noun)) == 1)
+        """Return the items that a common noun tells which is said before: "15 lessons come to 432".
+
+        Names alone have it, or else the beginning of the description of what is paid at once: "One visit of 3 hours".
+        """
+        begin = max((a.end for a in self.amounts if a.end <= expression.start), default=0)
+        said = expression.before[-min(MAX_BEFORE, max(1, expression.start - begin)) :]
+        return frozenset(items[0] for noun in _unit_nouns(said) if len(items := self._with_noun(noun)) == 1)
 
     def _with_noun(self, noun: str) -> tuple[int, ...]:
         catalogue = self.tenant.catalogue
-        return tuple(place for place in range(len(catalogue)) if is_in_name(catalogue, place, noun))
+        named = tuple(place for place in range(len(catalogue)) if is_in_name(catalogue, place, noun))
+        return named or tuple(place for place, item in enumerate(catalogue) if _begins_with(item, noun))
 
     def _called_free(self, expression: MoneyExpression) -> tuple[int, ...]:
         """Return the items whose name an expression is part of: "no joining fee", "sem taxa de adesão"."""
@@ -216,6 +244,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     starts = starts.union(asked_starts, starts_in(earlier_words))
     counts = counts_in(told, starts, published.counted) | {1}
     items = _items(_wanted(mentions, candidate.text)) | _items(_wanted(asked_mentions, turn.text))
+    called = _told_by_noun(tenant.catalogue, f"{fold_text(candidate.text).text} {asked_text}")
     bought = bought_in(told, starts, published.counted, several_items=len(items) > 1)
     folded = f"{fold_text(candidate.text).text}\n{asked_text}"
     counts |= measures_in(folded, published.counted & {"hour"})
@@ -227,7 +256,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         expressions=expressions,
         mentions=mentions,
         asked=asked,
-        asked_numbers=numbers_in(inbound),
+        asked_numbers=numbers_in(inbound).union(_in_thousands(inbound.text)),
         bound_counts=_bound_counts((*mentions, *asked_mentions)),
         asked_items=asked_items,
         context_items=_items(find_mentions(tenant.catalogue, (turn.context or "")[:MAX_CONTEXT_CHARS])),
@@ -239,7 +268,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
             amounts=frozenset(v for e in (*expressions, *asked) if e.kind == "amount" for v in e.values),
             reply=reply,
             counts=bought | {1},
-            items=items,
+            items=items | called,
             loose_items=frozenset(item for m in (*mentions, *asked_mentions) for item in m.items),
         ),
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
@@ -250,12 +279,36 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     )
 
 
+def _in_thousands(plain: str) -> Iterator[Decimal]:
+    """Yield what prospects mean who leave the thousands of an offer unsaid: "déjamelo en 60"."""
+    yield from (Decimal(match[1]) * _THOUSAND for match in _OFFER.finditer(plain))
+
+
 def _minor(value: Decimal, currency: str) -> int | None:
     minor = value.scaleb(_precision(currency))
     return int(minor) if minor == minor.to_integral_value() else None
 
 
 _precision = cache(get_currency_precision)
+
+
+def _unit_nouns(folded: str) -> frozenset[str]:
+    """Return the words of a folded text that are common nouns for what one sells, in any form: "visits", "visita"."""
+    return frozenset(word for word in re.findall(r"[a-z]{4,}", folded) if stem(word) in _UNIT_STEMS)
+
+
+def _told_by_noun(catalogue: Sequence[CatalogueItem], folded: str) -> frozenset[int]:
+    """Return the items whose names alone have a common noun of a folded text: "a consulta"."""
+    named = ([n for n in range(len(catalogue)) if is_in_name(catalogue, n, noun)] for noun in _unit_nouns(folded))
+    return frozenset(items[0] for items in named if len(items) == 1)
+
+
+def _begins_with(item: CatalogueItem, noun: str) -> bool:
+    """Say whether the description of what is paid at once begins with a noun, be it as another language has it."""
+    if not all(price.unit in _AT_ONCE for price in item.prices):
+        return False
+    heads = frozenset(stem(word) for text in item.description.values() for word in fold(text).split()[:_HEAD_WORDS])
+    return is_cognate(stem(noun), heads)
 
 
 def _items(mentions: Sequence[Mention]) -> frozenset[int]:
@@ -278,8 +331,9 @@ def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
 
 
 def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:
-    """Return a text with the amounts whose currency is stated masked: they count nothing."""
-    stated = [(e.start, e.end, MASK) for e in expressions if e.kind == "amount" and e.currencies]
+    """Return a text with the amounts masked whose currency is stated, or that are large: they count nothing."""
+    amounts = [e for e in expressions if e.kind == "amount" and (e.currencies or e.value >= _THOUSAND)]
+    stated = [(e.start, e.end, MASK) for e in amounts]
     return plain.edited(sorted(stated)).text
 
 

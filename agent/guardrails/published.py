@@ -16,6 +16,7 @@ from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
+from agent.guardrails.not_money import measured_in
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
@@ -123,7 +124,9 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
     met = [fold(text) for condition in conditions for text in condition.values()]
     return PublishedTexts(
         money=money,
-        numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
+        numbers=frozenset(number for plain in plains for number in numbers_in(plain)).union(
+            number for each in texts for text in each.values() for number in measured_in(fold(text))
+        ),
         free=tuple(_given(each, tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
         counted=units.union(by, _rates(money)).union(unit for text in (*names, *met) for unit in named_units(text)),
