@@ -66,6 +66,7 @@ _A_DATE = re.compile(rf"\b(?:{'|'.join(' '.join(MONTHS).split())})\b")
 _WIDE = {
     "cash": frozenset({"cash", "upfront"}),
     "group": frozenset({"group", "bundle"}),
+    "half_year": frozenset({"half_year", "annual"}),
     "paid_yearly": frozenset({"paid_yearly", "upfront"}),
 }
 _LEAST = re.compile(
@@ -275,6 +276,12 @@ def _is_second(condition: Condition, heard: Set[str], said: Said) -> bool:
 def is_regardless(sentence: str) -> bool:
     """Say whether a folded sentence offers something whatever the condition: "aunque pagues a plazos"."""
     return bool(_REGARDLESS.search(sentence))
+
+
+def is_unreadable(condition: Condition) -> bool:
+    """Say whether nothing is known of a condition but its words: "não é cobrada de quem fecha um intercâmbio"."""
+    known = condition.concepts or condition.least or condition.least_amount or condition.places or condition.items
+    return not (known or condition.days or condition.campaign or condition.age)
 
 
 def condition_of(discount: Discount, item: int, catalogue: Sequence[CatalogueItem]) -> Condition:

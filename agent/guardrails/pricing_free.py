@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from agent.folding import fold
-from agent.guardrails.conditions import condition_of, is_met, is_regardless
+from agent.guardrails.conditions import condition_of, is_met, is_regardless, is_unreadable
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.item_names import is_in_name
 from agent.guardrails.mentions import Mention, find_mentions
@@ -126,7 +126,8 @@ def is_free_explained(expression: MoneyExpression, about: Bound, reading: Readin
     thing = replace(thing, periods=own or thing.periods)
     if _is_one_of_several(thing, clause, reading):
         return False
-    return _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
+    known = _is_told_by_length(thing, clause, reading) or _is_known_free(expression, about, thing, reading)
+    return known or _is_waiver_told(about, thing, reading)
 
 
 def _listed(expression: MoneyExpression) -> list[str]:
@@ -197,7 +198,39 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
     if any(_is_waived(item, thing, reading) for item in meant):
         return True
     context = free_thing(told)
-    return _is_published_free(replace(context, periods=thing.periods), reading)
+    return _is_published_free(replace(context, periods=thing.periods), reading) or any(
+        _is_fee_waived(item, thing, told, reading) for item in range(len(reading.tenant.catalogue))
+    )
+
+
+def _is_fee_waived(item: int, thing: FreeThing, told: str, reading: Reading) -> bool:
+    """Say whether an item is the fee that is spoken of, however it is called, and its waiver's condition is said."""
+    names = reading.tenant.catalogue[item].name.values()
+    is_fee = any(FEE.search(fold(name)) for name in names) and FEE.search(told)
+    return bool(is_fee) and _is_waived(item, thing, reading)
+
+
+def _is_waiver_told(about: Bound, thing: FreeThing, reading: Reading) -> bool:
+    """Say whether a clause tells the condition of a waiver, in its words or by its months, and it is met."""
+    catalogue = reading.tenant.catalogue
+    for item, product in enumerate(catalogue):
+        for discount in valid_discounts(product, reading.today):
+            if discount.percent != 100 or (about.explicit and item not in about.items):
+                continue
+            months = condition_of(discount, item, catalogue).months
+            told = free_thing(_told_in(discount))
+            alike = [word for word in thing.stems if is_cognate(word, told.stems)]
+            says = item in about.items and (str(months), "month") in thing.periods if months else len(alike) >= _TWO
+            if says and is_met(discount, item, catalogue, reading.said) and _is_so_long(thing, told):
+                return True
+    return False
+
+
+def _is_so_long(thing: FreeThing, told: FreeThing) -> bool:
+    """Say whether nothing lasts longer than a waiver; what it costs in a year may be told beside it."""
+    yearly = ("12", "month") in told.periods
+    said = {each for each in thing.periods if not (yearly and each[1] == "year")}
+    return lasts_as_long(replace(thing, periods=frozenset(said)), told)
 
 
 def _is_trial_so_long(expression: MoneyExpression, about: Bound, thing: FreeThing, reading: Reading) -> bool:
@@ -278,10 +311,13 @@ def _has_waiver(item: int, reading: Reading) -> bool:
 def _is_waived_with(item: int, about: Bound, thing: FreeThing, reading: Reading) -> bool:
     """Say whether an item named before is waived for those who buy one that the sentence names."""
     catalogue = reading.tenant.catalogue
-    return any(
-        discount.percent == 100 and condition_of(discount, item, catalogue).items.intersection(about.items)
+    conditions = (
+        condition_of(discount, item, catalogue)
         for discount in valid_discounts(catalogue[item], reading.today)
-    ) and _is_waived(item, thing, reading)
+        if discount.percent == 100
+    )
+    buys = any(each.items.intersection(about.items) or is_unreadable(each) for each in conditions)
+    return buys and _is_waived(item, thing, reading)
 
 
 def _items_before(expression: MoneyExpression, reading: Reading) -> frozenset[int]:

@@ -50,7 +50,8 @@ _CALLED_OFF = re.compile(
 )
 """How reply or prospect speak of what is called off: a share of the price may be charged, or given back."""
 _PART_OF = re.compile(
-    r" (?:of|del?|d[oa]|d(?:isso|esse|essa|aquilo))\b|(?:terc|third|cuart|quart|quint|fifth|deci|tent)"
+    r" (?:of|del?|d[oa]|d(?:isso|esse|essa|aquilo))\b|half the (?!price|cost|rate)"
+    r"|(?:terc|third|cuart|quart|quint|fifth|deci|tent)"
 )
 """A fraction that may be a share of a price, as "a quarter of that": no "half price"."""
 _ENDS = re.compile(r"[;!?]|\.(?!\d)")
