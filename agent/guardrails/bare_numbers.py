@@ -43,6 +43,8 @@ _AT_PRICE = re.compile(
     rf"|(?: ?@| at| x| ×) ?[\d.,]{{1,9}} ?(?:{AFTER})"
 )
 """So many are bought at a price: "21 at MXN 199", "9 por $199"."""
+_FEW = re.compile(r"(?<![\d.,])\d{1,2}$")
+_A_PRICE = re.compile(rf" a (?:{BEFORE}) ?\d{{3}}")
 _NEXT = re.compile(r"(?:-| |)([a-z×]+)")
 _NOT_COUNTED = load_words("money_words")["not_counted"]
 
@@ -142,6 +144,13 @@ def _is_measured(plain: str, start: int) -> bool:
     return bool(_MEASURED_BEFORE.search(before))
 
 
+def is_count_at_price(plain: str, end: int) -> bool:
+    """Say whether the number that ends at `end` says how many are bought at the price behind it: "9 a $199"."""
+    return bool(
+        _AT_PRICE.match(plain, end) or (_FEW.search(plain, max(0, end - 4), end) and _A_PRICE.match(plain, end))
+    )
+
+
 def is_counted(plain: str, end: int) -> bool:
     """Say whether the number that ends at `end` counts something: "12 semanas", "10 ou mais aulas", "15 a 20 dias"."""
     for _ in range(5):
@@ -149,7 +158,7 @@ def is_counted(plain: str, end: int) -> bool:
         if more is None:
             break
         end = more.end()
-    if _OR_MORE.match(plain, end) or _TO_MASKED.match(plain, end) or _AT_PRICE.match(plain, end):
+    if _OR_MORE.match(plain, end) or _TO_MASKED.match(plain, end):
         return True
     following = _NEXT.match(plain, end)
     return bool(following) and following[1] not in _NOT_COUNTED if following else plain[end : end + 1] == "□"

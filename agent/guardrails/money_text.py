@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal
 
-from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
+from agent.guardrails.bare_numbers import LEAST, is_count_at_price, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
 from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.number_words import EITHER, parse_digits
@@ -232,7 +232,10 @@ def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Foun
         start = before.start() if before else start
         factor = factor_of(match["name"] or "")
         values = tuple(value * factor for value in _values(match["number"]))
-        currencies = _stated(before, match) or _stated_by_range(plain, end)
+        stated = _stated(before, match)
+        if not stated and is_count_at_price(plain, end):
+            continue
+        currencies = stated or _stated_by_range(plain, end)
         if not currencies and is_counted(plain, end):
             continue
         unit, unit_end, words = read_unit(plain, done, start, end)

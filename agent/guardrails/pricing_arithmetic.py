@@ -16,6 +16,7 @@ from agent.guardrails.pricing_terms import (
     GIVEN_BACK,
     SURCHARGE,
     TAX,
+    called_off_percents,
     deposit_percents,
     is_percent_explained,
     percent_kind,
@@ -120,10 +121,10 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     if _ADDS_UP.search(expression.sentence):
         found |= set(_pairs(known, _prices(reading), minus=False))
     found |= set(_pairs(told := known & _told(reading), told, minus=True))
+    found |= set(_changes(expression, reading))
     if _tells_difference(expression, reading):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
-        found |= set(_changes(expression, reading))
     if _LEFT_OVER.search(expression.sentence):
         found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
     if _REST.search(expression.sentence) or _LEFT_OVER.search(expression.sentence):
@@ -219,6 +220,7 @@ def _shares(base: Iterable[Money], expression: MoneyExpression, reading: Reading
     percents = {e.value for e in stated if is_percent_explained(e, reading.about(e), reading)}
     if speaks_of_deposit(reading) or _REST.search(expression.sentence):
         percents |= deposit_percents(reading.about(expression), reading)
+    percents |= called_off_percents(expression, reading)
     totals = {*base, *_asked_amounts(expression, reading)}
     more = bool(DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)
     for percent in (int(each) if each == int(each) else each for each in percents):
@@ -246,5 +248,7 @@ def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Mo
 
 def _costs(left: Sequence[MoneyExpression], reading: Reading) -> list[frozenset[Money]]:
     """Return, for each of the few items that are named or that a common noun tells, what it may cost."""
-    items = reading.named_items or {item for e in left for item in reading.named_by_noun(e)}
+    spoken_of = reading.named_items | reading.said.items
+    named = spoken_of if len(spoken_of) <= MAX_NAMED else reading.named_items
+    items = named or {item for e in left for item in reading.named_by_noun(e)}
     return [reading.costs(item) for item in sorted(items)]

@@ -32,10 +32,11 @@ _CREDITED = re.compile(
 )
 """Behind an amount: it lowers the price of something else."""
 _UNIT_STEMS = frozenset(stem(noun) for noun in _UNIT_NOUNS) | {"visit"}
-_OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
+_OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
 MAX_BEFORE = 120
 """Characters before an amount in which a common noun may tell what it is of."""
 
+_ALL_UNIT_STEMS = frozenset(stem(noun) for noun in WORDS["unit_nouns"])
 _THOUSAND = 1_000
 _OFFER = re.compile(
     r"\b(?:en|em|por|a|at|for|con|com|with) (\d{2,3})(?=[.,;:?!)\n]|$| (?:y|e|and|el|la|o|a|the|me|te|lo)\b)(?![.,]\d)"
@@ -164,6 +165,8 @@ class Reading:
         bound = self._bound(expression)
         is_certain = bound.explicit and (self._has_own_name(expression) or _CREDITED.match(expression.after))
         loose = frozenset() if is_certain else self.named_by_noun(expression)
+        if bound.explicit and self._is_weakly_named(expression):
+            loose |= self._named_before(expression)
         return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
 
     def _bound(self, expression: MoneyExpression) -> Bound:
@@ -184,6 +187,18 @@ class Reading:
         """Say whether an item is named for an expression alone: before it, and since the amount that precedes it."""
         since, start = self._since_last_amount(expression), expression.span[0]
         return any(since <= m.start < start and not m.weak and not m.is_aside for m in self.mentions)
+
+    def _is_weakly_named(self, expression: MoneyExpression) -> bool:
+        """Say whether what is named for an expression are but words that qualify names: "1 kW", "la empresa"."""
+        since, start = self._since_last_amount(expression), expression.span[0]
+        own = [m for m in self.mentions if since <= m.start < start]
+        return bool(own) and all(m.weak for m in own)
+
+    def _named_before(self, expression: MoneyExpression) -> frozenset[int]:
+        """Return the items that the prospect, the last sentence or this one before an expression names outright."""
+        first, start = expression.sentence_span[0], expression.span[0]
+        here = [m for m in self.mentions if first <= m.start < start and not m.weak and not m.is_aside]
+        return _items(here) | _in_last_sentence(expression, self.mentions) | self.asked_items
 
     def _since_last_amount(self, expression: MoneyExpression) -> int:
         """Return where the amount before an expression ends, or else its sentence begins, in the original."""
@@ -213,7 +228,7 @@ class Reading:
     def _named_behind(self, expression: MoneyExpression) -> tuple[int, ...]:
         """Return the one item whose common name stands right behind an amount: "94 € de tasa"."""
         noun = _OF_NOUN.match(expression.after)
-        if noun is None or noun[1] not in WORDS["unit_nouns"]:
+        if noun is None or stem(noun[1]) not in _ALL_UNIT_STEMS:
             return ()
         items = self._with_noun(noun[1])
         return items if len(items) == 1 else ()
@@ -294,7 +309,8 @@ _precision = cache(get_currency_precision)
 
 def _unit_nouns(folded: str) -> frozenset[str]:
     """Return the words of a folded text that are common nouns for what one sells, in any form: "visits", "visita"."""
-    return frozenset(word for word in re.findall(r"[a-z]{4,}", folded) if stem(word) in _UNIT_STEMS)
+    words = (word for word in re.findall(r"[a-z]{4,}", folded) if stem(word) in _UNIT_STEMS)
+    return frozenset(word if word.endswith("ss") else word.removesuffix("s") for word in words)
 
 
 def _told_by_noun(catalogue: Sequence[CatalogueItem], folded: str) -> frozenset[int]:

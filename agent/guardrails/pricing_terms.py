@@ -137,6 +137,13 @@ def _is_published_share(expression: MoneyExpression, about: Bound, reading: Read
     return bool(called_off) and any(_CALLED_OFF.search(each.sentence) for each in same)
 
 
+def called_off_percents(expression: MoneyExpression, reading: Reading) -> frozenset[Decimal]:
+    """Return the published shares of what is called off, where its sentence or the prospect speaks of that."""
+    if not (_CALLED_OFF.search(expression.sentence) or _CALLED_OFF.search(reading.inbound)):
+        return frozenset()
+    return frozenset(each.value for each in reading.published.of_kind("percent") if _CALLED_OFF.search(each.sentence))
+
+
 def _is_figure(kind: str, expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
     """Say whether a percentage is a figure of the reply that follows from others: what is left of one, a share."""
     if kind == "":  # "100 % online"
@@ -261,9 +268,14 @@ def _is_discount(expression: MoneyExpression, about: Bound, reading: Reading) ->
         discount.percent is not None
         and Decimal(discount.percent) == expression.value
         and is_met(discount, item, catalogue, reading.said)
-        for item in (*about.items, *items_cheaper_with(about, expression, reading))
+        for item in (*_may_be_of(about, reading), *items_cheaper_with(about, expression, reading))
         for discount in valid_discounts(catalogue[item], reading.today)
     )
+
+
+def _may_be_of(about: Bound, reading: Reading) -> Iterable[int]:
+    """Return the items a percentage may be off: any, where its sentence names none."""
+    return about.items if about.explicit else range(len(reading.tenant.catalogue))
 
 
 def _is_unmet_discount(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:

@@ -32,7 +32,7 @@ _OTHERS = (
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"(?!(?:\bel|\bla|\bo|\ba|\bthe) \w{{3,12}} (?:del?|da|do|of)\b){_A}{_OTHERS}s?\b"
+    "other": rf"(?!ahora\b)(?!(?:\bel|\bla|\bo|\ba|\bthe) \w{{3,12}} (?:del?|da|do|of)\b){_A}{_OTHERS}s?\b"
     rf"|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
     rf"|\bpor (?:{_POR_UNIT})s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
     r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
