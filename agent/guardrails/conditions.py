@@ -301,7 +301,9 @@ def _conditions(catalogue: tuple[CatalogueItem, ...]) -> Mapping[tuple[int, int]
 
 def _read(texts: Sequence[tuple[str, str]], item: int, catalogue: Sequence[CatalogueItem]) -> Condition:
     words = " ".join(digits_for_words(words_of(text), language) for language, text in texts)
-    mentions = [m for _, text in texts for m in find_mentions(catalogue, text) if not m.weak and item not in m.items]
+    found = [m for _, text in texts for m in find_mentions(catalogue, text) if item not in m.items]
+    told_with = any(_CONCEPTS["bundle"].search(words_of(text)) for _, text in texts)
+    mentions = [m for m in found if not m.weak] or (found if told_with and not least_in(words) else [])
     mentions = [m for m in mentions if not any(_PARTICIPLE.search(fold(text[m.start : m.end])) for _, text in texts)]
     named = frozenset(i for m in mentions for i in m.items)
     asked = _FIRST_MONTHS.sub(" ", words)  # what one gets, and not for what
@@ -356,6 +358,8 @@ def _needed(concepts: frozenset[str]) -> frozenset[str]:
         concepts -= {"cash"}
     if "senior" in concepts or "first_time" in concepts:
         concepts -= {"young", "loyal", "resident"}
+    if "first_time" in concepts:
+        concepts -= {"student"}
     if "family" in concepts:
         concepts -= {"young"}
     if "early" in concepts:
