@@ -221,7 +221,7 @@ _OF_AGES = re.compile(r"\b(?:ages?|aged|children|kids|ninos|ninas|criancas|joven
 """Behind it stand ages: "children from 6 to 12"."""
 
 
-_HOUR_SIGN = re.compile(r" ?hs?\b\.?$")
+_HOUR_SIGN = re.compile(r" ?(?:hs?|hora)\b\.?$")
 
 
 def _is_marked(text: str, one: Clock, other: Clock) -> bool:
@@ -283,7 +283,7 @@ ANY_DAY = re.compile(
 )
 """How the words begin of which days of the week are told with one at least."""
 _ANY_SET = re.compile(r"seman|week|labor|uteis|busi|work|find|tod[oa]|every|each|cada|dail|diari|dias|days")
-_COUNTED_DAYS = re.compile(r"\d ?$")
+_COUNTED_DAYS = re.compile(r"(?<![:\d])\d{1,3} ?$")
 
 
 @lru_cache(maxsize=2048)
@@ -343,7 +343,7 @@ def _day_sets(text: str) -> list[Weekdays]:
     return [
         Weekdays(start=match.start(), end=match.end(), days=whole[str(match.lastgroup)])
         for match in _SETS.finditer(text)
-        if not (match.lastgroup != "all" and _COUNTED_DAYS.search(text[: match.start()]))
+        if match[0] == "entre semana" or not (match.lastgroup != "all" and _COUNTED_DAYS.search(text[: match.start()]))
     ]
 
 

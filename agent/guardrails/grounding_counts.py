@@ -98,8 +98,9 @@ def _is_no_fact(statement: Statement, facts: Facts) -> bool:
         return bool(_BEFOREHAND.search(text))  # "come ten minutes early"
     if unit == "percent":
         return bool(_DISCOUNT.search(text))
+    is_large = number_of(mention) >= _LARGE_AMOUNT  # "the other 130,130 once the work is done"
     return not unit or (
-        unit.startswith("word:")
+        (is_large or unit.startswith("word:"))
         and (
             _is_money(number_of(mention), facts)
             or _is_rest(number_of(mention), statement)
@@ -143,6 +144,8 @@ _DIGITS = re.compile(r"\d[\d.,']*")
 
 
 _LEAST_AMOUNT = 100
+_LARGE_AMOUNT = 1000
+"""Beside what is paid, a number so large counts nothing."""
 
 
 def _is_amount(value: Decimal, statement: Statement) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_facts import INSTALMENTS, Facts
 from agent.guardrails.grounding_reading import Mention, items_of
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
 from agent.guardrails.grounding_words import IMPLIED, LISTS, family, find_concepts, pattern
@@ -123,6 +123,8 @@ def _is_shown(concept: str, facts: Facts) -> bool:
     if any(f.value == concept and not f.is_denied for f in facts.of("loose")):
         return True
     implied = IMPLIED.get(concept, frozenset())
+    if "instalments" in implied and any(INSTALMENTS in f.topics for f in facts.of("quantity")):
+        return True
     return any(f"{table}:{topic}" in facts.concepts for topic in implied for table in _FEATURE_TABLES)
 
 

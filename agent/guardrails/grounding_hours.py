@@ -31,6 +31,8 @@ from agent.guardrails.grounding_zones import is_converted, is_of_another_zone, i
 
 def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a time of day: published, inside opening hours, or a published one told in another zone."""
+    if _is_age_range(statement, facts):
+        return "undecided"
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
@@ -53,6 +55,22 @@ def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "supported"
     open_ended = is_echo(statement, talk) or is_somewhere_unknown(statement, facts, talk)
     return "undecided" if open_ended else "unsupported"
+
+
+_BARE_RANGE = re.compile(
+    r"(?<![\w.,:])(\d{1,2})(?: (?:a|aos|al|to|and|y|e|hasta|ate|through) | ?[-–—] ?)(\d{1,2})"
+    r"(?![\w:,]|[.]\d| ?(?:am|pm|h|hs)\b)"
+)
+
+
+def _is_age_range(statement: Statement, facts: Facts) -> bool:
+    """Say whether two bare numbers of a clause are published ages: "the range runs from 7 to 12"."""
+    match = _BARE_RANGE.search(statement.clause_text) if statement.mention.group >= 0 else None
+    if match is None:
+        return False
+    years = [f for f in facts.of("quantity") if f.unit == "units:year"]
+    told = [(one.value, other.value) for one, other in itertools.pairwise(years) if one.wide == other.wide]
+    return (Decimal(match[1]), Decimal(match[2])) in told
 
 
 _CLOCK_UNITS = ("units:minute", "units:hour")

@@ -30,6 +30,8 @@ _CLOCK_CHANGE = re.compile(
 """What is named beside it is where the clocks change."""
 _FROM_WHERE = r"(?:puede\w*|podes|pode\w*|can|could) (?:[a-z]+ ){1,3}(?:desde|de|from)"
 """How a reply says from where the prospect may take part."""
+_THEY_DO = re.compile(r"\b(?:p(?:a)?ra (?:voce|vc|tu|que|o senhor|a senhora)|for you to|so (?:that )?you can)\b")
+"""What stands behind it the prospect does: "a receipt for you to claim from Unimed"."""
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
 
 
@@ -52,6 +54,7 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
         return "unsupported"
     is_theirs = all(_is_of_prospect(word, talk) for word in unknown)  # "my Golf"
     is_theirs = is_theirs or _is_located(words, statement, facts)  # "Toluca is in the State of Mexico, which we cover"
+    is_theirs = is_theirs or bool(_THEY_DO.search(statement.clause_text.partition(words[0])[0]))
     is_theirs = is_theirs or bool(re.search(rf"\b{_FROM_WHERE} {re.escape(words[0])}\b", statement.clause_text))
     return (
         "undecided" if is_theirs or not statement.sentence.serves or _is_greeting(statement, words) else "unsupported"

@@ -160,8 +160,8 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     common = {f.at for f in concepts if f.concept.startswith("topics:") or f.concept in _PERIODS}
     for at, word in enumerate(clause.words if known else ()):
         named = known.get(family(word), ())
-        if named and at in common and word not in exact:
-            named = ()  # "starts" is no "Starter plan", "a month" no "Monthly bookkeeping"
+        if named and (at in common or word in _LINKS) and word not in exact:
+            named = ()  # "entre" is no "entrenamiento", "starts" no "Starter plan", "a month" no "Monthly books"
         if not named and word.isdigit() and at + 1 < len(clause.words):
             named = known.get(f"{word} {clause.words[at + 1]}", ())
         if len(named) == 1:
@@ -388,15 +388,22 @@ def read_slots(reading: Reading) -> Iterator[Slot]:
     sentences: dict[int, list[Mention]] = {}
     for mention in reading.of("weekday", "time"):
         sentences.setdefault(reading.clauses[mention.clause].sentence, []).append(mention)
-    for mentions in sentences.values():
-        runs = [
-            (kind, tuple(run))
-            for kind, run in itertools.groupby(sorted(mentions, key=lambda m: (m.clause, m.start)), lambda m: m.kind)
-        ]
+    for mentions in itertools.chain.from_iterable(map(_told_apart, sentences.values())):
+        runs = [(kind, tuple(run)) for kind, run in itertools.groupby(sorted(mentions, key=_place), lambda m: m.kind)]
         step = 1 if runs[0][0] == "time" and runs[-1][0] == "weekday" else -1
         for at, (kind, run) in enumerate(runs):
             if kind == "time" and 0 <= at + step < len(runs):
                 yield from _slots(run, runs[at + step][1])
+
+
+def _told_apart(mentions: list[Mention]) -> list[list[Mention]]:
+    """Return the days and times of a sentence by clause, where each clause has its own: "until 2 on Sundays, …"."""
+    clauses = [list(group) for _, group in itertools.groupby(sorted(mentions, key=_place), lambda m: m.clause)]
+    return clauses if all({m.kind for m in clause} == {"time", "weekday"} for clause in clauses) else [mentions]
+
+
+def _place(mention: Mention) -> tuple[int, int]:
+    return mention.clause, mention.start
 
 
 def _slots(times: Sequence[Mention], days: Sequence[Mention]) -> Iterator[Slot]:

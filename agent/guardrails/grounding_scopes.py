@@ -4,6 +4,7 @@ A feature or a name that every published sentence ties to other items, or to oth
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,12 @@ _BRANCH_LIST = compiled_on_use(rf"\b{pattern('branch_list')}\b")
 _EVERYWHERE = compiled_on_use(rf"\b{pattern('everywhere')}")
 _BRANCH = frozenset({"units:branch", "features:branches"})
 _IF = compiled_on_use(r"\b(?:if|caso|(?:si|se) (?:tu|usted|voce|vc|you|est\w+|viv\w+|mor\w+|ve\w+|vi\w+))\b")
+_OF_ALL = re.compile(
+    r"\W*(?:(?:l[oa]s|[oa]s|tod[oa]s?|all|our|nuestr[oa]s|noss[oa]s|the|both|amb[oa]s) ){0,3}"
+    r"(?:paquetes|pacotes|packages|planes|planos|plans|viajes|viagens|trips|tours|cursos|courses|precios|precos|prices|kits|programas|programmes"
+    r"|programs|servicios|servicos|services|clases|aulas|classes|tarifas|rates)\b"
+)
+"""How a published sentence begins that tells of no item in particular, whatever else it names."""
 _AT_LEAST = 2
 """Places in one sentence that lists branches."""
 
@@ -106,6 +113,8 @@ def _scopes(reading: Reading, language: str, *, loosely: bool) -> Iterator[tuple
         ]
         text = " ".join(clause.text for clause, _ in pairs)
         items = items_of(frozenset().union(*(topics for _, topics in pairs))) or (last if loosely else frozenset())
+        if loosely and _OF_ALL.match(text):
+            items = frozenset()
         last = items
         yield (
             tuple(clause for clause, _ in pairs),

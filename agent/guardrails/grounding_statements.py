@@ -95,8 +95,12 @@ _GREETS_SOMEBODY = compiled_on_use(rf"^\W*{pattern('greets')},? (?=\w)")
 
 _NO_DENIAL = compiled_on_use(rf"\b{pattern('no_denial')}\b")
 _DENIAL = {
-    "es": re.compile(r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|excepto|salvo)\b"),
-    "pt": re.compile(r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|exceto|n)\b"),
+    "es": re.compile(
+        r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|descansa(?:mos|n)|excepto|salvo)\b"
+    ),
+    "pt": re.compile(
+        r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|(?:descans|folg)amos|exceto|n)\b"
+    ),
     "en": re.compile(r"\b(?:no|not|never|nor|neither|none|cannot|closed|except|excluding)\b|n't\b"),
 }
 _WITHOUT = frozenset({"sin", "sem", "without"})
