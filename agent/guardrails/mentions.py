@@ -70,13 +70,19 @@ def find_mentions(catalogue: Sequence[CatalogueItem], text: str) -> tuple[Mentio
     """Return what in a text names items, in order, with offsets in the text as it was written."""
     folded = fold_text(text)
     names = names_in(tuple(catalogue))
-    worded = tuple(_by_words(folded.text, names, _capitals(folded, text)))
-    sized = (each for each in _by_size(folded.text, names) if not any(_is_part(each, other) for other in worded))
+    sizes = tuple(_by_size(folded.text, names))
+    worded = tuple(_told_by_size(each, sizes) for each in _by_words(folded.text, names, _capitals(folded, text)))
+    sized = (each for each in sizes if not any(_is_part(each, other) for other in worded))
     found = [
         replace(each, start=folded.origins[each.start], end=folded.span(each.start, each.end)[1])
         for each in (*worded, *sized)
     ]
     return tuple(sorted(found, key=lambda each: each.start))
+
+
+def _told_by_size(worded: Mention, sizes: Sequence[Mention]) -> Mention:
+    """Return a mention; what only qualifies a name is one by itself where no other item has that size: "3 kW"."""
+    return replace(worded, weak=False) if worded.weak and any(_is_part(each, worded) for each in sizes) else worded
 
 
 def _is_part(one: Mention, other: Mention) -> bool:

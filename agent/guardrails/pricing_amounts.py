@@ -245,8 +245,8 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
     """Say whether the sentence speaks of a part, a saving, a past price or a price."""
     match each.role:
         case "part":
-            told = any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
-            return told or expression.before.rstrip().endswith((f" {each.parts} de", f" {each.parts} of"))
+            in_parts = any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
+            return in_parts or expression.before.rstrip().endswith((f" {each.parts} de", f" {each.parts} of"))
         case "saving":
             told = DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)
             told = told or (_ELIDED.search(expression.before) and _LOWER_PRICE.search(reading.inbound))
