@@ -99,7 +99,7 @@ _DENIAL = {
         r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|descansa(?:mos|n)|excepto|salvo)\b"
     ),
     "pt": re.compile(
-        r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|(?:descans|folg)amos|exceto|n)\b"
+        r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|(?:fech|encerr)ad[oa]s?|(?:descans|folg)amos|exceto|n)\b"
     ),
     "en": re.compile(r"\b(?:no|not|never|nor|neither|none|cannot|closed|except|excluding)\b|n't\b"),
 }
