@@ -21,7 +21,15 @@ from agent.guardrails.money_text import money_in
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
-from agent.guardrails.qualifying import ALONE, FOREIGN, OTHERWISE_MET, QUALIFIES, ordinals_in, with_whole_days
+from agent.guardrails.qualifying import (
+    ALONE,
+    FOREIGN,
+    OTHERWISE_MET,
+    QUALIFIES,
+    ordinals_in,
+    with_whole_days,
+    without_denials,
+)
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.word_lists import load_words
 from agent.types import CatalogueItem, Discount
@@ -146,7 +154,7 @@ class Said:
         if concept not in self._heard:
             wide = _WIDE.get(concept, {concept})
             self._heard[concept] = any(
-                _LOOKUPS[each].any(self.starts) and _CONCEPTS[each].search(self.words) for each in wide
+                _LOOKUPS[each].any(self.starts) and _CONCEPTS[each].search(without_denials(self.words)) for each in wide
             )
         return self._heard[concept]
 
@@ -212,7 +220,11 @@ def _is_told(condition: Condition, said: Said) -> bool:
         return any(_says_place(place, said.words) for place in condition.places)
     if condition.concepts:
         return _are_heard(condition, said)
-    return condition.campaign or _shares_word(condition.stems, said.words) or _is_qualified(condition, said)
+    return condition.campaign or _is_worded(condition, said) or _is_qualified(condition, said)
+
+
+def _is_worded(condition: Condition, said: Said) -> bool:
+    return _shares_word(condition.stems, without_denials(said.words))
 
 
 def _is_qualified(condition: Condition, said: Said) -> bool:

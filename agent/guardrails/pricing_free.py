@@ -20,7 +20,7 @@ _WORDS = load_expressions("pricing_words")
 
 _FOREVER = _WORDS["forever"]
 _WHENEVER = re.compile(
-    r"\b(?:(?:cuando|siempre que) (?:quieras|sea|quiera)|sempre que (?:quiser|precisar)"
+    r"\b(?:(?:cuando|siempre que) (?:quieras|quiera)|cuando sea|sempre que (?:quiser|precisar)"
     r"|en cualquier momento|any ?(?:time|where)|whenever|a qualquer (?:momento|hora)"
     r"|quando quiser)\b"
 )
@@ -192,8 +192,7 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
         return True
     if names_thing:
         loosely = () if about.named else _loosely_named(clause_of(expression), about, reading)
-        waived = any(_is_waived(item, thing, reading) for item in loosely)
-        return waived or (not thing.topics - ASIDE and _is_first_change(expression, reading))
+        return any(_is_waived(item, thing, reading) for item in loosely)
     told = f"{reading.inbound} {_text_before(expression, reading)}"
     meant = about.items if about.named else _loosely_named(told, about, reading)
     if any(_is_waived(item, thing, reading) for item in meant):
@@ -202,12 +201,6 @@ def _is_known_free(expression: MoneyExpression, about: Bound, thing: FreeThing, 
     return _is_published_free(replace(context, periods=thing.periods), reading) or any(
         _is_fee_waived(item, thing, told, reading) for item in range(len(reading.tenant.catalogue))
     )
-
-
-def _is_first_change(expression: MoneyExpression, reading: Reading) -> bool:
-    """Say whether what is free the first time is what one has booked being moved, and a text says that it may be."""
-    asked = free_thing(f"{reading.inbound} {_text_before(expression, reading)}")
-    return "date_change" in asked.topics and any("date_change" in each.topics for each in reading.published.free)
 
 
 def _is_fee_waived(item: int, thing: FreeThing, told: str, reading: Reading) -> bool:

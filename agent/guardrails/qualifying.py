@@ -1,6 +1,7 @@
 """Whether a reply makes an offer depend on something, and on nothing that rules a published condition out (P5)."""
 
 import re
+from functools import lru_cache
 
 QUALIFIES = re.compile(
     r"\b(?:si|cuando|siempre que|siempre y cuando|quien(?:es)?|solo para"
@@ -41,6 +42,11 @@ FOREIGN = frozenset(
     }
 )  # fmt: skip
 """Concepts that make a condition another one where the published one does not have them."""
+_DENIES = re.compile(
+    r"\b(?:(?:no|nao|nunca) (?:soy|somos|sou|fui|tengo|tenemos|tenho|temos|eres|es)"
+    r"|(?:i am|i m|i'm|we are|we re|we're) not"
+    r"|(?:i|we) (?:don t|don't|do not) have)(?: (?:un|una|um|uma|an?|any|ningun|nenhum|todavia|ainda|yet))? [a-z]+"
+)
 _PT_DAY = re.compile(
     r"\b(na|numa|nas|nesta|esta|proxima|toda|cada) (segunda|terca|quarta|quinta|sexta)\b(?! feira)"
     r"(?! (?:vez|pessoa|aula))"
@@ -58,6 +64,12 @@ _NTH = {
 def ordinals_in(words: str) -> frozenset[int]:
     """Return what folded words count up to: "a fourth one" speaks of four."""
     return frozenset(_NTH[match[1][:3]] for match in _ORDINAL.finditer(words))
+
+
+@lru_cache(maxsize=64)
+def without_denials(words: str) -> str:
+    """Return folded words without what somebody says not to be, or not to have: "não sou aluno"."""
+    return _DENIES.sub(" ", words)
 
 
 def with_whole_days(words: str) -> str:
