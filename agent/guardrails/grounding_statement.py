@@ -119,6 +119,7 @@ WEAK = frozenset(
     for key in ("opening", "start", "departure", "average", "minimum", "customers", "experience", "certificate")
 )
 
+_GROUP_SIZE = frozenset({"topics:group_size"})
 MANNER = frozenset({"features:live", "extra_topics:online"})
 """How a thing is held, which is not what it is: of "ten weeks of live online classes" it tells no item."""
 
@@ -144,6 +145,8 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own - MANNER or (statement.topics - statement.mention.topics)) - WEAK - MANNER
+    if statement.mention.unit != "units:person":
+        about -= _GROUP_SIZE  # "29 por clase de 50 minutos" tells of no group
     items = items_of(about)
     named = frozenset() if items else statement.mention.subject - statement.mention.topics
     beside = (f for f in others if any(f.wide == each.wide for each in equal))

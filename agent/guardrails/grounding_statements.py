@@ -67,7 +67,7 @@ _SENTENCE_END = re.compile(
     r"|(?<=[\U0001F300-\U0001FAFF\u2600-\u27BF])[\U0001F300-\U0001FAFF\u2600-\u27BF]*)"
 )
 _ABBREVIATION = re.compile(
-    r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
+    r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx|i\.e|e\.g|ej)$"
 )
 _CUT_AT = (
     r"[\s,:()\[\]«»\"“”•](?:(?<=\s)(?:[-–—]\s|(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras"
