@@ -47,7 +47,9 @@ _ADDS_UP = re.compile(
     r"|minha|meu|mine)|junt[oa]s|together|both|ambos|ambas|(?:los|las|os|as|the) (?:dos|dois|duas|two|2)|en total"
     r"|no total|ao todo|in total)\b"
 )
-"""How a sentence adds the price of another person, or thing, to what it has told."""
+"""How a sentence adds the price of another person, or thing, to what it has told …"""
+_BESIDE = 30
+"""… this close to the total."""
 _SINCE = re.compile(
     r"\b(?:20\d\d|last (?:year|month|season)|used to|was|were|before|pasad[oa]|passad[oa]|anterior\w*|antes|era[mn]?"
     r"|costaba\w*|custava\w*|subi[oudr]\w*|aument\w+|went up|has (?:gone up|risen)|rose)\b"
@@ -68,6 +70,8 @@ class Known:
     """Of these, what a text calls a deposit: it is part of a price."""
     later: set[Money] = field(default_factory=set)
     """Of these, what only the second person pays, and the next: several of it are no total."""
+    derived: dict[Money, int] = field(default_factory=dict)
+    """Of these, what only arithmetic explains, and where it is told."""
 
     def add(self, found: Iterable[Money]) -> None:
         """Remember amounts, up to `MAX_KNOWN`."""
@@ -88,7 +92,9 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
         left = [e for e in left if e not in explained]
         for e in explained:
             money = reading.money(e)
-            known.add((money & _derived(e, known, reading)) | find_sums(money, groups))
+            found = (money & _derived(e, known, reading)) | find_sums(money, groups)
+            known.derived.update((each, e.start) for each in found - known.money)
+            known.add(found)
     return left
 
 
@@ -115,10 +121,12 @@ def _follows(expression: MoneyExpression, known: Known, groups: Sequence[frozens
 
 def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) -> frozenset[Money]:
     """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
-    known, deposits = all_known.money, all_known.deposits
+    # What is told after it, as a total is, may be wrong for its sake.
+    known = {each for each in all_known.money if all_known.derived.get(each, -1) < expression.start}
+    deposits = all_known.deposits
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
-    if _ADDS_UP.search(expression.sentence):
+    if _ADDS_UP.search(expression.before[-_BESIDE:]) or _ADDS_UP.search(expression.after[:_BESIDE]):
         found |= set(_pairs(known, _prices(reading), minus=False))
     found |= set(_pairs(told := known & _told(reading), told, minus=True))
     found |= set(_changes(expression, reading))

@@ -273,9 +273,14 @@ def _loosely_named(told: str, about: Bound, reading: Reading) -> list[int]:
     return [i for i in about.items if any(is_in_name(reading.tenant.catalogue, i, word) for word in words)]
 
 
-def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
+def _free_for(reading: Reading) -> list[FreeThing]:
+    """Return what is free for as many as are spoken of."""
     most = max(reading.said.counts, default=1)
-    published = [each for each in reading.published.free if each.least <= most]
+    return [each for each in reading.published.free if each.least <= most]
+
+
+def _is_published_free(thing: FreeThing, reading: Reading) -> bool:
+    published = _free_for(reading)
     if any(is_same_thing(thing, each) for each in published):
         return True
     if len(thing.periods) < _TWO or len(thing.topics - ASIDE) < _TWO:
@@ -301,7 +306,7 @@ def _are_all_waived(expression: MoneyExpression, about: Bound, thing: FreeThing,
         return any(each.items & thing.items and is_same_thing(thing, each) for each in reading.published.free)
     if (thing.topics or thing.items) and _is_published_free(thing, reading):
         return True
-    return any(_shares_words(thing, each) for each in reading.published.free)
+    return any(_shares_words(thing, each) for each in _free_for(reading))
 
 
 def _has_waiver(item: int, reading: Reading) -> bool:

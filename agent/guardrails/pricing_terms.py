@@ -39,10 +39,10 @@ _INTEREST_FREE = re.compile(
 _LOANS = frozenset({"months", "term", "financed"})
 """Ways to name instalments that mean a loan."""
 _OF_A_DEPOSIT = re.compile(
-    r"^ (?:of|del?|d[oa])(?: (?:the|your|that|el|la|tu|su|seu|o|a))? (?:deposit\w*|anticipo|sen(?:al|a)\b|sinal|entrada"
-    r"|fianza|enganche|down ?payment|abono|reserva)"
+    r"^ (?:del|d[oa](?: seu| teu)?|(?:of|de) (?:the|your|our|that|la|tu|su|nuestr[oa])) (?:deposit\w*|anticipo"
+    r"|sen(?:al|a)\b|sinal|entrada|fianza|enganche|down ?payment|abono|reserva)"
 )
-"""Behind a percentage: it is a share of a deposit, and none itself."""
+"""Behind a percentage: it is a share of the deposit ("50 % del anticipo"), and none itself ("30 % de anticipo")."""
 _CALLED_OFF = re.compile(
     r"\b(?:cance\w+|anul\w+|desmarc\w+|desist\w+|avis\w+|notice|notify|no[- ]?shows?|antelac\w+|antecedenc\w+"
     r"|anticipac\w+|falt(?:o|as|ar|a|e)\b|miss(?:ed|ing)?|call(?:ed)? off|ultim[oa] (?:momento|hora)|last[- ]minute"
