@@ -78,9 +78,11 @@ class Backing:
 
     def warrants(self, said: Sentence, language: str) -> bool:
         """Whether a sentence tells of some part for how long something is warranted: it need not name the warranty."""
+        warranties = [each for each in self.statements if "guarantee" in each.topics]
+        if not warranties or not parts_of(said.words):
+            return False
         spans = frozenset(span for span in spans_of(said.text, language) if span[0] == "month" or _is_long(span))
-        warranties = (each for each in self.statements if "guarantee" in each.topics)
-        return len(spans) == 1 and bool(parts_of(said.words)) and any(spans <= each.spans for each in warranties)
+        return len(spans) == 1 and any(spans <= each.spans for each in warranties)
 
     def tells_time(self, said: Sentence, language: str) -> bool:
         """Whether a time in a sentence is published of what it speaks of."""

@@ -31,15 +31,20 @@ _WHOEVER = re.compile(r"^(?:\w+ ){0,3}?(?:quien|quienes|quem|whoever|anyone who|
 
 def promised_outcomes(sentence: Sentence) -> Iterator[Match[str]]:
     """Yield where a sentence tells a result as sure: of each kind the words that say how it turns out."""
-    if sentence.asks or sentence.has(_LISTS["open"]):
-        return
+    if not sentence.asks:
+        told = list(_told(sentence))  # most sentences tell none, so they are not looked at any further
+        yield from told if told and not sentence.has(_LISTS["open"]) else ()
+
+
+def _told(sentence: Sentence) -> Iterator[Match[str]]:
     yield from _mastered(sentence)
     yield from _by_then(sentence)
     alone = (match for _, match in islice(_LISTS["alone"].find(sentence.words), _MOST))
     yield from (match for match in alone if not _AFTER_PURPOSE.search(_before(sentence, match)))
     yield from _favoured(sentence)
-    things = {kind for kind, _ in _LISTS["thing"].find(sentence.words)}
-    for kind, match in islice(_LISTS["turn"].find(sentence.words), _MOST):
+    turns = list(islice(_LISTS["turn"].find(sentence.words), _MOST))
+    things = {kind for kind, _ in _LISTS["thing"].find(sentence.words)} if turns else set()
+    for kind, match in turns:
         if kind in things and _is_plain(kind, sentence, match):
             yield match
 
@@ -57,7 +62,7 @@ def _is_plain(kind: str, sentence: Sentence, match: Match[str]) -> bool:
 
 def _mastered(sentence: Sentence) -> Iterator[Match[str]]:
     """Yield what the prospect is said to do with ease, or by some time: "you'll chat like a local"."""
-    by_then = sentence.has(_LISTS["ahead"]) and sentence.has(_LISTS["under_way"])
+    by_then = sentence.has(_LISTS["under_way"]) and sentence.has(_LISTS["ahead"])
     if not ((by_then or sentence.has(_LISTS["mastery"])) and _is_personal(sentence)):
         return
     for kind, match in islice(_LISTS["thing"].find(sentence.words), _MOST):
@@ -82,10 +87,10 @@ def _before(sentence: Sentence, match: Match[str]) -> str:
 
 def _by_then(sentence: Sentence) -> Iterator[Match[str]]:
     """Yield what the prospect is said to do or be by some time, unless it is what one does at a business."""
-    if sentence.has(_LISTS["service"]):
-        return
     when = [match for _, match in islice(_LISTS["by_then"].find(sentence.words), _MOST)]
-    for _, match in islice(_LISTS["you_do"].find(sentence.words), _MOST if when else 0):
+    if not when or sentence.has(_LISTS["service"]):
+        return
+    for _, match in islice(_LISTS["you_do"].find(sentence.words), _MOST):
         apart = any(match.end() <= each.start() or match.start() >= each.end() for each in when)
         if apart and not (_NOT.search(_before(sentence, match)) or is_hedged(sentence, match)):
             yield match

@@ -120,8 +120,9 @@ def _told(sentence: Sentence, backing: Backing, language: str) -> Iterator[tuple
     yield from (("price_lock", match) for match in held_prices(sentence, backing.days))
     if backing.warrants(sentence, language) and not sentence.asks and not denies(sentence):
         yield from (("guarantee", match) for match in _ALL.finditer(sentence.words))
-    if not backing.tells_time(sentence, language):
-        yield from (("deadline", match) for match in done_by_then(sentence))
+    for match in done_by_then(sentence):
+        if not backing.tells_time(sentence, language):
+            yield "deadline", match
 
 
 def _agreed(sentences: Sequence[Sentence], turn: Turn, backing: Backing) -> Iterator[tuple[str, Span]]:
