@@ -7,6 +7,7 @@ out. It is compared across languages: by numbers with their units, and by the th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from agent.folding import words_of
 from agent.guardrails.backing_statements import (
@@ -38,8 +39,11 @@ _ANCHOR = re.compile(
     r"(?: (?:de|del|da|do|dos|of|the|a|la|el|o|que|su|tu|your|primera?|first|primeira))*(?P<what> (?!\d)\w+(?: \w+)?)"
 )
 _PIECE_END = re.compile(r"(?<!\d),|,(?!\d)|;| (?:y|e|and) ")
+_TIME_END = re.compile(r"[;:]|(?<!\d),|,(?!\d)| (?:y|e|and) (?!\d)")
+"""Where a sentence may go on to the time of something else."""
 _DECLINES = re.compile(
-    r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant|guarant|asegur|assegur"
+    r"\b(?:no|nao|not|can't|cannot|won't|couldn't|sin|sem|without)\b.{0,20}\b(?:promis|promet|garant"
+    r"|guarant|asegur|assegur"
     r"|commit|compromet|confirm|jur|certain|sure|segur|llega|cheg|mak)"
 )
 _REFUSES = re.compile(
@@ -50,16 +54,44 @@ _REFUSES = re.compile(
 _NEAR_DAY = re.compile(
     r"\b(?:hoy|hoje|today|tonight|tomorrow|amanha|manana|noon|midday|mediodia|meio dia)\b|\d$|\d ?(?:am|pm|h)$"
 )
+_LISTED = 4
+"""A piece of so many words goes on with a list: "25 years for the panels, the battery and the frame"."""
+_IN_A_YEAR = re.compile(r"\b(?:en|em|in|during|durante) 20\d\d\b")
+_TO_READER = re.compile(r"\b(?:you|your|te|tu|tus|su|le|seu|sua|voce|vai|will|ll|vas)\b")
 _TIMES = frozenset({"hour", "day", "month", "minute"})
+_LONG_DAYS = 30
+_COUNTED = frozenset({"class", "session"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Backing:
     """All that a tenant has published, read for what it backs."""
 
     statements: tuple[Statement, ...]
     words: str
     catalogue: tuple[CatalogueItem, ...]
+
+    @cached_property
+    def days(self) -> frozenset[Term]:
+        """All days that are published."""
+        return frozenset(day for statement in self.statements for day in statement.days)
+
+    def warrants(self, said: Sentence, language: str) -> bool:
+        """Whether a sentence tells of some part for how long something is warranted: it need not name the warranty."""
+        warranties = [each for each in self.statements if "guarantee" in each.topics]
+        if not warranties or not parts_of(said.words):
+            return False
+        spans = frozenset(span for span in spans_of(said.text, language) if span[0] == "month" or _is_long(span))
+        return len(spans) == 1 and any(spans <= each.spans for each in warranties)
+
+    def tells_time(self, said: Sentence, language: str) -> bool:
+        """Whether a time in a sentence is published of what it speaks of."""
+        spans, stems = spans_of(said.text, language), stems_of(said.words)
+        return any(
+            spans & each.spans and (each.language != language or stems & each.stems)
+            for each in self.statements
+            if not each.topics & {"refund", "cancellation", "reservation"}
+        )
 
     def repeats(self, words: str) -> bool:
         """Whether a sentence stands word for word in what is published."""
@@ -86,14 +118,13 @@ class Backing:
         if topic == "certainty":
             return any(_is_sure_of(statement, claim) for statement in self.statements)
         if topic in {"result", "exclusivity", "visa", "tax", "legal", "medical"}:
-            return any(
+            return (topic == "result" and _is_past_figure(claim, self.statements)) or any(
                 _says_the_same(statement, claim) for statement in self.statements if topic not in statement.denies
             )
         if topic == "refund" and BY_OTHERS.search(said.words):
             return True
-        published = frozenset(day for statement in self.statements for day in statement.days)
         free = topic == "replacement" and any(_gives_free(statement, claim) for statement in self.statements)
-        return free or any(_gives(topic, statement, claim, published) for statement in on_topic)
+        return free or any(_gives(topic, statement, claim, self.days) for statement in on_topic)
 
     def _without_asides(self, said: "_Said", topic: str) -> "_Said":
         """Leave out published terms of other things the sentence tells: "it lasts 12 weeks, and 14 days to …"."""
@@ -171,11 +202,11 @@ def _is_published_time(said: _Said, statements: tuple[Statement, ...]) -> bool:
     days = frozenset() if said.sentence.has(_WORDS["habitual"]) else said.days - _declined_days(said.sentence)
     if said.sentence.asks or not (spans or days):
         return True
-    acts = anchors_of(said.sentence.words) & {"installation", "delivery"}
-    return any(
-        spans <= statement.spans and days <= statement.days and acts <= statement.anchors
-        for statement in statements
-        if not statement.topics & {"refund", "guarantee", "cancellation", "reservation"}
+    times = [each for each in statements if not each.topics & {"refund", "guarantee", "cancellation", "reservation"}]
+    told = [(spans_of(piece, said.language) & spans, piece) for piece in _TIME_END.split(said.sentence.text)]
+    pieces = [(each, anchors_of(piece) & {"installation", "delivery"}) for each, piece in told if each]
+    return all(any(each <= time.spans and acts <= time.anchors for time in times) for each, acts in pieces) and (
+        not days or any(days <= time.days for time in times)
     )
 
 
@@ -214,12 +245,32 @@ def _pairs(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
         told = bool(spans)
         for span in spans:
             yield span, waiting
+    yield from _listed_behind(said)
+
+
+def _listed_behind(said: _Said) -> Iterator[tuple[Term, frozenset[str]]]:
+    """Yield the last span with the parts of a list behind it: "25 years for the panels, the battery and the frame"."""
+    last: frozenset[Term] = frozenset()
+    behind: list[str] = []
+    for piece in _PIECE_END.split(said.sentence.text):
+        spans = spans_of(piece, said.language) & said.spans
+        last, behind = (spans, []) if spans else (last, [*behind, piece])
+    listed = [piece for piece in behind if len(piece.split()) <= _LISTED]
+    if not re.search(r"\d", " ".join(behind)):
+        yield from ((span, parts) for piece in listed if (parts := subjects(piece, said.catalogue)) for span in last)
+
+
+def _is_long(span: Term) -> bool:
+    """Say whether a span of days is long enough for a warranty."""
+    return span[0] == "day" and span[1].isdigit() and int(span[1]) >= _LONG_DAYS
 
 
 def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
     """Say whether the statement gives `span` for these parts, as far as it tells parts apart."""
     if not parts or not statement.parts:
         return "everything" not in parts
+    if any(not part.startswith(ITEM) for part in parts - statement.parts):
+        return False  # "the battery, too", of which it gives none
     known = parts & statement.parts
     if known != parts and not _are_named(parts, statement):
         known = frozenset(part for part in known if not part.startswith(ITEM))
@@ -234,6 +285,17 @@ def _belongs(span: Term, parts: frozenset[str], statement: Statement) -> bool:
 def _are_named(parts: frozenset[str], statement: Statement) -> bool:
     """Say whether any of the items among parts stands in a statement, or it tells of other items."""
     return any(part.startswith(ITEM) for part in parts) and any(part.startswith(ITEM) for part in statement.parts)
+
+
+def _is_past_figure(said: _Said, statements: tuple[Statement, ...]) -> bool:
+    """Say whether a clause tells a published figure of a past year, and of nobody who reads it."""
+    clause = (
+        said.sentence.words[: said.match.end()].rpartition(" , ")[2]
+        + said.sentence.words[said.match.end() :].partition(" , ")[0]
+    )
+    shares = frozenset(f"{number}" for number in re.findall(r"(\d+(?: \d+)?) percent", clause))
+    told = bool(shares) and bool(_IN_A_YEAR.search(clause)) and not _TO_READER.search(clause)
+    return told and any(shares <= frozenset(n for unit, n in each.spans if unit == "percent") for each in statements)
 
 
 def _says_the_same(statement: Statement, said: _Said) -> bool:
@@ -261,6 +323,9 @@ _PAYS_LATER = re.compile(
     r"\b(?:pag(?:as?|ais|an|ar|am|ue\w*)|pay)(?: \w+)? (?:(?:cuando|quando|when|whenever)(?: you)?"
     r" (?:cobr|pued|pud|quier|quis|receb|veng|vier|can|get|like|want|come)|later|luego|despues|depois|mas adelante"
     r"|a fin|no fim|at the end|next)"
+    r"|\b(?:sort|settle|acert\w+|arregl\w+|liquid\w+|ves|vemos|ve|dejas|deixa)(?: \w+){0,3} (?:when|cuando"
+    r"|quando|later|luego|despues"
+    r"|depois|on arrival|al llegar|na chegada)\b"
 )
 """What is held against a payment is not held for one that is put off."""
 
@@ -316,12 +381,13 @@ def _is_within(span: Term, statement: Statement, said: _Said) -> bool:
     """Say whether a number of days is inside the published ones: 20 where "29 to 15" are, 40 where "30 before" is."""
     unit, number = span
     bounds = [int(value) for kind, value in statement.spans if kind == unit and value.isdigit()]
-    if unit not in _TIMES or not number.isdigit() or not bounds:
+    if unit not in _TIMES | _COUNTED or not number.isdigit() or not bounds:
         return False
     if statement.counts_back:
         least = max(bounds) if "full" in said.extras else min(bounds)
         return bool(BEFORE.search(said.sentence.words)) and int(number) >= least
-    return len(bounds) > 1 and min(bounds) <= int(number) <= max(bounds)
+    ends = statement.bounded and "replacement" not in statement.topics  # we may be no quicker than published
+    return (len(bounds) > 1 or ends) and (0 if ends else min(bounds)) <= int(number) <= max(bounds)
 
 
 def _states_condition(topic: str, statement: Statement, said: _Said) -> bool:

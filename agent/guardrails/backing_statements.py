@@ -35,7 +35,8 @@ _FREE = re.compile(
     r"\b(?:free|gratis|gratuit\w+|de graca|sin (?:coste|costo|cargo)|sem custo|incluid\w+|inclus\w+|included)\b"
 )
 _LOCKS = re.compile(
-    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz|freez|valid|bloq"
+    r"\b(?:fix|fij|mant|congel|respet|keep|kept|lock|held|hold|hono|same|mism|mesm|igual|garan|guaran|froz"
+    r"|freez|valid|bloq"
     r"|conserv|sost|travad)\w*"
 )
 """A policy on prices without such a word, "reviewed every January", locks none."""
@@ -44,6 +45,11 @@ BY_OTHERS = re.compile(
     r"|prepaga|mutua|convenio|insurer|insurance)\b"
 )
 """Money that somebody else gives back: "we give you the invoice to claim it from your insurer"."""
+_BOUND = re.compile(
+    r"\b(?:hasta|ate|up to|within|as far as|no later than|maxim[oa]|at most|no more than|primer[oa]s"
+    r"|primeir[oa]s|first"
+    r"|menos de|less than|plazo de|prazo de)\b"
+)
 TRIAL = re.compile(r"\b(?:first|primer[oa]?|primeir[oa]|trial|prueba|teste|experimental|try|demo)\b")
 SENTENCE = re.compile(r"[^.]+(?:\.(?=\S)[^.]*)*\.?")
 """A policy's sentences may hold of different things: each is read by itself, too."""
@@ -76,6 +82,8 @@ class Statement:
     conditional: bool
     """Whether it holds only "if …"."""
     language: str
+    bounded: bool
+    """Whether a term of it is the most there may be: "up to 10 days", "at most 2 classes"."""
     counts_back: bool
     """Whether its days count back from an event: "30 days before departure"."""
     average: bool
@@ -106,6 +114,7 @@ def read_statement(
         told_of=tuple((spans_of(each.text, language), subjects(each.text, catalogue)) for each in sentences),
         conditional=bool(_IF.search(words)),
         language=language,
+        bounded=bool(_BOUND.search(words)),
         counts_back=bool(BEFORE.search(words)),
         average=bool(AVERAGE.search(words)),
         free=bool(_FREE.search(words)),

@@ -62,7 +62,11 @@ def _question(clause: str) -> str | None:
         if not (_SAYS["at_the_other_end"].search(clause) and _SAYS["there"].search(clause)):
             return None
     elif not found:
-        whole = _SAYS["this"].search(clause) or (_SAYS["bare"].match(clause) and len(clause.split()) <= BARE_WORDS)
+        whole = (
+            _SAYS["this"].search(clause)
+            or _SAYS["of_replies"].search(clause)
+            or (_SAYS["bare"].match(clause) and len(clause.split()) <= BARE_WORDS)
+        )
         return "" if whole else None
     return f"{clause[: found.start()]} {clause[found.end() :]}"
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from agent.guardrails.currencies import PRICED, SIGNS
 from agent.guardrails.expressions import compiled_on_use, load_expressions
+from agent.guardrails.mentions import MONTHS
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.unit_cues import unit_class
 
@@ -41,13 +42,26 @@ _UNEVEN_PARTS = re.compile(r"\b(\d{1,2}) ?[x×][^+\n]{1,25}\+ ?1 ?[x×]")  # as 
 _ONE_MORE = _WORDS["one_more"]
 _KIN = _WORDS["kin"]
 _PAIR = re.compile(
-    r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos|two of (?:us|you)|a dois|each of you"
+    r"\b(?:ambos|ambas|both|pareja|casal|couple|los dos|as duas|os dois|las dos"
+    r"|(?:los|las|os|as) 2(?![\d.,:]|h\b)|two of (?:us|you)|a dois|each of you"
     r"|cada uno|both of)\b"
 )
 _BOTH_WAYS = re.compile(r"\b(?:ida (?:y vuelta|e volta)|round[- ]?trips?|both ways|there and back)\b")
 _YEAR = re.compile(r"\b(?:ano|anual\w*|anualidad|anuidade|year|yearly|annual\w*|12 months|12 meses)\b")
 _HALF_YEAR = re.compile(r"\b(?:semestre|semestral\w*|medio ano|meio ano|half a year|half-year\w*)\b")
 _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
+
+
+_MONTH_NAME = "|".join(" ".join(MONTHS).split())
+_NO_PIECES = compiled_on_use(
+    rf"\b\d{{1,2}}(?:st|nd|rd|th|o)?(?: de| of)? (?:{_MONTH_NAME})\b|\b(?:{_MONTH_NAME}) (?:the )?\d{{1,2}}\b"
+    rf"|{_WORDS['no_pieces'].pattern}"
+)
+"""Numbers that say when, how long or how old."""
+_BOTH_ITEMS = _WORDS["both_items"]
+"""Where two items are named, it may mean them, and two of neither."""
+_MONTHS_OF = frozenset({12, 6, 3})
+"""What a year, half a year or a quarter are told as."""
 
 
 _TELLS_KIN = Lookup.of_alternatives(_KIN.pattern)
@@ -63,6 +77,17 @@ def counts_in(plain: str, starts: Starts, units: frozenset[str] = frozenset()) -
     `starts` is how its words begin. Nights, days, weeks and hours count where prices are published by them: `units`.
     """
     return frozenset(number for number in (*_counted(plain, units), *_told(plain, starts)) if 1 <= number <= MAX_COUNT)
+
+
+def bought_in(plain: str, starts: Starts, units: frozenset[str], *, several_items: bool) -> frozenset[int]:
+    """Return how many people or pieces a plain text speaks of, as the condition of a discount counts them.
+
+    Dates, clock times, ages and months are none of them; nor, where `several_items` are named, is "both of them".
+    """
+    for pattern in (_NO_PIECES, _BOTH_ITEMS) if several_items else (_NO_PIECES,):
+        plain = pattern.sub(" ", plain)
+    told = (number for number in _told(plain, starts) if number not in _MONTHS_OF)
+    return frozenset(number for number in (*_counted(plain, units), *told) if 1 <= number <= MAX_COUNT)
 
 
 def measures_in(folded: str, units: frozenset[str]) -> frozenset[int]:

@@ -75,7 +75,8 @@ _RANGE_GAP = re.compile(
     r"^ ?(?:-|–|—|a|as|ate|ate as|ate a|to|until|till|through|hasta|hasta las|a las|y las|e as|and|y) ?(?:las? )?$"
 )
 _COUNTED = re.compile(
-    r"^ ?(?!(?:y|e|and|o|or|ou|a|as|to|de|da|do|en|em|in|on|los|las|aos|with|con|com|hora|horario|local|time|if|si|se"
+    r"^ ?(?:de una? vez|de uma vez)\b"
+    r"|^ ?(?!(?:y|e|and|o|or|ou|a|as|to|de|da|do|en|em|in|on|los|las|aos|with|con|com|hora|horario|local|time|if|si|se"
     r"|for|para|que|with|right|sharp|every|each|cada|todos|menos|las?|el|os|lunes|sabados?|domingos?|segunda|sexta|mon|tue|wed"
     r"|thu|fri|sat|sun|h|hs|london|madrid)\b)[a-z]{2,}"
 )
@@ -90,12 +91,19 @@ def read_times(text: str, language: str) -> tuple[Clock, ...]:
     found = [
         _read_time(match, text, language)
         for match in _TIME.finditer(text)
-        if not (_is_day_of(match, text) or _LASTS.search(text, max(0, match.start() - _LOOK_BACK), match.start()))
+        if not (
+            _is_day_of(match, text)
+            or _is_all_day(match, text)
+            or _LASTS.search(text, max(0, match.start() - _LOOK_BACK), match.start())
+        )
     ]
     for at, (one, other) in enumerate(itertools.pairwise(found)):
         if _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and (one.is_sure or other.is_sure):
             found[at] = one.joined_to(other)
             found[at + 1] = other.joined_to(found[at])
+        elif _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and _is_marked(text, one.clock, other.clock):
+            found[at] = one._replace(clock=one.clock._replace(may_be_duration=True), is_sure=True)
+            found[at + 1] = _Reading(clock=_in_group(other.clock, one.clock.group), is_sure=True)
         elif _RANGE_GAP.match(text[one.clock.end : other.clock.start]) and _is_hours(text, one.clock, other.clock):
             found[at] = one.joined_to(other)
             found[at + 1] = _Reading(clock=_in_group(other.clock, one.clock.group), is_sure=True)
@@ -128,6 +136,15 @@ def _is_day_of(match: re.Match[str], text: str) -> bool:
     """Say whether a number behind a weekday is the day of a month: "martes 10 a las 11"."""
     bare = match.end() - match.start() == len(match["hour"])
     return bare and bool(_AFTER_WEEKDAY.search(text[: match.start()]) and _THEN_TIME.match(text[match.end() :]))
+
+
+_UP_TO = re.compile(r"\b(?:a|hasta|ate|to|till|until|by|antes de) (?:l?as )?$|[-–] ?$")
+
+
+def _is_all_day(match: re.Match[str], text: str) -> bool:
+    """Say whether "24 horas" is how long, the whole day, and not midnight."""
+    is_long = match["hour"] == "24" and not match["sep"] and (match["mark"] or "").strip(".")[:1] == "h"
+    return is_long and not _UP_TO.search(text, max(0, match.start() - _LOOK_BACK), match.start())
 
 
 _BARE = 2
@@ -199,9 +216,25 @@ def _minutes(hour: int, minute: int, mark: str, *, exact: bool) -> frozenset[int
     return frozenset({time, (time + half_day) % DAY_MINUTES})
 
 
+_LEADS_HOURS = re.compile(r"\b(?:de|das|from|between|desde|entre)(?: las| as)? $")
+_OF_AGES = re.compile(r"\b(?:ages?|aged|children|kids|ninos|ninas|criancas|jovens|jovenes|teens|edades?|idades?)\b")
+"""Behind it stand ages: "children from 6 to 12"."""
+
+
+_HOUR_SIGN = re.compile(r" ?(?:hs?|hora)\b\.?$")
+
+
+def _is_marked(text: str, one: Clock, other: Clock) -> bool:
+    """Say whether two numbers may be hours by the sign behind the second, where days or nothing lead: "9 a 20 h"."""
+    rises = min(one.minutes) < max(other.minutes)
+    return rises and other.may_be_duration and bool(_HOUR_SIGN.search(text, other.start, other.end))
+
+
 def _is_hours(text: str, one: Clock, other: Clock) -> bool:
     """Say whether two bare numbers are opening hours: "de 9 a 18", "from 9 to 5", with nothing counted behind."""
-    led = re.search(r"\b(?:de|das|from|between|desde|entre)(?: las| as)? $", text[: one.start])
+    led = _LEADS_HOURS.search(text[: one.start]) and not _OF_AGES.search(
+        text, max(0, one.start - _LOOK_BACK), one.start
+    )
     after = text[other.end :]
     return bool(led) and (not after.strip() or bool(re.match(r"^ ?(?:[.,;)]|y\b|e\b|and\b|los\b|aos\b|on\b)", after)))
 
@@ -250,7 +283,7 @@ ANY_DAY = re.compile(
 )
 """How the words begin of which days of the week are told with one at least."""
 _ANY_SET = re.compile(r"seman|week|labor|uteis|busi|work|find|tod[oa]|every|each|cada|dail|diari|dias|days")
-_COUNTED_DAYS = re.compile(r"\d ?$")
+_COUNTED_DAYS = re.compile(r"(?<![:\d])\d{1,3} ?$")
 
 
 @lru_cache(maxsize=2048)
@@ -310,7 +343,7 @@ def _day_sets(text: str) -> list[Weekdays]:
     return [
         Weekdays(start=match.start(), end=match.end(), days=whole[str(match.lastgroup)])
         for match in _SETS.finditer(text)
-        if not (match.lastgroup != "all" and _COUNTED_DAYS.search(text[: match.start()]))
+        if match[0] == "entre semana" or not (match.lastgroup != "all" and _COUNTED_DAYS.search(text[: match.start()]))
     ]
 
 

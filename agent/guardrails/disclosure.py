@@ -20,12 +20,14 @@ from agent.guardrails.word_lists import load_words
 from agent.types import PROACTIVE, WRITTEN, Candidate, Tenant, Turn, Verdict
 
 RULE = "disclosure"
-VERSION = 5
+VERSION = 6
 MAX_EVIDENCE = 120
 MAX_INBOUND_CHARS = 4_000
 
 POSES = ("denies_machine", "poses", "lives_like_a_person")
-LIFE = ("personal", "there")
+OF_OTHERS = ("poses", "lives_like_a_person")
+"""What is said of others where the same sentence tells what the agent is: "people meet you there, I'm an assistant"."""
+LIFE = ("personal", "by_hand", "there")
 """What it may say that it does not have or do."""
 
 _SENTENCE = re.compile(r"[^.!?\n\U0001F300-\U0001FAFF]+[.!?\n]*")
@@ -59,7 +61,8 @@ def _poses(text: str, folded: Folded, turn: Turn, tenant: Tenant, *, asked: bool
     """Yield the words with which a reply claims to be a person, or where it does not say what it is though `asked`."""
     said, starts = folded.text, starts_in(folded.text)
     for kind in (*POSES, "poses_when_asked") if asked else POSES:
-        if found := first_match(_CLAIMS[kind].possible(starts), said, 0, len(said)):
+        found = first_match(_CLAIMS[kind].possible(starts), said, 0, len(said))
+        if found and not (kind in OF_OTHERS and _admits_beside(found)):
             yield found.span()
     yield from _tells_of_a_life(text, folded, turn)
     for match in _SAYS["claims_role"].finditer(said) if _CLAIMS["claims_role"].possible(starts) else ():
@@ -108,6 +111,15 @@ def _answers_truly(said: str, question: str) -> bool:
     if of_machine == of_person:
         return False
     return bool(_SAYS["begins_yes" if of_machine else "begins_no"].match(said))
+
+
+def _admits_beside(claim: re.Match[str]) -> bool:
+    """Say whether the sentence of a claim says of the agent itself that it is a machine."""
+    text = claim.string
+    start = max(text.rfind(end, 0, claim.start()) for end in ".!?\n") + 1
+    sentence = _SENTENCE.match(text, start)
+    said = sentence[0] if sentence else ""
+    return any(_is_of_itself(said, match) for match in _SAYS["admits_machine"].finditer(said))
 
 
 def _is_of_itself(stated: str, machine: re.Match[str]) -> bool:

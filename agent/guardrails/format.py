@@ -58,7 +58,7 @@ LEFTOVERS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "raw HTML",
         ("<", "&"),
         compiled_on_use(
-            r"</?[a-z][a-z0-9]{0,15}(?:\s[^<>\n]{0,300})?/?>|<!--|&(?:nbsp|amp|lt|gt|quot|apos|#x?[0-9a-f]{1,6}"
+            r"</?[a-z][a-z0-9_]{0,25}(?:\s[^<>\n]{0,300})?/?>|<!--|&(?:nbsp|amp|lt|gt|quot|apos|#x?[0-9a-f]{1,6}"
             r"|[a-z]{1,6}(?:acute|grave|tilde|circ|cedil|uml)|euro|iexcl|iquest);",
             re.IGNORECASE,
         ),

@@ -16,7 +16,7 @@ from agent.types import Candidate, Tenant, Turn, Verdict
 __all__ = ["RULE", "VERSION", "check", "claims_to_judge"]
 
 RULE = "grounding"
-VERSION = 5
+VERSION = 6
 _REASONS = {
     "time": "The reply gives a time that is not published",
     "weekday": "The reply names a day that is not published",
@@ -36,6 +36,10 @@ _REASONS = {
     "slot": "The reply gives hours that are published for other days",
     "tax": "The reply says of taxes what is not published",
     "scope": "The reply says of one thing what is published of another only",
+    "people": "The reply says of the people or the standing of the business what is not published",
+    "way": "The reply says of a way that it takes what is not published",
+    "length": "The reply says of something published with a length that it has no end",
+    "limit": "The reply takes in an age or a level that is not published",
     "scarcity": "The reply says that something is running out, which is not published",
 }
 

@@ -1,5 +1,6 @@
 """Decides whether a count or a measure of a reply is published, the prospect's own, or follows by plain arithmetic."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -9,11 +10,18 @@ from agent.guardrails.dates_text import DAY_MINUTES
 from agent.guardrails.grounding_ages import is_taken_age, is_wrong_age
 from agent.guardrails.grounding_facts import BASES, INSTALMENTS, MINUTES, Facts, dimension
 from agent.guardrails.grounding_numbers import MONEY
-from agent.guardrails.grounding_reading import Mention, Slot, as_set
+from agent.guardrails.grounding_ranges import (
+    alike,
+    is_close,
+    is_told_together,
+    is_up_to_the_next,
+    number_of,
+    same_amount,
+)
+from agent.guardrails.grounding_reading import Mention, Slot, as_set, items_of
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, closeness, is_rival
+from agent.guardrails.number_words import parse_digits
 
-_LOOSE = Decimal("0.09")
-"""Twelve weeks are three months: measures in different units agree within this share."""
 _TIMES_A_WEEK = frozenset({"units:day", "units:session", "units:kind_of", "units:night"})
 _LOOSE_COUNTS = frozenset(
     {"units:branch", "units:kind_of", "units:country", "units:city", "units:course", "units:project", "units:point"}
@@ -32,19 +40,29 @@ def judge_quantity(statement: Statement, facts: Facts, talk: Conversation) -> Fi
     comparable = facts.quantities.get(dimension(mention.unit), ())
     if is_wrong_age(statement, comparable):
         return "contradicted"
-    equal = [f for f in comparable if _same_amount(mention, f)]
-    if equal and (mention.unit == "percent" or not is_rival(equal, _alike(mention, comparable), statement)):
-        return "supported"  # what a percentage is of, the rule `pricing` reads
+    equal = [f for f in comparable if same_amount(mention, f)]
+    if equal and (
+        mention.unit == "percent"  # what a percentage is of, the rule `pricing` reads
+        or not is_rival(equal, alike(mention, equal, comparable), statement)
+        or is_told_together(mention, comparable, talk)
+    ):
+        return "supported"
     if _said_by_prospect(statement, comparable, talk):
         return "undecided"
     if not equal and _is_derived(statement, comparable, facts, talk):
         return "supported"
-    open_ended = not equal and _is_loose(mention, comparable, facts.of("quantity"))
+    open_ended = not equal and not _exceeds(statement, comparable)
+    open_ended = open_ended and _is_loose(mention, comparable, facts.of("quantity"))
     return "contradicted" if equal else "undecided" if open_ended else "unsupported"
 
 
-def _alike(mention: Mention, comparable: Sequence[Mention]) -> Sequence[Mention]:
-    return [f for f in comparable if f.unit == mention.unit]
+def _exceeds(statement: Statement, comparable: Sequence[Mention]) -> bool:
+    """Say whether there is said to be more of a thing than is published of it: nine boats where there are six."""
+    unit = statement.mention.unit
+    if not unit.startswith("word:"):
+        return False  # a unit that is known may be one of several things: "10 meeting room hours"
+    counts = [number_of(f) for f in comparable if f.unit == unit]
+    return bool(counts) and number_of(statement.mention) > max(counts) and not MONEY.search(statement.sentence.text)
 
 
 # --- numbers that state nothing ---------------------------------------------------------------------------------
@@ -80,7 +98,15 @@ def _is_no_fact(statement: Statement, facts: Facts) -> bool:
         return bool(_BEFOREHAND.search(text))  # "come ten minutes early"
     if unit == "percent":
         return bool(_DISCOUNT.search(text))
-    return not unit or (unit.startswith("word:") and _is_money(_number(mention), facts))
+    is_large = number_of(mention) >= _LARGE_AMOUNT  # "the other 130,130 once the work is done"
+    return not unit or (
+        (is_large or unit.startswith("word:"))
+        and (
+            _is_money(number_of(mention), facts)
+            or _is_rest(number_of(mention), statement)
+            or _is_amount(number_of(mention), statement)
+        )
+    )
 
 
 @lru_cache(maxsize=256)
@@ -111,30 +137,41 @@ def _is_money(value: Decimal, facts: Facts) -> bool:
     return value in facts.prices or value.as_tuple().exponent == _CENTS
 
 
+_MOST_AMOUNTS = 8
+_LEAST_REST = 13
+"""Smaller numbers count things."""
+_DIGITS = re.compile(r"\d[\d.,']*")
+
+
+_LEAST_AMOUNT = 100
+_LARGE_AMOUNT = 1000
+"""Beside what is paid, a number so large counts nothing."""
+
+
+def _is_amount(value: Decimal, statement: Statement) -> bool:
+    """Say whether a large number in front of no noun we know is what is paid, told without its currency."""
+    said = statement.sentence.text
+    return value >= _LEAST_AMOUNT and bool(MONEY.search(said) or _PAYS.search(said))
+
+
+def _is_rest(value: Decimal, statement: Statement) -> bool:
+    """Say whether a bare number is what amounts of its sentence come to: "1,785 USD, and then the other 4,165"."""
+    if value < _LEAST_REST:
+        return False
+    said = statement.sentence.text
+    if not MONEY.search(said):
+        return False
+    numbers = [
+        parse_digits(match[0].rstrip(".,'")) for match in itertools.islice(_DIGITS.finditer(said), _MOST_AMOUNTS)
+    ]
+    return any(value in (one + other, abs(one - other)) for one, other in itertools.combinations(numbers, 2))
+
+
 def _and_next(statement: Statement) -> str:
     """Return a clause and the little that follows in its sentence: "three lessons (€78)", "in 12 months, $178,800"."""
     clause, sentence = statement.clause_text, statement.sentence.text
     start = max(sentence.find(clause), 0)
     return f"{clause} {sentence[start : start + len(clause) + _BESIDE]}"
-
-
-# --- the same ---------------------------------------------------------------------------------------------------
-
-
-def _number(mention: Mention) -> Decimal:
-    return mention.value if isinstance(mention.value, Decimal) else Decimal(-1)
-
-
-def _same_amount(one: Mention, other: Mention) -> bool:
-    if one.unit == other.unit or one.unit not in BASES or other.unit not in BASES:
-        return one.value == other.value
-    if dimension(one.unit) != dimension(other.unit):
-        return False
-    return _close(_number(one) * BASES[one.unit], _number(other) * BASES[other.unit])
-
-
-def _close(one: Decimal, other: Decimal) -> bool:
-    return abs(one - other) <= _LOOSE * max(one, other)
 
 
 # --- the prospect's own -----------------------------------------------------------------------------------------
@@ -175,7 +212,7 @@ _AT_LEAST = re.compile(
 def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Facts, talk: Conversation) -> bool:
     """Say whether a number follows: years since, the length of a class, days a week, sums and products."""
     mention = statement.mention
-    value, unit = _number(mention), mention.unit
+    value, unit = number_of(mention), mention.unit
     if unit == "units:year" and any(
         _is_age(value, talk.today.year - f.value) for f in facts.of("year") if isinstance(f.value, int)
     ):
@@ -184,17 +221,44 @@ def _is_derived(statement: Statement, comparable: Sequence[Mention], facts: Fact
         return True
     if (
         _is_timetabled(value, unit, facts)
-        or _is_paid_over(statement, comparable)
+        or _is_paid_over(statement, facts)
         or is_taken_age(statement, comparable)
         or (unit, value) in facts.totals
         or _is_in_a_name(mention, facts)
         or _is_interval(statement, facts)
         or _is_walked(statement, facts)
+        or is_up_to_the_next(mention, facts, talk)
+        or _is_difference(statement, comparable)
+        or _is_product(value, statement)
     ):
         return True
-    if unit in BASES and any(m.unit in BASES and _same_amount(mention, m) for m in talk.asked):
+    if unit in BASES and any(m.unit in BASES and same_amount(mention, m) for m in talk.asked):
         return True  # the prospect's own, in another unit
     return _is_bound(statement, comparable) or _follows(mention, comparable, talk)
+
+
+_DIFFERS = re.compile(
+    r"\b(?:mas|mais|menos|more|fewer|less|extras?|additional|longer|shorter|bigger|smaller|larger|larg[oa]s?|long[oa]s?"
+    r"|diferen\w+|difference|adicionales?|adicionais)\b"
+)
+
+
+def _is_difference(statement: Statement, comparable: Sequence[Mention]) -> bool:
+    """Say whether two published measures of one kind differ by so much: "four more panels", "11 m² a mais"."""
+    mention = statement.mention
+    if not _DIFFERS.search(statement.clause_text):
+        return False
+    numbers = {number_of(f) for f in comparable if f.unit == mention.unit}
+    return any(abs(one - other) == mention.value for one, other in itertools.combinations(numbers, 2))
+
+
+_SMALL_NUMBER = re.compile(r"(?<![\d.,:/])\d{1,3}(?![\d.,:/]\d|\d)")
+
+
+def _is_product(value: Decimal, statement: Statement) -> bool:
+    """Say whether other numbers of its sentence make it, the one in an item's name too: "20 a week for 4 weeks: 80"."""
+    numbers = [Decimal(each) for each in _SMALL_NUMBER.findall(statement.sentence.text)[:_MOST_AMOUNTS]]
+    return any(min(one, other) > 1 and one * other == value for one, other in itertools.combinations(numbers, 2))
 
 
 def _is_timetabled(value: Decimal, unit: str, facts: Facts) -> bool:
@@ -202,7 +266,7 @@ def _is_timetabled(value: Decimal, unit: str, facts: Facts) -> bool:
     for slot in facts.slots:
         weeks = {
             Decimal(1),
-            *(_number(f) for f in facts.of("quantity") if f.unit == "units:week" and f.wide & slot.wide),
+            *(number_of(f) for f in facts.of("quantity") if f.unit == "units:week" and f.wide & slot.wide),
         }
         if unit == "units:session" and any(value == len(slot.days) * n for n in weeks):
             return True
@@ -216,17 +280,19 @@ _PAYS = re.compile(
     r"|pay\w*|divid\w+|financ\w+)\b"
 )
 _FEWEST_PAYMENTS = 2
+_PAID_OVER = frozenset({"units:month", "units:kind_of"})
+"""Months or times: "em até 24 vezes"."""
 
 
-def _is_paid_over(statement: Statement, comparable: Sequence[Mention]) -> bool:
+def _is_paid_over(statement: Statement, facts: Facts) -> bool:
     """Say whether a price may be paid over so many months: up to as many as its item is published with."""
     mention, said = statement.mention, statement.sentence.text
-    is_paid = mention.unit == "units:month" and (_PAYS.search(said) or MONEY.search(said))
-    if not is_paid or _number(mention) < _FEWEST_PAYMENTS:
+    is_paid = mention.unit in _PAID_OVER and (_PAYS.search(said) or MONEY.search(said))
+    if not is_paid or number_of(mention) < _FEWEST_PAYMENTS:
         return False
-    most = [f for f in comparable if INSTALMENTS in f.topics]
+    most = [f for f in facts.quantities.get(dimension("units:month"), ()) if INSTALMENTS in f.topics]
     of_item = [f for f in most if f.topics & mention.subject - {INSTALMENTS}]
-    return any(_number(mention) <= _number(f) for f in of_item or most)
+    return any(number_of(mention) <= number_of(f) for f in of_item or most)
 
 
 _ON_FOOT = re.compile(r"\b(?:caminando|a pie|andando|caminhando|a pe|walk\w*|on foot|stroll)\b")
@@ -238,15 +304,15 @@ def _is_walked(statement: Statement, facts: Facts) -> bool:
     """Say whether a published distance is so many minutes on foot, to a minute."""
     if statement.mention.unit != "units:minute" or not _ON_FOOT.search(statement.clause_text):
         return False
-    minutes = _number(statement.mention)
-    lengths = (_number(f) * BASES[f.unit] for f in facts.quantities.get("length", ()))
+    minutes = number_of(statement.mention)
+    lengths = (number_of(f) * BASES[f.unit] for f in facts.quantities.get("length", ()))
     return any(length / _PACE[1] - 1 <= minutes <= length / _PACE[0] + 1 for length in lengths)
 
 
 def _is_in_a_name(mention: Mention, facts: Facts) -> bool:
     """Say whether an item's name has a measure: "150 litres" of the "150 L water heater"."""
     return mention.unit in BASES.keys() - MINUTES.keys() and any(
-        _number(mention) in _numbers_in(name) for _, names in facts.items for name in names
+        number_of(mention) in _numbers_in(name) for _, names in facts.items for name in names
     )
 
 
@@ -277,19 +343,19 @@ def _is_interval(statement: Statement, facts: Facts) -> bool:
     mention = statement.mention
     if mention.unit not in MINUTES or not _EVERY.search(statement.clause_text.partition(f"{mention.value}")[0]):
         return False
-    length = _number(mention) * MINUTES[mention.unit]
-    counts = {_number(f) for f in facts.of("quantity") if 1 <= _number(f) <= _CAN_REPEAT}
-    return any(_close(length * count, MINUTES[span]) for count in counts for span in _SPANS)
+    length = number_of(mention) * MINUTES[mention.unit]
+    counts = {number_of(f) for f in facts.of("quantity") if 1 <= number_of(f) <= _CAN_REPEAT}
+    return any(is_close(length * count, MINUTES[span]) for count in counts for span in _SPANS)
 
 
 def _is_bound(statement: Statement, comparable: Sequence[Mention]) -> bool:
     """Say whether "under an hour" and "over 600" hold of what is published, and not by far."""
     mention = statement.mention
     before = statement.clause_text.partition(f"{mention.value}")[0]
-    said = _number(mention) * BASES.get(mention.unit, Decimal(1))
+    said = number_of(mention) * BASES.get(mention.unit, Decimal(1))
     if said <= 0:
         return False
-    shares = [_number(f) * BASES.get(f.unit, Decimal(1)) / said for f in comparable]
+    shares = [number_of(f) * BASES.get(f.unit, Decimal(1)) / said for f in comparable]
     if _AT_MOST.search(before):
         return any(Decimal("0.5") <= share <= 1 for share in shares)
     return bool(_AT_LEAST.search(before)) and any(1 <= share <= Decimal("1.34") for share in shares)
@@ -297,24 +363,32 @@ def _is_bound(statement: Statement, comparable: Sequence[Mention]) -> bool:
 
 def _follows(mention: Mention, comparable: Sequence[Mention], talk: Conversation) -> bool:
     """Say whether a number is a sum, difference, product or share of what was said and what is published."""
-    value = _number(mention)
+    value = number_of(mention)
     said = sorted(talk.said_numbers - {value})[:_MOST_NUMBERS]
     asked = sorted(talk.asked_numbers - {value})[:_MOST_NUMBERS]
-    published = {_number(f) for f in comparable if f.unit == mention.unit}
+    published = {number_of(f) for f in comparable if f.unit == mention.unit}
     if mention.unit == "percent":
-        return 100 - value in talk.said_numbers
+        return 100 - value in talk.said_numbers or value in _shares(said)
     if value in set(_results(said, said)) or value in set(_results(asked, published)):
         return True
     base = BASES.get(mention.unit)
     if base is None:
         return False
     told = [m for m in talk.told if dimension(m.unit) == dimension(mention.unit) and m.value != value]
-    measures = {_number(m) * BASES[m.unit] for m in told if any(_same_amount(m, f) for f in comparable)}
-    counts = {_number(m) for m in talk.told if dimension(m.unit) != dimension(mention.unit)}
+    measures = {number_of(m) * BASES[m.unit] for m in told if any(same_amount(m, f) for f in comparable)}
+    counts = {number_of(m) for m in talk.told if dimension(m.unit) != dimension(mention.unit)}
     if any(value * base == measure * count for measure in measures for count in counts | talk.asked_numbers):
         return True
-    spans = [_number(m) * BASES[m.unit] for m in (*told, *talk.asked) if m.unit in BASES][:_MOST_NUMBERS]
+    spans = [number_of(m) * BASES[m.unit] for m in (*told, *talk.asked) if m.unit in BASES][:_MOST_NUMBERS]
     return any(value * base == span - measure for span in spans for measure in measures)  # two years less 3 months
+
+
+def _shares(numbers: Sequence[Decimal]) -> Iterator[Decimal]:
+    """Yield how many in a hundred one number is of a larger one, and what that leaves: 3 weeks of 12 are 25, or 75."""
+    for one, whole in itertools.permutations(numbers, 2):
+        if 0 < one < whole:
+            share = 100 * one / whole
+            yield from (share, 100 - share, share.to_integral_value(), 100 - share.to_integral_value())
 
 
 def _results(some: Iterable[Decimal], others: Iterable[Decimal]) -> Iterator[Decimal]:
@@ -336,16 +410,18 @@ def _results(some: Iterable[Decimal], others: Iterable[Decimal]) -> Iterator[Dec
 
 def _is_loose(mention: Mention, comparable: Sequence[Mention], published: Sequence[Mention]) -> bool:
     """Say whether code cannot tell: a small count of unnamed things, or a number published of an unknown thing."""
-    if mention.unit in _LOOSE_COUNTS and _number(mention) <= _FEW and not comparable:
+    is_vague = mention.unit == "units:kind_of" or (mention.unit in _LOOSE_COUNTS and not comparable)
+    if is_vague and number_of(mention) <= _FEW:
         return True
-    if mention.unit == "units:kind_of" and _number(mention) <= _FEW:
-        return True
-    if mention.unit in MINUTES or mention.unit == "percent":
+    if mention.unit == "percent":
         return False
+    unnamed = (f for f in published if not f.unit and f.value == mention.value)
+    if mention.unit in MINUTES:  # "2 hours of meeting room a month; the office, 6"
+        return any(items_of(f.wide) & items_of(mention.topics) for f in unnamed)
     if any(f.value == mention.value and closeness(f.wide, mention.topics) >= 1 for f in published):
         return True
     same_number = any(f.value == mention.value for f in published)
     if mention.unit.startswith("word:"):
-        return same_number or _number(mention) <= _FEW
+        return same_number or number_of(mention) <= _FEW
     bare = (f for f in published if not f.unit or f.unit.startswith("word:"))
     return any(f.value == mention.value and _ADDRESS not in f.wide for f in bare)

@@ -12,7 +12,9 @@ from typing import TypeVar
 from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, read, read_slots
+from agent.guardrails.grounding_inclusion import Part, read_parts
+from agent.guardrails.grounding_reading import ItemNames, Mention, Reading, Slot, Topics, items_of, read, read_slots
+from agent.guardrails.grounding_scopes import Branches, read_branches
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_windows import Window, read_windows
 from agent.guardrails.grounding_words import LISTS, family, find_concepts, pattern
@@ -94,6 +96,10 @@ class Facts:
     """Of each thing that is published as what there is not, how its words begin."""
     denied_names: frozenset[str]
     """Words of names that are published as what there is not."""
+    branches: Branches
+    """Of which items and branches things are published."""
+    parts: tuple[Part, ...]
+    """What is published as part of a price, and what as paid apart."""
 
     def of(self, kind: str) -> tuple[Mention, ...]:
         """Return the mentions of one kind."""
@@ -115,7 +121,16 @@ def _published(tenant: Tenant) -> Facts:
     items = tuple((item.sku, (*item.name.values(), *item.aliases)) for item in tenant.catalogue)
     prices = (price.amount_minor for item in tenant.catalogue for price in item.prices)
     read = _facts(tuple(_texts(tenant)), items, tuple(_catalogue_facts(tenant.catalogue)))
-    return replace(read, prices=frozenset(Decimal(minor) / 100 for minor in prices))
+    return replace(read, prices=frozenset(Decimal(minor) / 100 for minor in prices), branches=_branches(tenant, items))
+
+
+def _branches(tenant: Tenant, items: ItemNames) -> Branches:
+    passages = (text for passage in tenant.passages for text in passage.text.items())
+    described = ((f"item:{item.sku}", text) for item in tenant.catalogue for text in item.description.items())
+    return read_branches(
+        [(_read_fact(text, language, items), language) for language, text in passages],
+        [(item, _read_fact(text, language, items), language) for item, (language, text) in described],
+    )
 
 
 def _texts(tenant: Tenant) -> Iterator[tuple[str, str]]:
@@ -169,7 +184,7 @@ def _calendar(day: date) -> CalendarDate:
 def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ()) -> Facts:
     readings = [_read_fact(text, language, items) for language, text in texts]
     mentions: dict[str, list[Mention]] = {}
-    for mention in (*(m for reading in readings for m in reading.mentions), *map(_extra_mention, extra)):
+    for mention in (*(m for reading in readings for m in _with_subject(reading)), *map(_extra_mention, extra)):
         mentions.setdefault(mention.kind, []).append(mention)
     folded = [fold(text) for _, text in texts]
     words = frozenset(word for text in folded for word in re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text))
@@ -195,7 +210,17 @@ def _facts(texts: Texts, items: ItemNames, extra: Sequence[_CatalogueFact] = ())
         notices=tuple(notice for reading in readings for notice in _notices(reading)),
         lacking=tuple(_lacking(readings)),
         denied_names=_denied_names(readings),
+        branches=Branches((), frozenset()),
+        parts=read_parts([(reading, language) for reading, (language, _) in zip(readings, texts, strict=True)]),
     )
+
+
+def _with_subject(reading: Reading) -> Iterator[Mention]:
+    """Yield the mentions of a published text, its dates with the item it begins with: "Diving: … Next start: 3 May"."""
+    lead = items_of(reading.topics[0]) if reading.topics else frozenset()
+    for mention in reading.mentions:
+        is_bare = lead and mention.kind == "date" and not items_of(mention.wide)
+        yield mention._replace(wide=mention.wide | lead) if is_bare else mention
 
 
 _LACKS = compiled_on_use(rf"\b{pattern('lacks')} (?P<things>[a-z][^,.;:()]{{2,60}})$")
@@ -317,6 +342,8 @@ def _joined(one: Facts, other: Facts) -> Facts:
         notices=one.notices + other.notices,
         lacking=one.lacking + other.lacking,
         denied_names=one.denied_names - other.words,
+        branches=one.branches,
+        parts=one.parts + other.parts,
     )
 
 

@@ -1,14 +1,14 @@
 """Decides whether a business has, or has not, what a reply says."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.grounding_facts import Facts
+from agent.guardrails.grounding_facts import INSTALMENTS, Facts
 from agent.guardrails.grounding_reading import Mention, items_of
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement, asks_for
-from agent.guardrails.grounding_words import IMPLIED, LISTS, family, pattern
+from agent.guardrails.grounding_words import IMPLIED, LISTS, family, find_concepts, pattern
 
 _LANGUAGES = {"es": "features:spanish_lang", "pt": "features:portuguese_lang", "en": "features:english_lang"}
 _FEATURE_TABLES = ("topics", "extra_topics", "features")
@@ -34,14 +34,82 @@ def judge_feature(statement: Statement, facts: Facts, talk: Conversation) -> Fin
     place = max(0, statement.clause_text.find(mention.unit))
     if _ZONE_NAME.search(statement.clause_text, place) or _CURRENCY.search(statement.clause_text[:place]):
         return "undecided"
-    if concept in {_LANGUAGES.get(each) for each in talk.languages} or any(not f.is_denied for f in published):
+    if _is_spoken(statement, facts, talk) or any(not f.is_denied for f in published):
         return "supported"
-    if _isowned(statement, talk) or concept in talk.denied_features or _APART.search(statement.clause_text):
-        return "undecided"  # "your dog"; "no car park, but bike parking"
+    if _is_only_named(statement, facts, talk, place):
+        return "undecided"
     if any(f.is_denied_nearby for f in published):
         return "contradicted"
     open_ended = published or _is_told(statement, talk) or _is_shown(concept, facts)
     return "undecided" if open_ended or _has_relatives(mention.unit, facts) else "unsupported"
+
+
+def _is_only_named(statement: Statement, facts: Facts, talk: Conversation, place: int) -> bool:
+    """Say whether nobody says to have the thing: "your dog"; "no car park, but bike parking"; "cheaper than lunch"."""
+    return (
+        _isowned(statement, talk)
+        or str(statement.mention.value) in talk.denied_features
+        or bool(_APART.search(statement.clause_text) or _REFERS.search(statement.clause_text[:place]))
+        or not _is_asserted(statement, facts, talk, place)
+    )
+
+
+_BELONGS = compiled_on_use(rf"\b{pattern('belongs')}")
+_INCLUDED = re.compile(r"\binclu")
+_REFERS = re.compile(
+    r"\b(?:(?:isso|isto|eso|esto) (?:e|es) co[mn]|ask|see|speak (?:to|with)|talk to|fal\w+ com|habl\w+ con"
+    r"|pregunt\w+ (?:a|con)|pergunt\w+ (?:a|ao|com)|(?:lo|la) vea[sn]?|ve(?:r|ja|a) co[mn]|up to|decid\w+|depend\w+"
+    r"|than|que un|que uma?)"
+    r"(?: [a-z]{1,12}){0,3} $"
+)
+"""Leads to whom the prospect had better ask, who decides, or what something is compared with."""
+
+
+def _is_asserted(statement: Statement, facts: Facts, talk: Conversation, place: int) -> bool:
+    """Say whether a thing, at `place` in its clause, is told as one that the business has, not just named."""
+    sentence = statement.sentence
+    if sentence.serves or sentence.is_yes or _INCLUDED.search(sentence.text) or _WE.search(statement.clause_text):
+        return True
+    concept = str(statement.mention.value)
+    if concept in _ANYWHERE:
+        return False
+    before = sentence.text.partition(statement.clause_text)[0] + statement.clause_text[: place + 1]
+    if concept.endswith(_SAYS_ITSELF) or _BELONGS.search(before):
+        return True
+    words = tuple(re.findall(r"[a-z]+", sentence.text))
+    if any(facts_words.intersection(words) for facts_words in _names(facts)):
+        return True
+    others = (each.concept for each in find_concepts(words, talk.language) if each.concept.startswith("features:"))
+    return any(other != concept and other in facts.concepts for other in others)  # "showers and a steam room"
+
+
+_WE = re.compile(
+    r"\b(?:we|a gente)\b|\b\w{3,20}[aei]mos\b|\b(?:provided|offered|available|served|on site)\b"
+    r"|\b(?:ofrec|oferec|prest)id[oa]s?\b"
+)
+_ANYWHERE = frozenset({"features:everywhere"})
+"""What may be where the prospect is: "you can join from anywhere"."""
+
+
+_SAYS_ITSELF = ("_lang", ":always_open")
+"""What needs no further word to be a claim: "open 24 hours"."""
+
+
+def _names(facts: Facts) -> Iterator[frozenset[str]]:
+    """Yield the words of each published name, of whom a reply tells things without saying "we"."""
+    return (frozenset(f.value) - LISTS["links"] for f in facts.of("name") if isinstance(f.value, tuple))
+
+
+_TAUGHT = compiled_on_use(rf"\b{pattern('taught')}")
+"""What is not told of the language of messages."""
+
+
+def _is_spoken(statement: Statement, facts: Facts, talk: Conversation) -> bool:
+    """Say whether it is a language in which the business writes, not one in which it is told to teach."""
+    if statement.mention.value not in {_LANGUAGES.get(each) for each in talk.languages}:
+        return False
+    tells_languages = any(str(f.value).endswith("_lang") for f in facts.of("feature"))
+    return not (tells_languages and _TAUGHT.search(statement.clause_text))
 
 
 def _of_the_same_item(published: Sequence[Mention], statement: Statement) -> Sequence[Mention]:
@@ -55,6 +123,8 @@ def _is_shown(concept: str, facts: Facts) -> bool:
     if any(f.value == concept and not f.is_denied for f in facts.of("loose")):
         return True
     implied = IMPLIED.get(concept, frozenset())
+    if "instalments" in implied and any(INSTALMENTS in f.topics for f in facts.of("quantity")):
+        return True
     return any(f"{table}:{topic}" in facts.concepts for topic in implied for table in _FEATURE_TABLES)
 
 

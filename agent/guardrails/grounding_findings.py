@@ -8,13 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.folding import fold
+from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS
-from agent.guardrails.grounding_answers import invented_answers, left_to_them, misplaced
+from agent.guardrails.grounding_answers import invented_answers, left_to_them, misplaced, unheard_things
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
+from agent.guardrails.grounding_inclusion import wrong_parts
+from agent.guardrails.grounding_limits import unmet_limits
 from agent.guardrails.grounding_numbers import without_money
-from agent.guardrails.grounding_reading import Mention, Reading, as_set, items_of, read, read_slots
+from agent.guardrails.grounding_people import unpublished_standing
+from agent.guardrails.grounding_reading import Mention, Reading, Topics, as_set, items_of, read, read_slots
+from agent.guardrails.grounding_scopes import misplaced_things
 from agent.guardrails.grounding_starts import false_starts
 from agent.guardrails.grounding_statement import (
     MANNER,
@@ -29,6 +34,8 @@ from agent.guardrails.grounding_statement import (
 from agent.guardrails.grounding_statements import Clause
 from agent.guardrails.grounding_support import judge
 from agent.guardrails.grounding_tax import false_taxes
+from agent.guardrails.grounding_travel import wrong_ways
+from agent.guardrails.grounding_unlimited import endless
 from agent.guardrails.grounding_windows import is_between, read_windows
 from agent.guardrails.grounding_words import ZONES, pattern
 from agent.types import Candidate, Tenant, Turn
@@ -123,8 +130,23 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
     yield from (Fault("included", "contradicted", each.start, each.end) for each in left_to_them(reading, facts))
     yield from (Fault("start", "contradicted", each.start, each.end) for each in false_starts(reading, facts, talk))
     yield from (Fault("scope", "contradicted", clause.start, clause.end) for clause in misplaced(reading, facts))
+    yield from (
+        Fault("included", "contradicted", c.start, c.end) for c in wrong_parts(reading, talk.language, facts.parts)
+    )
+    yield from (Fault("feature", "unsupported", c.start, c.end) for c in unheard_things(reading, facts, talk))
+    yield from _misplaced_things(reading, facts, talk)
+    yield from (Fault("people", "unsupported", c.start, c.end) for c in unpublished_standing(reading, facts, talk))
+    yield from (Fault("way", "contradicted", c.start, c.end) for c in wrong_ways(reading, facts))
+    yield from (Fault("length", "contradicted", c.start, c.end) for c in endless(reading, facts))
+    yield from (Fault("limit", "contradicted", c.start, c.end) for c in unmet_limits(reading, facts, talk))
     yield from _plain_yes(reading, facts, talk)
     yield from (Fault("answer", "unsupported", c.start, c.end) for c in invented_answers(reading, facts, talk))
+
+
+def _misplaced_things(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[Fault]:
+    asked = items_of(frozenset().union(*talk.inbound.topics))
+    for clause in misplaced_things(reading, talk.language, facts.branches, asked):
+        yield Fault("scope", "contradicted", clause.start, clause.end)
 
 
 def judge_all(reading: Reading, facts: Facts, talk: Conversation) -> list[Finding]:
@@ -133,9 +155,15 @@ def judge_all(reading: Reading, facts: Facts, talk: Conversation) -> list[Findin
     findings = [_finding(mention, reading, sentences, facts, talk) for mention in reading.mentions]
     best: dict[tuple[int, int], Finding] = {}
     for mention, finding in zip(reading.mentions, findings, strict=True):
-        if mention.other >= 0 and finding not in _WRONG:
+        if mention.other >= 0 and finding not in _WRONG and not _is_clock(mention, reading, sentences, talk):
             best[mention.clause, mention.other] = finding
     return [best.get((m.clause, m.other), finding) for m, finding in zip(reading.mentions, findings, strict=True)]
+
+
+def _is_clock(mention: Mention, reading: Reading, sentences: Mapping[int, Sentence], talk: Conversation) -> bool:
+    """Say whether what may be a duration is none: "16h" where the sentence tells times of another time zone."""
+    places = sentences[reading.clauses[mention.clause].sentence].places
+    return mention.kind == "quantity" and any(ZONES.get(place, talk.zone) != talk.zone for place in places)
 
 
 def _finding(
@@ -147,12 +175,54 @@ def _finding(
     topics = mention.topics
     if mention.kind == "included" and _only_heads(clause, sentences[clause.sentence]):
         return "undecided"
-    if not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
-        topics = frozenset(topic for topics in talk.inbound.topics for topic in topics)
+    if not topics and mention.kind == "quantity" and _leads_in(clause):
+        topics = mention.wide
+    if topics <= _NO_ITEM and (dated := _dated_items(clause, reading, facts)):
+        topics |= dated
+    elif not topics and clause.sentence < (1 if mention.kind == "included" else _ANSWERS):
+        topics = _asked_topics(talk)
     elif topics <= WEAK | MANNER and "topics:opening" not in topics and not mention.subject - topics:
         topics |= items_of(frozenset().union(*talk.inbound.topics))
     statement = Statement(mention=mention, topics=topics, clause_text=clause.plain, sentence=sentences[clause.sentence])
     return judge(statement, facts, talk)
+
+
+def _asked_topics(talk: Conversation) -> Topics:
+    """Return what was asked about; what may be several items only where nothing names one: "I'm B1 in English"."""
+    asked = talk.inbound.topics
+    vague = frozenset().union(*(items_of(topics) for topics in asked if len(items_of(topics)) > 1))
+    named = frozenset().union(*(items_of(topics) for topics in asked if len(items_of(topics)) == 1))
+    every = frozenset().union(*asked)
+    return every - (vague - named) if named else every
+
+
+_LEADS_IN = re.compile(
+    r"^\W*(?:y |e |and )?(?:en|em|in|within|dentro de|tras|after|despues de|depois de|despues|apos|a los|aos)\b"
+)
+_FEW_WORDS = 6
+
+
+def _leads_in(clause: Clause) -> bool:
+    """Say whether a clause only says when of what its sentence is about: "in three weeks, at the latest, …"."""
+    return len(clause.words) <= _FEW_WORDS and bool(_LEADS_IN.match(clause.plain))
+
+
+_NO_ITEM = WEAK | MANNER | {"topics:group_size"}
+
+
+def _dated_items(clause: Clause, reading: Reading, facts: Facts) -> Topics:
+    """Return the items that a published date of the sentence is of: "the group that starts on 13 April meets …"."""
+    if "month" not in clause.hints:
+        return frozenset()
+    told = [m.value for m in reading.of("date") if reading.clauses[m.clause].sentence == clause.sentence]
+    dates = {(each.day, each.months) for each in told if isinstance(each, CalendarDate) and each.day is not None}
+    return frozenset().union(
+        *(
+            items_of(f.wide)
+            for f in facts.of("date")
+            if isinstance(f.value, CalendarDate) and not f.unit and (f.value.day, f.value.months) in dates
+        )
+    )
 
 
 def _only_heads(clause: Clause, sentence: Sentence) -> bool:

@@ -3,10 +3,9 @@
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from agent.guardrails.dates_text import ANY_DAY, DAY_MINUTES, CalendarDate
 from agent.guardrails.grounding_calendar import follows
@@ -24,83 +23,54 @@ from agent.guardrails.grounding_statement import (
     settle,
 )
 from agent.guardrails.grounding_windows import Window, is_between, is_within
-from agent.guardrails.grounding_words import ZONES, find_concepts
+from agent.guardrails.grounding_words import ZONES
+from agent.guardrails.grounding_zones import is_converted, is_of_another_zone, is_somewhere_unknown
 
 # --- hours and days -------------------------------------------------------------------------------------------
 
 
 def judge_time(statement: Statement, facts: Facts, talk: Conversation) -> Finding:
     """Judge a time of day: published, inside opening hours, or a published one told in another zone."""
+    if _is_age_range(statement, facts):
+        return "undecided"
     minutes = as_set(statement.mention)
     published = [f for f in facts.of("time") if not f.is_denied]
     equal = [f for f in published if as_set(f) & minutes]
-    is_elsewhere = bool(equal) and _is_of_another_zone(minutes, published, statement, facts, talk)
+    is_elsewhere = bool(equal) and is_of_another_zone(minutes, published, statement, facts, talk)
     is_sure = bool(statement.sentence.days) or len(minutes) == 1  # "de 2 a 6" may count people
     is_end = is_sure and _ends_span(minutes, statement)
     if not (is_elsewhere or is_end) and is_between(minutes, statement.sentence.windows, facts.windows):
         return "supported"
     if equal and not is_elsewhere:
         finding = settle(equal, published, statement.topics)
-        is_converted = finding == "contradicted" and _is_converted(minutes, published, statement, talk)
-        return "supported" if is_converted else finding
+        is_told_elsewhere = finding == "contradicted" and is_converted(minutes, published, statement, talk)
+        return "supported" if is_told_elsewhere else finding
     if not published:
         return "unsupported" if statement.sentence.serves or statement.mention.group >= 0 else "undecided"
     if (
-        _is_converted(minutes, published, statement, talk)
+        is_converted(minutes, published, statement, talk)
         or (not (equal or is_end) and is_within(minutes, statement.clause_text, _windows_on(statement, facts, talk)))
         or _is_counted(minutes, published, facts, talk)
     ):
         return "supported"
-    open_ended = is_echo(statement, talk) or _is_elsewhere(statement, facts, talk)
+    open_ended = is_echo(statement, talk) or is_somewhere_unknown(statement, facts, talk)
     return "undecided" if open_ended else "unsupported"
 
 
-_BY_ITS_CLOCK = re.compile(
-    r"\b(?:hora|horario|fuso)s? (?:local )?(?:de|del|do|da|em|en|no) (?P<of>[a-z]+(?: [a-z]+){0,2})"
-    r"|\b(?P<before>[a-z]+(?: [a-z]+)?) (?:local )?time\b"
+_BARE_RANGE = re.compile(
+    r"(?<![\w.,:])(\d{1,2})(?: (?:a|aos|al|to|and|y|e|hasta|ate|through) | ?[-–—] ?)(\d{1,2})"
+    r"(?![\w:,]|[.]\d| ?(?:am|pm|h|hs)\b)"
 )
-_LEAST_LETTERS = 4
 
 
-def _is_of_another_zone(
-    minutes: frozenset[int], published: Sequence[Mention], statement: Statement, facts: Facts, talk: Conversation
-) -> bool:
-    """Say whether a published time is told as that of a place elsewhere, where it is another: "13:00 in São Paulo"."""
-    clock = _BY_ITS_CLOCK.search(statement.clause_text)
-    named = find_concepts(tuple((clock["of"] or clock["before"]).split()), "en") if clock else ()
-    zones = {ZONES[each.concept] for each in named if each.concept in ZONES and each.concept not in facts.concepts}
-    if not zones or any(_is_alike(zone, talk) for zone in zones):
+def _is_age_range(statement: Statement, facts: Facts) -> bool:
+    """Say whether two bare numbers of a clause are published ages: "the range runs from 7 to 12"."""
+    match = _BARE_RANGE.search(statement.clause_text) if statement.mention.group >= 0 else None
+    if match is None:
         return False
-    return not _is_converted(minutes, published, statement, talk)
-
-
-def _is_alike(zone: str, talk: Conversation) -> bool:
-    return _offset(zone, talk.now) == _offset(talk.zone, talk.now)
-
-
-def _is_elsewhere(statement: Statement, facts: Facts, talk: Conversation) -> bool:
-    """Say whether times are also told for a place of the prospect's whose time zone we do not know."""
-    written = [m.value for m in talk.inbound.of("name") if isinstance(m.value, tuple)]
-    unknown = [name for name in written if not any(f.concept in ZONES for f in find_concepts(name, "en"))]
-    names = {word for name in unknown for word in name}
-    here = {word for word in names if len(word) >= _LEAST_LETTERS and word in statement.sentence.text}
-    return bool(here - facts.words) and statement.sentence.tells_time
-
-
-def _is_converted(
-    minutes: frozenset[int], published: Sequence[Mention], statement: Statement, talk: Conversation
-) -> bool:
-    """Say whether a time is a published one in the zone of a place that is named, or of the contact."""
-    zones = {ZONES[place] for place in statement.sentence.places if place in ZONES}
-    zones |= {ZONES[str(m.value)] for m in talk.inbound.of("place") if m.value in ZONES}
-    zones |= {talk.contact_zone} if talk.contact_zone else set()
-    days = [talk.now, talk.now + timedelta(days=45), talk.now + timedelta(days=120), talk.now + timedelta(days=240)]
-    for zone in zones - {talk.zone}:
-        for day in days:
-            shift = _offset(zone, day) - _offset(talk.zone, day)
-            if any((time + shift) % DAY_MINUTES in minutes for f in published for time in as_set(f)):
-                return True
-    return False
+    years = [f for f in facts.of("quantity") if f.unit == "units:year"]
+    told = [(one.value, other.value) for one, other in itertools.pairwise(years) if one.wide == other.wide]
+    return (Decimal(match[1]), Decimal(match[2])) in told
 
 
 _CLOCK_UNITS = ("units:minute", "units:hour")
@@ -116,11 +86,6 @@ def _is_counted(minutes: frozenset[int], published: Sequence[Mention], facts: Fa
     times = {time for m in (*published, *(each for each in talk.asked if each.kind == "time")) for time in as_set(m)}
     moved = {(time + sign * length) % DAY_MINUTES for time in times for length in lengths for sign in (-1, 1)}
     return bool(minutes & moved)
-
-
-def _offset(zone: str, moment: datetime) -> int:
-    offset = moment.astimezone(UTC).astimezone(ZoneInfo(zone)).utcoffset()
-    return int(offset.total_seconds() // 60) if offset is not None else 0
 
 
 def _ends_span(minutes: frozenset[int], statement: Statement) -> bool:
@@ -171,7 +136,7 @@ def judge_weekday(statement: Statement, facts: Facts, talk: Conversation) -> Fin
             equal = [f for f in published if {(day - 1) % _ALL_DAYS, (day + 1) % _ALL_DAYS} & as_set(f)]
         if equal:
             finding = settle(equal, published, statement.topics)
-            is_priced = is_echo(statement, talk) and MONEY.search(statement.clause_text)
+            is_priced = is_echo(statement, talk) and MONEY.search(statement.sentence.text)
             findings.append("undecided" if is_priced else finding)  # "on a Saturday it comes to £234"
         elif not any(_falls_on(each, day) for each in dates):
             findings.append("undecided" if is_echo(statement, talk) else "unsupported")
@@ -267,8 +232,21 @@ def judge_date(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     asked = [d.value for d in talk.inbound.of("date") if isinstance(d.value, CalendarDate)]
     if said.day is not None and f"{said.day}" in _days_of_the_month(facts.text):
         return "undecided"
-    echoes = any(_same_date(said, each) for each in asked) and not statement.sentence.serves
-    return "undecided" if echoes else "unsupported"
+    is_theirs = any(_same_date(said, each) for each in asked)
+    measured = is_theirs and not statement.serves and _tells_another(said, published, statement, facts, talk)
+    return "undecided" if measured or (is_theirs and not statement.sentence.serves) else "unsupported"
+
+
+def _tells_another(
+    said: CalendarDate, published: Sequence[Mention], statement: Statement, facts: Facts, talk: Conversation
+) -> bool:
+    """Say whether the reply sets the prospect's own date against another that holds: "10 April is in time"."""
+    others = [m.value for m in talk.told if isinstance(m.value, CalendarDate) and not _same_date(m.value, said)]
+    return any(
+        any(isinstance(f.value, CalendarDate) and _same_date(other, f.value) for f in published)
+        or follows(other, statement, facts, talk)
+        for other in others
+    )
 
 
 _BEGINS = "topics:start"

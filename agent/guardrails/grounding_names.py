@@ -55,10 +55,9 @@ def read_names(raw: str, *, begins_sentence: bool) -> tuple[Name, ...]:
     """Return the names in a clause. `begins_sentence`: its first word has its capital for that."""
     if _has_no_name(raw, begins_sentence=begins_sentence):
         return ()
-    found = list(_addresses(raw))
-    covered = [(name.start, name.end) for name in found]
-    if "." in raw:
-        covered += [match.span() for match in _URL.finditer(raw)]
+    pages = [match.span() for match in _URL.finditer(raw)] if "." in raw else []
+    found = [each for each in _addresses(raw) if each.kind == "email" or not _lies_in(each, pages)]
+    covered = [*pages, *((name.start, name.end) for name in found)]
     if _is_shouted(raw):
         return tuple(found)
     for name in (*_codes(raw), *_proper(raw, begins_sentence=begins_sentence)):
@@ -66,6 +65,11 @@ def read_names(raw: str, *, begins_sentence: bool) -> tuple[Name, ...]:
             found.append(name)
             covered.append((name.start, name.end))
     return tuple(found)
+
+
+def _lies_in(name: Name, spans: list[tuple[int, int]]) -> bool:
+    """Say whether a name is part of one of these: the digits of a meeting's link are no telephone number."""
+    return any(start <= name.start and name.end <= end for start, end in spans)
 
 
 def _has_no_name(raw: str, *, begins_sentence: bool) -> bool:

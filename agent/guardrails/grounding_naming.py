@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from agent.guardrails.grounding_facts import Facts, sound
 from agent.guardrails.grounding_features import owned
+from agent.guardrails.grounding_limits import is_taken_level
 from agent.guardrails.grounding_statement import Conversation, Finding, Statement
-from agent.guardrails.grounding_words import LISTS, ZONES, find_concepts, pattern
+from agent.guardrails.grounding_words import LISTS, ZONES, family, find_concepts, pattern
 
 # --- names ----------------------------------------------------------------------------------------------------
 
@@ -22,8 +23,15 @@ _CLOCKS = frozenset(
 _HOUR_APART = re.compile(
     r"\b(?:1|una?|uma|one|an)(?: (?:hora|hour))? (?:menos|mas|mais|less|more|ahead|behind|earlier|later|antes)\b"
 )
+_CLOCK_CHANGE = re.compile(
+    r"\b(?:horario|hora) (?:de |do )?(?:verano|verao|invierno|inverno)\b"
+    r"|\b(?:summer|winter|daylight)(?: saving)? time\b"
+)
+"""What is named beside it is where the clocks change."""
 _FROM_WHERE = r"(?:puede\w*|podes|pode\w*|can|could) (?:[a-z]+ ){1,3}(?:desde|de|from)"
 """How a reply says from where the prospect may take part."""
+_THEY_DO = re.compile(r"\b(?:p(?:a)?ra (?:voce|vc|tu|que|o senhor|a senhora)|for you to|so (?:that )?you can)\b")
+"""What stands behind it the prospect does: "a receipt for you to claim from Unimed"."""
 _COMMON_TABLES = frozenset({"units", "topics", "extra_topics", "parts_of_day", "features"})
 
 
@@ -33,16 +41,20 @@ def judge_name(statement: Statement, facts: Facts, talk: Conversation) -> Findin
     if any(word in facts.denied_names for word in words):
         return "undecided" if talk.denied_words.intersection(words) else "contradicted"
     unknown = _unknown_words(words, facts, talk)
-    if not unknown:
+    if all(is_taken_level(word, facts) for word in unknown) or _is_short_for(words, facts):
         return "supported"
     is_clock = set(words) <= _CLOCKS or any(f.concept in ZONES for f in find_concepts(words, "en"))
-    if is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text)):
+    if _CLOCK_CHANGE.search(statement.clause_text) or (
+        is_clock and (statement.sentence.tells_time or _HOUR_APART.search(statement.clause_text))
+    ):
         return "undecided"  # "18:00 in London": the time is what is checked
     if len(words) >= _LONG_NAME and len(unknown) < len(words) - 1:
         return "undecided"  # "Regional Government of León" for "Junta de León": partly translated
     if not all(word in talk.inbound_words for word in unknown):
         return "unsupported"
     is_theirs = all(_is_of_prospect(word, talk) for word in unknown)  # "my Golf"
+    is_theirs = is_theirs or _is_located(words, statement, facts)  # "Toluca is in the State of Mexico, which we cover"
+    is_theirs = is_theirs or bool(_THEY_DO.search(statement.clause_text.partition(words[0])[0]))
     is_theirs = is_theirs or bool(re.search(rf"\b{_FROM_WHERE} {re.escape(words[0])}\b", statement.clause_text))
     return (
         "undecided" if is_theirs or not statement.sentence.serves or _is_greeting(statement, words) else "unsupported"
@@ -53,6 +65,43 @@ def _is_of_prospect(word: str, talk: Conversation) -> bool:
     return any(word in owned(clause.plain) for clause in talk.inbound.clauses)
 
 
+_LOCATES = (
+    r"(?:\w+ )?(?:esta|queda|fica|is|es|pertenece|pertence|belongs|falls|lies|forma parte|faz parte|e)"
+    r"\b,? (?:\w+ ){0,2}?(?:en|em|in|n[oa]|del?|d[oa]|within|inside|dentro d\w+|part of|to|al?)"
+)
+_FOLLOWS = (
+    r"(?:entonces|entao|so|asi que|por lo que|por lo tanto|por tanto|portanto|logo|por eso|por isso"
+    r"|therefore|de modo que)"
+)
+
+
+def _is_located(words: Sequence[str], statement: Statement, facts: Facts) -> bool:
+    """Say whether a sentence tells of a place that it lies in a published one: whether it does, code cannot tell."""
+    text, name = statement.sentence.text, re.escape(" ".join(words))
+    inside = re.search(rf"\b{name} {_LOCATES} (?P<place>[a-z ]{{3,60}})", text)
+    before = re.search(rf"(?P<place>[a-z ]{{3,60}}),? {_FOLLOWS} (?:\w+ ){{0,2}}{name}\b", text)
+    match = inside or before
+    if not match:
+        return False
+    places = frozenset(word for name in facts.of("name") if isinstance(name.value, tuple) for word in name.value)
+    told = match["place"].split()
+    published = any(f.concept in facts.concepts for f in find_concepts(told, "en") if f.concept.startswith("places:"))
+    return published or not places.isdisjoint(told)
+
+
+def _is_short_for(words: Sequence[str], facts: Facts) -> bool:
+    """Say whether a name is short for something published: "TAs" for "teaching assistants"."""
+    if len(words) != 1 or not _SHORT.fullmatch(words[0]):
+        return False
+    letters = [words[0], words[0].removesuffix("s")]
+    return any(
+        re.search(r"\b" + r"[a-z]*(?: (?:of|de|d[aeo]s?|del|and|y|e))? ".join(each) + r"[a-z]*\b", facts.text)
+        for each in letters
+        if len(each) > 1
+    )
+
+
+_SHORT = re.compile(r"[a-z]{2,5}")
 _JOINS = frozenset({"y", "e", "and", "o", "or", "ou"})
 _COURTESY = re.compile(rf"^\W*(?:{pattern('yes')}|{pattern('greets')})\W*$")
 
@@ -84,7 +133,18 @@ def _unknown_words(words: Sequence[str], facts: Facts, talk: Conversation) -> li
         and word not in facts.words
         and word not in talk.contact_words
         and not is_cognate(word, facts.sounds)
+        and not (len(words) >= _BODY and _is_related(word.removesuffix("'s"), facts))
     ]
+
+
+_BODY = 3
+"""Words of a name that is no person's, "Portuguese Surfing Federation": they may be translated."""
+_LEAST_RELATED = 6
+
+
+def _is_related(word: str, facts: Facts) -> bool:
+    """Say whether a word begins as a published one does, in whatever language."""
+    return len(word) >= _LEAST_RELATED and (family(word) in facts.families or word[:4] in facts.words)
 
 
 def is_cognate(word: str, sounds: Mapping[str, tuple[str, ...]]) -> bool:

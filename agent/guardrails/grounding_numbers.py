@@ -75,9 +75,19 @@ _PER_GROUP = re.compile(r"^ ?(?:por|per|en cada|in each|em cada|a|in a|na|en) (?
 _NUMBERED = compiled_on_use(rf"\b{pattern('numbered')}\.? ?#?$")
 
 
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
+"""Behind a number that counts nothing: "the 14th"."""
+_WHEN = frozenset({"last"})
+"""What stands behind it is when: "turned 13 last month"."""
+
+
 def read_quantities(text: str, language: str) -> tuple[Quantity, ...]:
     """Return the quantities in folded text, where other readings are masked, in order."""
-    numbers = [match for match in _NUMBER.finditer(text) if _value(match[0]) is not None]
+    numbers = [
+        match
+        for match in _NUMBER.finditer(text)
+        if _value(match[0]) is not None and not _ORDINAL.match(text, match.end())
+    ]
     found: list[Quantity] = []
     unit_behind = ""
     for at in range(len(numbers) - 1, -1, -1):
@@ -157,7 +167,7 @@ def _counted(words: Sequence[str], language: str) -> str:
     """Return the unit among the words behind a number: a known one, else the first noun, else none."""
     unknown = ""
     for at, word in enumerate(words):
-        if word.startswith(MASK) or (word in _STOPS and word not in _SKIPS):
+        if word.startswith(MASK) or word in _WHEN or (word in _STOPS and word not in _SKIPS):
             break
         known = [f for f in concepts_at(words, at, language) if f.concept.startswith("units:")]
         if known:

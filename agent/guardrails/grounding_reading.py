@@ -97,7 +97,23 @@ def read(text: str, language: str, items: ItemNames) -> Reading:
             joints=_joints(clause),
         ).mentions()
     )
-    return Reading(clauses, mentions, tuple(near))
+    return Reading(clauses, tuple(_without_repeats(mentions, clauses)), tuple(near))
+
+
+_EACH_DAY = re.compile(r"\b(?:cada dia|(?:each|every) (?:\w+ )?day|por dia|todos los dias|todos os dias|todo dia)\b")
+_EVERY_DAY = frozenset(range(7))
+
+
+def _without_repeats(mentions: Sequence[Mention], clauses: Sequence[Clause]) -> Iterator[Mention]:
+    """Yield the mentions but an "each day" that is each of the days named before: "on Mondays, 2 hours each day"."""
+    named: set[int] = set()
+    for mention in mentions:
+        if mention.kind == "weekday":
+            clause = clauses[mention.clause]
+            if mention.value == _EVERY_DAY and clause.sentence in named and _EACH_DAY.search(clause.plain):
+                continue
+            named.add(clause.sentence)
+        yield mention
 
 
 def _longest(found: Sequence[Found]) -> list[Found]:
@@ -124,8 +140,9 @@ def _begins(clauses: Sequence[Clause], at: int) -> bool:
 
 # --- topics ---------------------------------------------------------------------------------------------------
 
-_NO_TOPICS = ("units:", "places:")
+_NO_TOPICS = ("units:", "places:", "matters:")
 _OF_ITEM = "item:"
+_PERIODS = frozenset(f"units:{key}" for key in ("minute", "hour", "day", "night", "week", "month", "year"))
 _FEW = 3
 _TOO_COMMON = LISTS["too_common"]
 _LINKS = LISTS["links"] | LISTS["stops"]
@@ -140,11 +157,11 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     ]
     known, exact = _item_words(items)
     alone: set[str] = set()
-    common = {f.at for f in concepts if f.concept.startswith("topics:")}
+    common = {f.at for f in concepts if f.concept.startswith("topics:") or f.concept in _PERIODS}
     for at, word in enumerate(clause.words if known else ()):
         named = known.get(family(word), ())
-        if named and at in common and word not in exact:
-            named = ()  # "starts" is no "Starter plan"
+        if named and (at in common or word in _LINKS) and word not in exact:
+            named = ()  # "entre" is no "entrenamiento", "starts" no "Starter plan", "a month" no "Monthly books"
         if not named and word.isdigit() and at + 1 < len(clause.words):
             named = known.get(f"{word} {clause.words[at + 1]}", ())
         if len(named) == 1:
@@ -154,6 +171,9 @@ def _placed_topics(clause: Clause, concepts: Sequence[Found], items: ItemNames) 
     if alone:  # "Oaxaca on foot" is not "Oaxaca in a week"
         placed = [(at, name) for at, name in placed if name in alone or not name.startswith(_OF_ITEM)]
     return placed
+
+
+_SHORTEST = 2
 
 
 @lru_cache(maxsize=64)
@@ -173,7 +193,8 @@ def _item_words(items: ItemNames) -> tuple[Mapping[str, Sequence[str]], frozense
             exact.update(words)
             heads.update(family(word) for word in (*words[:1], *words[-1:]))
             for word in words:
-                if len(word) > 2 and word not in _TOO_COMMON and not _is_unit(word):
+                is_long = len(word) > _SHORTEST or f"{word.upper()} " in f"{name} "  # "DJ" tells an item
+                if is_long and word not in _TOO_COMMON and not _is_unit(word):
                     (links if word in _LINKS else telling).setdefault(family(word), set()).add(sku)
             for one, other in itertools.pairwise(words):
                 if one.isdigit():
@@ -219,6 +240,7 @@ def _by_sentence(clauses: Sequence[Clause], own: Sequence[Topics]) -> list[Topic
 
 _KINDS = {"features": "feature", "parts_of_day": "part", "places": "place"}
 _QUANTIFIERS = {**dict.fromkeys(LISTS["only"], "only"), **dict.fromkeys(LISTS["all"], "all")}
+_ONES = frozenset({"solo", "sola", "so"})
 _JOINT = re.compile(r"\s(?:y|e|and)\s(?=(?:el|la|los|las|o|a|os|as|the|en|em|no|na|in|for|para|unos|uns|about)\s)")
 _ANDS = frozenset({"y", "e", "and"})
 _INCLUDED = re.compile(r"inclu(?!so$)|covered$|cubiert[oa]s?$|cobert[oa]s?$")
@@ -247,6 +269,9 @@ class _ClauseReader(NamedTuple):
             yield self._mention(name.kind, name.words, name.start, name.end, is_raw=True)
         yield from self._numeric()
         for at, word in enumerate(self.clause.words):
+            is_one = word in _ONES and at > 0 and self.clause.words[at - 1] in {"un", "una", "um", "uma", "1"}
+            if is_one:
+                continue  # "un solo plazo" is one payment, not "only"
             if kind := _QUANTIFIERS.get(word) or ("included" if _INCLUDED.match(word) else ""):
                 start = self.clause.word_starts[at]
                 yield self._mention(kind, word, start, start + len(word))
@@ -363,15 +388,22 @@ def read_slots(reading: Reading) -> Iterator[Slot]:
     sentences: dict[int, list[Mention]] = {}
     for mention in reading.of("weekday", "time"):
         sentences.setdefault(reading.clauses[mention.clause].sentence, []).append(mention)
-    for mentions in sentences.values():
-        runs = [
-            (kind, tuple(run))
-            for kind, run in itertools.groupby(sorted(mentions, key=lambda m: (m.clause, m.start)), lambda m: m.kind)
-        ]
+    for mentions in itertools.chain.from_iterable(map(_told_apart, sentences.values())):
+        runs = [(kind, tuple(run)) for kind, run in itertools.groupby(sorted(mentions, key=_place), lambda m: m.kind)]
         step = 1 if runs[0][0] == "time" and runs[-1][0] == "weekday" else -1
         for at, (kind, run) in enumerate(runs):
             if kind == "time" and 0 <= at + step < len(runs):
                 yield from _slots(run, runs[at + step][1])
+
+
+def _told_apart(mentions: list[Mention]) -> list[list[Mention]]:
+    """Return the days and times of a sentence by clause, where each clause has its own: "until 2 on Sundays, …"."""
+    clauses = [list(group) for _, group in itertools.groupby(sorted(mentions, key=_place), lambda m: m.clause)]
+    return clauses if all({m.kind for m in clause} == {"time", "weekday"} for clause in clauses) else [mentions]
+
+
+def _place(mention: Mention) -> tuple[int, int]:
+    return mention.clause, mention.start
 
 
 def _slots(times: Sequence[Mention], days: Sequence[Mention]) -> Iterator[Slot]:

@@ -92,6 +92,11 @@ class Statement(NamedTuple):
     clause_text: str
     sentence: Sentence
 
+    @property
+    def serves(self) -> bool:
+        """Whether its clause says, by its own words, that the business does, has or takes something."""
+        return _serves(self.clause_text)
+
 
 _ASKS_FOR = compiled_on_use(rf"^\W*(?:\w+ ){{0,4}}?{pattern('asks_for')} (?P<thing>[^,.;:?!]{{3,60}})")
 
@@ -114,6 +119,7 @@ WEAK = frozenset(
     for key in ("opening", "start", "departure", "average", "minimum", "customers", "experience", "certificate")
 )
 
+_GROUP_SIZE = frozenset({"topics:group_size"})
 MANNER = frozenset({"features:live", "extra_topics:online"})
 """How a thing is held, which is not what it is: of "ten weeks of live online classes" it tells no item."""
 
@@ -139,11 +145,13 @@ def is_rival(equal: Sequence[Mention], others: Sequence[Mention], statement: "St
     is; a value published of no item in particular holds for every item.
     """
     about = (statement.mention.own - MANNER or (statement.topics - statement.mention.topics)) - WEAK - MANNER
+    if statement.mention.unit != "units:person":
+        about -= _GROUP_SIZE  # "29 por clase de 50 minutos" tells of no group
     items = items_of(about)
     named = frozenset() if items else statement.mention.subject - statement.mention.topics
     beside = (f for f in others if any(f.wide == each.wide for each in equal))
     own = items_of(statement.mention.own)
-    if not any(own & f.topics for f in equal) and any(own & f.topics for f in beside):
+    if not any(own & (f.topics or f.wide) for f in equal) and any(own & f.topics for f in beside):
         return True  # "16 m² for the one, 27 m² for the other"
     if not about or any((about | named) & f.wide for f in equal):
         return False

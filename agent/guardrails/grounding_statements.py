@@ -67,7 +67,7 @@ _SENTENCE_END = re.compile(
     r"|(?<=[\U0001F300-\U0001FAFF\u2600-\u27BF])[\U0001F300-\U0001FAFF\u2600-\u27BF]*)"
 )
 _ABBREVIATION = re.compile(
-    r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx)$"
+    r"\b(?:p|a|av|dr|dra|sr|sra|ing|no|tel|prof|profa|st|mr|ms|mrs|max|min|aprox|lic|c|n|vs|approx|i\.e|e\.g|ej)$"
 )
 _CUT_AT = (
     r"[\s,:()\[\]«»\"“”•](?:(?<=\s)(?:[-–—]\s|(?=(?:pero|sino|but|porem|however|aunque|although|though|mientras"
@@ -95,8 +95,12 @@ _GREETS_SOMEBODY = compiled_on_use(rf"^\W*{pattern('greets')},? (?=\w)")
 
 _NO_DENIAL = compiled_on_use(rf"\b{pattern('no_denial')}\b")
 _DENIAL = {
-    "es": re.compile(r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|excepto|salvo)\b"),
-    "pt": re.compile(r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|fechad[oa]s?|encerrad[oa]s?|exceto|n)\b"),
+    "es": re.compile(
+        r"\b(?:no|ni|nunca|jamas|tampoco|ningun[oa]?|nada de|cerrad[oa]s?|cierra|descansa(?:mos|n)|excepto|salvo)\b"
+    ),
+    "pt": re.compile(
+        r"\b(?:nao|nem|nunca|tampouco|nenhum|nenhuma|nada de|(?:fech|encerr)ad[oa]s?|(?:descans|folg)amos|exceto|n)\b"
+    ),
     "en": re.compile(r"\b(?:no|not|never|nor|neither|none|cannot|closed|except|excluding)\b|n't\b"),
 }
 _WITHOUT = frozenset({"sin", "sem", "without"})
@@ -110,7 +114,11 @@ _ONE_AND_A_HALF = re.compile(
     r"\b(\d{1,3}|una?|uma?|an?) (horas?|hours?|anos?|years?|mes(?:es)?|months?|dias?|days?|semanas?|weeks?)"
     r" (?:y|e|and)(?: a)? (?:media|medio|meia|meio|half)\b"
 )
-_AND_A_HALF = re.compile(r"\b(\d{1,3}|one|an?)(?: and a half| and half|\.5|½) (hours?|years?|months?|days?|weeks?)\b")
+_AND_A_HALF = re.compile(
+    r"\b(\d{1,3}|one|an?|two|three|four|five|six|seven|eight|nine)(?: and a half| and half|\.5|½)"
+    r" (hours?|years?|months?|days?|weeks?)\b"
+)
+_SMALL = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _HALF = re.compile(r"\b(?:media hora|meia hora|half an hour|half hour)\b")
 _THREE_QUARTERS = re.compile(
     r"\b(?:(?:3|three) quarters of an hour|(?:3|tres) cuartos de hora|(?:3|tres) quartos de hora)\b"
@@ -134,7 +142,8 @@ _WORDS_OF: dict[str, Starts] = {
     "month": words_needed(ANY_MONTH.pattern),
     "spelled": frozenset[str]().union(
         *(words_needed(each.pattern) for each in (_ONE_AND_A_HALF, _AND_A_HALF, _HALF, _THREE_QUARTERS, _ONE))
-    ),
+    )
+    | {"sigl", "secu", "centur", "deca", "best", "bett"},
     **{
         f"denial:{language}": words_needed(denial.pattern) | {f"{word}{WHOLE}" for word in _WITHOUT}
         for language, denial in _DENIAL.items()
@@ -248,14 +257,33 @@ def _bare(
     )
 
 
-_PERIODS = re.compile(r"hor|hour|dia|day|seman|week|mes|month|an[oh]|year")
+_PERIODS = re.compile(r"hor|hour|dia|day|seman|week|mes|month|an[oh]|year|siglo|seculo|centur|decad")
 """Without a unit of time there is nothing to spell out."""
+_CENTURY = r"(?:de (?:siglo|seculo)|(?:of a |-| )century)"
+_AGES = tuple(
+    (re.compile(rf"\b{words}\b"), length)
+    for words, length in (
+        (rf"(?:(?:un |um |a )?(?:cuarto|quarto|quarter)[ -]?{_CENTURY})", "25 years"),
+        (r"(?:(?:medio|meio) (?:siglo|seculo)|half[ -](?:a )?century)", "50 years"),
+        (r"(?:(?:uma? |una? |a )?(?:decada y media|decada e meia|decade and a half))", "15 years"),
+        (r"(?:(?:2|dos|duas) decadas (?:y media|e meia)|(?:2|two) and a half decades)", "25 years"),
+        (r"(?:(?:una|uma|1|a|one) (?:decada|decade))", "10 years"),
+        (r"(?:(?:2|dos|duas|two) (?:decadas|decades))", "20 years"),
+        (r"(?:(?:3|tres|three) (?:decadas|decades))", "30 years"),
+        (r"(?:(?:4|cuatro|quatro|four) (?:decadas|decades))", "40 years"),
+        (r"(?:the )?(?:best|better) part of an? (?=(?:week|month|year|hour)\b)", "1 "),
+    )
+)
+"""Lengths of time that are told by other words than those of numbers and units."""
 
 
 def _spell_out(plain: str) -> str:
     """Return folded text with "hora y media" as "1.5 hora", "half an hour" as "30 minutes", "cada mes" as "1 mes"."""
     if not _PERIODS.search(plain):
         return plain
+    if "sigl" in plain or "cul" in plain or "centur" in plain or "decad" in plain or " part of " in plain:
+        for told, length in _AGES:
+            plain = told.sub(length, plain)
     if "media" not in plain and "half" not in plain and "mei" not in plain and "medio" not in plain:
         return _ONE.sub(_one_of, _THREE_QUARTERS.sub("45 minutes", plain))
     plain = _ONE_AND_A_HALF.sub(_and_a_half, _AND_A_HALF.sub(_and_a_half, plain))
@@ -263,7 +291,7 @@ def _spell_out(plain: str) -> str:
 
 
 def _and_a_half(match: re.Match[str]) -> str:
-    return f"{match[1] if match[1].isdigit() else 1}.5 {match[2]}"
+    return f"{match[1] if match[1].isdigit() else _SMALL.get(match[1], 1)}.5 {match[2]}"
 
 
 def _one_of(match: re.Match[str]) -> str:

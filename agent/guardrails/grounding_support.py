@@ -8,6 +8,7 @@ from agent.guardrails.grounding_facts import Facts
 from agent.guardrails.grounding_features import judge_feature
 from agent.guardrails.grounding_hours import judge_date, judge_part, judge_time, judge_weekday, judge_year
 from agent.guardrails.grounding_naming import judge_code, judge_email, judge_name, judge_phone
+from agent.guardrails.grounding_reading import items_of
 from agent.guardrails.grounding_statement import WEAK, Conversation, Finding, Statement
 
 
@@ -23,14 +24,18 @@ def _included(statement: Statement, facts: Facts, talk: Conversation) -> Finding
         return "contradicted" if is_included(statement.mention.own - WEAK, facts) else "undecided"
     about = statement.topics
     published = [f for f in facts.of("included") if f.topics & about and not (f.topics & about) <= WEAK]
-    if published and all(f.is_denied for f in published):
-        return "contradicted"
-    return "undecided"
+    told = any(about & f.wide and not f.is_denied for f in facts.of("included"))
+    return "contradicted" if published and not told and all(f.is_denied for f in published) else "undecided"
+
+
+_TOO = frozenset({"too", "also", "tambien", "tambem"})
 
 
 def _all(statement: Statement, facts: Facts, talk: Conversation) -> Finding:  # noqa: ARG001 — a judge
     """Judge "X in every plan" and "X on this plan too": contradicted where X is published for another one only."""
-    about = statement.topics | statement.mention.wide
+    own = statement.mention.own
+    is_own = statement.mention.value not in _TOO and own - WEAK - items_of(own)
+    about = own if is_own else statement.topics | statement.mention.wide
     features = {topic for topic in about if topic.startswith(("features:", "topics:"))} - WEAK
     for feature in features:
         clauses = [f.topics for kind in ("only", "feature") for f in facts.of(kind) if feature in f.topics]

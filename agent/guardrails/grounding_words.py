@@ -13,7 +13,7 @@ from agent.guardrails.grounding_places import place_names, place_zones
 from agent.guardrails.word_lists import load_tables
 
 _RAW: Mapping[str, Mapping[str, str]] = load_tables("grounding_words")
-_TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places")
+_TABLES = ("units", "topics", "extra_topics", "features", "parts_of_day", "places", "matters")
 _FAMILY = 5
 """Words of the three languages that begin with the same five letters mostly mean the same."""
 
@@ -46,9 +46,15 @@ def _forms() -> Iterator[_Form]:
                 yield _Form(first, tuple(rest), language if colon else "", f"{table}:{key}", form.startswith("~"))
 
 
+def _cities() -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield each city that the time zone database does not name: its key, its words and its time zone."""
+    for zone, names in _RAW["cities"].items():
+        yield from ((name, tuple(name.split("_")), zone) for name in names.split())
+
+
 def _place_forms() -> Iterator[_Form]:
     seen: set[tuple[str, tuple[str, ...]]] = set()
-    for place, words in place_names():
+    for place, words in (*place_names(), *((key, words) for key, words, _ in _cities())):
         if (place, words) not in seen:
             seen.add((place, words))
             yield _Form(words[0], words[1:], "", f"places:{place}")
@@ -79,15 +85,22 @@ IMPLIED: Mapping[str, frozenset[str]] = {
 """Topics (without their table) that imply a feature."""
 LISTS: Mapping[str, frozenset[str]] = {key: frozenset(words.split()) for key, words in _RAW["lists"].items()}
 """Words that a reader skips, stops at or knows."""
-ZONES: Mapping[str, str] = {f"places:{key}": zone for key, zone in place_zones().items()} | {
-    f"places:{key}": line.partition("|")[2].strip() for key, line in _RAW["places"].items() if "|" in line
-}
+ZONES: Mapping[str, str] = (
+    {f"places:{key}": zone for key, zone in place_zones().items()}
+    | {f"places:{key}": line.partition("|")[2].strip() for key, line in _RAW["places"].items() if "|" in line}
+    | {f"places:{key}": zone for key, _, zone in _cities()}
+)
 """The time zone of a place that has one."""
 
 
 def pattern(name: str) -> str:
     """Return a group that matches any line of a pattern in the table `patterns`."""
     return f"(?:{'|'.join(_RAW['patterns'][name].split(chr(10))).strip('|')})"
+
+
+def alternatives(table: str, name: str) -> Sequence[str]:
+    """Return the lines of a pattern in another table, each to stand at the beginning of a word."""
+    return [rf"\b(?:{line})" for line in _RAW[table][name].strip().split("\n")]
 
 
 class _Forms(NamedTuple):

@@ -1,5 +1,6 @@
 """What a tenant's catalogue implies on one day: the amounts that a reply may state (P5)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,9 +10,9 @@ from typing import Literal, NamedTuple
 
 from agent.folding import fold
 from agent.guardrails.conditions import Said, condition_of, is_met
-from agent.guardrails.mentions import says_date
+from agent.guardrails.mentions import MONTHS, says_date
 from agent.guardrails.unit_cues import UnitCue, sold_units
-from agent.prices import less_percent, valid_discounts, valid_prices
+from agent.prices import is_valid, less_percent, valid_discounts, valid_prices
 from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
 
 ALL = 100
@@ -53,6 +54,18 @@ UNITS: Mapping[Unit, frozenset[UnitCue]] = {
     "one_time": frozenset({"", "once", "session"}),
     "item": frozenset({"", "once"}),
 }
+_IN_MONTH = re.compile(
+    rf"(?<!\d )(?<!\d de )(?<!\d of )(?<!ate )(?<!hasta )(?<!until )(?<!till )"
+    rf"\b({'|'.join(' '.join(MONTHS).split())})\b(?! (?:the )?\d)"
+)
+"""A month by itself, whatever stands before it: "pra abril", "April's price"; not a day of it."""
+_BY_THEN = re.compile(
+    r"\b(?:entonces|entao|then|ai ja|a essa altura"
+    r"|nesse caso|nesse mes|en ese caso|ese mes|para esas fechas|in that case"
+    r"|that month)\b"
+)
+"""How a reply takes up the month that the prospect has named."""
+_NEXT_MONTH = re.compile(r"\b(?:mes que v(?:iene|em)|proximo mes|mes proximo|next month)\b")
 _PER_MONTH = frozenset({"month", "seat_month"})
 _SEVERAL_TIMES = frozenset({"month", "seat_month", "session"})
 """What several people may buy several of: both numbers multiply."""
@@ -106,8 +119,18 @@ def costs_of(item: int, question: Question) -> frozenset[tuple[int, str]]:
 
 def _quotable_prices(product: CatalogueItem, question: Question) -> tuple[Price, ...]:
     today, words = question.today, question.said.reply
-    future = (p for p in product.prices if p.valid_from and p.valid_from > today and _says_start(words, p.valid_from))
+    if _BY_THEN.search(words):
+        words = f"{words} | {question.said.asked}"
+    later = (p for p in product.prices if p.valid_from and p.valid_from > today)
+    future = (p for p in later if p.valid_from and (_says_start(words, p.valid_from) or _is_of_month(p, words, today)))
     return (*valid_prices(product, today), *future)
+
+
+def _is_of_month(price: Price, words: str, today: date) -> bool:
+    """Say whether words name a month to come in which a price holds from the first day: "en mayo son 590 €"."""
+    months = [next(n for n, names in enumerate(MONTHS, 1) if m[1] in names.split()) for m in _IN_MONTH.finditer(words)]
+    months += [today.month % 12 + 1] if _NEXT_MONTH.search(words) else []
+    return any(is_valid(price, date(today.year + (month < today.month), month, 1)) for month in months)
 
 
 def _says_start(words: str, first: date) -> bool:

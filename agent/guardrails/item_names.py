@@ -14,6 +14,8 @@ WORDS: Mapping[str, frozenset[str]] = load_words("money_words")
 WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d{3}(?!\d)| ?(?:mil|k)\b)?")
 """A word, or a number however it is written: 30000, 30.000, 30 mil."""
 _STEM = 6
+_SHORTEST_PLURAL = 3
+"""Letters: a longer word in -s is a plural, "bags", "kits"."""
 MAX_WORDS = 20_000
 """So many words are remembered as part of a name, or as none."""
 _LETTERS = frozenset("bcfghjkpqvwz")
@@ -158,7 +160,7 @@ def stem(word: str) -> str:
         return f"{number}000" if word[-1] in "lk" else number
     if word.endswith(("xes", "shes")):
         word = word[:-2]
-    elif len(word) > 4 and word.endswith("s"):
+    elif len(word) > _SHORTEST_PLURAL and word.endswith("s") and not word.endswith("ss"):
         word = word[:-2] if word.endswith(("es", "is")) and len(word) > 5 else word[:-1]
     return word[:_STEM]
 

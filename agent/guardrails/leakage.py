@@ -21,7 +21,7 @@ from agent.guardrails.rule import passed, revised
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "leakage"
-VERSION = 3
+VERSION = 4
 REASON = "The text tells something internal; leave out how the agent works and what is noted about people."
 QUOTED_WORDS = 7
 """A run of this many words of our prompts, or of the tenant's own advice to the agent, is a quotation."""
@@ -37,10 +37,13 @@ TOLD = {
     "leakage": ("never", "instructions", "checks", "models"),
     "leakage_workings": ("machinery", "serves_others"),
     "leakage_records": ("noted", "written_down", "margin", "secret"),
+    "leakage_plain": ("status", "driven", "checked", "remarks", "same_for_others"),
 }
 """The kinds of leaks, by the file that describes them."""
 
-MAY_DECLINE = frozenset({"instructions", "checks", "noted", "machinery", "serves_others", "models"})
+MAY_DECLINE = frozenset(
+    {"instructions", "checks", "noted", "machinery", "serves_others", "models", "checked", "same_for_others"}
+)
 """What may be named only to say that one does not tell it."""
 
 TOPICS = ("orders", "others", "silence", "why_me", "model")

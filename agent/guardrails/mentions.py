@@ -42,6 +42,8 @@ _PRICE_BEFORE = re.compile(rf"\b{_PRICED} $")
 _PRICE_BEHIND = re.compile(rf" {_PRICED}\b")
 _FEES = frozenset(("tasa", "taxa", "cuota", "cargo", "gasto", "tarifa", "derech", "fee", "fees", "bono"))
 """Of a name that begins so, what follows is enough: "la inscripción" for "Taxa de inscrição"."""
+_GROUP_OF = re.compile(r"(?:grupos?|groups?) (?:de|of|com|con|with) (\w+)")
+"""People who come together, where one also sells something "in a group"."""
 _MOMENT = re.compile(r"\b(?:na|no|al|ao|on|upon|at|a la|en la|de la|da) $")
 _HAPPENS = re.compile(r"assina|firma|matric|inscri|reserv|enrol|regist|sign")
 
@@ -68,13 +70,19 @@ def find_mentions(catalogue: Sequence[CatalogueItem], text: str) -> tuple[Mentio
     """Return what in a text names items, in order, with offsets in the text as it was written."""
     folded = fold_text(text)
     names = names_in(tuple(catalogue))
-    worded = tuple(_by_words(folded.text, names, _capitals(folded, text)))
-    sized = (each for each in _by_size(folded.text, names) if not any(_is_part(each, other) for other in worded))
+    sizes = tuple(_by_size(folded.text, names))
+    worded = tuple(_told_by_size(each, sizes) for each in _by_words(folded.text, names, _capitals(folded, text)))
+    sized = (each for each in sizes if not any(_is_part(each, other) for other in worded))
     found = [
         replace(each, start=folded.origins[each.start], end=folded.span(each.start, each.end)[1])
         for each in (*worded, *sized)
     ]
     return tuple(sorted(found, key=lambda each: each.start))
+
+
+def _told_by_size(worded: Mention, sizes: Sequence[Mention]) -> Mention:
+    """Return a mention; what only qualifies a name is one by itself where no other item has that size: "3 kW"."""
+    return replace(worded, weak=False) if worded.weak and any(_is_part(each, worded) for each in sizes) else worded
 
 
 def _is_part(one: Mention, other: Mention) -> bool:
@@ -102,7 +110,7 @@ def says_date(words: str, day: date) -> bool:
     if re.search(full, words):
         return True
     return day.day == 1 and bool(
-        re.search(rf"\b(?:en|em|in|from|desde|a partir de|de|since|para|for|this|next) (?:{months})\b", words)
+        re.search(rf"(?<!\d )\b(?:en|em|in|from|desde|a partir de|de|since|para|for|this|next) (?:{months})\b", words)
     )
 
 
@@ -176,6 +184,8 @@ def _mention(text: str, cluster: Sequence[re.Match[str]], names: Names, capitals
     """Yield what a row of name words names: the items that share most of it."""
     said = frozenset(stem(match[0]) for match in cluster)
     start = cluster[0].start()
+    if len(cluster) == 1 and (people := _GROUP_OF.match(text, start)) and small_number(people[1]):
+        return
     before = text[max(0, start - 60) : start]
     is_told = start in capitals or bool(_ARTICLE.search(before))
     top, missing, headed = names.best(said, has_article=is_told)

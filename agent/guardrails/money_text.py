@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal
 
-from agent.guardrails.bare_numbers import LEAST, is_counted, is_price
+from agent.guardrails.bare_numbers import LEAST, is_count_at_price, is_counted, is_price
 from agent.guardrails.currencies import AFTER, BEFORE, NAME, both, currencies_of, factor_of
 from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.number_words import EITHER, parse_digits
@@ -85,7 +85,9 @@ _COPULAS = (
     r"(?:,|:)? (?:(?:son|sao|es|is|it is|it's|seria[nm]?|would be|fica[m]?|cuesta[n]?|custa[m]?|sale[n]?"
     r"|costs?) ){0,2}"
 )
-_OF_THE_NEXT = rf"(?:in|en|em) {NAME}{_COPULAS}(?:{BEFORE})? ?\d"
+_OF_THE_NEXT = (
+    rf"(?:in|en|em) {NAME}(?:{_COPULAS}|(?:(?! (?:y|e|and|o|ou|or) )[^\d.,;!?()]){{1,40}}[^\w.,;!?()])(?:{BEFORE})? ?\d"
+)
 """Behind an amount: the currency of the one that follows: "son $68,500 y en dólares, US$3,890"."""
 _IN_CURRENCY = compiled_on_use(rf"\b(?:in|en|em) (?P<name>{NAME}){_COPULAS}$")
 """In front of an amount: its currency."""
@@ -117,7 +119,8 @@ _PARTS = compiled_on_use(
     r"|instal?l?ments?|payments?"
     r"|meses sin intereses|meses sem juros|msi)\b)"
     r"|(?P<interest>,? (?:con|com|with|sin|sem|without|no) (?:interes(?:es)?|juros|interest)\b)"
-    r"|(?P<term>[ -](?:months?|mes(?:es)?)\b(?= (?:\w+ )?(?:financ|loan|plan\b|terms|installment|credit)))"
+    r"|(?P<term>[ -](?:months?|mes(?:es)?)\b"
+    r"(?= (?:(?!del?\b|d[oa]\b|of\b)\w+ )?(?:financ|loan|plan\b|terms|installment|credit)))"
     r"|(?P<months>[ -](?:meses|months?|month)\b(?=[^.!?\n]{0,40}(?:financ|credit|cuota|parcel|plazo|mensualidad"
     r"|install?ment|payment|interes|juros"
     r"|apr\b)))"
@@ -229,7 +232,10 @@ def _amounts(plain: str, about_prices: bool, known: frozenset[Decimal]) -> _Foun
         start = before.start() if before else start
         factor = factor_of(match["name"] or "")
         values = tuple(value * factor for value in _values(match["number"]))
-        currencies = _stated(before, match) or _stated_by_range(plain, end)
+        stated = _stated(before, match)
+        if not stated and is_count_at_price(plain, end):
+            continue
+        currencies = stated or _stated_by_range(plain, end)
         if not currencies and is_counted(plain, end):
             continue
         unit, unit_end, words = read_unit(plain, done, start, end)

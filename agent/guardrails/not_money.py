@@ -5,6 +5,7 @@ For folded text with numbers in digits. Every pattern is bounded: reading takes 
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from agent.guardrails.currencies import CODES, PRICED, SIGNS
 from agent.guardrails.expressions import compiled_on_use
@@ -22,8 +23,8 @@ _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|o)?"
 _NEXT_DAY = rf"(?:(?:,| y| e| and| a| al| to| o| ou| or|-| -|, y|, and){{1,2}} ?(?:el |o |the )?{_DAY})"
 _DAYS = rf"{_DAY}{_NEXT_DAY}{{0,5}}"
 _MEASURE = (
-    r"(?:kw[hp]?|w|v|hp|cv|kms?|mph|mpg|kg|gr?|mg|l|lts?|litros?|ml|m[23]?|cm|mm|gb|mb|tb|gbps|mbps|px|ft|sqft|°|grados"
-    r"|graus|degrees)(?!\w)"
+    r"(?:(?:kw[hp]?|w|v|hp|cv|kms?|mph|mpg|kg|gr?|mg|l|lts?|litros?|ml|m[23]?|cm|mm|gb|mb|tb|gbps|mbps|px|ft|sqft"
+    r"|° ?[cf]|o ?c|grados|graus|degrees|nudos|nos(?= de vento)|knots)(?!\w)|°)"
 )
 
 _WEB = re.compile(r"https?://\S{1,300}|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,255}")
@@ -38,8 +39,8 @@ _DIGITS_FIRST = compiled_on_use(
     rf"|(?<![\d.,]){_DAY}\.{_DAY}\.\d{{2,4}}(?!\d)"
     rf"|(?<![\d.,]){_DAYS}(?: de| of)? {_MONTH}(?:(?: de|,| del)? \d{{4}}\b{_NO_PRICE})?"
     rf"|(?<![\d.,{SIGNS}])\d{{1,3}}(?:st|nd|rd|th)\b"
-    rf"|(?<![\d.,{SIGNS}])(?<![{SIGNS}] )\d{{1,6}}(?:[.,]\d{{1,3}})?(?: (?:a|y|e|o"
-    rf"|to) \d{{1,6}})? ?{_MEASURE}"  # measures
+    rf"|(?<![\d.,{SIGNS}])(?<![{SIGNS}] )\d{{1,6}}(?:[.,]\d{{1,3}})?(?:(?: (?:a|y|e|o|os|to"
+    rf"|and|or|ou|ate|hasta)(?: os| los)? | ?[-–/] ?)\d{{1,6}}(?:[.,]\d{{1,3}})?)? ?{_MEASURE}"  # measures
     r"|(?<=[a-z] )\d{1,2} (?:to|till|until) \d{1,2}(?= ?(?:[.,;!?)\n]|$|on |every |and ))(?!\d)"
     r"|(?<=de )(?:1?\d|2[0-4]) (?:a|as|ate) (?:1?\d|2[0-4])(?= ?(?:[.,;!?)\n]|$|y |e |and |los |aos ))"
     r"|(?<!\d)\d{1,2}x\d{1,2}(?= ?(?:cm|m|pulgadas|inch))|(?<!\w)4 ?x ?4(?!\w)"
@@ -47,9 +48,17 @@ _DIGITS_FIRST = compiled_on_use(
     r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane|highway)\b)"
 )
 
+_MEASURED = compiled_on_use(rf"(?<![\w.,])(\d{{1,4}}) ?{_MEASURE}")
 _LABELS = load_words("money_words")["labels"]
 _HOUR_WORDS = frozenset({"las", "la", "as"})
-_THE_DAY = re.compile(r"\b(?:el|del|o|do|no|ao|ate) $")
+_THE_DAY = re.compile(r"\b(?:el|del|o|do|n[ao]|ao|ate) $")
+_SINCE_OR_UNTIL = re.compile(
+    r"\b(?:hasta|ate|desde|antes|despues|depois|a partir|pas(?:a[dn]o|sado)|entre|(?:termin|acab|venc|caduc|expir"
+    r"|finaliz|encerr|cerr|cierr|conclu|empez|empiez|comenz|comienz|comec|arranc|inici|abr|volv|vuelv|sub|cambi"
+    r"|mud)[a-z]{1,6})(?: de)? (?P<article>el|del|o|do|al|ao) $"
+)
+"""What stands before a number when that is a day: "terminó el 31", "antes del 31"."""
+_ARTICLES = frozenset({"el", "del", "o", "do", "al", "ao"})
 _BEHIND = 30
 """How far before a number the word is looked for that says what it is."""
 _WORD_BEFORE = re.compile(
@@ -60,10 +69,14 @@ _NUMBER = re.compile(r"\d(?<!\d\d)(?<![$€£¥].)(?<![$€£¥] .)")
 _LABELLED = compiled_on_use(rf"\d[\d.-]{{0,14}}(?![\d%])(?!,\d)(?! ?(?:%|por ?c|per ?c)){_NO_PRICE}")
 _DAYS_BEHIND_MONTH = compiled_on_use(rf"{_DAYS}\b(?![.,]\d){_NO_PRICE}(?:,? \d{{4}}\b{_NO_PRICE})?")
 _AT = re.compile(r"\b(?:a|de|desde|hasta|son|sobre|y|antes de|entre|es) $")
+_MONEY_BEFORE = re.compile(r"(?:[\d€]|\b(?:reais|euros|pesos|dolares)) $")
+"""In front of "as 2": people or things that one pays for."""
 _COUNTS = re.compile(r"\d{1,2} (?!de |en |y |a |hs?\b|horas?\b|am\b|pm\b|da |do |na |no |e |o )[a-z]{3,}")
+_OF_WHAT = re.compile(r"\d{1,2} ?(?:%|por |per|de (?!mes)[a-z]|[a-z]{4,}s\b)")
+"""Behind a number: what there are so many of, or what it is a share of."""
 _HOUR = compiled_on_use(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
 _CODE = compiled_on_use(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
-_TELLING = _LABELS | _MONTHS | _HOUR_WORDS | {"dia"}
+_TELLING = _LABELS | _MONTHS | _HOUR_WORDS | _ARTICLES | {"dia"}
 _CURRENCY_CODES = frozenset(CODES.split())
 _STREETS = (
     "calle", "avenida", "avenue", "av.", "av ", "rua ", "carrera", "cra", "cll", "c/", "paseo", "plaza", "praca",
@@ -87,6 +100,11 @@ def not_money_edits(text: str) -> Iterator[Edit]:
             done = end
 
 
+def measured_in(text: str) -> Iterator[Decimal]:
+    """Yield the whole numbers of a folded text that have a unit of measure: 90 of "hasta 90 m2"."""
+    yield from (Decimal(match[1]) for match in _MEASURED.finditer(text))
+
+
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield what every pattern finds; some overlap."""
     if "@" in text or "://" in text:
@@ -102,6 +120,8 @@ def _named(text: str, start: int) -> tuple[int, int] | None:
     offset = max(0, start - _BEHIND)
     if not _may_be_named(text[offset:start]):
         return None
+    if (day := _day(text, offset, start)) is not None:
+        return day
     before = _WORD_BEFORE.search(text[offset:start])
     if before is None:
         return None
@@ -136,6 +156,17 @@ def _is_the_day(text: str, start: int, word: str) -> bool:
     return word == "dia" and bool(_THE_DAY.search(text[max(0, start - 5) : start]))
 
 
+def _day(text: str, offset: int, start: int) -> tuple[int, int] | None:
+    """Return where a day without its month is, if the number at `start` is one: "terminó el 31", "antes del 31"."""
+    before = _SINCE_OR_UNTIL.search(text[offset:start])
+    if before is None or _OF_WHAT.match(text, start):
+        return None
+    found = _DAYS_BEHIND_MONTH.match(text, start)
+    return (offset + before.start("article"), found.end()) if found else None
+
+
 def _says_at(text: str, start: int, word: str) -> bool:
     """Say whether "las 5" at `start` is an hour: "a las 5", but not "28 € las 5"."""
-    return word == "as" or bool(_AT.search(text[max(0, start - 10) : start]))
+    if word == "as":
+        return not _MONEY_BEFORE.search(text[max(0, start - 10) : start])
+    return bool(_AT.search(text[max(0, start - 10) : start]))

@@ -73,7 +73,7 @@ def read_fractions(plain: str, starts: Starts) -> Iterator[tuple[int, int, Decim
     if not _HALF_WORDS.isdisjoint(starts):
         yield from ((*match.span(), Decimal(50)) for match in _HALF.finditer(plain))
     if not _PART_WORDS.isdisjoint(starts):
-        yield from ((*match.span(), _PART[match[1][:3]]) for match in _FRACTION.finditer(plain))
+        yield from ((*match.span(), _PART[(match[1] or match[2])[:3]]) for match in _FRACTION.finditer(plain))
 
 
 def _joined(found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

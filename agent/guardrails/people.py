@@ -27,6 +27,7 @@ _CUSTOMERS = any_of(_WORDS["customers"])
 _RELATIONS = any_of(_WORDS["relations"])
 _SENSITIVE = compiled_on_use(rf"(?<!\w){any_of(_WORDS['sensitive'])}(?!\w)")
 _DATA = compiled_on_use(rf"(?<!\w){any_of(_WORDS['data'])}(?!\w)")
+_TITLE_FIRST = compiled_on_use(rf"^{_TITLES}\.? ")
 _TITLE_BEFORE = re.compile(rf"(?<!\w){_TITLES}\.? $")
 _OF_PROSPECT = rf"(?:tu|tus|su|sus|vuestr[oa]|seu|sua|teu|tua|your)_(?:{_RELATIONS})".replace("_", " ")
 _RELATIVE = compiled_on_use(rf"(?<!\w){_OF_PROSPECT}(?!\w)")
@@ -58,11 +59,20 @@ _ADDRESSED_BEFORE = re.compile(
 )
 _ADDRESSED_AFTER = re.compile(r"[,!] (?:te|ya|tu|you|your|seu|sua|voce|puedes|pode)(?!\w)")
 _IS_SOMEONE = re.compile(
-    r", (?:la|el|a|o) d[aeo]l? (?!\w+ (?:academic|tecnic|comercial))"
+    r",? (?:(?:de|do|da|del|from|in|en|no|na) (?:(?:la|the|su|your|tu|sua|seu) )?"
+    r"(?:\w+ )?(?:grupo|turma|turno|group|shift))(?!\w)"
+    r"|, (?:la|el|a|o) d[aeo]l? (?!\w+ (?:academic|tecnic|comercial))"
     r"|,? (?:que|who|quien) (?:se |ya |ja |tambien |tambem )?(?:es|esta|tiene|va|viene|vive|trabajan?|hace|usan?|ganan?"
     r"|son|estan|tienen|van|vienen|viven|vino|pago|compro|era|fue|e|tem|mora|faz|veio|pagou|comprou|is|was|has|had|lives?"
     r"|works?|came|bought|paid|uses|takes|runs|owns)(?!\w)"
 )
+_DOES = compiled_on_use(
+    r"(?: (?!puede|podr|pode|can |could|will |te |le |lhe |da |dan |dirige|ensena|teach|leads?|runs)"
+    r"[a-z']{1,15}){0,5}? (?:has|had|was|came|comes|goes"
+    r"|went|takes|took|owes|got|tiene|tuvo|vino|viene|venia|lleva|paga|debe|esta|estuvo|anda|fue|tem|teve|veio|vem|foi|fez|toma|trata|ta"
+    r"|se (?:rompio|opero|hizo|puso|quito|quedo)|[a-z]{3,}(?<!s)ou|[a-z]{3,}ed|[a-z]{2,}eceu)(?!\w)"
+)
+"""What one behind the name of a customer says: what they do, have or had."""
 _CLAUSES = (", que ", " who ", ", quien ")
 _HINTS = {
     name: Lookup.of_alternatives(rf"(?<!\w)(?:{pattern})(?!\w)")
@@ -85,6 +95,8 @@ _STATES = re.compile(
 def find_people(text: str, known: Known) -> Iterator[Finding]:
     """Yield other people's names with data, and what a reply tells about somebody the prospect mentioned."""
     hints = _hints(fold(text[:MAX_CHARS]))
+    if any(_is_full_name(name[0]) for name in islice(_NAME.finditer(text[:MAX_CHARS]), MAX_NAMES)):
+        hints |= {"someone"}
     for start, end in _sentences(text[:MAX_CHARS]) if hints else ():
         sentence = fold(text[start:end])
         told = "sensitive" in hints and any(match[0] not in known.given for match in _SENSITIVE.finditer(sentence))
@@ -120,6 +132,8 @@ def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool,
     if (is_known and not (is_person and told)) or not (is_known or is_person or may_have_role):
         return False
     before, after = fold(name.string[max(0, name.start() - 40) : name.start()]), fold(name.string[name.end() :][:40])
+    titled = _TITLE_FIRST.match(fold(name[0]))
+    before += titled[0] if titled else ""
     if is_known:
         return bool(_STATES.match(after))
     has_role = may_have_role and bool(_ROLE_BEFORE.search(before) or _ROLE_AFTER.match(after))
@@ -129,14 +143,21 @@ def _is_somebodys(name: re.Match[str], known: Known, *, told: bool, about: bool,
         return True
     if not is_person or words[0] in known.words or _ADDRESSED_BEFORE.search(before) or _ADDRESSED_AFTER.match(after):
         return False
-    about = about or bool(_IS_SOMEONE.match(after))
+    about = about or bool(_IS_SOMEONE.match(after)) or (len(words) > 1 and bool(_DOES.match(after)))
     return about and (len(words) > 1 or words[0] not in _WORDS["ambiguous_names"])
+
+
+def _is_full_name(name: str) -> bool:
+    """Say whether a capitalised name is a first name and more."""
+    words = _words_of_name(name)
+    return len(words) > 1 and words[0] in _FIRST_NAMES
 
 
 @lru_cache(maxsize=4096)
 def _words_of_name(name: str) -> tuple[str, ...]:
     """Return the folded words of a name that tell who it is."""
-    return tuple(word for word in fold(name).replace("-", " ").split() if len(word) > 3 or word in _FIRST_NAMES)
+    words = _TITLE_FIRST.sub("", fold(name), count=1).replace("-", " ").split()
+    return tuple(word for word in words if len(word) > 3 or word in _FIRST_NAMES)
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from agent.guardrails.rule import passed
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pii"
-VERSION = 3
+VERSION = 4
 
 
 def check(candidate: Candidate, turn: Turn, tenant: Tenant, now: datetime) -> Verdict:  # noqa: ARG001 — a Check

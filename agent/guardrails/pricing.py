@@ -2,7 +2,8 @@
 
 The reply is read back as a prospect reads it. Every expression is explained by, in this order: the catalogue on
 the tenant-local day, the published texts, the prospect's own figure when we decline it, arithmetic on other
-explained amounts of the same reply. One that nothing explains makes the reply be rewritten.
+explained amounts of the same reply. One that nothing explains makes the reply be rewritten, and so does one that
+no longer holds on the day on which the prospect says to buy.
 """
 
 import re
@@ -16,6 +17,7 @@ from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.own_figures import AGREEMENT, BARGAINS, NO_LONGER, is_declined
 from agent.guardrails.pricing_amounts import amount_objections
 from agent.guardrails.pricing_free import false_inclusion
+from agent.guardrails.pricing_later import later_objections
 from agent.guardrails.pricing_reading import Reading, read
 from agent.guardrails.pricing_terms import objection
 from agent.guardrails.published import expired_codes, known_codes
@@ -25,7 +27,7 @@ from agent.prices import local_date
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "pricing"
-VERSION = 6
+VERSION = 7
 MAX_EXPRESSIONS = 40
 """A reply with more money in it than this is refused unread."""
 MAX_EVIDENCE = 120
@@ -88,6 +90,7 @@ def _problems(reading: Reading) -> Iterator[_Problem]:
     if included := false_inclusion(reading):
         yield "This is sold on its own; nothing published says that it is included.", included[1]
     yield from _agreements(reading)
+    yield from ((reason, expression.span) for expression, reason in later_objections(reading))
 
 
 def _codes(reading: Reading) -> Iterator[_Problem]:

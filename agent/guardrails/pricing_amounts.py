@@ -13,7 +13,8 @@ from agent.guardrails.pricing_arithmetic import ASKS_HOW_MUCH_MORE, DIFFERS, Kno
 from agent.guardrails.pricing_dates import is_out_of_date
 from agent.guardrails.pricing_free import FEE
 from agent.guardrails.pricing_reading import Bound, Reading, is_unit_of_name
-from agent.guardrails.pricing_terms import is_own_figure, is_published, percent_kind
+from agent.guardrails.pricing_terms import is_own_figure, is_published, items_cheaper_with, percent_kind
+from agent.guardrails.published import price_values
 from agent.guardrails.unit_cues import EVERYONE, is_for_everyone, is_for_the_first, sold_units, unit_class
 from agent.prices import valid_prices
 
@@ -29,12 +30,16 @@ OUT_OF_DATE = "This price does not hold as long as that; name its last day, or t
 NOT_A_PART = "These instalments do not add up to a published price."
 
 _PAST = re.compile(
-    r"\b(?:era[n]?|eram|costaba\w*|custava\w*|was|were|used to|antes|before|hasta|ate|until|en 20\d\d|in 20\d\d"
+    r"\b(?:era[n]?|eram|costaba\w*|custava\w*|was|were|used to|antes|before|en 20\d\d|in 20\d\d"
+    r"|(?:hasta|ate|until)(?! \d{1,3} ?(?:x\b|cuota|plazo|pago|parcel|prest|mensual|instal|payment|vezes|mes\b|meses))"
     r"|em 20\d\d|anterior|previous|old|pasad[oa]|(?:termino|acabo|expiro|caduco|vencio)(?! (?:de|el|la|por)\b)"
     r"|terminou|acabou|expirou|venceu|encerrou|ended|expired|lapsed)\b"
 )
 _TO_PART = _WORDS["to_part"]
 
+_FLAT = _WORDS["flat"]
+"""A price for all, however many they are."""
+_LASTS_A_YEAR = _WORDS["lasts_a_year"]
 _FOR_ALL = re.compile(
     r"^[^.;!?\d]{0,25}\b(?:for|para|pra|entre|pel[oa]s)(?: the| l[oa]s| os| as)?"
     r" (?:[2-9]|both|two|three|four|five|six|all|dos|dois|duas|tres|cuatro|quatro|cinco|seis|todos|todas|ambos|ambas)\b"
@@ -43,6 +48,12 @@ _HOLDS = re.compile(
     r"^ (?:only |solo |so |apenas |ya |also )?(?:runs?|applies|is valid|vale|rige|aplica|corre|valem|rigen)\b"
 )
 """Behind the amount of a discount: "the £750 only runs until April"."""
+_LOWERED = frozenset({"discounted", "saving"})
+_OTHERWISE = re.compile(
+    r"\b(?:demas|demais|others?|otherwise|everyone else|si no|senao|otros|outros|sin|sem|without|por separado"
+    r"|separately|aparte|a parte|on (?:its|their) own)\b"
+)
+"""In front of what those pay who do not have the other item."""
 _TOGETHER = re.compile(r"(?:o|el|la|los|a|the) (?:casal|pareja|couple|grupo|group|familia|family)")
 """The amount is for all of them: no unit of which there may be several."""
 _NEXT = 8
@@ -73,6 +84,9 @@ _PER_HEAD = re.compile(
     r"^[^\d.,;!?]{0,14}\b(?:por|per|each|cada|a) (?:persona|person|pessoa|emplead\w+|employee|funcionari\w+|usuari\w+"
     r"|user|seat|head|cabeza|cabeca|colaborador\w*|puesto|licen\w+)\b"
 )
+_ELIDED = re.compile(r"\b(?:el|la|lo|o|a|the(?: one)?) (?:de|of) ?$")
+_LOWER_PRICE = re.compile(r"\b(?:descuent|descont|discount|rebaj|promo|oferta|offer|off\b)")
+"""What "the one of $450" is, where the prospect has asked about it."""
 _ONE_MORE = re.compile(r" ?\+ ?1 ?[x×]")
 """How `agent.prices` renders a last part that makes the sum exact: "5 x R$ 398,33 + 1 x R$ 398,35"."""
 
@@ -145,12 +159,38 @@ def _implied(
 ) -> list[Implied]:
     """Return what of the catalogue an amount may be."""
     money = reading.money(expression)
-    return [
+    cheaper = (each for item in items_cheaper_with(about, expression, reading) for each in reading.implied(item))
+    lowered = [
         each
-        for item in _items_of(expression, about, instalments, reading)
-        for each in reading.implied(item)
-        if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
+        for each in cheaper
+        if (each.role in _LOWERED or (each.role == "price" and _OTHERWISE.search(expression.before)))
+        and each[:2] in money
+        and _fits(each, expression, instalments, reading)
     ]
+    reductions = [] if instalments else [*_reductions(expression, reading)]
+    return (
+        reductions
+        + lowered
+        + [
+            each
+            for item in _items_of(expression, about, instalments, reading)
+            for each in reading.implied(item)
+            if (each.amount_minor, each.currency) in money and _fits(each, expression, instalments, reading)
+        ]
+    )
+
+
+def _reductions(expression: MoneyExpression, reading: Reading) -> Iterator[Implied]:
+    """Yield the published amounts that an item spoken of is lowered by, whatever else the sentence names."""
+    about = reading.about(expression)
+    if expression.unit or not about.named or is_regardless(expression.sentence):
+        return
+    catalogue, money = reading.tenant.catalogue, reading.money(expression)
+    others = frozenset() if about.explicit and not about.aside else reading.named_items | reading.said.items
+    for item in others.union(about.items):
+        fixed = {each.amount_minor for each in catalogue[item].discounts} - {None}
+        savings = (each for each in reading.implied(item) if each.role == "saving" and each.quantity == 1)
+        yield from (each for each in savings if each[:2] in money and each.amount_minor in fixed)
 
 
 def _items_of(
@@ -189,7 +229,8 @@ def _sold_so(about: Bound, expression: MoneyExpression, reading: Reading) -> lis
 
 def _fits(each: Implied, expression: MoneyExpression, instalments: MoneyExpression | None, reading: Reading) -> bool:
     """Say whether the words around an amount suit what it may be."""
-    if not _fits_unit(each, expression, reading):
+    lasts_too_long = "month" in each.units and "year" not in each.units and _covers_a_year(expression)
+    if lasts_too_long or not _fits_unit(each, expression, reading):
         return False
     if instalments and instalments.value > 1:
         multiplies = each.role in {"price", "discounted"} and (instalments.deal == "times" or "month" in each.units)
@@ -204,9 +245,11 @@ def _fits_role(each: Implied, expression: MoneyExpression, reading: Reading) -> 
     """Say whether the sentence speaks of a part, a saving, a past price or a price."""
     match each.role:
         case "part":
-            return any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
+            in_parts = any(e.kind == "instalments" for e in (*reading.expressions, *reading.asked))
+            return in_parts or expression.before.rstrip().endswith((f" {each.parts} de", f" {each.parts} of"))
         case "saving":
             told = DIFFERS.search(expression.sentence) or _HOLDS.search(expression.after)
+            told = told or (_ELIDED.search(expression.before) and _LOWER_PRICE.search(reading.inbound))
             return bool(told) or _answers_how_much_less(expression, reading) or _lowers_a_total(each, reading)
         case "past":
             return bool(_PAST.search(expression.sentence))
@@ -258,9 +301,21 @@ def _fits_number(each: Implied, expression: MoneyExpression, reading: Reading) -
         return False
     if _WITH_DISCOUNT.match(expression.after) and each.role == "price" and not _is_followed(expression, reading):
         return False
+    if each.quantity == 1 and _FLAT.search(expression.sentence) and _is_by_seat(each.item, reading):
+        return False
     if expression.people > 1 and each.quantity == 1:
         return _describes(each.item, expression.people, reading)
     return not (expression.people == 1 and each.role == "discounted" and _least(each.item, reading) > 1)
+
+
+def _is_by_seat(item: int, reading: Reading) -> bool:
+    """Say whether an item is paid for each person, so that its price is no flat one."""
+    return any(price.unit == "seat_month" for price in reading.tenant.catalogue[item].prices)
+
+
+def _covers_a_year(expression: MoneyExpression) -> bool:
+    """Say whether an amount is told to last a year by words further behind it: "$19, and that covers you all year"."""
+    return expression.unit in {"", "once"} and bool(_LASTS_A_YEAR.match(expression.after))
 
 
 def _instalments_of(expression: MoneyExpression, reading: Reading) -> MoneyExpression | None:
@@ -327,10 +382,17 @@ def _is_published_amount(expression: MoneyExpression, reading: Reading) -> bool:
     if not expression.hedge and _is_multiple_of_published(expression, reading):
         return True
     if not is_published(expression, reading):
-        return not expression.currencies and expression.value in reading.published.numbers and expression.unit == ""
+        return not expression.currencies and _is_published_number(expression, reading)
     return expression.hedge != "about" or any(
         each.hedge == "about" and each.value == expression.value for each in reading.published.of_kind("amount")
     )
+
+
+def _is_published_number(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether a bare number is one that a text states, and by the week or the day none of the prices."""
+    if expression.value not in reading.published.numbers:
+        return False
+    return expression.unit == "" or expression.value not in price_values(reading.tenant)
 
 
 def _is_published_so(expression: MoneyExpression, reading: Reading) -> bool:

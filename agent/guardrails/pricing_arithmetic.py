@@ -16,9 +16,11 @@ from agent.guardrails.pricing_terms import (
     GIVEN_BACK,
     SURCHARGE,
     TAX,
+    called_off_percents,
     deposit_percents,
     is_percent_explained,
     percent_kind,
+    speaks_of_deposit,
     with_tax,
 )
 from agent.guardrails.unit_cues import unit_class
@@ -28,6 +30,8 @@ _WORDS = load_expressions("pricing_words")
 MAX_ROUNDS = 3
 """So many steps of arithmetic are followed, from a price to a total of totals."""
 MAX_KNOWN = 30
+_OPENING = 15
+"""Characters in front of an amount that a reply opens with: "hi! "."""
 
 DIFFERS = _WORDS["differs"]
 ASKS_HOW_MUCH_MORE = _WORDS["asks_how_much_more"]
@@ -38,6 +42,14 @@ _REST = re.compile(
 )
 _LEFT_OVER = re.compile(r"\b(?:left|spare|to go|short|sobr\w*|qued\w*(?! (?:en|a|por)\b)|falt\w*|rest\w*)\b")
 """How a sentence tells what remains of the prospect's own money, or what lacks."""
+_ADDS_UP = re.compile(
+    r"\b(?:(?:con|com|with|mais|mas|plus|y|e|and) (?:l[ao] |el |a |o )?(?:tuy[oa]|suy[oa]|tua|sua|teu|seu|yours|mi[oa]"
+    r"|minha|meu|mine)|junt[oa]s|together|both|ambos|ambas|(?:los|las|os|as|the) (?:dos|dois|duas|two|2)|en total"
+    r"|no total|ao todo|in total)\b"
+)
+"""How a sentence adds the price of another person, or thing, to what it has told …"""
+_BESIDE = 30
+"""… this close to the total."""
 _SINCE = re.compile(
     r"\b(?:20\d\d|last (?:year|month|season)|used to|was|were|before|pasad[oa]|passad[oa]|anterior\w*|antes|era[mn]?"
     r"|costaba\w*|custava\w*|subi[oudr]\w*|aument\w+|went up|has (?:gone up|risen)|rose)\b"
@@ -58,6 +70,8 @@ class Known:
     """Of these, what a text calls a deposit: it is part of a price."""
     later: set[Money] = field(default_factory=set)
     """Of these, what only the second person pays, and the next: several of it are no total."""
+    derived: dict[Money, int] = field(default_factory=dict)
+    """Of these, what only arithmetic explains, and where it is told."""
 
     def add(self, found: Iterable[Money]) -> None:
         """Remember amounts, up to `MAX_KNOWN`."""
@@ -78,7 +92,9 @@ def after_arithmetic(left: list[MoneyExpression], known: Known, reading: Reading
         left = [e for e in left if e not in explained]
         for e in explained:
             money = reading.money(e)
-            known.add((money & _derived(e, known, reading)) | find_sums(money, groups))
+            found = (money & _derived(e, known, reading)) | find_sums(money, groups)
+            known.derived.update((each, e.start) for each in found - known.money)
+            known.add(found)
     return left
 
 
@@ -105,13 +121,18 @@ def _follows(expression: MoneyExpression, known: Known, groups: Sequence[frozens
 
 def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) -> frozenset[Money]:
     """Return what follows from explained amounts, as far as the words of the expression's sentence allow it."""
-    known, deposits = all_known.money, all_known.deposits
+    # What is told after it, as a total is, may be wrong for its sake.
+    known = {each for each in all_known.money if all_known.derived.get(each, -1) < expression.start}
+    deposits = all_known.deposits
     multiples, sums = _sums(frozenset(known), reading.counts)
     found = multiples | sums
-    if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
+    if _ADDS_UP.search(expression.before[-_BESIDE:]) or _ADDS_UP.search(expression.after[:_BESIDE]):
+        found |= set(_pairs(known, _prices(reading), minus=False))
+    found |= set(_pairs(told := known & _told(reading), told, minus=True))
+    found |= set(_changes(expression, reading))
+    if _tells_difference(expression, reading):
         prices = _prices(reading)
         found |= set(_pairs(multiples | prices, known | prices, minus=True))
-        found |= set(_changes(expression, reading))
     if _LEFT_OVER.search(expression.sentence):
         found |= set(_pairs(_asked_money(reading), multiples | sums | _prices(reading), minus=True))
     if _REST.search(expression.sentence) or _LEFT_OVER.search(expression.sentence):
@@ -122,6 +143,19 @@ def _derived(expression: MoneyExpression, all_known: Known, reading: Reading) ->
     return frozenset(
         found - {(amount * n, currency) for amount, currency in all_known.later for n in reading.counts[1:]}
     )
+
+
+def _told(reading: Reading) -> set[Money]:
+    """Return what the amounts of a reply may mean: two of them that are explained explain what lies between them."""
+    return {money for each in reading.amounts for money in reading.money(each)}
+
+
+def _tells_difference(expression: MoneyExpression, reading: Reading) -> bool:
+    """Say whether an amount may be a difference: words say so, or a reply opens with it and goes on to both prices."""
+    if DIFFERS.search(expression.sentence) or ASKS_HOW_MUCH_MORE.search(reading.inbound):
+        return True
+    behind = [each for each in reading.amounts if each.start > expression.start]
+    return expression.start <= _OPENING and len(behind) > 1 and expression is reading.amounts[0]
 
 
 @lru_cache(maxsize=16)
@@ -174,20 +208,27 @@ def _changes(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
 def _base(expression: MoneyExpression, reading: Reading) -> set[Money]:
     """Return the totals of the items an expression is about: what a deposit may be a share of."""
     about = reading.about(expression)
-    if not about.named and percent_kind(expression) != "deposit" and not _REST.search(expression.sentence):
-        return set()
-    return {cost for item in about.items for cost in reading.costs(item)}
+    items = set(about.items) if about.named else _items_of_shares(reading)
+    return {cost for item in items for cost in reading.costs(item)}
+
+
+def _items_of_shares(reading: Reading) -> set[int]:
+    """Return the items of whose price a reply tells a share, where the amount itself names none."""
+    bound = [reading.about(each) for each in reading.expressions if each.kind == "percent"]
+    named = {item for each in bound if each.named for item in each.items}
+    is_told = bool(bound) or speaks_of_deposit(reading)
+    return named or (set(range(len(reading.tenant.catalogue))) if is_told else set())
 
 
 def _shares(base: Iterable[Money], expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield published percentages (a deposit, a fee) of totals, and what remains; a discount is no such share."""
     published = {e.value for e in reading.published.of_kind("percent")}
-    stated = [
-        e for e in reading.expressions if e.kind == "percent" and percent_kind(e) != "discount" and e.value in published
-    ]
+    told = [e for e in reading.expressions if e.kind == "percent" and e.value in published]
+    stated = [e for e in told if e.deal == "fraction" or percent_kind(e) != "discount"]
     percents = {e.value for e in stated if is_percent_explained(e, reading.about(e), reading)}
-    if percent_kind(expression) == "deposit" or _REST.search(expression.sentence):
+    if speaks_of_deposit(reading) or _REST.search(expression.sentence):
         percents |= deposit_percents(reading.about(expression), reading)
+    percents |= called_off_percents(expression, reading)
     totals = {*base, *_asked_amounts(expression, reading)}
     more = bool(DIFFERS.search(expression.sentence)) and any(percent_kind(e) == "surcharge" for e in stated)
     for percent in (int(each) if each == int(each) else each for each in percents):
@@ -209,11 +250,13 @@ def _asked_money(reading: Reading) -> set[Money]:
 
 def _asked_amounts(expression: MoneyExpression, reading: Reading) -> Iterator[Money]:
     """Yield what the prospect says to have paid, where the sentence is about giving it back."""
-    if GIVEN_BACK.search(expression.sentence):
+    if GIVEN_BACK.search(expression.sentence) or GIVEN_BACK.search(reading.inbound):
         yield from _asked_money(reading)
 
 
 def _costs(left: Sequence[MoneyExpression], reading: Reading) -> list[frozenset[Money]]:
     """Return, for each of the few items that are named or that a common noun tells, what it may cost."""
-    items = reading.named_items or {item for e in left for item in reading.named_by_noun(e)}
+    spoken_of = reading.named_items | reading.said.items
+    named = spoken_of if len(spoken_of) <= MAX_NAMED else reading.named_items
+    items = named or {item for e in left for item in reading.named_by_noun(e)}
     return [reading.costs(item) for item in sorted(items)]

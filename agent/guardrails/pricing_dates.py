@@ -37,6 +37,11 @@ _NOT_A_PRICE_OF = re.compile(
     r"\b(?:empi|empe|inici|comen|comec|comie|start|begin|arranc|hasta|ate|until|till|ya no|ja nao|no longer)"
 )
 """In such a sentence a month may say when something begins, or a price ends."""
+_CHANGES_FROM = re.compile(
+    r"\b(?:sub\w+|aument\w+|pas\w+|goes|go|going|move\w*|ris\w+|chang\w+|increas\w+|mud\w+|cambi\w+)(?: \w+){0,2}"
+    r" (?:from|de|desde|dos)(?: l[oa]s)? ?$"
+)
+"""In front of the price that changes: "en abril sube de 540 € a 590 €"."""
 _NEXT_STATEMENT = re.compile(
     r"[;:]|[.!?](?: |$)|, (?:y|e|and|pero|mas|but)\b|\b(?:despues|luego|depois|then|after(?:wards)?|a partir|desde"
     r"|from)\b"
@@ -58,6 +63,8 @@ def is_out_of_date(expression: MoneyExpression, found: Sequence[Implied], readin
 def _is_of_month_asked(expression: MoneyExpression, reading: Reading) -> bool:
     """Say whether an amount is told as the price in a month that the prospect asks about: "en junio son 85 €"."""
     told = _IN_MONTH.search(expression.before[-40:])
+    if _CHANGES_FROM.search(expression.before[-40:]):
+        return False
     return bool(told and re.search(rf"\b{told[1]}\b", reading.inbound)) and not _NOT_A_PRICE_OF.search(
         expression.sentence
     )

@@ -1,7 +1,7 @@
 """A reply beside everything its money is judged by: what it states, about which items, what the prospect wrote (P5)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -9,27 +9,42 @@ from functools import cache, cached_property
 
 from babel.numbers import get_currency_precision
 
-from agent.folding import words_of
+from agent.folding import fold, words_of
 from agent.guardrails.conditions import Said
-from agent.guardrails.counts import MAX_COUNTS, counts_in, measures_in, parts_in
+from agent.guardrails.counts import MAX_COUNTS, bought_in, counts_in, measures_in, parts_in
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.folded import fold_text
 from agent.guardrails.implied import Implied, Question, costs_of, implied_by
-from agent.guardrails.item_names import WORDS, is_in_name
+from agent.guardrails.item_names import WORDS, is_in_name, stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
 from agent.guardrails.not_money import MASK
 from agent.guardrails.plain_text import FREE_SIGN, Plain, read_plain
-from agent.guardrails.published import PublishedTexts, currencies_in, price_values, published_texts
+from agent.guardrails.published import PublishedTexts, currencies_in, is_cognate, price_values, published_texts
 from agent.guardrails.required_words import starts_in
-from agent.types import Candidate, Message, Tenant, Turn
+from agent.types import Candidate, CatalogueItem, Message, Tenant, Turn
 
 _WORDS = load_expressions("pricing_words")
 
 _UNIT_NOUNS = WORDS["unit_nouns"] - {"price", "precio", "preco", "month", "person", "persona", "pessoa"}
-_OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
+_CREDITED = re.compile(
+    r"[^.;!?]{0,12}\b(?:descuent\w+|descont\w+|abat\w+|deduc\w+|credit\w+|comes? off|goes? towards?)\b"
+)
+"""Behind an amount: it lowers the price of something else."""
+_UNIT_STEMS = frozenset(stem(noun) for noun in _UNIT_NOUNS) | {"visit"}
+_OF_NOUN = re.compile(r"^ (?:de|do|da|del|de la|for the|of the|of) ([a-z]{3,})\b(?! (?:de|do|da|del)\b)")
 MAX_BEFORE = 120
 """Characters before an amount in which a common noun may tell what it is of."""
+
+_ALL_UNIT_STEMS = frozenset(stem(noun) for noun in WORDS["unit_nouns"])
+_THOUSAND = 1_000
+_OFFER = re.compile(
+    r"\b(?:en|em|por|a|at|for|con|com|with) (\d{2,3})(?=[.,;:?!)\n]|$| (?:y|e|and|el|la|o|a|the|me|te|lo)\b)(?![.,]\d)"
+)
+"""A bare number that a prospect offers."""
+_HEAD_WORDS = 3
+"""Of a description: what it is of stands among so many words."""
+_AT_ONCE = frozenset({"session", "one_time", "item"})
 
 MAX_EARLIER = 4
 """So many earlier messages of the prospect are read for what they said."""
@@ -40,6 +55,11 @@ _COMPARED = _WORDS["compared"]
 _TIGHT = _WORDS["tight"]
 
 
+_WITHOUT = re.compile(
+    r"\b(?:sin|sem|without|en vez del?|em vez d[aeo]|instead of)(?: (?:el|la|los|las|un|una|ningun|o|a|os|as|um|uma"
+    r"|nenhum|nenhuma|the|any|an?|(?:comprar|contratar|buying|taking)))* $"
+)
+"""In front of an item that one does not want."""
 _ANOTHER = re.compile(r"\b(?:y|e|and|pero|but|mas|luego|despues|depois|then|after|when|if|si|se|con|com|with)\b")
 """Between an expression and an item behind it: the item is spoken of for itself."""
 
@@ -143,7 +163,10 @@ class Reading:
 
     def _tell_about(self, expression: MoneyExpression) -> Bound:
         bound = self._bound(expression)
-        loose = frozenset() if bound.explicit else self.named_by_noun(expression)
+        is_certain = bound.explicit and (self._has_own_name(expression) or _CREDITED.match(expression.after))
+        loose = frozenset() if is_certain else self.named_by_noun(expression)
+        if bound.explicit and self._is_weakly_named(expression):
+            loose |= self._named_before(expression)
         return replace(bound, items=tuple(sorted({*bound.items, *loose}))) if loose else bound
 
     def _bound(self, expression: MoneyExpression) -> Bound:
@@ -160,16 +183,41 @@ class Reading:
             return Bound(items=tuple(sorted(earlier | own)), explicit=bool(own), named=True, aside=aside)
         return Bound(items=tuple(range(len(self.tenant.catalogue))), explicit=False, named=False)
 
+    def _has_own_name(self, expression: MoneyExpression) -> bool:
+        """Say whether an item is named for an expression alone: before it, and since the amount that precedes it."""
+        since, start = self._since_last_amount(expression), expression.span[0]
+        return any(since <= m.start < start and not m.weak and not m.is_aside for m in self.mentions)
+
+    def _is_weakly_named(self, expression: MoneyExpression) -> bool:
+        """Say whether what is named for an expression are but words that qualify names: "1 kW", "la empresa"."""
+        since, start = self._since_last_amount(expression), expression.span[0]
+        own = [m for m in self.mentions if since <= m.start < start]
+        return bool(own) and all(m.weak for m in own)
+
+    def _named_before(self, expression: MoneyExpression) -> frozenset[int]:
+        """Return the items that the prospect, the last sentence or this one before an expression names outright."""
+        first, start = expression.sentence_span[0], expression.span[0]
+        here = [m for m in self.mentions if first <= m.start < start and not m.weak and not m.is_aside]
+        return _items(here) | _in_last_sentence(expression, self.mentions) | self.asked_items
+
+    def _since_last_amount(self, expression: MoneyExpression) -> int:
+        """Return where the amount before an expression ends, or else its sentence begins, in the original."""
+        start, first = expression.span[0], expression.sentence_span[0]
+        return max((a.span[1] for a in self.amounts if first <= a.span[0] and a.span[1] <= start), default=first)
+
     def named_by_noun(self, expression: MoneyExpression) -> frozenset[int]:
-        """Return the items whose names alone have a common noun that is said before: "15 lessons come to 432"."""
-        nouns = {
-            word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", expression.before[-MAX_BEFORE:])
-        } & _UNIT_NOUNS
-        return frozenset(items[0] for noun in nouns if len(items := self._with_noun(noun)) == 1)
+        """Return the items that a common noun tells which is said before: "15 lessons come to 432".
+
+        Names alone have it, or else the beginning of the description of what is paid at once: "One visit of 3 hours".
+        """
+        begin = max((a.end for a in self.amounts if a.end <= expression.start), default=0)
+        said = expression.before[-min(MAX_BEFORE, max(1, expression.start - begin)) :]
+        return frozenset(items[0] for noun in _unit_nouns(said) if len(items := self._with_noun(noun)) == 1)
 
     def _with_noun(self, noun: str) -> tuple[int, ...]:
         catalogue = self.tenant.catalogue
-        return tuple(place for place in range(len(catalogue)) if is_in_name(catalogue, place, noun))
+        named = tuple(place for place in range(len(catalogue)) if is_in_name(catalogue, place, noun))
+        return named or tuple(place for place, item in enumerate(catalogue) if _begins_with(item, noun))
 
     def _called_free(self, expression: MoneyExpression) -> tuple[int, ...]:
         """Return the items whose name an expression is part of: "no joining fee", "sem taxa de adesão"."""
@@ -180,7 +228,7 @@ class Reading:
     def _named_behind(self, expression: MoneyExpression) -> tuple[int, ...]:
         """Return the one item whose common name stands right behind an amount: "94 € de tasa"."""
         noun = _OF_NOUN.match(expression.after)
-        if noun is None or noun[1] not in WORDS["unit_nouns"]:
+        if noun is None or stem(noun[1]) not in _ALL_UNIT_STEMS:
             return ()
         items = self._with_noun(noun[1])
         return items if len(items) == 1 else ()
@@ -210,6 +258,9 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
     words = f"{reply} {asked_words} {earlier_words}"
     starts = starts.union(asked_starts, starts_in(earlier_words))
     counts = counts_in(told, starts, published.counted) | {1}
+    items = _items(_wanted(mentions, candidate.text)) | _items(_wanted(asked_mentions, turn.text))
+    called = _told_by_noun(tenant.catalogue, f"{fold_text(candidate.text).text} {asked_text}")
+    bought = bought_in(told, starts, published.counted, several_items=len(items) > 1)
     folded = f"{fold_text(candidate.text).text}\n{asked_text}"
     counts |= measures_in(folded, published.counted & {"hour"})
     return Reading(
@@ -220,7 +271,7 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         expressions=expressions,
         mentions=mentions,
         asked=asked,
-        asked_numbers=numbers_in(inbound),
+        asked_numbers=numbers_in(inbound).union(_in_thousands(inbound.text)),
         bound_counts=_bound_counts((*mentions, *asked_mentions)),
         asked_items=asked_items,
         context_items=_items(find_mentions(tenant.catalogue, (turn.context or "")[:MAX_CONTEXT_CHARS])),
@@ -231,8 +282,9 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
             language=candidate.language,
             amounts=frozenset(v for e in (*expressions, *asked) if e.kind == "amount" for v in e.values),
             reply=reply,
-            counts=counts,
-            items=_items(mentions) | asked_items,
+            counts=bought | {1},
+            items=items | called,
+            loose_items=frozenset(item for m in (*mentions, *asked_mentions) for item in m.items),
         ),
         counts=tuple(sorted(counts)[:MAX_COUNTS]),
         distances=measures_in(folded, published.counted - {"hour"}),
@@ -240,6 +292,11 @@ def read(candidate: Candidate, turn: Turn, tenant: Tenant, today: date) -> Readi
         inbound=asked_text,
         published=published,
     )
+
+
+def _in_thousands(plain: str) -> Iterator[Decimal]:
+    """Yield what prospects mean who leave the thousands of an offer unsaid: "déjamelo en 60"."""
+    yield from (Decimal(match[1]) * _THOUSAND for match in _OFFER.finditer(plain))
 
 
 def _minor(value: Decimal, currency: str) -> int | None:
@@ -250,10 +307,36 @@ def _minor(value: Decimal, currency: str) -> int | None:
 _precision = cache(get_currency_precision)
 
 
+def _unit_nouns(folded: str) -> frozenset[str]:
+    """Return the words of a folded text that are common nouns for what one sells, in any form: "visits", "visita"."""
+    words = (word for word in re.findall(r"[a-z]{4,}", folded) if stem(word) in _UNIT_STEMS)
+    return frozenset(word if word.endswith("ss") else word.removesuffix("s") for word in words)
+
+
+def _told_by_noun(catalogue: Sequence[CatalogueItem], folded: str) -> frozenset[int]:
+    """Return the items whose names alone have a common noun of a folded text: "a consulta"."""
+    named = ([n for n in range(len(catalogue)) if is_in_name(catalogue, n, noun)] for noun in _unit_nouns(folded))
+    return frozenset(items[0] for items in named if len(items) == 1)
+
+
+def _begins_with(item: CatalogueItem, noun: str) -> bool:
+    """Say whether the description of what is paid at once begins with a noun, be it as another language has it."""
+    if not all(price.unit in _AT_ONCE for price in item.prices):
+        return False
+    heads = frozenset(stem(word) for text in item.description.values() for word in fold(text).split()[:_HEAD_WORDS])
+    return is_cognate(stem(noun), heads)
+
+
 def _items(mentions: Sequence[Mention]) -> frozenset[int]:
-    """Return the items that mentions name; weak ones count where nothing else is named."""
+    """Return the items that mentions name; weak ones count where nothing else is named but in passing."""
     strong = [each for each in mentions if not each.weak]
-    return frozenset(item for each in strong or mentions for item in each.items)
+    kept = mentions if all(each.is_aside for each in strong) else strong
+    return frozenset(item for each in kept for item in each.items)
+
+
+def _wanted(mentions: Sequence[Mention], text: str) -> tuple[Mention, ...]:
+    """Return the mentions in a text but those that it says to do without: "sin kit", "without the course"."""
+    return tuple(each for each in mentions if not _WITHOUT.search(fold(text[max(0, each.start - 24) : each.start])))
 
 
 def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
@@ -264,8 +347,9 @@ def _bound_counts(mentions: Sequence[Mention]) -> Mapping[int, frozenset[int]]:
 
 
 def _without_amounts(plain: Plain, expressions: Sequence[MoneyExpression]) -> str:
-    """Return a text with the amounts whose currency is stated masked: they count nothing."""
-    stated = [(e.start, e.end, MASK) for e in expressions if e.kind == "amount" and e.currencies]
+    """Return a text with the amounts masked whose currency is stated, or that are large: they count nothing."""
+    amounts = [e for e in expressions if e.kind == "amount" and (e.currencies or e.value >= _THOUSAND)]
+    stated = [(e.start, e.end, MASK) for e in amounts]
     return plain.edited(sorted(stated)).text
 
 

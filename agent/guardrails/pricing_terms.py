@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from agent.guardrails.conditions import is_met, is_regardless
+from agent.guardrails.conditions import condition_of, is_met, is_regardless
 from agent.guardrails.expressions import load_expressions
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.own_figures import NO_LONGER, is_acknowledged, is_declined, is_denied, is_offered
+from agent.guardrails.pricing_facts import is_share_of_counts, is_told_of_customers
 from agent.guardrails.pricing_free import is_free_explained
 from agent.guardrails.pricing_reading import Bound, Reading
-from agent.guardrails.published import mentions_in_published
+from agent.guardrails.published import mentions_in_published, sounds_alike
 from agent.prices import valid_discounts
 
 _WORDS = load_expressions("pricing_words")
@@ -21,7 +22,9 @@ _NEAR = 12
 _LOWERS = _WORDS["lowers"]
 _DEPOSIT = _WORDS["deposit"]
 GIVEN_BACK = re.compile(
-    r"\b(?:devol|devuel|reembols|refund|retien|retid|reten|retain|withh|give back|money back|regres)"
+    r"\b(?:devol|devuel|reembols|refund|get(?:ting)? (?:\w+ ){0,2}back"
+    r"|retien|retid|reten|retain(?!er)|withh|give back|money back|regres"
+    r"|(?:we|will|you) return\b|returned\b)"
 )
 """How a text says that money is paid back, or kept."""
 TAX = re.compile(r"\b(?:iva|vat|gst|igv|itbis|iss|icms|impuestos?|impostos?|tax(?:es)?)\b")
@@ -35,12 +38,36 @@ _INTEREST_FREE = re.compile(
 )
 _LOANS = frozenset({"months", "term", "financed"})
 """Ways to name instalments that mean a loan."""
+_OF_A_DEPOSIT = re.compile(
+    r"^ (?:del|d[oa](?: seu| teu)?|(?:of|de) (?:the|your|our|that|la|tu|su|nuestr[oa])) (?:deposit\w*|anticipo"
+    r"|sen(?:al|a)\b|sinal|entrada|fianza|enganche|down ?payment|abono|reserva)"
+)
+"""Behind a percentage: it is a share of the deposit ("50 % del anticipo"), and none itself ("30 % de anticipo")."""
+_CALLED_OFF = re.compile(
+    r"\b(?:cance\w+|anul\w+|desmarc\w+|desist\w+|avis\w+|notice|notify|no[- ]?shows?|antelac\w+|antecedenc\w+"
+    r"|anticipac\w+|falt(?:o|as|ar|a|e)\b|miss(?:ed|ing)?|call(?:ed)? off|ultim[oa] (?:momento|hora)|last[- ]minute"
+    r"|vispera|vespera)\b"
+)
+"""How reply or prospect speak of what is called off: a share of the price may be charged, or given back."""
+_PART_OF = re.compile(
+    r" (?:of|del?|d[oa]|d(?:isso|esse|essa|aquilo))\b|half the (?!price|cost|rate)"
+    r"|(?:terc|third|cuart|quart|quint|fifth|deci|tent)"
+)
+"""A fraction that may be a share of a price, as "a quarter of that": no "half price"."""
 _ENDS = re.compile(r"[;!?]|\.(?!\d)")
 _ENDS_OR_COMMA = re.compile(r"[;!?]|[.,](?!\d)")
 _UNSURE = re.compile(
     r"\b(?:confirm\w*|consult\w*|averigu\w*|revis\w*|verific\w*|check\w*|pregunt\w*|pergunt\w*|ask\w*|find out"
     r"|se puede\?|depende|depends)\b"
 )
+
+_NOTHING_WITHOUT = re.compile(
+    r"^,?(?: (?!cobr|charg|fee|gast)[\w']+){0,3}? (?:no|nao|not|cannot|\w+n't|nada|nothing|nadie|ninguem|nobody|no one"
+    r"|none|imposible|impossivel|impossible)\b(?! (?:(?:hay|tem|ha|es|e|a|any|pasa|is a) )?(?:ningun |nenhum )?"
+    r"(?:problema?s?\b|nada\b|worr|issue|cobr|cargo|cost|custo|pag|pay|charge|fee|hace falta|strings|matter|drama"
+    r"|stress))"
+)
+"""Behind "without a deposit": it is needed."""
 
 
 def objection(expression: MoneyExpression, reading: Reading) -> str:
@@ -79,20 +106,52 @@ def is_percent_explained(expression: MoneyExpression, about: Bound, reading: Rea
     """Say whether a percentage is a discount whose condition is stated, or a published fact."""
     if expression.value == 0 or is_own_figure(expression, reading) or _is_said_to_be_over(expression, reading):
         return True
+    if _is_published_share(expression, about, reading):
+        return True
     kind = percent_kind(expression)
     is_deposit = kind == "deposit" and not (
         _is_for_paying_ahead(expression) or _is_of_a_fee(expression, about, reading)
     )
     if not is_deposit and _is_discount(expression, about, reading):
         return True
-    if kind == "" and expression.value == 100:
-        return True  # "100 % online"
-    if kind in {"", "deposit"} and _is_the_rest(expression, about, reading):
+    if _is_figure(kind, expression, about, reading):
         return True
     if kind == "deposit":
         return expression.value in deposit_percents(about, reading)
-    same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
+    same = [each for each in reading.published.of_kind("percent") if each.value == expression.value]
+    if not kind and _is_unmet_discount(expression, about, reading):
+        same = [each for each in same if sounds_alike(each.sentence, expression.sentence)]
     return any(is_alike(each, expression, reading) for each in same)
+
+
+def _is_published_share(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage is the deposit, or what is charged of what is called off: "a quarter of that"."""
+    if expression.deal == "fraction" and not _PART_OF.search(expression.text):
+        return False
+    if expression.deal != "fraction" and percent_kind(expression) == "discount":
+        return False
+    if speaks_of_deposit(reading) and expression.value in deposit_percents(about, reading):
+        return True
+    called_off = _CALLED_OFF.search(expression.sentence) or _CALLED_OFF.search(reading.inbound)
+    same = (each for each in reading.published.of_kind("percent") if each.value == expression.value)
+    return bool(called_off) and any(_CALLED_OFF.search(each.sentence) for each in same)
+
+
+def called_off_percents(expression: MoneyExpression, reading: Reading) -> frozenset[Decimal]:
+    """Return the published shares of what is called off, where its sentence or the prospect speaks of that."""
+    if not (_CALLED_OFF.search(expression.sentence) or _CALLED_OFF.search(reading.inbound)):
+        return frozenset()
+    return frozenset(each.value for each in reading.published.of_kind("percent") if _CALLED_OFF.search(each.sentence))
+
+
+def _is_figure(kind: str, expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage is a figure of the reply that follows from others: what is left of one, a share."""
+    if kind == "":  # "100 % online"
+        follows = expression.value == 100 or is_share_of_counts(expression, reading)
+        return follows or _is_the_rest(expression, about, reading)
+    if kind == "discount":
+        return not about.explicit and is_told_of_customers(expression, reading)
+    return kind == "deposit" and _is_the_rest(expression, about, reading)
 
 
 def _is_the_rest(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
@@ -100,7 +159,8 @@ def _is_the_rest(expression: MoneyExpression, about: Bound, reading: Reading) ->
     others = [e for e in reading.expressions if e.kind == "percent" and e.value == 100 - expression.value]
     for other in others:
         kind = percent_kind(other)
-        if kind == "deposit" and other.start < expression.start and other.value in deposit_percents(about, reading):
+        told = kind == "deposit" or (kind == "" and speaks_of_deposit(reading))
+        if told and other.start < expression.start and other.value in deposit_percents(about, reading):
             return True
         facts = {e.value for e in reading.published.of_kind("percent") if not percent_kind(e)}
         if kind == "" and percent_kind(expression) == "" and other.value in facts:
@@ -148,9 +208,12 @@ def _is_of(published: MoneyExpression, about: Bound, reading: Reading) -> bool:
 
 def _speaks_like(published: MoneyExpression, reading: Reading) -> bool:
     """Say whether the reply may mean a published figure that it calls nothing: of a deposit only beside such a word."""
-    return percent_kind(published) != "deposit" or bool(
-        _DEPOSIT.search(reading.plain.text) or _DEPOSIT.search(reading.inbound)
-    )
+    return percent_kind(published) != "deposit" or speaks_of_deposit(reading)
+
+
+def speaks_of_deposit(reading: Reading) -> bool:
+    """Say whether reply or prospect speak of a deposit."""
+    return bool(_DEPOSIT.search(reading.plain.text) or _DEPOSIT.search(reading.inbound))
 
 
 def percent_kind(expression: MoneyExpression) -> str:
@@ -171,6 +234,8 @@ def _kind_between(clause_before: str, clause_after: str, *, is_fraction: bool) -
         return "refund"
     if SURCHARGE.search(clause_before) or SURCHARGE.search(clause_after):
         return "surcharge"
+    if _OF_A_DEPOSIT.match(clause_after):
+        return "refund"
     if is_fraction:
         near["discount"] = 0
     kind = min(near, key=lambda each: near[each])
@@ -203,9 +268,36 @@ def _is_discount(expression: MoneyExpression, about: Bound, reading: Reading) ->
         discount.percent is not None
         and Decimal(discount.percent) == expression.value
         and is_met(discount, item, catalogue, reading.said)
-        for item in about.items
+        for item in (*_may_be_of(about, reading), *items_cheaper_with(about, expression, reading))
         for discount in valid_discounts(catalogue[item], reading.today)
     )
+
+
+def _may_be_of(about: Bound, reading: Reading) -> Iterable[int]:
+    """Return the items a percentage may be off: any, where its sentence names none."""
+    return about.items if about.explicit else range(len(reading.tenant.catalogue))
+
+
+def _is_unmet_discount(expression: MoneyExpression, about: Bound, reading: Reading) -> bool:
+    """Say whether a percentage that is called nothing is that of a discount whose condition is not said."""
+    return any(
+        discount.percent == expression.value
+        for item in about.items
+        for discount in valid_discounts(reading.tenant.catalogue[item], reading.today)
+    )
+
+
+def items_cheaper_with(about: Bound, expression: MoneyExpression, reading: Reading) -> Iterator[int]:
+    """Yield the items spoken of that cost less for who has one named before: "clients of X get $1,500 off" of Y."""
+    start, first = expression.span[0], expression.sentence_span[0]
+    before = {i for m in reading.mentions if first <= m.start and m.end <= start for i in m.items}.intersection(
+        about.items
+    )
+    catalogue = reading.tenant.catalogue
+    for item in reading.named_items - set(about.items) if before else ():
+        discounts = valid_discounts(catalogue[item], reading.today)
+        if any(condition_of(each, item, catalogue).items & before for each in discounts):
+            yield item
 
 
 # --- instalments ------------------------------------------------------------------------------------------------
@@ -274,6 +366,8 @@ def _are_months(expression: MoneyExpression, about: Bound, reading: Reading) -> 
 
 def _is_deal_explained(expression: MoneyExpression, _: Bound, reading: Reading) -> bool:
     if is_denied(expression.before) or is_published(expression, reading):
+        return True
+    if expression.deal == "no_deposit" and _NOTHING_WITHOUT.match(expression.after):
         return True
     if expression.deal == "vague_discount":
         return any(

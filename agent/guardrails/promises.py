@@ -7,19 +7,22 @@ taxes or visas allow. Refusing to promise, offering to check and stating a polic
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from re import Match
 
 from agent.folding import words_of
 from agent.guardrails.backing import Backing, backing_of
 from agent.guardrails.expressions import compiled_on_use
+from agent.guardrails.outcomes import promised_outcomes
 from agent.guardrails.patterns import load_patterns
+from agent.guardrails.promises_later import done_by_then, held_prices
 from agent.guardrails.published_once import once_for
 from agent.guardrails.rule import passed, revised
 from agent.guardrails.sentences import Sentence, Span, denies, is_conditional, is_denied, is_hedged, read_sentences
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "promises"
-VERSION = 5
+VERSION = 6
 MAX_EVIDENCE = 160
 
 REASONS = {
@@ -70,11 +73,12 @@ _PAYS_NOTHING = re.compile(
     r"\b(?:nada|nothing|nenhum\w*|ningun\w*|anything|a thing|a penny|un peso|un centavo|nem um centavo)\b"
 )
 _WAY_OUT = re.compile(
-    r"\b(?:cancel\w*|desist\w*|arrepent\w*|arrepient\w*|gust\w*|gost\w*|content\w*|satisf\w*|happy|like|likes|convenc\w*"
-    r"|convenz\w*|funcion\w*|works?|aprueb\w*|aprob\w*|pass\w*|result\w*|quit\w*|leav\w*|back|devol\w*|devuel\w*|pierd\w*"
-    r"|perd\w*|lose|ifnot|saldo|balance|rest\w*)\b"
+    r"\b(?:cancel\w*|desist\w*|arrepent\w*|arrepient\w*|convenc\w*|convenz\w*|aprueb\w*|aprob\w*|quit\w*|leav\w*|back"
+    r"|devol\w*|devuel\w*|pierd\w*|perd\w*|lose|ifnot|saldo|balance|rest[ao]\w*)\b"
+    r"|\b(?:no|not|nao|until|unless|hasta|ate)\b.{0,20}\b(?:gust|gost|content|satisf|happy|like|work|funcion|pass|result)"
 )
 """Of who pays nothing then, money is given back or a result is warranted."""
+_ALL = re.compile(r"^.+$")
 _EXPERIENCE = re.compile(
     r"\b(?:have|has|ve|hemos|han|ha|temos|ja|ya|llevamos|since|desde)\b.{0,40}"
     r"\b(?:more than|over|mas de|mais de|cerca de|around|about|some)? ?\d[\d ]{2,}\b(?! (?:hours?|horas?|days?|dias?))"
@@ -103,11 +107,22 @@ def _broken(candidate: Candidate, turn: Turn, tenant: Tenant) -> Iterator[tuple[
     for sentence in sentences:
         if backing.repeats(sentence.words):
             continue
-        for topic, match in _claims(sentence):
+        for topic, match in chain(_claims(sentence), _told(sentence, backing, candidate.language)):
             if not backing.backs(topic, sentence, match, whole, candidate.language):
                 yield topic, sentence.span(match)
     yield from _on_forbidden(sentences, tenant)
     yield from _agreed(sentences, turn, backing)
+
+
+def _told(sentence: Sentence, backing: Backing, language: str) -> Iterator[tuple[str, Match[str]]]:
+    """Yield what a sentence promises by what it says of whom and when, by topic."""
+    yield from (("result", match) for match in promised_outcomes(sentence))
+    yield from (("price_lock", match) for match in held_prices(sentence, backing.days))
+    if backing.warrants(sentence, language) and not sentence.asks and not denies(sentence):
+        yield from (("guarantee", match) for match in _ALL.finditer(sentence.words))
+    for match in done_by_then(sentence):
+        if not backing.tells_time(sentence, language):
+            yield "deadline", match
 
 
 def _agreed(sentences: Sequence[Sentence], turn: Turn, backing: Backing) -> Iterator[tuple[str, Span]]:

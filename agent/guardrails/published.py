@@ -16,6 +16,7 @@ from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.item_names import stem
 from agent.guardrails.mentions import Mention, find_mentions
 from agent.guardrails.money_text import MoneyExpression, money_in, numbers_in
+from agent.guardrails.not_money import measured_in
 from agent.guardrails.own_figures import is_denied
 from agent.guardrails.plain_text import read_plain
 from agent.guardrails.published_once import once_for
@@ -36,8 +37,10 @@ _TOPIC_LOOKUP = Lookup(lambda: (needs_of(pattern.pattern) for _, pattern in _TOP
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _LIMITS = frozenset({"first"})
 """Topics that say of which alone it is free: a reply has to say so, too."""
-ASIDE = frozenset({"period", "seats"}) | _LIMITS
+ASIDE = frozenset({"period", "seats", "way_back"}) | _LIMITS
 """Topics that say how much, never what is given away."""
+_HOLDERS = frozenset({"plan"})
+"""Topics that beside others only say whose something is: "the annual plan can be frozen"."""
 _GENERIC = frozenset(stem(word) for word in load_words("money_words")["generic"])
 _CLAUSE_END = re.compile(
     r"[;:()\n—–]|,? (?:pero|but|mas|porem|aunque|mientras|while|whereas|y que|e que)\b|, (?:and|y|e) "
@@ -121,7 +124,9 @@ def published_texts(tenant: Tenant) -> PublishedTexts:
     met = [fold(text) for condition in conditions for text in condition.values()]
     return PublishedTexts(
         money=money,
-        numbers=frozenset(number for plain in plains for number in numbers_in(plain)),
+        numbers=frozenset(number for plain in plains for number in numbers_in(plain)).union(
+            number for each in texts for text in each.values() for number in measured_in(fold(text))
+        ),
         free=tuple(_given(each, tenant.catalogue) for each in unconditional if _is_given(each)),
         units=units,
         counted=units.union(by, _rates(money)).union(unit for text in (*names, *met) for unit in named_units(text)),
@@ -194,20 +199,29 @@ def is_same_thing(said: FreeThing, published: FreeThing) -> bool:
         return True
     if said.items and published.items and not said.items & published.items:
         return False
-    topics = said.topics - ASIDE
-    if topics or published.topics - ASIDE:
-        return bool(topics & published.topics)
+    topics, others = said.topics - ASIDE, published.topics - ASIDE
+    if topics or others:
+        return bool(topics & (others - _HOLDERS or others))
     if said.stems & published.stems:
         return True
-    return bool(published.periods & said.periods) and any(_is_cognate(one, published.stems) for one in said.stems)
+    return bool(published.periods & said.periods) and any(is_cognate(one, published.stems) for one in said.stems)
 
 
-def _is_cognate(word: str, stems: frozenset[str]) -> bool:
+def is_cognate(word: str, stems: frozenset[str]) -> bool:
     """Say whether a stem sounds as one of another language: "galler(y)" and "galeri(a)"."""
     own = _DOUBLED.sub(r"\1", word)
     return any(
         len(own) > _LEAST_ALIKE and own[:_LEAST_ALIKE] == _DOUBLED.sub(r"\1", each)[:_LEAST_ALIKE] for each in stems
     )
+
+
+def sounds_alike(one: str, other: str) -> bool:
+    """Say whether two folded sentences share a longer word, be it as another language has it."""
+    stems, others = (
+        frozenset(stem(word) for word in _NOT_A_WORD.sub(" ", each).split() if len(word) > 4) - _GENERIC
+        for each in (one, other)
+    )
+    return any(is_cognate(each, others) for each in stems)
 
 
 def lasts_as_long(said: FreeThing, published: FreeThing) -> bool:

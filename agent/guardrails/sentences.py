@@ -58,7 +58,8 @@ _ANY_DENIAL = re.compile(rf"\b{_DENIAL}\b")
 _DENIED_BEFORE = compiled_on_use(rf"\b{_DENIAL}\b[^,]{{0,60}}$|\b(?:sin|sem|without)(?: \w{{1,15}})? $")
 _DENIED_AFTER = compiled_on_use(
     r"^(?:[^,]{0,12})?(?: ,)? (?:que )?(?:no|nao|not|none|nunca)(?: (?:la|lo|las|los|se|te|le|os|as|o|a|es|is|are))?"
-    r" ?(?:damos|hay|tenemos|existen?|podemos|puedo|ofrecemos|hacemos|manejamos|temos|fazemos|oferecemos|possivel"
+    r" ?(?:damos|hay|ha\b(?! duvida| problema| risco)"
+    r"|tenemos|existen?|podemos|puedo|ofrecemos|hacemos|manejamos|temos|fazemos|oferecemos|possivel"
     r"|posible|possible|posso|prometo|something|offered|available|include[sd]?|cover(?:s|ed)?|incluyen?|inclui|cubren?|cobre|$)"
 )
 _CARRIED = re.compile(r"^(?:ni|nem|nor|or|o|ou) ")

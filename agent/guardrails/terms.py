@@ -50,6 +50,8 @@ _DATE = compiled_on_use(
     rf"|\b(?P<month2>{_MONTH}) (?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?! ?(?:percent|%|\d))"
     r"|(?<!\d)(?P<day3>3[01]|[12]\d|0?[1-9])/(?P<month3>1[0-2]|0?[1-9])(?!\d)"
 )
+_MONTH_END = re.compile(r"^(?:final de mes|fim d[oe] mes|month end|end of (?:the )?(?:\w+ )?month)$")
+"""One day in any language."""
 _NOT_MONDAY = (
     r"(?:semana|quin[cz]ena|clase|aula|sesion|sessao|cuota|parcela|vez|parte|visita|mensualidad|mensalidade|pessoa|persona|via"
     r"|noche|noite|unidad|consulta|cita|revision|etapa|fase|turma|hora)"
@@ -60,18 +62,21 @@ _DAY = compiled_on_use(
     r"|terca|quarta|quinta|sexta"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)(?:-feira)?"
     r"|(?P<near>hoy|hoje|today|tonight|tomorrow|amanha|pasado manana|manana mismo"
-    r"|(?:para|ya|pero|desde|lista|listo) manana|fin de mes|final de mes|fim do mes|month end"
-    r"|end of (?:the )?(?:month|quarter|year|week)|fin(?:ales)? de(?:l)? (?:trimestre|ano)"
+    r"|(?:para|ya|pero|desde|lista|listo) manana|fin de(?:l)? mes|final de(?:l)? mes|fim d[oe] mes|month end"
+    r"|end of (?:the )?(?:(?:billing|current|paid|calendar) )?(?:month|quarter|year|week)"
+    r"|fin(?:ales)? de(?:l)? (?:trimestre|ano)"
     r"|fin de semana|fim de semana|(?:the|next) weekend|next (?:week|month|year)|semana que v(?:iene|em)|proxima semana"
     r"|proximo mes|mes que v(?:iene|em)|ano que v(?:iene|em)|esta semana|this week|payday|quincena|navidad|natal"
     r"|christmas|noon|midday|mediodia|meio dia|this (?:afternoon|evening|morning)|esta (?:tarde|noche|manana)"
-    r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
+    r"|(?:by|before|as|a las|antes de las?|ate as|at) \d{1,2}(?![\d.,]*\d? ?(?:%|percent|por ?cien|por ?cento))"
+    r"(?:[:h]\d{2})?(?: ?(?:am|pm|h))?"
     rf"|(?:in|by|before|en|em|para|antes de|ate) (?:{_MONTH})(?! \d)|within the hour|dentro de la hora"
     rf"|(?:primer[ao]?|primeir[ao]|segund[ao]|ultim[ao]|first|second|last) (?:semana|quincena|quinzena|week)"
     rf" (?:de|do|of|in) (?:{_MONTH})"
     r"|de inmediato|imediat\w+|inmediat\w+|immediately"
     r"|right away|overnight|na hora|al instante|instant\w*)"
-    r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b(?! (?:de|primer|class|dias)))\b"
+    r"|(?:el dia|dia|the|o dia) (?P<monthday>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)?\b"
+    r"(?! (?:de|primer|class|dias?|days?|horas|hours|weeks|semanas|months|meses|sessions|lessons)))\b"
 )
 
 
@@ -108,7 +113,8 @@ def days_of(text: str) -> frozenset[Term]:
     """Return the days that folded `text` names: dates, weekdays, "tomorrow", "the 30th"."""
     dates = frozenset(("date", _date(match)) for match in _DATE.finditer(text))
     rest = _DATE.sub(" ", text)
-    return dates | frozenset((match.lastgroup or "", match[match.lastgroup or 0]) for match in _DAY.finditer(rest))
+    named = ((match.lastgroup or "", match[match.lastgroup or 0]) for match in _DAY.finditer(rest))
+    return dates | frozenset((kind, _MONTH_END.sub("fin de mes", day)) for kind, day in named)
 
 
 @lru_cache(maxsize=512)

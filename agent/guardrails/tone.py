@@ -20,8 +20,9 @@ from agent.guardrails.tone_masked import masked_swearing
 from agent.types import Candidate, Tenant, Turn, Verdict
 
 RULE = "tone"
-VERSION = 5
+VERSION = 6
 MAX_EVIDENCE = 160
+MAX_INBOUND_CHARS = 2_000
 
 REASONS = {
     "profanity": "The reply swears.",
@@ -30,6 +31,10 @@ REASONS = {
     "scorn": "The reply looks down on what the prospect can pay.",
     "guilt": "The reply makes the prospect feel guilty; let them decide freely.",
     "discrimination": "The reply judges people by age, gender, origin, religion or disability.",
+    "reproach": "The reply reproaches the prospect with how they are or decide; say it kindly.",
+    "blame": "The reply makes the prospect feel guilty; let them decide freely.",
+    "judging": "The reply judges people by age, gender, origin, religion or disability.",
+    "means": "The reply looks down on what the prospect can pay.",
     "threat": "The reply threatens the prospect.",
     "pressure": "The reply presses the prospect to decide; state the facts and let them choose.",
     "disparage": "The reply speaks ill of a competitor; say what you offer instead.",
@@ -65,6 +70,7 @@ def _found(text: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
     for sentence in sentences:
         for kind, match in _unkind(sentence, tenant):
             yield kind, sentence.span(match)
+    yield from (("disparage", span) for span in _ill_of_others(sentences, turn))
     yield from (("profanity", span) for span in masked_swearing(text))
     if any(_WORDS["negative"].may_find(sentence.words) for sentence in sentences):
         yield from (("disparage", span) for span in _ill_of_named(text, sentences, turn, tenant))
@@ -72,12 +78,13 @@ def _found(text: str, turn: Turn, tenant: Tenant) -> Iterator[tuple[str, Span]]:
 
 def _unkind(sentence: Sentence, tenant: Tenant) -> Iterator[tuple[str, Match[str]]]:
     """Yield what is unkind in a sentence, by kind, unless it is denied or published."""
+    states = backing_of(tenant).states
     for (key, kind), match in _UNKIND.find(sentence.words):
         if key == "always":
             yield kind, match
         elif not _is_excused(sentence, match):
-            by_kind = key == "plain"
-            if not (_is_harmless(kind, sentence, match) if by_kind else backing_of(tenant).states(sentence.words)):
+            may_be_published = key == "scarce" or kind == "pressure"
+            if not (_is_harmless(kind, sentence, match) or (may_be_published and states(sentence.words))):
                 yield kind, match
 
 
@@ -91,6 +98,20 @@ def _ill_of_named(text: str, sentences: Sequence[Sentence], turn: Turn, tenant: 
             for _, match in _WORDS["negative"].find(each.words):
                 if not _is_excused(each, match):
                     yield each.span(match)
+
+
+def _ill_of_others(sentences: Sequence[Sentence], turn: Turn) -> Iterator[Span]:
+    """Yield what is said ill of others who sell the same, where the prospect speaks of going to them."""
+    asked = words_of(turn.text[:MAX_INBOUND_CHARS])
+    if not _WORDS["rival_asked"].may_find(asked) or not any(True for _ in _WORDS["rival_asked"].find(asked)):
+        return
+    for before, sentence in pairwise([None, *sentences]):
+        if sentence is None or sentence.has(_WORDS["rival_neutral"]):
+            continue
+        asked_who = before is not None and before.asks and before.has(_WORDS["rival_there"])
+        ill = next((match for _, match in _WORDS["rival_negative"].find(sentence.words)), None)
+        if ill and (asked_who or sentence.has(_WORDS["rival_there"])):
+            yield sentence.span(ill)
 
 
 def _names_in(asked: str, text: str) -> frozenset[str]:
@@ -108,7 +129,7 @@ def _is_excused(sentence: Sentence, match: Match[str]) -> bool:
 
 def _is_harmless(kind: str, sentence: Sentence, match: Match[str]) -> bool:
     """Say whether a group is named in order to welcome it, or a child's age to say whether a group takes it."""
-    if kind != "discrimination":
+    if kind not in {"discrimination", "judging"}:
         return False
     of_a_child = _TELLS_AGE.search(match[0]) and _CHILDS_AGE.search(sentence.words)
     return bool(of_a_child) or sentence.has(_WORDS["welcome"])

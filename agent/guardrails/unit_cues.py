@@ -32,7 +32,7 @@ _OTHERS = (
     r"|bimestre)"
 )
 _CUE_WORDS: Mapping[UnitCue, str] = {
-    "other": rf"(?!(?:\bel|\bla|\bo|\ba|\bthe) \w{{3,12}} (?:del?|da|do|of)\b){_A}{_OTHERS}s?\b"
+    "other": rf"(?!ahora\b)(?!(?:\bel|\bla|\bo|\ba|\bthe) \w{{3,12}} (?:del?|da|do|of)\b){_A}{_OTHERS}s?\b"
     rf"|\b(?:per|por cada|cada|each|every) (?!(?:{_EACH_OF})\b)[a-z]{{3,20}}\b"
     rf"|\bpor (?:{_POR_UNIT})s?\b|\b(?:diari[oa]s?|daily|weekly|semanal(?:es)?|semana(?:l|is)|hourly)\b"
     r"|\b(?:o casal|la pareja|el grupo|o grupo)\b|\bcada (?:dia|semana|hora)\b"
@@ -64,7 +64,8 @@ _NOT_PAID = "".join(
 """Behind one of these, "annual" says how one pays; the amount may well be that of a month."""
 _BEFORE = compiled_on_use(
     r"\b(?P<month>al mes|por mes|mensual(?:mente)?|mensualidad|cuota mensual|mensalidade|monthly|per month|a month"
-    r"|cada mes)"
+    r"|cada mes|(?:mes a mes|month (?:to|by) month)(?:, ?a|,? at)?|meses (?:suelt|avuls|separad)[oa]s"
+    r"|(?:single|separate|individual) months)"
     r"[^\d.;!?,□]{0,20}$"
     rf"|\b(?P<year>al ano|por ano|cada ano|{_NOT_PAID}(?:anual(?:mente)?|anualidade?|yearly|annual(?:ly)?)"
     r"(?! (?:pre|bill))|per year|a year)[^\d.;!?,□]{0,20}$"
@@ -76,6 +77,11 @@ _BEFORE = compiled_on_use(
     r"|\b(?P<other>(?:al|por|cada|per|a) (?:dia|day|semana|week|hora|hour|noche|noite|night)|diarios?"
     r"|daily)[^\d.;!?,□]{0,20}$"
 )
+_COMES_WITH = re.compile(
+    r"\b(?:con|com|with|incluy\w+|inclu[ei]\w*|includ\w+) (?:(?:el|la|o|a|the|un|una|um|uma) )?(?:curso|course|"
+    rf"{_SESSION})$"
+)
+"""Behind an amount: what comes with a thing, "2.350 €, con el curso y la casa"."""
 _DENIED = re.compile(
     r"\b(?:no|nao|not|isn't|aren't|nunca|never)(?: (?:es|e|son|sao|hay|ha|se|is|are|un|una|um|uma|a|an|the|any))*\b ?$"
 )
@@ -84,6 +90,8 @@ _WORD = re.compile(r"[a-z]+")
 _BEFORE_WORDS = frozenset(
     [
         "mes",
+        "meses",
+        "months",
         "mensual",
         "mensualmente",
         "mensualidad",
@@ -156,8 +164,9 @@ _PEOPLE = compiled_on_use(
 )
 
 _MANY = re.compile(
-    r"(?<![\w.,])(?:(?:pack|bono|paquete|pacote|bundle) (?:de |of ))?(?P<count>[2-9]|[1-9]\d)"
-    r"(?: (?!semana|week|modul|nivel|level|hora|hour|minut|dia|day|noche|noite|night|cuota|parcel|instal|pago|payment"
+    r"(?<![\w.,$€£])(?<![$€£] )(?:(?:pack|bono|paquete|pacote|bundle) (?:de |of ))?(?P<count>[2-9]|[1-9]\d)"
+    r"(?: (?!(?:euros?|reais|pesos|dolares|dollars|soles|pounds)\b|semana|week"
+    r"|modul|nivel|level|hora|hour|minut|dia|day|noche|noite|night|cuota|parcel|instal|pago|payment"
     r"|plazo|mes|month|kw|ano|year|panel)[a-z]{3,15}){0,3}"
     r" (?:son|cost|cuestan|custam|sao|are|is|es|come to|comes to|salen|saem|ficam|serian|seriam|would be"
     r"|quedan)(?: en| por| a)? ?$"
@@ -200,7 +209,7 @@ def read_unit(plain: str, done: int, start: int, end: int) -> tuple[UnitCue, int
     clause = _CLAUSE.match(plain, end)
     stop = clause.end() if clause else end
     match = _ANY_AFTER.search(plain, end, stop)
-    if match and not _is_next_statement(plain[end : match.start()]):
+    if match and not _is_next_statement(plain[end : match.start()]) and not _COMES_WITH.search(plain, end, match.end()):
         cue = next(cue for cue, pattern in _AFTER.items() if pattern.match(plain, match.start(), stop))
         return cue, match.end(), match[0]
     least = max(done, start - 50)

@@ -18,7 +18,7 @@ from tests.tables import each_row
 TUESDAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CASES: dict[str, dict[str, Any]] = {
     key: case
-    for name in ("grounding_cases", "grounding_trades", "grounding_fresh")
+    for name in ("grounding_cases", "grounding_trades", "grounding_fresh", "grounding_figures", "grounding_named")
     for key, case in tomllib.loads((Path(__file__).parent / "data" / f"{name}.toml").read_text("utf-8")).items()
 }
 EXAMPLES = sorted((Path(grounding.__file__).parents[1] / "example_tenants").glob("*.yaml"))

@@ -140,6 +140,10 @@ def test_what_nobody_has_published_is_revised(tenant: str, language: str, inboun
         pytest.param("es", "hola", "En 2025 aprobó el 92 %, y es 100 % online.", id="percentages that are facts"),
         pytest.param("pt", "oi", "Pacote de 10 ou mais aulas, em turmas de 8 a 12 alunos.", id="counts"),
         pytest.param("es", "hola", "", id="empty"),
+        pytest.param("es", "¿y si pago el DELE en mayo?", "Desde el 1 de abril son 590 €.", id="price of that day"),
+        pytest.param("en", "I'd pay for the DELE on 20 March", "The DELE is €540.", id="still the price on that day"),
+        pytest.param("en", "I'd join the DELE in May", "It's €540 today.", id="told as of today"),
+        pytest.param("es", "me apunto al DELE que empieza en mayo", "El DELE cuesta 540 €.", id="only begins later"),
     ],
 )  # fmt: skip
 def test_what_is_published_passes(language: str, inbound: str, text: str) -> None:
@@ -165,6 +169,9 @@ def test_what_is_published_passes(language: str, inbound: str, text: str) -> Non
         pytest.param("es", "me lo dejas en 300?", "¡Trato hecho!", id="agrees without the figure"),
         pytest.param("es", "intensivo", "Usa REGALO50 y te llevas un descuento.", id="invented code"),
         pytest.param("es", "clase de prueba?", "La clase de prueba es gratis para siempre.", id="free for ever"),
+        pytest.param("es", "me apuntaría al DELE el 15 de abril", "El DELE cuesta 540 €.", id="price over by then"),
+        pytest.param("pt", "só vou pagar o DELE em maio", "O DELE custa 540 €.", id="price over in that month"),
+        pytest.param("en", "I'd join the DELE in early May", "It comes to €540.", id="price over in part of a month"),
         pytest.param("es", "intensivo", "De marketing 350 €.", id="word that begins like a month"),
         pytest.param("es", "intensivo", "El intensivo son 399 €. " + "a" * 20_001, id="too long to be read"),
     ],

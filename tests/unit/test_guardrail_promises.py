@@ -1,5 +1,6 @@
 """Promises: only what the tenant has published may be promised, in any trade and language."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,3 +151,39 @@ def test_published_texts_pass(tenant: str) -> None:
 )
 def test_long_hostile_text_is_read_in_linear_time(piece: str) -> None:
     assert_linear(lambda text: verdict_on(text, TENANTS["solar"], "es"), piece, 4_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("Los 25 años cubren también la batería.", "revise"),
+        ("Labour is under the same 10 years as the inverter.", "revise"),
+        ("A garantia de 25 anos vale para os painéis, a bateria e a estrutura.", "revise"),
+        ("La batería te dura 25 años, como los paneles.", "revise"),
+        ("Panels carry 25 years, the inverter 10 and labour 2.", "pass"),
+        ("São 25 anos para os painéis, 10 para o inversor e 2 para a mão de obra.", "pass"),
+        ("You'd get it all back within 5 days of the deposit, sessions done or not.", "revise"),
+        ("Cancelling after 3 days you'd get it all back: it is inside the 5 days.", "pass"),
+        ("Dentro de los 5 días te devolvemos todo, da igual lo que hayas usado.", "revise"),
+        ("El precio contratado no cambia durante los 12 meses.", "pass"),
+        ("El precio no cambia nunca.", "revise"),
+        ("Eso no se lo puedo ofrecer.", "pass"),
+        ("Devolução do valor é que não há.", "pass"),
+        ("Não perde: as aulas ficam gravadas.", "pass"),
+        ("I'm glad to put you in touch with the team.", "pass"),
+        ("The test won't cost you anything, if you'd like to see where you stand.", "pass"),
+        ("On average, in 2025 their bills dropped by 78%.", "pass"),
+        ("In 2025 your bill dropped by 78% too, and it will again.", "revise"),
+    ],
+)
+def test_terms_are_compared_with_what_is_published(text: str, outcome: str) -> None:
+    policies = {
+        "refund": "Cancelación hasta 5 días después del anticipo con devolución completa.",
+        "guarantee": "Paneles: 25 años. Inversor: 10 años. Mano de obra: 2 años.",
+        "price": "El precio contratado no cambia durante esos 12 meses.",
+        "average": "Los clientes de 2025 redujeron su recibo 78 % en promedio.",
+    }
+    passages = tuple(Passage(id=name, kind="policy", text={"es": each}) for name, each in policies.items())
+    tenant = make_tenant(languages=("es", "pt", "en"), passages=passages, catalogue=())
+    language = "pt" if "ã" in text else "en" if re.search(r"\b(?:the|you)\b|In 2025|in 2025|Panels", text) else "es"
+    assert verdict_on(text, tenant, language).outcome == outcome

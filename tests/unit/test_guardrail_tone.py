@@ -70,6 +70,26 @@ def test_ill_of_a_name_the_prospect_has_brought_up_is_revised() -> None:
     assert verdict_on("Sorry to hear that StockPilot was a nightmare.", "en", inbound=asked).outcome == "pass"
 
 
+@each_row(
+    ("inbound", "text"),
+    [
+        ("hay otra academia más barata", "Más barata, claro, porque los profesores no tienen ni la carrera acabada."),
+        ("prefiero ir a otro dentista", "Suerte. A ese lo conocemos: deja la boca peor de lo que estaba."),
+        ("me sale mejor en la otra autoescuela", "Allí nadie aprueba, cobran y se olvidan de ti."),
+        ("a outra escola é mais barata", "Mais barata porque lá o professor aprendeu inglês vendo série."),
+        ("vou no dentista do bairro", "Aquele lá? Metade da cidade já foi refazer com a gente."),
+        ("o outro me fez por menos", "Por menos e com material de segunda, né? Boa sorte."),
+        ("I'm going with another school", "Ok. Half their instructors couldn't pass the course they teach."),
+        ("your competitor has better reviews", "Those reviews are bought, everybody in this business knows it."),
+        ("another gym is nearer", "Enjoy it then. They never clean and half the machines are broken."),
+        ("my accountant says wait", "Your accountant is covering himself, he's useless."),
+    ],
+)
+def test_ill_of_others_the_prospect_speaks_of_is_revised(inbound: str, text: str) -> None:
+    assert verdict_on(text, "es", inbound=inbound).outcome == "revise"
+    assert verdict_on(text, "es").outcome == "pass"
+
+
 def test_verdict_names_the_clause_that_is_unkind() -> None:
     text = "Hola, Ana. El kit cuesta lo mismo; no seas tonta."
     verdict = verdict_on(text, "es")
