@@ -9,7 +9,7 @@ from agent.guardrails.grounding_naming import is_cognate
 from agent.guardrails.grounding_reading import Reading, Topics, items_of
 from agent.guardrails.grounding_statement import WEAK, Conversation, asks_for
 from agent.guardrails.grounding_statements import Clause
-from agent.guardrails.grounding_words import LISTS, concepts_at, family, find_concepts, pattern
+from agent.guardrails.grounding_words import LISTS, concepts_at, family, pattern
 
 _SERVES = re.compile(rf"\b{pattern('serves')}\b")
 _APART = compiled_on_use(rf"\b{pattern('apart')}")
@@ -75,51 +75,6 @@ def _is_lacking(clause: Clause, words: frozenset[str], facts: Facts, *, says_yes
     lacking = [things for things in facts.lacking if things <= words]
     return bool(lacking) and (says_yes or bool(_SERVES.search(clause.text)))
 
-
-# --- what nobody has heard of -----------------------------------------------------------------------------------
-
-_HAVE = compiled_on_use(rf"\b{pattern('have')} (?!que\b)(?P<things>[^.;:!?()]{{3,90}})")
-_JOIN = re.compile(r" (?:y|e|and|ademas de|alem de|as well as) ")
-_LEADS = re.compile(
-    r"^(?:(?:un|una|unos|unas|el|la|los|las|um|uma|uns|umas|o|a|os|as|an|the|some|our|tambien|tambem|also) )+"
-)
-_RELATES = re.compile(r" (?:of|for|with|in|at|on|to|that|which|who|where|after|before|per|from|by|you|we) |,")
-_LEAST_THING = 5
-
-
-def unheard_things(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[Clause]:
-    """Yield the clauses that say that there is something of which no published word, and no known one, tells.
-
-    Only where the reply is written in the language of what is published, and of nothing the prospect has named.
-    """
-    if talk.language != talk.home:
-        return
-    for clause in reading.clauses:
-        match = _HAVE.search(clause.plain) if clause.is_claim and not clause.is_denied else None
-        if (
-            match
-            and not _APART.search(clause.text)
-            and any(_is_unheard(w, facts, talk) for w in _heads(match["things"], talk.home))
-        ):
-            yield clause
-
-
-def _heads(things: str, language: str) -> Iterator[str]:
-    """Yield the first noun of what there is, and of each further thing that has its article."""
-    for at, piece in enumerate(_JOIN.split(things)):
-        bare = _LEADS.sub("", f"{piece} ")
-        if at == 0 or bare != f"{piece} ":
-            words = _RELATES.split(bare, maxsplit=1)[0].replace(",", " ").split()
-            yield from words[-1:] if language == "en" else words[:1]
-
-
-def _is_unheard(word: str, facts: Facts, talk: Conversation) -> bool:
-    if not word.isalpha() or len(word) < _LEAST_THING or word in talk.inbound_words or word in _TELLS_NOTHING:
-        return False
-    return not _is_known(word, facts, talk.home) and not find_concepts((word,), talk.home)
-
-
-_TELLS_NOTHING = LISTS["stops"] | LISTS["skips"] | LISTS["asked_anyway"] | LISTS["abstract"]
 
 # --- what holds of one item only --------------------------------------------------------------------------------
 

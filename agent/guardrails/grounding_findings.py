@@ -11,7 +11,7 @@ from agent.folding import fold
 from agent.guardrails.dates_text import CalendarDate
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.folded import MAX_CHARS
-from agent.guardrails.grounding_answers import invented_answers, left_to_them, misplaced, unheard_things
+from agent.guardrails.grounding_answers import invented_answers, left_to_them, misplaced
 from agent.guardrails.grounding_facts import Facts, facts_of
 from agent.guardrails.grounding_hours import judge_slot
 from agent.guardrails.grounding_inclusion import wrong_parts
@@ -133,7 +133,6 @@ def find_faults(reading: Reading, facts: Facts, talk: Conversation) -> Iterator[
     yield from (
         Fault("included", "contradicted", c.start, c.end) for c in wrong_parts(reading, talk.language, facts.parts)
     )
-    yield from (Fault("feature", "unsupported", c.start, c.end) for c in unheard_things(reading, facts, talk))
     yield from _misplaced_things(reading, facts, talk)
     yield from (Fault("people", "unsupported", c.start, c.end) for c in unpublished_standing(reading, facts, talk))
     yield from (Fault("way", "contradicted", c.start, c.end) for c in wrong_ways(reading, facts))
