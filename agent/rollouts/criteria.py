@@ -23,10 +23,8 @@ _NORMAL = NormalDist()
 
 ALPHA = 0.04
 """Chance that a version as good as the current one is rolled back, over all criteria and looks together."""
-PLANNED, FIRST, EVERY = 975, 20, 20
-"""Exposed conversations: when nearly all of that chance has been spent, at the first look, between two looks."""
-SCHEDULE = Plan(alpha=ALPHA, planned=PLANNED, first=FIRST, every=EVERY)
-"""When a rollout is looked at, whatever its criteria."""
+SCHEDULE = Plan(alpha=ALPHA, planned=975, first=20, every=20)
+"""When a rollout is looked at, by exposed conversations, whatever its criteria."""
 
 WORSE = 0.05
 """How much worse a version is that should be found before the planned sample is there."""
@@ -80,7 +78,7 @@ def share_alpha(criteria: Sequence[Criterion], usual: Mapping[Measure, Sample]) 
     """
     if any(usual[each.measure].n < KNOWN_FROM for each in criteria):
         return tuple(replace(each, alpha=None) for each in criteria)
-    reach = [WORSE * math.sqrt(PLANNED) / max(usual[each.measure].deviation, WORSE) for each in criteria]
+    reach = [WORSE * math.sqrt(SCHEDULE.planned) / max(usual[each.measure].deviation, WORSE) for each in criteria]
     needed = _equal_chances(reach, ALPHA * (1 - EQUAL))
     equal = ALPHA * EQUAL / len(criteria)
     return tuple(replace(each, alpha=equal + need) for each, need in zip(criteria, needed, strict=True))

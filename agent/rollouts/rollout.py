@@ -20,7 +20,7 @@ from agent.errors import NightshiftError
 from agent.evaluation.holds import promotion_hold
 from agent.ids import new_id
 from agent.ports import Deps
-from agent.rollouts.criteria import FIRST, SCHEDULE, Criterion, Finding, breaches, judge, share_alpha
+from agent.rollouts.criteria import SCHEDULE, Criterion, Finding, breaches, judge, share_alpha
 from agent.rollouts.promotion import why_not_evaluated
 from agent.rollouts.versions import Version, current_version, find_version, get_version, keep_version, policy_of
 from agent.store import rollouts as store
@@ -75,8 +75,8 @@ class Terms:
             return f"The share must be 5 to 10 % of conversations, not {self.share_percent} %."
         if not 48 <= self.hold_hours <= 72:
             return f"A rollout holds for 48 to 72 hours, not {self.hold_hours}."
-        if self.min_exposed < FIRST:
-            return f"At least {FIRST} conversations are needed to tell anything."
+        if self.min_exposed < SCHEDULE.first:
+            return f"At least {SCHEDULE.first} conversations are needed to tell anything."
         return ""
 
 

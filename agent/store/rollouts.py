@@ -169,10 +169,8 @@ async def read_arms(tx: Tx, rollout_id: UUID, caps: Mapping[Measure, float]) -> 
 
     `caps` are the seconds and micro-dollars that count as 1.
     """
-    cursor = await tx.execute(
-        f"with watched as ({_IN_TRIAL}), {_MEASURED}",
-        {"rollout": rollout_id, "latency": caps.get("latency", 1.0), "cost": caps.get("cost", 1.0)},
-    )
+    parameters = {"rollout": rollout_id, **_caps_of(caps)}
+    cursor = await tx.execute(f"with watched as ({_IN_TRIAL}), {_MEASURED}", parameters)
     found = {(row["arm"], row["measure"]): _sample(row) for row in await cursor.fetchall()}
     return {
         each: (found.get(("candidate", each), _NOTHING), found.get(("control", each), _NOTHING)) for each in MEASURES
@@ -183,13 +181,14 @@ async def read_measures(
     tx: Tx, tenant_id: TenantId, since: datetime, caps: Mapping[Measure, float]
 ) -> Mapping[Measure, Sample]:
     """Return what was seen of each measure over all conversations of a tenant that were answered since a moment."""
-    seconds, microusd = caps.get("latency", 1.0), caps.get("cost", 1.0)
-    cursor = await tx.execute(
-        f"with watched as ({_LATELY}), {_MEASURED}",
-        {"tenant": tenant_id, "since": since, "latency": seconds, "cost": microusd},
-    )
+    parameters = {"tenant": tenant_id, "since": since, **_caps_of(caps)}
+    cursor = await tx.execute(f"with watched as ({_LATELY}), {_MEASURED}", parameters)
     found = {row["measure"]: _sample(row) for row in await cursor.fetchall()}
     return {each: found.get(each, _NOTHING) for each in MEASURES}
+
+
+def _caps_of(caps: Mapping[Measure, float]) -> Mapping[str, float]:
+    return {"latency": caps.get("latency", 1.0), "cost": caps.get("cost", 1.0)}
 
 
 def _sample(row: Mapping[str, Any]) -> Sample:
