@@ -108,7 +108,6 @@ _PERCENT = re.compile(
     r"|puntos porcent"
     r"|pontos porcent)"
 )
-_WHOLE_PERCENT = re.compile(r"\b(?:un|al|em|um) 100\b(?= (?:de descuento|off))")
 _PARTS = compiled_on_use(
     r"(?P<number>\d(?<![\w.,].)\d{0,2})(?:"
     r"(?P<times> ?(?:[x×]|(?:veces|vezes)(?= (?:sin|sem|de|con|com|iguais|iguales|fix\w+|fij\w+"
