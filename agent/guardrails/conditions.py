@@ -16,7 +16,7 @@ from agent.folding import fold, words_of
 from agent.guardrails.dates_text import read_weekdays
 from agent.guardrails.expressions import compiled_on_use, load_expressions
 from agent.guardrails.item_names import WORDS, is_in_name, stem
-from agent.guardrails.mentions import MONTHS, find_mentions
+from agent.guardrails.mentions import MONTH_NAMES, MONTH_NUMBERS, find_mentions
 from agent.guardrails.money_text import money_in
 from agent.guardrails.number_words import digits_for_words
 from agent.guardrails.plain_text import read_plain
@@ -70,7 +70,7 @@ _AT_LEAST = re.compile(
 )
 _LOCAL = frozenset({"resident"})
 _ON_DAYS = frozenset({"weekday", "weekend"})
-_A_DATE = re.compile(rf"\b(?:{'|'.join(' '.join(MONTHS).split())})\b")
+_A_DATE = re.compile(rf"\b(?:{MONTH_NAMES})\b")
 _WIDE = {
     "cash": frozenset({"cash", "upfront"}),
     "group": frozenset({"group", "bundle"}),
@@ -96,7 +96,7 @@ _NOT_A_COUNT = re.compile(
     r"|\w* antecedenc)"
 )
 _CAPITALISED = re.compile(r"(?<![.!?] )(?<!^)\b[A-ZÁÉÍÓÚÂÊÔÃÕÑÇ][\w'-]{2,}")
-_NOT_PLACES = load_words("money_words")["not_places"] | frozenset(" ".join(MONTHS).split())
+_NOT_PLACES = load_words("money_words")["not_places"] | frozenset(MONTH_NUMBERS)
 _ABBREVIATED = {
     "mexico": "cdmx|df|edomex",
     "aires": "caba|bsas|ba",

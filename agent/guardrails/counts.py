@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from agent.guardrails.currencies import PRICED, SIGNS
 from agent.guardrails.expressions import compiled_on_use, load_expressions
-from agent.guardrails.mentions import MONTHS
+from agent.guardrails.mentions import MONTH_NAMES
 from agent.guardrails.required_words import Lookup, Starts
 from agent.guardrails.unit_cues import unit_class
 
@@ -52,9 +52,8 @@ _HALF_YEAR = re.compile(r"\b(?:semestre|semestral\w*|medio ano|meio ano|half a y
 _QUARTER = re.compile(r"\b(?:trimestre|trimestral\w*|quarter(?:ly)?)\b")
 
 
-_MONTH_NAME = "|".join(" ".join(MONTHS).split())
 _NO_PIECES = compiled_on_use(
-    rf"\b\d{{1,2}}(?:st|nd|rd|th|o)?(?: de| of)? (?:{_MONTH_NAME})\b|\b(?:{_MONTH_NAME}) (?:the )?\d{{1,2}}\b"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th|o)?(?: de| of)? (?:{MONTH_NAMES})\b|\b(?:{MONTH_NAMES}) (?:the )?\d{{1,2}}\b"
     rf"|{_WORDS['no_pieces'].pattern}"
 )
 """Numbers that say when, how long or how old."""

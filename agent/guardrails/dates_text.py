@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agent.guardrails.expressions import compiled_on_use
 from agent.guardrails.grounding_words import LISTS
-from agent.guardrails.mentions import MONTHS
+from agent.guardrails.mentions import MONTH_NUMBERS
 
 DAY_MINUTES = 24 * 60
 
@@ -82,7 +82,6 @@ _COUNTED = re.compile(
 )
 _COUNTS_UP = re.compile(r"\b(?:discount|descuento|desconto|reduction|rate|price|precio|preco|tier|bonus|rebate)\b")
 """Where one of these begins "at four", it begins with so many things."""
-_OPENING_GAP = re.compile(r"\b(?:de|das|from|between|entre|entre las|desde|desde las|as|from the)? ?$")
 
 
 @lru_cache(maxsize=2048)
@@ -349,8 +348,7 @@ def _day_sets(text: str) -> list[Weekdays]:
 
 # --- dates and years ------------------------------------------------------------------------------------------
 
-_MONTH_NUMBERS = {name: number for number, names in enumerate(MONTHS, 1) for name in names.split()}
-_MONTH = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
+_MONTH = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _DATE = compiled_on_use(
     rf"(?<![\d.,])(?P<day>[0-3]?\d)(?:st|nd|rd|th|o|ro)?(?: de| of)? (?P<month>{_MONTH})\b\.?"
     r"(?:(?: de| del|,)? (?P<year>20\d\d)\b)?"
@@ -383,7 +381,7 @@ def read_dates(text: str) -> tuple[CalendarDate, ...]:
         if match["month"] in _TOO_SHORT or any(start < match.end() and match.start() < end for start, end in taken):
             continue
         year = int(match["year"]) if match["year"] else None
-        months = frozenset({_MONTH_NUMBERS[match["month"]]})
+        months = frozenset({MONTH_NUMBERS[match["month"]]})
         found.append(CalendarDate(start=match.start("month"), end=match.end(), day=None, months=months, year=year))
     return tuple(sorted(found, key=lambda date: date.start))
 
@@ -395,7 +393,7 @@ def _read_date(match: re.Match[str]) -> CalendarDate | None:
     if year is not None and year < 100:
         year += 2000
     if named:
-        day, months = int(match["day"] or match["day2"]), {_MONTH_NUMBERS[named]}
+        day, months = int(match["day"] or match["day2"]), {MONTH_NUMBERS[named]}
     elif match["year4"]:
         day, months = int(match["day4"]), {int(match["month4"])}
     else:

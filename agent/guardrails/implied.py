@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from agent.folding import fold
 from agent.guardrails.conditions import Said, condition_of, is_met
-from agent.guardrails.mentions import MONTHS, says_date
+from agent.guardrails.mentions import MONTH_NAMES, MONTH_NUMBERS, says_date
 from agent.guardrails.unit_cues import UnitCue, sold_units
 from agent.prices import is_valid, less_percent, valid_discounts, valid_prices
 from agent.types import CatalogueItem, Discount, Price, Tenant, Unit
@@ -56,7 +56,7 @@ UNITS: Mapping[Unit, frozenset[UnitCue]] = {
 }
 _IN_MONTH = re.compile(
     rf"(?<!\d )(?<!\d de )(?<!\d of )(?<!ate )(?<!hasta )(?<!until )(?<!till )"
-    rf"\b({'|'.join(' '.join(MONTHS).split())})\b(?! (?:the )?\d)"
+    rf"\b({MONTH_NAMES})\b(?! (?:the )?\d)"
 )
 """A month by itself, whatever stands before it: "pra abril", "April's price"; not a day of it."""
 _BY_THEN = re.compile(
@@ -128,7 +128,7 @@ def _quotable_prices(product: CatalogueItem, question: Question) -> tuple[Price,
 
 def _is_of_month(price: Price, words: str, today: date) -> bool:
     """Say whether words name a month to come in which a price holds from the first day: "en mayo son 590 €"."""
-    months = [next(n for n, names in enumerate(MONTHS, 1) if m[1] in names.split()) for m in _IN_MONTH.finditer(words)]
+    months = [MONTH_NUMBERS[match[1]] for match in _IN_MONTH.finditer(words)]
     months += [today.month % 12 + 1] if _NEXT_MONTH.search(words) else []
     return any(is_valid(price, date(today.year + (month < today.month), month, 1)) for month in months)
 

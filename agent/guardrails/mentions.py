@@ -1,7 +1,7 @@
 """What a text talks about: which items, which dates. For folded text in three languages."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -17,6 +17,9 @@ MONTHS = (
     "agosto august ago aug", "septiembre setiembre setembro september sep set sept", "octubre outubro october oct out",
     "noviembre novembro november nov", "diciembre dezembro december dic dez dec",
 )  # fmt: skip
+MONTH_NUMBERS: Mapping[str, int] = {name: number for number, names in enumerate(MONTHS, 1) for name in names.split()}
+MONTH_NAMES = "|".join(MONTH_NUMBERS)
+"""All of them, for expressions."""
 
 _Words = Sequence[re.Match[str]]
 

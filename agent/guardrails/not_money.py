@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from agent.guardrails.currencies import CODES, PRICED, SIGNS
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.mentions import MONTHS
+from agent.guardrails.mentions import MONTH_NAMES, MONTH_NUMBERS
 from agent.guardrails.number_words import Edit
 from agent.guardrails.word_lists import load_words
 
@@ -17,8 +17,7 @@ MASK = "□"
 """What stands for them in the text that is read on."""
 
 _NO_PRICE = rf"(?!{PRICED})"
-_MONTH = rf"(?:{'|'.join(' '.join(MONTHS).split())})\b"
-_MONTHS = frozenset(" ".join(MONTHS).split())
+_MONTH = rf"(?:{MONTH_NAMES})\b"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|o)?"
 _NEXT_DAY = rf"(?:(?:,| y| e| and| a| al| to| o| ou| or|-| -|, y|, and){{1,2}} ?(?:el |o |the )?{_DAY})"
 _DAYS = rf"{_DAY}{_NEXT_DAY}{{0,5}}"
@@ -76,7 +75,7 @@ _OF_WHAT = re.compile(r"\d{1,2} ?(?:%|por |per|de (?!mes)[a-z]|[a-z]{4,}s\b)")
 """Behind a number: what there are so many of, or what it is a share of."""
 _HOUR = compiled_on_use(rf"(?:[01]?\d|2[0-4])\b(?![.,:]\d){_NO_PRICE}")
 _CODE = compiled_on_use(rf"\d[\w.]{{0,12}}(?![\w.%]){_NO_PRICE}")
-_TELLING = _LABELS | _MONTHS | _HOUR_WORDS | _ARTICLES | {"dia"}
+_TELLING = _LABELS | frozenset(MONTH_NUMBERS) | _HOUR_WORDS | _ARTICLES | {"dia"}
 _CURRENCY_CODES = frozenset(CODES.split())
 _STREETS = (
     "calle", "avenida", "avenue", "av.", "av ", "rua ", "carrera", "cra", "cll", "c/", "paseo", "plaza", "praca",
@@ -132,7 +131,7 @@ def _named(text: str, start: int) -> tuple[int, int] | None:
         found = _CODE.match(text, start)
     elif word in _LABELS:
         found = _LABELLED.match(text, start)
-    elif rest in {" ", " the "} and (word in _MONTHS or _is_the_day(text, offset + before.start(), word)):
+    elif rest in {" ", " the "} and (word in MONTH_NUMBERS or _is_the_day(text, offset + before.start(), word)):
         found = _DAYS_BEHIND_MONTH.match(text, start)
     elif (
         word in _HOUR_WORDS

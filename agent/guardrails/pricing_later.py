@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from agent.guardrails.expressions import compiled_on_use
-from agent.guardrails.mentions import MONTHS, says_date
+from agent.guardrails.mentions import MONTH_NAMES, MONTH_NUMBERS, MONTHS, says_date
 from agent.guardrails.money_text import MoneyExpression
 from agent.guardrails.own_figures import NO_LONGER
 from agent.guardrails.pricing_amounts import OUT_OF_DATE, amount_objections
@@ -17,8 +17,6 @@ from agent.guardrails.pricing_reading import Reading
 from agent.guardrails.pricing_terms import objection
 from agent.types import CatalogueItem
 
-_NUMBERS = {name: number for number, names in enumerate(MONTHS, start=1) for name in names.split()}
-_MONTH = "|".join(_NUMBERS)
 _CLAUSE_END = re.compile(r"[,;:!?\n()]|\.(?!\d)")
 _BUYS = compiled_on_use(
     r"\b(?:compr[aeio]\w*|inscri[bp]\w*|inscrev\w*|matricul\w*|apunt\w*|anot[aeo]\w*|contrat[aeo]\w*"
@@ -49,7 +47,7 @@ _DAY = compiled_on_use(
     r"| ?(?P<late>finales|fines|fin|final|fim|late|end|ultima semana|last week))?"
     r"(?:[ -](?:de|of|do|del|the))?"
     r"(?:[ -](?P<day>\d{1,2})(?:o|a|st|nd|rd|th)?(?: de| of)?)?"
-    rf"[ -](?:(?P<month>{_MONTH})\b(?: (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?! ?(?:%|[.:]\d)))?{_NOT_OF_A_THING}"
+    rf"[ -](?:(?P<month>{MONTH_NAMES})\b(?: (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?! ?(?:%|[.:]\d)))?{_NOT_OF_A_THING}"
     r"|(?P<next>(?:proximo mes|mes que v(?:iene|em)|next month|month after next)))\b"
     r"|\b(?P<next2>next month|mes que v(?:iene|em))\b"
 )
@@ -66,7 +64,7 @@ _EDGE_MONTH = (
 )
 _LOOSE_MONTH = re.compile(
     rf"(?<!\d de )(?<!\d )(?<!\do )(?<!st )(?<!primero de )"
-    rf"(?<!primeiro de )(?<!of )\b(?:{_MONTH})\b(?! (?:the )?\d)"
+    rf"(?<!primeiro de )(?<!of )\b(?:{MONTH_NAMES})\b(?! (?:the )?\d)"
 )
 _FAR = 70
 """So far apart a clause may say what one does and when."""
@@ -163,7 +161,7 @@ def _what_happens(clause: str, match: re.Match[str]) -> str:
 def _day(match: re.Match[str], today: date) -> date | None:
     if match["next"] or match["next2"]:
         return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-    month = _NUMBERS[match["month"]]
+    month = MONTH_NUMBERS[match["month"]]
     number = match["day"] or match["day2"]
     part = _MID if match["mid"] else _LATE if match["late"] else 1
     try:
